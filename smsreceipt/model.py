@@ -13,7 +13,9 @@ import msgspec
 Kind = NewType("Kind", str)  #: a message type by the provider's name, an open set: SmsReport, SecretReport, …
 Instant = NewType("Instant", int)  #: UTC milliseconds since 1970; the provider's own text stays in the body
 
-BEIJING = timezone(timedelta(hours=8), "Asia/Shanghai")  #: no daylight saving since 1991; zone-less provider text is this
+BEIJING = timezone(
+    timedelta(hours=8), "Asia/Shanghai"
+)  #: no daylight saving since 1991; zone-less provider text is this
 DAY_MS = 86_400_000
 
 
@@ -157,6 +159,29 @@ class StoredReceipt(msgspec.Struct, frozen=True):
     test: bool
     body: bytes
 
+    @classmethod
+    def of(cls, receipt: Receipt, delivery: Delivery, seq: int | None) -> StoredReceipt:
+        """The first time a statement is seen."""
+        return cls(
+            seq,
+            receipt.kind,
+            receipt.identity,
+            receipt.outcome,
+            receipt.phone or None,
+            receipt.biz_id or None,
+            receipt.out_id or None,
+            receipt.call_id or None,
+            receipt.code or None,
+            receipt.sent_at,
+            receipt.reported_at,
+            delivery.received_at,
+            delivery.source,
+            delivery.origin,
+            1,
+            receipt.test,
+            receipt.body,
+        )
+
 
 class StoredReject(msgspec.Struct, frozen=True):
     """A reject as the store holds it."""
@@ -181,15 +206,26 @@ class Claim:
     reported_at: Instant | None
     detail: str = ""
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing that follows should change it."""
+        return self.outcome in SETTLED
+
     def rank(self) -> tuple[bool, bool, int, tuple[int, ...], tuple[int, ...]]:
         """The winner of a set of claims is its maximum by this: a total order, so arrival order cannot matter.
 
         Settled beats open; among settled, signed beats only-unsigned; then the newest report; then the smallest
         (outcome, code, detail).
         """
-        settled = self.outcome in SETTLED
+        settled = self.settled
         reported = -1 if self.reported_at is None else self.reported_at
-        return (settled, settled and self.signed, reported, _descending(self.outcome or ""), _descending(f"{self.code}\0{self.detail}"))
+        return (
+            settled,
+            settled and self.signed,
+            reported,
+            _descending(self.outcome or ""),
+            _descending(f"{self.code}\0{self.detail}"),
+        )
 
 
 def _descending(text: str) -> tuple[int, ...]:

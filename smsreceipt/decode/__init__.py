@@ -1,1 +1,118 @@
-"""decode"""
+"""Bytes to receipts and rejects: one literal table row per dialect, no I/O, no exceptions.
+
+The provider's words for things end here. What cannot be read is a reject with a reason, never an exception and never a
+log line, and never costs its neighbours anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+
+from smsreceipt.decode.dialect import Reader
+from smsreceipt.decode.fields import normalise_phone
+from smsreceipt.decode.frames import MAX_BYTES, elements, reason_for, unwrap
+from smsreceipt.decode.refusal import Refused
+from smsreceipt.decode.strict import Fields, canonical, careful, quick
+from smsreceipt.decode.table import DIALECTS, UNDESCRIBED
+from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source
+
+__all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "normalise_phone"]
+
+_Matcher = Callable[[Fields], bool]
+
+_QUEUE = re.compile(r"Alicom-Queue-\d+-([A-Za-z0-9]+)(?:-.+)?", re.ASCII)
+_MATCHERS: tuple[tuple[Kind, _Matcher], ...] = tuple((row.kind, row.matcher()) for row in DIALECTS)
+_READERS: dict[Kind, list[tuple[_Matcher, Reader]]] = {}
+for _row in DIALECTS:
+    _READERS.setdefault(_row.kind, []).append((_row.matcher(), _row.reader()))
+
+#: Every kind that the provider names; any other is accepted too, and read generically.
+KINDS: tuple[Kind, ...] = (*_READERS, *UNDESCRIBED)
+
+
+def decode(delivery: Delivery) -> Decoded:
+    """Return every receipt in *delivery*, and a reject for every element that holds none.
+
+    Never raises, whatever the bytes are. A receipt's body is its JSON object as received, without transport encoding;
+    so is a reject's where it can be cut out of its frame, else the frame's.
+    """
+    receipts: list[Receipt] = []
+    rejects: list[tuple[Kind | None, Reject]] = []
+    kind = delivery.kind
+    for index, frame in enumerate(delivery.frames):
+        text = unwrap(frame)
+        try:
+            bodies = _bodies(delivery, index, text)
+        except Refused as refused:
+            whole = frame if refused.reason is Reason.MD5 else text
+            rejects.append((kind, Reject(whole, refused.reason)))
+            continue
+        for body in bodies:
+            if reason := reason_for(body):
+                rejects.append((kind, Reject(body or text, reason)))
+                continue
+            try:
+                receipts.append(_receipt(body, kind))
+            except Refused as refused:
+                rejects.append((kind, Reject(body, refused.reason)))
+    return Decoded(delivery, tuple(receipts), tuple(rejects))
+
+
+def kind_of(fields: Mapping[str, object]) -> Kind | None:
+    """The message type that the field names tell; None where they do not.
+
+    DypnsSmsVerifyReport has the fields of SmsReport, and is never the answer.
+    """
+    return next((kind for kind, fits in _MATCHERS if fits(fields)), None)
+
+
+def kind_of_queue(name: str) -> Kind | None:
+    """The message type that a queue's default name tells, known to us or not; None for names of the user's own."""
+    found = _QUEUE.fullmatch(name)
+    return Kind(found[1]) if found else None
+
+
+def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes]:
+    """The elements of one frame, whose unwrapped *text* is; raises Refused where the frame as a whole is none."""
+    if index in delivery.damaged:
+        raise Refused(Reason.MD5)
+    if delivery.source is not Source.MNS:
+        return elements(text)
+    if len(delivery.frames[index]) > MAX_BYTES:
+        raise Refused(Reason.SIZE)
+    bodies = elements(text)
+    if not bodies:
+        raise Refused(Reason.EMPTY)
+    return bodies
+
+
+def _receipt(body: bytes, kind: Kind | None) -> Receipt:
+    exact = quick(body)
+    if exact is None:
+        exact = careful(body)
+        fields: Fields = _without_nul(exact)
+    else:
+        fields = exact
+    known = kind or kind_of(fields)
+    if known is None:
+        raise Refused(Reason.KIND_UNKNOWN)
+    readers = _READERS.get(known)
+    if readers is None:
+        return _generic(known, exact, body)
+    for fits, reader in readers:
+        if fits(fields):
+            return reader(fields, body)
+    return readers[0][1](fields, body)  # it knows what is missing
+
+
+def _without_nul(fields: Fields) -> Fields:
+    """No database column for text can be relied on to hold U+0000: show it as JSON does. The body keeps it."""
+    return {name: value.replace("\0", "\\u0000") if type(value) is str else value for name, value in fields.items()}
+
+
+def _generic(kind: Kind, fields: Fields, body: bytes) -> Receipt:
+    """A receipt of a kind that no row describes: what it says is what it is about."""
+    identity = (sha256(canonical(fields).encode()).hexdigest(),)
+    return Receipt(kind, identity, None, "", None, None, "", "", "", "", "", False, body, sha256(body).digest())

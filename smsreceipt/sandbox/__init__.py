@@ -1,1 +1,10 @@
-"""sandbox"""
+"""The provider's side of the wire, in-process, on loopback: queues, tokens, sending and looking up.
+
+It is the other side: it shares no code with the clients it is there to prove.
+"""
+
+from smsreceipt.sandbox.options import FAULTS, KINDS, Options
+from smsreceipt.sandbox.sandbox import Sandbox, serve
+from smsreceipt.sandbox.traffic import Message, generate
+
+__all__ = ["FAULTS", "KINDS", "Message", "Options", "Sandbox", "generate", "serve"]

@@ -1,1 +1,1 @@
-"""sources"""
+"""Where deliveries come from. A source hands over bytes and an ack; it never decodes."""

@@ -66,12 +66,11 @@ class StoreFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Unclean:
-    """A receiving run that never said goodbye: what it had taken may be invisible in the queue until *until*."""
+class Run:
+    """A note that a process receives from a queue; what it has in hand is invisible to others until it ends."""
 
-    queue: str
-    until: Instant
-    in_flight: int  #: at most this many messages were received by it and not yet deleted when it last reported
+    number: int
+    after_unclean: bool  #: an earlier run on this queue never said goodbye: what it had may still be invisible
 
 
 class Store(Protocol):
@@ -101,17 +100,11 @@ class Store(Protocol):
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
 
-    def begin_run(self, queue: str) -> int:
-        """Note that a run receives from *queue*; return its number. An unclean end leaves the note behind."""
+    def begin_run(self, queue: str) -> Run:
+        """Note that this process receives from *queue*. Only end_run removes the note: a crash leaves it behind."""
 
-    def report_run(self, run: int, *, invisible_until: Instant, in_flight: int) -> None:
-        """Renew the note: a crash from now on may hide *in_flight* messages until about then."""
-
-    def end_run(self, run: int) -> None:
-        """The run ended clean: nothing of it is invisible that is not stored."""
-
-    def unclean_runs(self, queue: str, now: Instant) -> list[Unclean]:
-        """Runs on *queue* whose process is gone without end_run, and whose messages may still be invisible."""
+    def end_run(self, run: Run, *, settled: bool) -> None:
+        """The run ended clean. *settled*: what crashed runs on its queue had in hand was waited out too."""
 
     def close(self) -> None:
         """Release the store; idempotent."""

@@ -1,0 +1,56 @@
+# make demo   the whole story on this machine, without an account
+# make test   every check there is
+PYTHON ?= python3
+PYTEST ?= -n auto --dist loadgroup
+BIN := .venv/bin
+NODE := tests/sandbox/node
+
+.PHONY: demo test bench torture completions readme format wheel
+.DELETE_ON_ERROR:
+
+demo: .venv/installed
+	$(BIN)/smsreceipt demo
+
+test: .venv/installed-test node-clients
+	$(BIN)/python -m pytest $(PYTEST)
+
+bench: .venv/installed-test node-clients
+	$(BIN)/python -m tests.bench.decode
+	$(BIN)/python -m tests.bench.startup
+	$(BIN)/python -m tests.bench.pull
+
+# The full figures of the README; a smaller sample runs with `make test`.
+torture: .venv/installed-test
+	$(BIN)/python -m tests.torture
+
+completions: .venv/installed
+	mkdir -p completions
+	for shell in bash zsh fish; do $(BIN)/smsreceipt completion $$shell > completions/smsreceipt.$$shell || exit; done
+
+readme: .venv/installed-test
+	$(BIN)/python -m tests.readme
+
+format: .venv/installed-test
+	$(BIN)/ruff check --fix smsreceipt tests
+	$(BIN)/ruff format smsreceipt tests
+
+wheel: .venv/installed-test
+	$(BIN)/python -m build --wheel --no-isolation
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/installed-test: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@ .venv/installed
+
+# The official Node clients talk to the sandbox in the tests. Without npm, or offline, `make test` says so at its end.
+.PHONY: node-clients
+node-clients:
+	@if [ -f $(NODE)/package.json ] && [ ! -d $(NODE)/node_modules ] && command -v npm >/dev/null; then \
+	  npm install --prefix $(NODE) --package-lock=false --no-audit --no-fund --silent || echo "npm install failed" >&2; \
+	fi

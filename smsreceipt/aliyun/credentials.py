@@ -1,0 +1,167 @@
+"""Whose key signs: from the environment, or from the command-line client's configuration. Never from an option."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from smsreceipt.errors import AuthError, UsageError
+
+_HINT = (
+    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET,"
+    " or make a profile in ~/.aliyun/config.json with `aliyun configure`."
+)
+_PRINTABLE = re.compile(r"[!-~]*\Z")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """An AccessKey, and the token that a temporary one needs. Never shows itself: repr and str are masked."""
+
+    access_key_id: str
+    access_key_secret: str
+    security_token: str = ""
+
+    def __post_init__(self) -> None:
+        # They become headers: a line break in one of them would begin another header.
+        if not all(map(_PRINTABLE.match, (self.access_key_id, self.access_key_secret, self.security_token))):
+            raise AuthError("an AccessKey or token holds white space or a character that is not ASCII", hint=_HINT)
+
+    @property
+    def temporary(self) -> bool:
+        """Whether they come with a token, and so expire."""
+        return bool(self.security_token)
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+
+class Provider(Protocol):
+    """Gives the credentials of the moment."""
+
+    def get(self) -> Credentials:
+        """Credentials valid now. May ask a service for them; raises AuthError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Credentials that do not change while we run."""
+
+    credentials: Credentials
+
+    def get(self) -> Credentials:
+        """Always the same."""
+        return self.credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Where credentials come from, and what the user should know about it."""
+
+    provider: Provider
+    origin: str  #: "environment", or the profile's name
+    warnings: tuple[str, ...] = ()
+
+
+def load(environ: Mapping[str, str], profile: str | None, home: Path) -> Loaded:
+    """Find credentials: an explicit *profile*, else the environment's keys, else the configuration's current profile.
+
+    Only the modes that hold a key themselves (AK, StsToken) work without the extra `credentials`. Raises AuthError
+    when nothing is found or it is incomplete, UsageError when the profile or the extra does not exist.
+    """
+    key_id = environ.get("ALIBABA_CLOUD_ACCESS_KEY_ID", "")
+    secret = environ.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")
+    if not profile and (key_id or secret):
+        if not (key_id and secret):
+            absent = "ALIBABA_CLOUD_ACCESS_KEY_SECRET" if key_id else "ALIBABA_CLOUD_ACCESS_KEY_ID"
+            raise AuthError(f"{absent} is not set, but its other half is", hint=_HINT)
+        token = environ.get("ALIBABA_CLOUD_SECURITY_TOKEN", "")
+        return Loaded(Fixed(Credentials(key_id, secret, token)), "environment")
+    path = home / ".aliyun" / "config.json"
+    wanted = profile or environ.get("ALIBABA_CLOUD_PROFILE", "")
+    try:
+        readable_by_others = stat.S_IMODE(path.stat().st_mode) & 0o077
+        config = _config(path.read_bytes())
+    except OSError as exc:
+        if wanted:
+            raise UsageError(f"profile {wanted}: {path} cannot be read", hint=_HINT) from exc
+        raise AuthError("no credentials were found", hint=_HINT) from None
+    warnings = (f"{path} can be read by other users: chmod 600 it",) if readable_by_others else ()
+    name = wanted or str(config.get("current") or "default")
+    return Loaded(_provider(_find(config, name, path), name, path), name, warnings)
+
+
+def _config(text: bytes) -> dict[str, Any]:
+    try:
+        config = json.loads(text)
+    except ValueError:
+        config = None  # the parser's own message would quote the file
+    if not isinstance(config, dict) or not isinstance(config.get("profiles", []), list):
+        raise UsageError("~/.aliyun/config.json is not what `aliyun configure` writes")
+    return config
+
+
+def _find(config: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    for candidate in config.get("profiles", []):
+        if isinstance(candidate, dict) and candidate.get("name") == name:
+            return candidate
+    raise UsageError(f"{path} has no profile {name}", hint="`aliyun configure list` names them.")
+
+
+def _provider(profile: dict[str, Any], name: str, path: Path) -> Provider:
+    mode = profile.get("mode") or "AK"
+    if mode not in {"AK", "StsToken"}:
+        return _external(profile, str(mode), name, path)
+    token = profile.get("sts_token") if mode == "StsToken" else ""
+    parts = (profile.get("access_key_id"), profile.get("access_key_secret"), token)
+    if not all(isinstance(part, str) for part in parts) or not (parts[0] and parts[1]):
+        raise AuthError(f"profile {name} holds no complete AccessKey", hint=_HINT)
+    if mode == "StsToken" and not token:
+        raise AuthError(f"profile {name} holds no token", hint=_HINT)
+    return Fixed(Credentials(*map(str, parts)))
+
+
+class _External:
+    """Credentials that the provider's own package obtains and renews: roles, OIDC, instance, external commands."""
+
+    def __init__(self, fetch: Callable[[], Any], name: str) -> None:
+        self._fetch = fetch
+        self._name = name
+
+    def get(self) -> Credentials:
+        """Credentials valid now; the package caches and renews them."""
+        try:
+            found = self._fetch()
+            parts = (found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token() or "")
+        except Exception as exc:  # noqa: BLE001 - the package raises bare exceptions of many kinds
+            # Neither its message nor a chain to it: both may quote what the service or the command printed.
+            raise AuthError(f"profile {self._name} gave no credentials ({type(exc).__name__})") from None
+        if not (parts[0] and parts[1]):
+            raise AuthError(f"profile {self._name} gave no credentials")
+        return Credentials(*parts)
+
+    def __repr__(self) -> str:
+        return f"_External({self._name})"
+
+
+def _external(profile: dict[str, Any], mode: str, name: str, path: Path) -> Provider:
+    try:
+        from alibabacloud_credentials import provider as providers
+    except ImportError:
+        raise UsageError(
+            f"profile {name} has mode {mode}, which needs the extra `credentials`",
+            hint="pip install 'smsreceipt[credentials]'",
+        ) from None
+    try:
+        if mode == "CredentialsURI":
+            found = providers.URLCredentialsProvider(uri=profile.get("credentials_uri"))
+        else:
+            found = providers.CLIProfileCredentialsProvider(profile_name=name, profile_file=str(path))
+    except Exception as exc:  # noqa: BLE001 - as above
+        raise AuthError(f"profile {name} cannot be used ({type(exc).__name__})") from None
+    return _External(found.get_credentials, name)

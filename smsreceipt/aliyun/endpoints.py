@@ -1,0 +1,110 @@
+"""Where the provider listens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from smsreceipt.errors import UsageError
+
+#: The hosts for mainland accounts, by the provider's documentation. The MNS one belongs to the messaging services
+#: themselves: their queues live in the provider's account, not in the user's.
+DEFAULTS = {
+    "mns": "1943695596114318.mns.cn-hangzhou.aliyuncs.com",
+    "dybaseapi": "dybaseapi.aliyuncs.com",
+    "dysmsapi": "dysmsapi.aliyuncs.com",
+}
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host and port to speak HTTP with, and whether over TLS."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def parse(cls, text: str, *, insecure_http: bool = False) -> Endpoint:
+        """Read "host", "host:port" or a URL of scheme, host and port.
+
+        Without a scheme it is https, except on loopback, where it is http. Plain http to any other host raises
+        UsageError unless *insecure_http*: the queue's token and phone numbers would travel in clear.
+        """
+        scheme, host, port = _split(text.strip())
+        local = _is_loopback(host)
+        scheme = scheme or ("http" if local else "https")
+        if scheme == "http" and not local and not insecure_http:
+            raise UsageError(
+                f"plain http to {host} is refused",
+                hint="Use https, or --insecure-http if nobody can listen in between.",
+            )
+        return cls(host, port or (443 if scheme == "https" else 80), scheme == "https")
+
+    @property
+    def netloc(self) -> str:
+        """Host and port as the Host header spells them: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The root URL, without a trailing slash."""
+        return f"{'https' if self.tls else 'http'}://{self.netloc}"
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The three services the program talks to."""
+
+    mns: Endpoint
+    dybaseapi: Endpoint
+    dysmsapi: Endpoint
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], *, insecure_http: bool = False) -> Endpoints:
+        """Read SMSRECEIPT_MNS_ENDPOINT, SMSRECEIPT_DYBASEAPI_ENDPOINT and SMSRECEIPT_DYSMSAPI_ENDPOINT.
+
+        What is absent or empty is the mainland default. Raises UsageError naming the variable.
+        """
+        found = {}
+        for service, default in DEFAULTS.items():
+            variable = f"SMSRECEIPT_{service.upper()}_ENDPOINT"
+            try:
+                found[service] = Endpoint.parse(environ.get(variable, "") or default, insecure_http=insecure_http)
+            except UsageError as exc:
+                raise UsageError(f"{variable}: {exc}", hint=exc.hint) from None
+        return cls(**found)
+
+
+def _split(text: str) -> tuple[str, str, int | None]:
+    """Scheme ("" where absent), host and port. An endpoint has no path, query, user or fragment."""
+    if text.count(":") > 1 and not text.startswith("[") and "://" not in text:
+        text = f"[{text}]"  # a bare IPv6 address
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        port = parts.port
+    except ValueError:
+        raise UsageError("an endpoint is a host, host:port or URL with scheme and port") from None
+    host = parts.hostname or ""
+    well_formed = _HOST.match(host) is not None or ":" in host
+    if parts.scheme not in {"", "http", "https"} or not well_formed or port == 0:
+        raise UsageError("an endpoint is a host, host:port or URL with scheme http or https")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise UsageError("an endpoint has no path, query or user name")
+    return parts.scheme, host, port
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"

@@ -1,0 +1,200 @@
+"""Keep-alive connections to one endpoint: whole answers or an exception, never a part of one, never a second try.
+
+The official clients hang without a time-out on https, share one unlocked connection, and re-send silently what got no
+answer (which hides a batch of messages for the length of their visibility). This transport does none of that, follows
+no redirect, uses no proxy, and reads exactly the HTTP/1.1 that the services speak.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+
+from .answer import Response, read
+from .endpoints import Endpoint
+from .faults import BadAnswer, ConnectionLost, TimedOut, TransportFault, Untrusted
+
+__all__ = ["Pool", "Response"]
+
+
+class _Connection(asyncio.BufferedProtocol):
+    """One connection with at most one request under way. Buffered: the loop need not make a new block for each read."""
+
+    def __init__(self, idle: list[_Connection]) -> None:
+        self.alive = False
+        self.idle_since = 0.0
+        self._idle = idle
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[Response] | None = None
+        self._window = memoryview(bytearray(32 * 1024))
+        self._buffer = bytearray()
+        self._need = 0  # no use looking at the buffer before it holds this much
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection promises
+        self._transport = transport
+        self.alive = True
+
+    def ask(self, request: bytes, waiter: asyncio.Future[Response]) -> None:
+        """Write *request*; *waiter* gets the answer or the fault."""
+        assert self._transport is not None  # noqa: S101
+        self._waiter = waiter
+        self._transport.write(request)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - whatever it wishes, this is what there is
+        return self._window
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(self._window[:nbytes])
+        if self._waiter is None:
+            self.abort()  # bytes that nobody asked for: whatever they are, they must not answer the next request
+            return
+        if self._buffer or self._need:
+            self._buffer += data
+            if len(self._buffer) < self._need:
+                return
+            data = bytes(self._buffer)
+        try:
+            found = read(data)
+        except BadAnswer as exc:
+            self._settle(exc)
+            self.abort()
+            return
+        if isinstance(found, int):
+            if not self._buffer:
+                self._buffer += data
+            self._need = found
+            return
+        self._buffer.clear()
+        self._need = 0
+        response, end, keep = found
+        if not keep or end != len(data):
+            self.abort()
+        self._settle(response)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it ended makes no difference
+        self.alive = False
+        if self in self._idle:
+            self._idle.remove(self)
+        part = "in the middle of" if self._buffer else "before"
+        self._settle(ConnectionLost(f"the connection ended {part} the answer", sent=True))
+
+    def _settle(self, outcome: Response | TransportFault) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is None or waiter.done():
+            return
+        if isinstance(outcome, Response):
+            waiter.set_result(outcome)
+        else:
+            waiter.set_exception(outcome)
+
+    def expire(self) -> None:
+        """The time for the answer is over."""
+        self._settle(TimedOut("no complete answer in time", sent=True))
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once, unread and unsent data dropped."""
+        self.alive = False
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Pool:
+    """Connections to one endpoint, as many as there are requests at once, each kept for the next request.
+
+    For one event loop. A connection that has been idle for *idle* seconds is not used again: the closer the peer is
+    to closing it, the likelier a request is lost on it.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        connect_timeout: float = 5.0,
+        idle: float = 15.0,
+        tls: ssl.SSLContext | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.endpoint = endpoint
+        self.opened = 0  #: connections opened so far
+        self._connect_timeout = connect_timeout
+        self._max_idle = idle
+        self._tls = tls
+        self._wall = wall
+        self._idle: list[_Connection] = []
+        self._busy: set[_Connection] = set()
+        self._closed = False
+
+    async def send(self, request: bytes, timeout: float) -> Response:  # noqa: ASYNC109 - one timer, not a task's scope
+        """Send one whole request and return its whole answer, whatever its status.
+
+        *timeout* is in seconds and begins when the request is written; opening a connection has its own. Raises
+        ConnectionLost, TimedOut, BadAnswer or Untrusted; their `sent` is False only where the provider cannot have
+        seen the request. Cancelling closes the connection.
+        """
+        loop = asyncio.get_running_loop()
+        connection = self._take(loop.time()) or await self._open(loop)
+        waiter: asyncio.Future[Response] = loop.create_future()
+        self._busy.add(connection)
+        timer = loop.call_later(timeout, connection.expire)
+        sent_at = self._wall()
+        try:
+            connection.ask(request, waiter)
+            response = await waiter
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        finally:
+            timer.cancel()
+            self._busy.discard(connection)
+        response.sent_at = sent_at
+        response.received_at = self._wall()
+        if connection.alive:
+            connection.idle_since = loop.time()
+            self._idle.append(connection)
+        return response
+
+    def close(self) -> None:
+        """Close every connection now; requests under way raise ConnectionLost. Idempotent."""
+        self._closed = True
+        for connection in (*self._idle, *self._busy):
+            connection.abort()
+        self._idle.clear()
+
+    def _take(self, now: float) -> _Connection | None:
+        """The connection used last: it is the least likely to be about to be closed by the peer."""
+        if self._closed:
+            raise ConnectionLost("the pool is closed", sent=False)
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.alive and now - connection.idle_since < self._max_idle:
+                return connection
+            connection.abort()
+        return None
+
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> _Connection:
+        host, port = self.endpoint.host, self.endpoint.port
+        tls = self._context() if self.endpoint.tls else None
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                _, connection = await loop.create_connection(lambda: _Connection(self._idle), host, port, ssl=tls)
+        except TimeoutError:
+            raise TimedOut(f"no connection to {self.endpoint} in {self._connect_timeout:g} s", sent=False) from None
+        except ssl.SSLCertVerificationError as exc:
+            raise Untrusted(f"{self.endpoint}: {exc.verify_message}") from exc
+        except OSError as exc:
+            raise ConnectionLost(f"no connection to {self.endpoint}: {exc.strerror or 'failed'}", sent=False) from exc
+        if self._closed:
+            connection.abort()
+            raise ConnectionLost("the pool is closed", sent=False)
+        self.opened += 1
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+            self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        return self._tls

@@ -1,0 +1,115 @@
+"""The temporary credentials that open a receipt queue. They live in memory only."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from smsreceipt.errors import AuthError
+from smsreceipt.model import BEIJING, Instant, Kind
+
+from .clock import Clock
+from .credentials import Credentials
+from .faults import BadAnswer
+
+EARLY = 120_000  #: milliseconds before its end that a token is renewed, as all the official clients do
+UNKNOWN_LIFE = 60_000  #: milliseconds that a token is used whose end is unreadable or already past
+
+_HINT = "Check the RAM right dysms:QueryTokenForMnsQueue, and that the queue's name and type are of this account."
+
+
+class _Calls(Protocol):
+    def call(self, request: Any) -> dict[str, Any]:
+        """As Caller.call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    credentials: Credentials
+    renew_at: Instant  #: by the provider's clock
+
+
+class Tokens:
+    """A token per kind and queue, asked for once however many threads want it."""
+
+    def __init__(self, caller: _Calls, clock: Clock) -> None:
+        self._caller = caller
+        self._clock = clock
+        self._held: dict[tuple[str, str], _Token] = {}
+        self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()
+
+    def held(self, kind: Kind, queue: str) -> Credentials | None:
+        """The credentials that get() would return without asking the provider; None: it would ask."""
+        token = self._held.get((kind, queue))
+        return token.credentials if token and self._clock.now() < token.renew_at else None
+
+    def get(self, kind: Kind, queue: str) -> Credentials:
+        """Credentials for *queue*, good for some time yet. May call the provider, and block while another thread does.
+
+        Raises what the call raises, and BadAnswer when the answer holds no token.
+        """
+        with self._lock:
+            lock = self._locks[kind, queue]
+        with lock:
+            found = self.held(kind, queue)
+            if found is None:
+                token = self._fetch(kind, queue)
+                self._held[kind, queue] = token
+                found = token.credentials
+            return found
+
+    def drop(self, kind: Kind, queue: str, refused: Credentials) -> None:
+        """Forget *refused*, which the queue no longer takes; a token fetched since by another thread stays."""
+        with self._lock:
+            token = self._held.get((kind, queue))
+            if token is not None and token.credentials == refused:
+                del self._held[kind, queue]
+
+    def _fetch(self, kind: Kind, queue: str) -> _Token:
+        try:
+            answer = self._caller.call(_request(kind, queue))
+        except AuthError as exc:
+            raise AuthError(
+                f"no token for queue {queue}: {exc}", hint=_HINT if exc.hint == AuthError.hint else exc.hint
+            ) from exc
+        found = answer.get("MessageTokenDTO")
+        parts = [found.get(name) for name in _PARTS] if isinstance(found, dict) else []
+        if not parts or not all(isinstance(part, str) and part for part in parts[:3]):
+            raise BadAnswer("the answer holds no token")
+        now = self._clock.now()
+        return _Token(Credentials(*map(str, parts[:3])), _renewal(_beijing(parts[3]), now))
+
+
+_PARTS = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "ExpireTime")
+
+
+def _request(kind: str, queue: str) -> Any:
+    from aliyunsdkcore.request import RpcRequest
+
+    request = RpcRequest("Dybaseapi", "2017-05-25", "QueryTokenForMnsQueue")
+    request.add_query_param("MessageType", kind)
+    request.add_query_param("QueueName", queue)
+    return request
+
+
+def _renewal(expires_at: Instant | None, now: Instant) -> Instant:
+    """When to ask for the next token: two minutes early, but never before half of a short life is over."""
+    life = 0 if expires_at is None else expires_at - now
+    if life <= 0:
+        # A token just issued is no expired one: its time is written in a way that no page tells of. Use it; when the
+        # queue refuses it, a fresh one is asked for.
+        return Instant(now + UNKNOWN_LIFE)
+    return Instant(now + max(life - EARLY, life // 2))
+
+
+def _beijing(text: object) -> Instant | None:
+    """A zone-less time of the provider, which is Beijing's."""
+    try:
+        moment = datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING)
+    except ValueError:
+        return None
+    return Instant(int(moment.timestamp() * 1000))

@@ -1,0 +1,110 @@
+"""Reading the service's XML when it does not look as expected: any order, white space, attributes, CDATA, references.
+
+Document types and entity declarations are refused before the parser sees them, so no entity can expand or fetch.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.parsers import expat
+
+from .faults import BadAnswer
+
+_DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_BARE = re.compile("&(?!(?:lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
+#: The control characters that XML forbids, as characters of the private area while the parser is at work.
+_HIDDEN = {code: 0xE000 + code for code in range(32) if code not in b"\t\n\r"}
+
+
+def _refuse_declarations(body: bytes) -> None:
+    """Raise BadAnswer when there is a DOCTYPE or an entity declaration anywhere."""
+    if b"<!" in body and _DECLARATION.search(body):
+        raise BadAnswer("the answer declares a document type or an entity")
+
+
+def records(body: bytes, root: str, item: str) -> list[dict[str, bytes]]:
+    """Return the texts of the children of every *item*: those within *root*, or the one that is the root itself.
+
+    With an empty *root* only the second. Values are UTF-8. Raises BadAnswer when the document is cut or not well
+    formed, or its root is another.
+    """
+    _refuse_declarations(body)
+    if not body.rstrip(b"\0 \t\r\n").endswith(b">"):
+        raise BadAnswer("the answer is cut or no XML")
+    reader = _Reader(root, item)
+    try:
+        reader.parse(body)
+    except expat.ExpatError:
+        # Perhaps one text holds what XML cannot, and must not cost its neighbours: read bytes as characters, and back.
+        reader = _Reader(root, item, raw=True)
+        try:
+            reader.parse(_mended(body))
+        except expat.ExpatError:
+            raise BadAnswer("the answer is cut or not well-formed XML") from None
+    return reader.found
+
+
+def _mended(body: bytes) -> bytes:
+    """The document with everything in its texts spelled so that a parser takes it."""
+    text = body.decode("latin-1").translate(_HIDDEN)
+    if "<![CDATA[" not in text:
+        text = _BARE.sub("&amp;", text).replace("]]>", "]]&gt;")
+    return text.encode()
+
+
+class _Reader:
+    """One pass over a document, at most three elements deep."""
+
+    def __init__(self, root: str, item: str, *, raw: bool = False) -> None:
+        self.found: list[dict[str, bytes]] = []
+        self._root = root
+        self._item = item
+        self._raw = raw
+        self._depth = 0
+        self._items_at = 0
+        self._text: list[str] = []
+        self._fields: dict[str, bytes] = {}
+
+    def parse(self, body: bytes) -> None:
+        parser = expat.ParserCreate("utf-8" if self._raw else None)
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text.append
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.Parse(body, True)
+
+    def _refuse(self, *_: object) -> None:
+        raise BadAnswer("the answer declares a document type or an entity")
+
+    def _start(self, name: str, _: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth == 1:
+            self._items_at = 1 if name == self._item else 2
+            if name not in {self._item, self._root}:
+                raise BadAnswer("the answer is another document than was asked for")
+        if self._depth == self._items_at:
+            self._fields = {}
+        if self._depth <= self._items_at + 1:
+            self._text.clear()
+
+    def _end(self, name: str) -> None:
+        if self._depth == self._items_at + 1:
+            self._fields[name] = self._bytes("".join(self._text))
+        elif self._depth == self._items_at:
+            if name != self._item:
+                raise BadAnswer("the answer is another document than was asked for")
+            self.found.append(self._fields)
+        self._depth -= 1
+
+    def _bytes(self, text: str) -> bytes:
+        if not self._raw:
+            return text.encode()
+        return b"".join(_byte(ord(char)) for char in text)
+
+
+def _byte(code: int) -> bytes:
+    """The byte that was read as the character *code*; of a character reference, its UTF-8."""
+    if code < 256:
+        return bytes((code,))
+    return bytes((code - 0xE000,)) if 0xE000 <= code < 0xE020 else chr(code).encode()

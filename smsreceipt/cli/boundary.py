@@ -1,0 +1,203 @@
+"""Where every run ends: an exception becomes a line, a hint and an exit code here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from smsreceipt.cli.options import settings_of
+from smsreceipt.errors import SmsReceiptError
+
+if TYPE_CHECKING:
+    from smsreceipt.cli.app import App
+
+#: Several reasons to end with a number: the first of these counts. 141 (the reader went away) is no failure of ours.
+_WORST_FIRST = (1, 2, 130, 143, 129, 7, 6, 4, 8, 5, 141, 3)
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP arrived; like Ctrl-C, nobody may catch it to carry on."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+class ReaderGone(Exception):
+    """Whoever read our standard output does so no more: end quietly with 141."""
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code that counts among several."""
+    return min((code for code in codes if code), default=0, key=_WORST_FIRST.index)
+
+
+def catch_signals() -> None:
+    """Make SIGTERM and SIGHUP unwind like Ctrl-C, unless whoever started us had them ignored (nohup)."""
+
+    def stop(signum: int, _frame: FrameType | None) -> NoReturn:
+        raise Stopped(signum)
+
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, stop)
+
+
+def guard_streams() -> None:
+    """Fill closed descriptors 0 to 2, so that no store or socket gets such a number and is written to as a terminal.
+
+    Python has already noted which streams are absent (they are None). What is there never raises for a character
+    that its encoding lacks.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+
+
+def run(tool: click.Group, args: Sequence[str], app: App | None = None) -> int:
+    """Run one command line; return its exit code, having said what there is to say on standard error.
+
+    *app* carries other seams than the process's own, for tests and for programs that run commands in-process.
+    """
+    return _Run(tool, list(args), app).finish()
+
+
+class _Run:
+    """One command line from its words to its number."""
+
+    def __init__(self, tool: click.Group, args: list[str], app: App | None) -> None:
+        self._tool, self._args, self._given = tool, args, app
+        self._root: click.Context | None = None
+
+    def finish(self) -> int:
+        codes = [self._attempt(self._invoke), self._attempt(self._flush)]
+        return worst([*codes, *(self._app.codes if self._app else ())])
+
+    @property
+    def _app(self) -> App | None:
+        """The seams, once there are any: a command makes them when it is about to run."""
+        return self._given or (self._root.obj if self._root else None)
+
+    def _invoke(self) -> None:
+        shell = None if self._given else os.environ.get("_SMSRECEIPT_COMPLETE")
+        if shell:
+            from click.shell_completion import shell_complete
+
+            raise click.exceptions.Exit(shell_complete(self._tool, {}, "smsreceipt", "_SMSRECEIPT_COMPLETE", shell))
+        with self._tool.make_context("smsreceipt", list(self._args), obj=self._given) as ctx:
+            self._root = ctx
+            self._tool.invoke(ctx)
+
+    def _flush(self) -> None:
+        if self._app is not None:
+            self._app.flush()
+        elif sys.stdout is not None:
+            sys.stdout.flush()
+
+    def _attempt(self, action: Callable[[], None]) -> int:
+        """Do it; return the exit code of how it ended."""
+        try:
+            action()
+        except click.exceptions.Exit as exc:
+            return exc.exit_code
+        except click.ClickException as exc:
+            return self._usage(exc)
+        except SmsReceiptError as exc:
+            self._say(f"error: {exc}")
+            if exc.hint:
+                self._say(f"hint: {exc.hint}")
+            return exc.exit_code
+        except Stopped as exc:
+            return 128 + exc.signum
+        except (KeyboardInterrupt, click.Abort):
+            return 130
+        except ReaderGone:
+            forget(sys.stdout)
+            return 141
+        except OSError as exc:
+            return self._internal(exc) if self._app is not None else self._output(exc)
+        except Exception as exc:  # noqa: BLE001 - the one boundary: what nobody translated is our bug
+            return self._internal(exc)
+        return 0
+
+    def _output(self, exc: OSError) -> int:
+        """Help and version are printed by click itself: what goes wrong before a command runs is standard output."""
+        forget(sys.stdout)
+        if isinstance(exc, BrokenPipeError):
+            return 141
+        self._say(f"error: standard output: {exc.strerror}")
+        return 6
+
+    def _usage(self, exc: click.ClickException) -> int:
+        """Click's own sentence as ours, or the help where a group was called without a command."""
+        if isinstance(exc, click.exceptions.NoArgsIsHelpError):
+            for line in exc.format_message().splitlines():
+                self._say(line)
+            return 2
+        self._say(f"error: {exc.format_message()}")
+        ctx = getattr(exc, "ctx", None)
+        if ctx is not None:
+            self._say(f"hint: {ctx.command_path} --help")
+        return 2
+
+    def _internal(self, exc: BaseException) -> int:
+        """A bug of ours: its type, and with --debug where it happened."""
+        said = settings_of(self._root).get("debug") if self._root else None
+        debug = "--debug" in self._args or bool(said and said.value)
+        for line in _frames(exc) if debug else ():
+            self._say(line)
+        self._say(f"error: internal: {type(exc).__name__}")
+        if not debug:
+            self._say("hint: this is a bug; run again with --debug and report what it prints.")
+        return 1
+
+    def _say(self, text: str) -> None:
+        """One line to standard error, harmless to a terminal; if that is closed or full, nobody is there to be told."""
+        from smsreceipt.records import safe
+
+        stream = self._app.stderr if self._app is not None else sys.stderr
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                stream.write(safe(text) + "\n")
+                stream.flush()
+
+
+def forget(stream: Any) -> None:
+    """Point a stream at nothing, or Python would try to flush what is left in it, fail, and say so at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _frames(exc: BaseException) -> Iterator[str]:
+    """Where it happened, by files and lines. Messages of exceptions stay out: they like to quote people's data."""
+    import traceback
+
+    for link in _chain(exc):
+        for frame in traceback.extract_tb(link.__traceback__):
+            yield f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
+        yield f"  {type(link).__module__}.{type(link).__qualname__}"
+
+
+def _chain(exc: BaseException) -> list[BaseException]:
+    """The causes first, then the exception itself."""
+    links: list[BaseException] = []
+    at: BaseException | None = exc
+    while at is not None and at not in links:
+        links.insert(0, at)
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return links

@@ -1,0 +1,101 @@
+"""Which receipts: the filters of the command line as a Query of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from smsreceipt.cli.app import App
+from smsreceipt.cli.times import When, since, span, until
+from smsreceipt.errors import UsageError
+from smsreceipt.model import DAY_MS, Instant, Outcome, Source, beijing_day
+from smsreceipt.store import Query
+
+_OPTIONS = [
+    click.option("--kind", multiple=True, metavar="KIND", help="Only this message type (repeat = or)."),
+    click.option("--phone", multiple=True, metavar="NUMBER|-", help="Only this number; - reads it from stdin."),
+    click.option("--biz-id", multiple=True, metavar="ID", help="Only this BizId."),
+    click.option("--out-id", multiple=True, metavar="ID", help="Only this OutId."),
+    click.option("--call-id", multiple=True, metavar="ID", help="Only this call."),
+    click.option(
+        "--outcome",
+        multiple=True,
+        type=click.Choice([str(outcome) for outcome in Outcome]),
+        metavar="OUTCOME",
+        help="Only this outcome: delivered, failed, …",
+    ),
+    click.option("--code", multiple=True, metavar="CODE", help="Only this receipt code or release cause."),
+    click.option(
+        "--source",
+        multiple=True,
+        type=click.Choice([str(source) for source in Source]),
+        metavar="SOURCE",
+        help="Only what came by mns, push, replay or query.",
+    ),
+    click.option(
+        "--date", type=When(), metavar="DAY", help="Only this day, Beijing time: 2026-11-20, today, yesterday."
+    ),
+    click.option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00."),
+    click.option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts."),
+    click.option("--after", type=click.IntRange(0), default=0, metavar="SEQ", help="Only seq greater than this."),
+    click.option("--history", is_flag=True, help="Every statement, not only each identity's state."),
+    click.option("--conflicts", is_flag=True, help="Only statements that contradict each other."),
+]
+
+
+def filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the filter options to a command."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def query_of(app: App, chosen: dict[str, Any]) -> Query:
+    """The Query that the filter options ask for. Raises UsageError when they contradict each other."""
+    from smsreceipt.decode import normalise_phone
+
+    begin, end = _bounds(app.now(), chosen["date"], chosen["since"], chosen["until"])
+    codes = set(chosen["code"])
+    return Query(
+        kinds=chosen["kind"],
+        phones=[normalise_phone(phone) for phone in read_dash(app, chosen["phone"])],
+        biz_ids=chosen["biz_id"],
+        out_ids=chosen["out_id"],
+        call_ids=chosen["call_id"],
+        outcomes=[Outcome(outcome) for outcome in chosen["outcome"]],
+        # Carriers spell it DELIVRD; in the store it is DELIVERED.
+        codes=codes | {"DELIVERED"} if "DELIVRD" in codes else codes,
+        sources=[Source(source) for source in chosen["source"]],
+        since=begin,
+        until=end,
+        after=chosen["after"],
+        history=chosen["history"],
+        conflicts=chosen["conflicts"],
+    )
+
+
+def _bounds(now: Instant, day: str | None, begin: str | None, end: str | None) -> tuple[Instant | None, Instant | None]:
+    if day is None:
+        return since(begin, now) if begin else None, until(end, now) if end else None
+    if begin or end:
+        raise UsageError("--date is one day; it cannot go with --since or --until")
+    start = beijing_day(span(day, now)[0]) * DAY_MS - 8 * 3_600_000
+    return Instant(start), Instant(start + DAY_MS)
+
+
+def read_dash(app: App, words: tuple[str, ...]) -> list[str]:
+    """The words, with - replaced by the words on standard input: a number given there is in no shell history."""
+    found: list[str] = []
+    for word in words:
+        if word != "-":
+            found.append(word)
+        elif app.stdin is None:
+            raise UsageError("standard input is closed: there is nothing for - to read")
+        else:
+            read = app.stdin.read().decode("utf-8", "replace").split()
+            if not read:
+                raise UsageError("standard input is empty: there is nothing for - to read")
+            found.extend(read)
+    return found

@@ -1,0 +1,65 @@
+"""How the reading commands put objects on standard output: a table, JSON lines or CSV, in pieces of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from smsreceipt.cli.app import App
+from smsreceipt.model import StoredReceipt
+from smsreceipt.records import RECEIPT_KEYS, csv_lines, json_line, receipt_line, receipt_row
+
+_PIECE = 500
+
+
+class ReceiptPrinter:
+    """Prints receipts as they come, in the output asked for; heads come once. ``write`` is app.write or app.report."""
+
+    def __init__(self, app: App, write: Callable[[bytes], None] | None = None, *, raw_csv: bool = False) -> None:
+        self._app, self._raw = app, raw_csv
+        self._write = write or app.write
+        self._form, self._mask = app.output, app.mask
+        self._headed = False
+        self.last_seq = 0  #: of what was printed so far
+        self._draw: Callable[[Sequence[StoredReceipt]], str] | None = None
+
+    def print(self, receipts: Iterable[StoredReceipt]) -> int:
+        """Print them; return how many there were."""
+        printed = 0
+        for piece in _pieces(receipts):
+            printed += len(piece)
+            self.last_seq = piece[-1].seq or self.last_seq
+            self._write(self._piece(piece))
+        return printed
+
+    def _piece(self, receipts: Sequence[StoredReceipt]) -> bytes:
+        if self._form == "json":
+            mask = self._mask
+            return b"".join([receipt_line(receipt, mask) for receipt in receipts])
+        if self._form == "csv":
+            heads = [] if self._headed else [RECEIPT_KEYS]
+            self._headed = True
+            return csv_lines(heads, guard=False) + csv_lines(
+                (receipt_row(receipt, self._mask) for receipt in receipts), guard=not self._raw
+            )
+        if self._draw is None:
+            from smsreceipt.view import ReceiptTable
+
+            self._draw = ReceiptTable(self._app.look()).draw
+        return self._app.encode(self._draw(receipts))
+
+
+def _pieces(receipts: Iterable[StoredReceipt]) -> Iterator[Sequence[StoredReceipt]]:
+    rest = iter(receipts)
+    while piece := list(islice(rest, _PIECE)):
+        yield piece
+
+
+def print_objects(app: App, objects: Sequence[dict[str, object]], draw: Callable[[], str]) -> None:
+    """Print objects that share their keys; *draw* makes the table of them where one is wanted."""
+    if app.output == "table":
+        app.write(app.encode(draw()))
+    elif app.output == "json":
+        app.write(b"".join(map(json_line, objects)))
+    elif objects:
+        app.write(csv_lines([objects[0].keys(), *(each.values() for each in objects)]))

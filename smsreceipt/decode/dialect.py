@@ -1,0 +1,212 @@
+"""What a row of the table says about one dialect, and the reader that is made of it.
+
+A dialect is a message type in one vocabulary. Rows are data, compiled once when the package is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from operator import itemgetter
+
+from smsreceipt.decode.fields import digest_of, instant_of, never, nothing, phone_of, text_of, truth_of
+from smsreceipt.decode.refusal import Refused
+from smsreceipt.decode.strict import Fields
+from smsreceipt.model import Kind, Outcome, Reason, Receipt
+
+Reader = Callable[[Fields, bytes], Receipt]
+Verdict = Callable[[Fields, str], Outcome | None]  #: from the fields and the code
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A boolean decides; a failure with one of the *doubtful* codes means that the provider does not know."""
+
+    field: str
+    doubtful: frozenset[str]
+
+    def verdict(self) -> Verdict:
+        """Compile. The reader raises Refused where the boolean is missing or no boolean."""
+        truth, doubtful = truth_of(self.field), self.doubtful
+        delivered, failed, unknown = Outcome.DELIVERED, Outcome.FAILED, Outcome.UNKNOWN
+
+        def read(fields: Fields, code: str) -> Outcome | None:
+            if truth(fields):
+                return delivered
+            return unknown if code in doubtful else failed
+
+        return read
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A word or number decides; one that is not listed means *otherwise*, and goes into the receipt's detail."""
+
+    field: str
+    meanings: Mapping[str, Outcome]
+    otherwise: Outcome | None = Outcome.UNKNOWN
+    required: bool = True
+
+    def verdict(self) -> Verdict:
+        """Compile. The reader raises Refused where a required status is missing."""
+        text, meanings = text_of(self.field), self.meanings
+
+        def read(fields: Fields, _: str) -> Outcome | None:
+            status = text(fields)
+            if self.required and not status:
+                raise Refused(Reason.MISSING)
+            return meanings.get(status, self.otherwise)
+
+        return read
+
+    def unlisted(self) -> Callable[[Fields], str]:
+        """A reader of the status where no meaning is listed for it, else ""."""
+        text, meanings = text_of(self.field), self.meanings
+        return lambda fields: "" if (status := text(fields)) in meanings else status
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A call was answered when it ended later than it was answered; causes of release do not tell."""
+
+    answered: str
+    ended: str
+
+    def verdict(self) -> Verdict:
+        """Compile. Without an end the outcome is unknown; without an answer the call was unconnected."""
+        answered, ended = instant_of(self.answered), instant_of(self.ended)
+
+        def read(fields: Fields, _: str) -> Outcome | None:
+            start, end = answered(fields), ended(fields)
+            if end is None:
+                return Outcome.UNKNOWN
+            return Outcome.CONNECTED if start is not None and end > start else Outcome.UNCONNECTED
+
+        return read
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Fields that tell two statements apart, but are too long, or too private, to be part of a key."""
+
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One row: which fields mark the dialect, and where its parts are. Alternatives are joined by "|"."""
+
+    name: str  #: also the directory of its golden pairs
+    kind: Kind
+    tells: tuple[str, ...]  #: an object is of this dialect when it has all of these …
+    denies: tuple[str, ...] = ()  #: … and none of these
+    identity: tuple[str, ...]
+    may_lack: tuple[str, ...] = ()  #: parts of the identity without which it is still one
+    phone: str = ""
+    biz_id: str = ""
+    out_id: str = ""
+    call_id: str = ""
+    code: str = ""
+    sent_at: str = ""
+    reported_at: str = ""
+    outcome: Success | Status | Talk | None = None
+    detail: str | Digest = ""
+    test: Mapping[str, str] = field(default_factory=dict)  #: what the console's "test push" sends
+
+    def matcher(self) -> Callable[[Fields], bool]:
+        """Compile the marks. Answers whether the field names say that an object is of this dialect."""
+        names = frozenset(spec for spec in self.tells if "|" not in spec)
+        choices = [spec.split("|") for spec in self.tells if "|" in spec]
+        denied = [name for spec in self.denies for name in spec.split("|")]
+
+        def fits(fields: Fields) -> bool:
+            return (
+                names <= fields.keys()
+                and all(any(name in fields for name in choice) for choice in choices)
+                and not any(name in fields for name in denied)
+            )
+
+        return fits if choices or denied else lambda fields: names <= fields.keys()
+
+    def reader(self) -> Reader:
+        """Compile the row. The reader returns a receipt or raises Refused."""
+        kind, delivered = self.kind, Outcome.DELIVERED
+        phone_at = phone_of(self.phone) if self.phone else nothing
+        biz_at, out_at, call_at = _text(self.biz_id), _text(self.out_id), _text(self.call_id)
+        code_at, detail_at = _text(self.code), self._detail()
+        sent_at = instant_of(self.sent_at) if self.sent_at else never
+        reported_at = instant_of(self.reported_at) if self.reported_at else never
+        verdict = self.outcome.verdict() if self.outcome else _open
+        identify, is_test = self._identity(), self._test()
+
+        def read(fields: Fields, body: bytes) -> Receipt:
+            phone, biz_id, call_id = phone_at(fields), biz_at(fields), call_at(fields)
+            identity = identify(fields, (phone, biz_id, call_id))
+            code = code_at(fields)
+            outcome = verdict(fields, code)
+            if outcome is delivered and (not code or code == "DELIVRD"):
+                code = "DELIVERED"  # carriers spell it so, some leave it out: one statement, not three
+            return Receipt(
+                kind,
+                identity,
+                outcome,
+                code,
+                sent_at(fields),
+                reported_at(fields),
+                phone,
+                biz_id,
+                out_at(fields),
+                call_id,
+                detail_at(fields),
+                is_test(fields),
+                body,
+                sha256(body).digest(),
+            )
+
+        return read
+
+    def _detail(self) -> Callable[[Fields], str]:
+        if isinstance(self.detail, Digest):
+            return digest_of(self.detail.fields)
+        if not self.detail and isinstance(self.outcome, Status):
+            return self.outcome.unlisted()
+        return _text(self.detail)
+
+    def _identity(self) -> Callable[[Fields, _Parts], _Parts]:
+        """Compile. The reader gets the columns (phone, biz_id, call_id) too, and raises Refused for a missing part."""
+        columns = (self.phone, self.biz_id, self.call_id)
+        others = [part for part in self.identity if part not in columns]
+        readers = [text_of(part) for part in others]
+        places = {part: place for place, part in enumerate((*columns, *others)) if part}
+        pick = _pick([places[part] for part in self.identity])
+        must = [place for place, part in enumerate(self.identity) if part not in self.may_lack]
+
+        def read(fields: Fields, row: _Parts) -> _Parts:
+            identity = pick((*row, *[reader(fields) for reader in readers]) if readers else row)
+            if "" in identity and not all(identity[place] for place in must):
+                raise Refused(Reason.MISSING)
+            return identity
+
+        return read
+
+    def _test(self) -> Callable[[Fields], bool]:
+        if not self.test:
+            return lambda _: False
+        (name, value), *others = self.test.items()
+        return lambda fields: fields.get(name) == value and all(fields.get(other) == told for other, told in others)
+
+
+_Parts = tuple[str, ...]
+
+
+def _pick(places: list[int]) -> Callable[[_Parts], _Parts]:
+    return itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+
+
+def _text(spec: str) -> Callable[[Fields], str]:
+    return text_of(spec) if spec else nothing
+
+
+def _open(_fields: Fields, _code: str) -> None:
+    """The verdict of a dialect that has none."""

@@ -1,0 +1,98 @@
+"""From what a transport carries to the JSON objects in it, byte for byte."""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+
+import msgspec
+
+from smsreceipt.decode.refusal import Refused
+from smsreceipt.decode.strict import MAX_DEPTH, SPACE, cut, parse, too_deep
+from smsreceipt.model import Reason
+
+MAX_BYTES = 128 * 1024  #: twice what a queue message can hold
+
+_BOM = b"\xef\xbb\xbf"
+_OBJECT, _ARRAY = b"{", b"["
+_raw = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def unwrap(frame: bytes) -> bytes:
+    """The JSON text in *frame*, without base64, byte order mark and space around it; else *frame* as it is.
+
+    Never raises. Base64 counts only where every byte of it does: a lenient decoder drops what it does not know.
+    """
+    text = _trim(frame)
+    if text[:1] in (_OBJECT, _ARRAY):
+        return text
+    try:
+        inner = _trim(a2b_base64(text, strict_mode=True))
+    except ValueError:
+        return text
+    if inner[:1] in (_OBJECT, _ARRAY) or not _is_json(text):
+        return inner
+    return text
+
+
+def elements(text: bytes) -> list[bytes]:
+    """The objects of an unwrapped frame as they are written: one, or those of an array. Raises Refused.
+
+    An element need not be valid itself. Empty bytes stand where a stray comma leaves none.
+    """
+    head = text[:1]
+    if head == _OBJECT:
+        return [text]
+    if head != _ARRAY:
+        raise Refused(_no_object(text))
+    try:
+        return [bytes(raw) for raw in _raw(text)]
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return cut(text)
+    except Refused:
+        raise Refused(_no_array(text)) from None
+
+
+def reason_for(body: bytes) -> Reason | None:
+    """Why an element can hold no receipt, as far as its first byte and its size tell; cheap, for there may be many."""
+    if len(body) > MAX_BYTES:
+        return Reason.SIZE
+    if body[:1] == _OBJECT:
+        return None
+    if not body:
+        return Reason.JSON
+    return Reason.DEPTH if too_deep(body, MAX_DEPTH) else Reason.NOT_OBJECT
+
+
+def _trim(text: bytes) -> bytes:
+    text = text.strip(SPACE)
+    return text[3:].lstrip(SPACE) if text[:3] == _BOM else text
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        parse(text)
+    except Refused:
+        return False
+    return True
+
+
+def _no_object(text: bytes) -> Reason:
+    if not text:
+        return Reason.EMPTY
+    try:
+        parse(text)
+    except Refused as refused:
+        return Reason.BASE64 if refused.reason is Reason.JSON else refused.reason
+    return Reason.NOT_OBJECT
+
+
+def _no_array(text: bytes) -> Reason:
+    if b"\0" in text[:2]:
+        return Reason.UTF8
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return Reason.UTF8
+    return Reason.DEPTH if too_deep(text, MAX_DEPTH + 1) else Reason.JSON

@@ -1,0 +1,87 @@
+"""Every way in which the provider writes a time, to the one that we keep: UTC milliseconds.
+
+Text without a zone is Beijing wall-clock time, whatever the host's zone is. The spellings cannot be mistaken for each
+other, so one reader serves all dialects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+
+from smsreceipt.decode.refusal import Refused
+from smsreceipt.model import BEIJING, Instant, Reason
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ZONE = r"(?P<zone>Z|[+-]\d{2}:?\d{2})"
+_BEIJING = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
+_ISO = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}", re.ASCII)
+_RFC_2822 = re.compile(
+    rf"(?:[A-Z][a-z]{{2}}, ?)?(\d\d?) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d)"
+    r" (?P<zone>[+-]\d{4}|GMT|UTC?|Z)",
+    re.ASCII,
+)
+_EPOCH = re.compile(r"\d{10}|\d{13}", re.ASCII)  # seconds or milliseconds, from 2001 to 2286
+
+_END = datetime(9999, 12, 31, tzinfo=UTC)  # later ones have no Beijing date
+
+
+@lru_cache(maxsize=8192)
+def instant(text: str) -> Instant:
+    """The moment that *text* names. Raises Refused where no dialect spells a time so, and for years before 1970."""
+    for pattern, reader in _SPELLINGS:
+        if found := pattern.fullmatch(text):
+            try:
+                moment = reader(found)
+            except (ValueError, OverflowError):
+                break
+            if 0 <= moment < _END.timestamp() * 1000:
+                return Instant(moment)
+            break
+    raise Refused(Reason.TIME)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _beijing(found: re.Match[str]) -> int:
+    year, month, day, hour, minute, second = map(int, found.groups())
+    return _milliseconds(datetime(year, month, day, hour, minute, second, tzinfo=BEIJING))
+
+
+def _iso(found: re.Match[str]) -> int:
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    micro = int((found["fraction"] or "0").ljust(6, "0")[:6])
+    return _milliseconds(datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(found["zone"])))
+
+
+def _rfc_2822(found: re.Match[str]) -> int:
+    day, month, *rest = found.groups()[:6]
+    year, hour, minute, second = map(int, rest)
+    written = datetime(year, _MONTHS.index(month) + 1, int(day), hour, minute, second, tzinfo=_zone(found["zone"]))
+    return _milliseconds(written)
+
+
+def _zone(text: str) -> timezone:
+    if text[0] not in "+-":
+        return UTC
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def _epoch(found: re.Match[str]) -> int:
+    digits = found.group()
+    return int(digits) * (1000 if len(digits) == 10 else 1)
+
+
+_SPELLINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], int]], ...] = (
+    (_BEIJING, _beijing),
+    (_EPOCH, _epoch),
+    (_COMPACT, _beijing),
+    (_RFC_2822, _rfc_2822),
+    (_ISO, _iso),
+)

@@ -1,0 +1,67 @@
+"""What a sandbox can be asked to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smsreceipt.errors import UsageError
+
+#: The message types that the two services document in full, then the others on the same road.
+KINDS = (
+    "SmsReport",
+    "SmsUp",
+    "SignSmsReport",
+    "TemplateSmsReport",
+    "SecretStartReport",
+    "SecretReport",
+    "SecretSmsIntercept",
+    "SecretRecording",
+    "DypnsSmsVerifyReport",
+    "GlobeSmsReport",
+    "SecretRingReport",
+    "SecretPickUpReport",
+    "SecretAsrReport",
+    "SecretExceptionPhoneReport",
+    "NumberManagementReport",
+    "SmartLogisticsReport",
+    "VoiceReport",
+    "VoiceCallReport",
+    "VoiceRecordReport",
+    "MnsCardVender",
+    "MnsCardTemplate",
+)
+
+#: What can go wrong on purpose, and where: see the README's table of faults.
+FAULTS = ("500", "drop-before", "drop-after", "truncate", "throttle", "token", "duplicate", "stale", "lose")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a sandbox behaves. Raises UsageError for an unknown fault or a share outside 0..1."""
+
+    port: int = 8901  #: 0 takes any free one
+    uid: str = "1000000001"  #: the account uid in queue names
+    load: tuple[Path, ...] = ()  #: NDJSON: {"queue" or "kind": …, "body": object (sent as base64) or raw text}
+    generate: int = 0  #: this many generated messages of all kinds wait in the queues at the start
+    seed: int | None = None  #: same seed and day: same messages, outcomes and faults
+    poison: float = 0.0  #: the share of generated messages that hold no receipt
+    visibility: float = 30  #: seconds a received message stays hidden
+    latency: float = 0  #: milliseconds added to each answer
+    token_life: float = 3600  #: seconds a token for a queue is good for
+    report_delay: float = 0  #: seconds between SendSms and its SmsReport
+    long_polls: int = 64  #: waiting receives an account may hold; the next ones get their 404 at once
+    skew: float = 0  #: seconds the sandbox's clock is ahead of the host's
+    faults: Mapping[str, float] = field(default_factory=dict)  #: name of FAULTS -> probability
+
+    def __post_init__(self) -> None:
+        for name, share in {**self.faults, "poison": self.poison}.items():
+            if name not in FAULTS and name != "poison":
+                raise UsageError(f"unknown fault {name!r}", hint=f"Known: {', '.join(FAULTS)}.")
+            if not 0 <= share <= 1:
+                raise UsageError(f"{name} must lie between 0 and 1, not {share}")
+
+    def queue_of(self, kind: str) -> str:
+        """The default queue of a message type."""
+        return f"Alicom-Queue-{self.uid}-{kind}"

@@ -1,0 +1,335 @@
+"""The provider, whole, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Self, TypeVar
+
+import msgspec
+
+from smsreceipt.errors import UsageError
+from smsreceipt.sandbox import auth, rpc
+from smsreceipt.sandbox.auth import Keyring
+from smsreceipt.sandbox.clock import Clock
+from smsreceipt.sandbox.faults import Faults
+from smsreceipt.sandbox.http import Answer, Cut, Request
+from smsreceipt.sandbox.mns import Mns
+from smsreceipt.sandbox.mnsxml import Refusal, refused
+from smsreceipt.sandbox.options import KINDS, Options
+from smsreceipt.sandbox.queues import Queue
+from smsreceipt.sandbox.rpc import Rpc, RpcError
+from smsreceipt.sandbox.sends import Send, Sends
+from smsreceipt.sandbox.server import Connection
+from smsreceipt.sandbox.sms import Sms
+from smsreceipt.sandbox.traffic import generate
+
+T = TypeVar("T")
+
+HOST = "127.0.0.1"
+#: of a queue, and in total: sent + duplicated = queued + invisible + deleted + expired
+COUNTERS = ("sent", "duplicated", "queued", "invisible", "deleted", "expired")
+_GATEWAY = (
+    b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
+)
+
+
+class Line(msgspec.Struct):
+    """One line of a file to load."""
+
+    body: msgspec.Raw
+    queue: str = ""
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.queue and not self.kind:
+            raise ValueError("neither queue nor kind")
+
+
+class Sandbox:
+    """MNS, the token desk and the SMS service on one loopback port.
+
+    Every method but start and stop may be called from any thread, before and while it runs; what it holds is in
+    memory and gone with it.
+    """
+
+    def __init__(self, options: Options = Options()) -> None:  # noqa: B008 - frozen
+        self._options = options
+        self._clock = Clock(options.skew)
+        self._keys = Keyring(self._clock, options.token_life)
+        self._faults = Faults(options.faults, options.seed)
+        self._mns = Mns(options, self._clock, self._keys, self._faults)
+        sends = Sends(self._clock, options.seed, options.report_delay)
+        self._sms = Sms(self._clock, self._keys, self._faults, sends, self._deliver)
+        self._rpc = Rpc(self._clock, self._keys, self._sms)
+        self._gate = threading.Lock()  # who is not the loop's thread comes one by one
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stopped = asyncio.Event()
+        self._connections: set[Connection] = set()
+        self._port = options.port
+        for kind in KINDS:
+            self._mns.queue(options.queue_of(kind), kind)
+        for path in options.load:
+            self._load(path)
+        for message in generate(options.seed, options.generate, options.poison):
+            self.put(options.queue_of(message.kind), message.text)
+
+    # -- life
+
+    def start(self) -> None:
+        """Listen; returns when requests are answered. After a stop: on the same port, with the same messages.
+
+        Raises UsageError when the port is taken.
+        """
+        ready: Future[int] = Future()
+        thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), name="sandbox", daemon=True)
+        with self._gate:
+            thread.start()
+            try:
+                self._port = ready.result()
+            except OSError as error:
+                thread.join()
+                hint = "Choose another with --port, or 0 for any free one."
+                raise UsageError(f"port {self._port} cannot be had: {error.strerror}", hint=hint) from error
+            self._thread = thread
+
+    async def _serve(self, ready: Future[int]) -> None:
+        loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        try:
+            server = await loop.create_server(self._connection, HOST, self._port, backlog=512)
+        except OSError as error:
+            ready.set_exception(error)
+            return
+        self._loop = loop
+        ready.set_result(server.sockets[0].getsockname()[1])
+        await self._stopped.wait()
+        server.close()
+        while self._connections:
+            for connection in self._connections:
+                connection.abort()
+            await asyncio.sleep(0)
+
+    def _connection(self) -> Connection:
+        return Connection(self._respond, self._clock, self._options.latency / 1000, self._connections)
+
+    def stop(self) -> None:
+        """Close the port and every connection; idempotent. The messages stay until the sandbox is started again."""
+        with self._gate:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+            if loop is not None and thread is not None:
+                loop.call_soon_threadsafe(self._stopped.set)
+                thread.join()
+
+    def join(self) -> None:
+        """Wait until somebody stops it."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{HOST}:{self._port}"
+
+    def environment(self) -> dict[str, str]:
+        """What a client needs in its environment to talk to this sandbox and to keep its play apart from real data."""
+        return {
+            "SMSRECEIPT_MNS_ENDPOINT": self.url,
+            "SMSRECEIPT_DYBASEAPI_ENDPOINT": self.url,
+            "SMSRECEIPT_DYSMSAPI_ENDPOINT": self.url,
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": auth.ACCESS_KEY_ID,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": auth.ACCESS_KEY_SECRET,
+            "SMSRECEIPT_STORE": "./sandbox.db",
+        }
+
+    # -- the provider's own hands
+
+    def put(self, queue: str, *bodies: str | bytes) -> None:
+        """Queue raw message texts, exactly as given (even what XML cannot carry); a new name makes a new queue."""
+        self._put(queue, None, bodies)
+
+    def put_object(self, queue_or_kind: str, *objects: Mapping[str, object]) -> None:
+        """Queue receipts as the service does: compact UTF-8 JSON in base64. A kind means its default queue."""
+        known = queue_or_kind in self._mns.queues or queue_or_kind.startswith("Alicom-Queue-")
+        queue = queue_or_kind if known else self._options.queue_of(queue_or_kind)
+        self._put(queue, None if known else queue_or_kind, [encoded(each) for each in objects])
+
+    def _put(self, queue: str, kind: str | None, bodies: Iterable[str | bytes]) -> None:
+        ready = [
+            self._mns.message(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
+            for body in bodies
+        ]
+        self._call(lambda: self._mns.queue(queue, kind).put(ready))
+
+    def _load(self, path: Path) -> None:
+        decode = msgspec.json.Decoder(Line).decode
+        by_queue: dict[tuple[str, str], list[bytes]] = {}
+        for number, text in enumerate(path.read_bytes().splitlines(), 1):
+            if not text.strip():
+                continue
+            try:
+                line = decode(text)
+                body = body_of(line.body)
+            except ValueError as error:
+                raise UsageError(f'{path}: line {number} is not {{"queue" or "kind": …, "body": …}}') from error
+            by_queue.setdefault((line.queue or self._options.queue_of(line.kind), line.kind), []).append(body)
+        for (queue, kind), bodies in by_queue.items():
+            self._put(queue, kind or None, bodies)
+
+    def _deliver(self, send: Send) -> None:
+        message = self._mns.message(encoded(send.receipt()))
+        self._mns.queue(self._options.queue_of("SmsReport"), "SmsReport").put([message], self._options.report_delay)
+
+    # -- looking in, and time
+
+    def state(self) -> dict[str, object]:
+        """What GET /_sandbox/state shows: sent + duplicated = queued + invisible + deleted + expired, always."""
+        return self._call(self._state)
+
+    def _state(self) -> dict[str, object]:
+        queues = {name: counters(queue) for name, queue in sorted(self._mns.queues.items())}
+        totals = {name: sum(each[name] for each in queues.values()) for name in COUNTERS}
+        return {
+            **totals,
+            "pushed": 0,
+            "accepted": 0,
+            "lost": self._sms.lost,
+            "calls": dict(sorted((self._mns.calls + self._rpc.calls).items())),
+            "queues": queues,
+        }
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock: tokens age, hidden messages come back, delayed ones appear."""
+        self._move(self._clock.offset + seconds)
+
+    @property
+    def skew(self) -> float:
+        """How many seconds the sandbox's clock is ahead of the host's. Setting it moves the clock."""
+        return self._clock.offset
+
+    @skew.setter
+    def skew(self, seconds: float) -> None:
+        self._move(seconds)
+
+    def _move(self, offset: float) -> None:
+        def move() -> None:
+            self._clock.offset = offset
+            for queue in self._mns.queues.values():
+                queue.wake()
+
+        self._call(move)
+
+    def _call(self, act: Callable[[], T]) -> T:
+        """Act between two requests, or right here while nobody listens."""
+        if threading.current_thread() is self._thread:
+            return act()
+        with self._gate:
+            if self._loop is None:
+                return act()
+            done: Future[T] = Future()
+            self._loop.call_soon_threadsafe(settle, done, act)
+            return done.result()
+
+    # -- one request
+
+    def _respond(self, request: Request) -> Answer | asyncio.Future[Answer]:
+        path = request.path
+        if path == "/_sandbox/state":
+            return rpc.answer(200, self._state())
+        queues = path != "/"
+        faults = self._faults
+        if faults.hit("drop-before"):
+            return Answer(0, cut=Cut.NOTHING)
+        if faults.hit("500"):
+            return self._broken(request, queues)
+        if faults.hit("throttle"):
+            return self._throttled(request, queues)
+        cut = Cut.NOTHING if faults.hit("drop-after") else Cut.HALF if faults.hit("truncate") else None
+        result = self._mns.respond(request) if queues else self._rpc.respond(request)
+        if isinstance(result, Answer):
+            cut_short(result, cut)
+        elif cut is not None:
+            result.add_done_callback(lambda future: None if future.cancelled() else cut_short(future.result(), cut))
+        return result
+
+    def _broken(self, request: Request, queues: bool) -> Answer:
+        if self._faults.gateway():
+            return Answer(502, _GATEWAY, b"text/html")
+        if queues:
+            refusal = Refusal(500, "InternalError", "Internal error.")
+            return refused(refusal, request.headers.get(b"host", b""))
+        return rpc.refused(RpcError(500, "InternalError"), request)
+
+    def _throttled(self, request: Request, queues: bool) -> Answer:
+        if queues:
+            refusal = Refusal(429, "TooManyRequests", "denied by cluster flow limiter")
+            answer = refused(refusal, request.headers.get(b"host", b""))
+        else:
+            answer = rpc.refused(RpcError(400, "Throttling.User"), request)
+        answer.hold = self._faults.hold()
+        return answer
+
+
+def serve(options: Options, ready: Callable[[Sandbox], None]) -> None:
+    """Run a sandbox until KeyboardInterrupt or its stop(); *ready* is called once it listens."""
+    with Sandbox(options) as sandbox:
+        try:
+            ready(sandbox)
+            sandbox.join()
+        except KeyboardInterrupt:
+            return
+
+
+def settle(done: Future[T], act: Callable[[], T]) -> None:
+    """Give *done* what *act* returns or raises."""
+    try:
+        done.set_result(act())
+    except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+        done.set_exception(error)
+
+
+def cut_short(answer: Answer, cut: Cut | None) -> None:
+    """Let an answer be lost on its way; half of an empty one is nothing."""
+    answer.cut = Cut.NOTHING if cut is not None and not answer.body else cut
+
+
+def encoded(receipt: Mapping[str, object]) -> bytes:
+    """A receipt as it travels in a queue."""
+    text = json.dumps(receipt, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(text.encode("utf-8", "surrogatepass"))
+
+
+def body_of(raw: msgspec.Raw) -> bytes:
+    """A line's body as message text: a text as it is, anything else as compact JSON in base64."""
+    value = msgspec.json.decode(raw)
+    if isinstance(value, str):
+        return value.encode()
+    return base64.b64encode(msgspec.json.encode(value))
+
+
+def counters(queue: Queue) -> dict[str, int]:
+    """What became of a queue's messages."""
+    queue.sweep()
+    return {
+        "sent": queue.sent,
+        "duplicated": queue.duplicated,
+        "queued": queue.visible + queue.delayed,
+        "invisible": queue.invisible,
+        "deleted": queue.deleted,
+        "expired": queue.expired,
+    }

@@ -1,0 +1,361 @@
+"""Draining queues: one long poll each, helpers while they answer full batches, deletes only after commits.
+
+What is received travels as a Delivery; its ack, called once it is durable, brings the handles back here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from smsreceipt.aliyun.clock import Clock
+from smsreceipt.aliyun.mns import BATCH, Message
+from smsreceipt.errors import QueueNotFound, SmsReceiptError
+from smsreceipt.model import Delivery, Instant, Source
+from smsreceipt.sources.line import Line
+
+#: Messages received and not yet deleted, at most. The provider throttles a consumer that has 5,000 of them.
+IN_FLIGHT = 2_000
+VISIBILITY = 30_000  #: milliseconds, where neither the queue nor a message tells
+_MARGIN = 2_000  # milliseconds before a handle dies within which it is not used any more
+_GRACE = 0.3  # seconds that a receive which is about to answer gets after a stop
+_FINISH = 10.0  # seconds for commits and deletes after a stop
+_PATIENCE = 5  # a message received more often than this is not waited for again in the same run
+
+
+class Road(Protocol):
+    """Where deliveries go."""
+
+    def put(self, delivery: Delivery) -> None:
+        """Take a delivery and return at once; its ack is called, from any thread, when it is durable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to pull."""
+
+    workers: int = 4  #: receivers that ask without waiting while a queue answers full batches
+    wait: int = 5  #: seconds of a long poll; 0: ask and sleep
+    follow: bool = False  #: go on when drained
+    most: int | None = None  #: never receive more messages than this
+    seconds: float | None = None  #: stop after so long
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was done at the queues."""
+
+    received: int = 0
+    deleted: int = 0
+    undeleted: int = 0  #: stored, but will come again: the handle had died, or the delete was refused
+
+
+@dataclass(slots=True, eq=False)
+class _Drain:
+    """What is known of one queue while it is drained."""
+
+    line: Line
+    hold_until: float = 0.0  #: by the loop's clock: until then messages may be hidden, so that empty proves nothing
+    visibility: int = VISIBILITY  #: milliseconds
+    retention: int = 4 * 86_400_000  #: milliseconds
+    in_flight: int = 0
+    helpers: int = 0
+    short: bool = False  #: long polls are answered at once: the account holds too many of them
+    warned: bool = False
+    acked: deque[Message] = field(default_factory=deque)
+
+
+class Puller:
+    """Drains queues into a road. For one event loop; `stop` and the acks may come from other threads."""
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        road: Road,
+        clock: Clock,
+        options: Options,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.counts = Counts()
+        self.failures: list[SmsReceiptError] = []  #: of queues that could not be drained; the others were
+        self._drains = [_Drain(line) for line in lines]
+        self._road = road
+        self._clock = clock
+        self._options = options
+        self._say = say
+        self._left = options.most
+        self._reserved = 0
+        self._in_flight = 0
+        self._cap = IN_FLIGHT
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._deletes: set[asyncio.Task[None]] = set()
+        self._deleters = asyncio.Semaphore(max(2, options.workers))
+        self._bugs: list[BaseException] = []
+        self._flush_due = False
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, unsettled: Sequence[str] = ()) -> bool:
+        """Drain every queue, or go on until stopped. Queues in *unsettled* may hide what a crashed run had taken.
+
+        Returns whether every queue was drained and what was hidden waited for. Raises nothing of the provider's: see
+        failures.
+        """
+        for drain in self._drains:
+            drain.line.on_lost = _Hold(drain, self._loop)
+            self._start(self._begin(drain, unsettled=drain.line.queue.name in unsettled))
+        stopped = self._loop.create_task(self._stopping.wait())
+        try:
+            async with asyncio.timeout(self._options.seconds):
+                while self._tasks and not self._stopping.is_set():
+                    await asyncio.wait({*self._tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            pass
+        finally:
+            stopped.cancel()
+        drained = not self._tasks and not self._stopping.is_set() and not self.failures and self._left != 0
+        await self._finish()
+        for bug in self._bugs:
+            raise bug
+        return drained
+
+    @property
+    def hiding(self) -> set[str]:
+        """Queues in which messages may still be hidden that this run asked for and never saw."""
+        now = self._loop.time()
+        return {drain.line.queue.name for drain in self._drains if drain.hold_until > now}
+
+    def stop(self) -> None:
+        """Stop receiving; what was received is still stored and deleted. From any thread, idempotent."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    # -- receiving -----------------------------------------------------------------------------------------------
+
+    def _start(self, work: object) -> None:
+        task: asyncio.Task[None] = self._loop.create_task(work)  # type: ignore[arg-type]  # coroutines of ours only
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._changed.set()
+        if task.cancelled():
+            return
+        exc = task.exception()
+        if isinstance(exc, SmsReceiptError):
+            self.failures.append(exc)
+        elif exc is not None:
+            self._bugs.append(exc)
+            self._stopping.set()
+
+    async def _begin(self, drain: _Drain, *, unsettled: bool) -> None:
+        """Learn how the queue is set, then drain it."""
+        while True:
+            try:
+                attributes = await drain.line.attributes()
+                if attributes is not None:
+                    drain.visibility = (attributes.visibility or VISIBILITY // 1000) * 1000
+                    drain.retention = (attributes.retention or drain.retention // 1000) * 1000
+                if unsettled:
+                    self._settle(drain)
+                    unsettled = False
+                await self._drain(drain)
+            except QueueNotFound as exc:
+                if not self._options.follow:
+                    raise
+                self._say(f"{exc}; looking again in 60 s")
+                await asyncio.sleep(60)
+            else:
+                return
+
+    def _settle(self, drain: _Drain) -> None:
+        """An earlier run here ended unclean: what it had received comes back when its visibility is over."""
+        seconds = drain.visibility / 1000
+        drain.hold_until = self._loop.time() + seconds + 1
+        self._say(
+            f"the last run on {drain.line.queue.name} ended unclean: what it had received may be invisible for up to"
+            f" {seconds:.0f} s more; waiting for it (--no-settle skips this)"
+        )
+
+    async def _drain(self, drain: _Drain) -> None:
+        """Receive until the queue is proven empty; with --follow, for ever."""
+        empty = early = 0
+        while (want := await self._reserve()) > 0:
+            wait = 0 if drain.short else self._options.wait
+            began = self._loop.time()
+            if await self._receive(drain, want, wait):
+                empty = early = 0
+                continue
+            missing = wait - (self._loop.time() - began)
+            if missing > 0.1 * wait:  # answered at once: billed, and no proof; never ask again without a pause
+                early += 1
+                drain.short = early >= 2
+                await asyncio.sleep(missing)
+                continue
+            empty += 1
+            if empty >= (2 if wait else 3) and self._drained(drain):
+                return
+            if wait == 0:
+                await asyncio.sleep(1)
+
+    def _drained(self, drain: _Drain) -> bool:
+        quiet = not drain.in_flight and not drain.helpers and self._loop.time() >= drain.hold_until
+        return quiet and not self._options.follow
+
+    async def _help(self, drain: _Drain) -> None:
+        """Receive beside the long poll as long as full batches come."""
+        try:
+            while (want := await self._reserve()) > 0 and await self._receive(drain, want, 0) == want:
+                pass
+        finally:
+            drain.helpers -= 1
+
+    async def _receive(self, drain: _Drain, want: int, wait: int) -> int:
+        got = 0
+        try:
+            messages = await drain.line.receive(want, wait)
+            got = len(messages)
+        finally:
+            self._release(want - got)
+            self._reserved -= got
+        if messages:
+            self._deliver(drain, messages)
+            helpers = sum(other.helpers for other in self._drains)
+            if got == want and helpers < self._options.workers - 1 and not self._stopping.is_set():
+                drain.helpers += 1
+                self._start(self._help(drain))
+        return got
+
+    async def _reserve(self) -> int:
+        """Room for a batch, waiting for it; 0: nothing more is to be received."""
+        while not self._stopping.is_set():
+            if self._left == 0 and not self._reserved:
+                return 0
+            want = BATCH if self._left is None else min(BATCH, self._left)
+            if want and self._in_flight + want <= self._cap:
+                self._in_flight += want
+                self._reserved += want
+                if self._left is not None:
+                    self._left -= want
+                return want
+            self._changed.clear()
+            await self._changed.wait()
+        return 0
+
+    def _release(self, unused: int) -> None:
+        self._reserved -= unused
+        self._in_flight -= unused
+        if self._left is not None:
+            self._left += unused
+        self._changed.set()
+
+    def _deliver(self, drain: _Drain, messages: list[Message]) -> None:
+        now = self._clock.now()
+        self.counts.received += len(messages)
+        drain.in_flight += len(messages)
+        self._warn_of_age(drain, messages[0], now)
+        damaged = frozenset(n for n, message in enumerate(messages) if message.damaged)
+        queue = drain.line.queue
+
+        def ack() -> None:
+            self._loop.call_soon_threadsafe(self._acked, drain, messages, now)
+
+        self._road.put(
+            Delivery(tuple(message.body for message in messages), queue.kind, Source.MNS, queue.name, now, ack, damaged)
+        )
+
+    def _warn_of_age(self, drain: _Drain, oldest: Message, now: Instant) -> None:
+        if not drain.warned and 0 < oldest.enqueued_at < now - drain.retention // 2:
+            drain.warned = True
+            days = (now - oldest.enqueued_at) / 86_400_000
+            self._say(
+                f"warning: {drain.line.queue.name} holds messages {days:.1f} days old; after"
+                f" {drain.retention / 86_400_000:.1f} days it drops them: pull more often"
+            )
+
+    # -- deleting ------------------------------------------------------------------------------------------------
+
+    def _acked(self, drain: _Drain, messages: list[Message], received_at: Instant) -> None:
+        drain.acked.extend(messages)
+        if self._clock.now() - received_at > drain.visibility // 2:  # the store is slower than the queue
+            self._cap = max(BATCH, self._cap // 2)
+        elif self._cap < IN_FLIGHT:
+            self._cap += BATCH
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        for drain in self._drains:
+            while drain.acked:
+                batch = [drain.acked.popleft() for _ in range(min(BATCH, len(drain.acked)))]
+                task = self._loop.create_task(self._delete(drain, batch))
+                self._deletes.add(task)
+                task.add_done_callback(self._deleted)
+
+    def _deleted(self, task: asyncio.Task[None]) -> None:
+        self._deletes.discard(task)
+        self._done(task)
+
+    async def _delete(self, drain: _Drain, batch: list[Message]) -> None:
+        """Delete what is stored; what cannot be is received again and counts as a duplicate then."""
+        try:
+            async with self._deleters:
+                left = await self._try_delete(drain, batch)
+        except SmsReceiptError as exc:
+            self._say(f"{len(batch)} stored messages were not deleted and will come again: {exc}")
+            left = batch
+        finally:
+            drain.in_flight -= len(batch)
+            self._in_flight -= len(batch)
+            self._changed.set()
+        self.counts.deleted += len(batch) - len(left)
+        self.counts.undeleted += len(left)
+        again = [message.next_visible_at for message in left if message.times_received < _PATIENCE]
+        if again:
+            hidden = max(again) - self._clock.now()
+            drain.hold_until = max(drain.hold_until, self._loop.time() + max(hidden, 0) / 1000 + 1)
+
+    async def _try_delete(self, drain: _Drain, batch: list[Message]) -> list[Message]:
+        margin = min(_MARGIN, drain.visibility // 4)
+        deadline = self._clock.now() + margin
+        alive = [message for message in batch if not 0 < message.next_visible_at < deadline]
+        failed = await drain.line.delete([message.handle for message in alive]) if alive else {}
+        return [message for message in batch if message not in alive or message.handle in failed]
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    async def _finish(self) -> None:
+        """Let receives that are about to answer come in, end the others, then wait for commits and deletes."""
+        self._stopping.set()
+        self._changed.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_GRACE)
+        for task in self._tasks:
+            task.cancel()
+        try:
+            async with asyncio.timeout(_FINISH):
+                while self._tasks or self._deletes or any(drain.in_flight for drain in self._drains):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            for task in self._deletes:
+                task.cancel()
+
+
+class _Hold:
+    """Called when a receive's answer was lost: what it took is hidden until its visibility is over."""
+
+    def __init__(self, drain: _Drain, loop: asyncio.AbstractEventLoop) -> None:
+        self._drain = drain
+        self._loop = loop
+
+    def __call__(self) -> None:
+        until = self._loop.time() + self._drain.visibility / 1000 + 1
+        self._drain.hold_until = max(self._drain.hold_until, until)

@@ -1,0 +1,281 @@
+"""What one transaction writes: statements, their states, further bodies, rejects, counters.
+
+The caller begins the transaction and commits it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from smsreceipt.model import (
+    Claim,
+    Decoded,
+    Delivery,
+    Instant,
+    Kind,
+    Outcome,
+    Receipt,
+    Source,
+    StoredReceipt,
+    beijing_day,
+    contradictory,
+)
+from smsreceipt.store.connect import sql
+
+_Identity = tuple[str, str, str, str, int]  # id1 to id4 and the kind's number
+
+
+class _Row(NamedTuple):
+    """What keep.sql binds, in its order."""
+
+    seq: int
+    kind: int
+    lead: int
+    parts: int
+    id1: str
+    id2: str
+    id3: str
+    id4: str
+    outcome: str
+    code: str
+    reported_at: int
+    detail: str
+    sent_at: int
+    received_at: int
+    day: int
+    phone: str
+    biz_id: str
+    out_id: str
+    call_id: str
+    road: int
+    signed: bool
+    test: bool
+    native: bool
+    digest: bytes
+    body: bytes
+
+    @property
+    def identity(self) -> _Identity:
+        return (self.id1, self.id2, self.id3, self.id4, self.kind)
+
+
+_STATEMENT = (
+    "id1 = ? AND id2 = ? AND id3 = ? AND id4 = ? AND kind = ?"
+    " AND outcome = ? AND code = ? AND reported_at = ? AND detail = ?"
+)
+_IDENTITY = "id1 = ? AND id2 = ? AND id3 = ? AND id4 = ? AND kind = ?"
+
+
+class Keeper:
+    """Writes what was decoded through one connection, inside its caller's transaction."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._insert = sql("keep.sql")
+        self._kinds: dict[str, int] = {}
+        self._roads: dict[tuple[str, str], int] = {}
+
+    def forget_numbers(self) -> None:
+        """The transaction was undone: rows that gave kinds and roads their numbers may be gone."""
+        self._kinds.clear()
+        self._roads.clear()
+
+    def receipts(self, decoded: Sequence[Decoded]) -> tuple[list[StoredReceipt], int]:
+        """Write every receipt; return the statements that were new, in seq order, and how many receipts there were."""
+        taken = [(receipt, item.delivery) for item in decoded for receipt in item.receipts]
+        if not taken:
+            return [], 0
+        last_seq = number(self._db, "SELECT last_seq FROM counter")
+        offered = [self._row(receipt, delivery, last_seq + n) for n, (receipt, delivery) in enumerate(taken, 1)]
+        before = self._db.total_changes()
+        self._db.executemany(self._insert, offered)
+        if self._db.total_changes() - before == len(offered):
+            repeats: set[int] = set()
+        else:
+            repeats = self._repeats(last_seq, len(offered))
+        later = {
+            seq for (seq,) in rows(self._db, "SELECT seq FROM statement WHERE seq > ? AND current = 0", (last_seq,))
+        }
+        new: list[StoredReceipt] = []
+        identities: Counter[tuple[str, bool]] = Counter()
+        contested: set[_Identity] = set()
+        for (receipt, delivery), row in zip(taken, offered, strict=True):
+            seq = row.seq
+            if seq in repeats:
+                if self._repeat(row):
+                    contested.add(row.identity)
+                continue
+            new.append(StoredReceipt.of(receipt, delivery, seq))
+            if seq in later:
+                contested.add(row.identity)
+            else:
+                identities[receipt.kind, receipt.test] += 1
+        for identity in sorted(contested):
+            self._decide(identity)
+        self._db.execute("UPDATE counter SET last_seq = ?", (last_seq + len(taken),))
+        self._count(taken, new, identities)
+        return new, len(taken)
+
+    def _repeats(self, last_seq: int, count: int) -> set[int]:
+        """Of the numbers just offered, those that no row took: their statements were known."""
+        taken = {seq for (seq,) in rows(self._db, "SELECT seq FROM statement WHERE seq > ?", (last_seq,))}
+        return set(range(last_seq + 1, last_seq + count + 1)) - taken
+
+    def _repeat(self, row: _Row) -> bool:
+        """Count a repeat; True when it brought a signature or another body, so that the state must be decided again."""
+        ((seq, signed, digest),) = rows(
+            self._db,
+            f"UPDATE statement SET times_seen = times_seen + 1 WHERE {_STATEMENT} RETURNING seq, signed, digest",
+            (*row.identity, row.outcome, row.code, row.reported_at, row.detail),
+        )
+        if digest == row.digest and signed >= row.signed:
+            return False
+        self._merge(seq, row, digest)
+        return True
+
+    def _row(self, receipt: Receipt, delivery: Delivery, seq: int) -> _Row:
+        count = len(receipt.identity)
+        id1, id2, id3, id4 = receipt.identity + ("", "", "", "")[count:]
+        lead = 1 if count > 1 and receipt.call_id and id2 == receipt.call_id else 0
+        if lead:
+            id1, id2 = id2, id1
+        sent = -1 if receipt.sent_at is None else receipt.sent_at
+        reported = -1 if receipt.reported_at is None else receipt.reported_at
+        when = sent if sent >= 0 else reported if reported >= 0 else delivery.received_at
+        return _Row(
+            seq, self._kind(receipt.kind, delivery), lead, count, id1, id2, id3, id4,
+            receipt.outcome or "", receipt.code, reported, receipt.detail,
+            sent, delivery.received_at, beijing_day(Instant(when)), receipt.phone, receipt.biz_id, receipt.out_id,
+            receipt.call_id, self._road(delivery), delivery.source.signed, receipt.test,
+            delivery.source is not Source.QUERY, receipt.digest, receipt.body,
+        )  # fmt: skip
+
+    def _kind(self, kind: Kind, delivery: Delivery) -> int:
+        known = self._kinds.get(kind)
+        if known is None:
+            at = delivery.received_at
+            self._db.execute(
+                "INSERT INTO kind (name, first_received, last_received) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (kind, at, at),
+            )
+            known = self._kinds[kind] = number(self._db, "SELECT id FROM kind WHERE name = ?", kind)
+        return known
+
+    def _road(self, delivery: Delivery) -> int:
+        key = (delivery.source, delivery.origin)
+        known = self._roads.get(key)
+        if known is None:
+            self._db.execute("INSERT INTO road (source, origin) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
+            known = self._roads[key] = number(self._db, "SELECT id FROM road WHERE source = ? AND origin = ?", *key)
+        return known
+
+    def _merge(self, seq: int, row: _Row, shown: bytes) -> None:
+        """Add to a known statement what a repeat brought: a signature, another body.
+
+        The statement shows its native body with the smallest digest, and that body's fields, so that the order of
+        arrival does not matter.
+        """
+        if row.signed:
+            self._db.execute("UPDATE statement SET signed = 1 WHERE seq = ?", (seq,))
+        ((shown_native,),) = rows(self._db, "SELECT native FROM statement WHERE seq = ?", (seq,))
+        if row.digest == shown:
+            if row.native and not shown_native:
+                self._db.execute("UPDATE statement SET native = 1 WHERE seq = ?", (seq,))
+        elif (not row.native, row.digest) > (not shown_native, shown):
+            self._db.execute(
+                "INSERT INTO body VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET native = max(native, excluded.native)",
+                (seq, row.digest, row.native, row.body),
+            )
+        else:
+            self._show(seq, row)
+
+    def _show(self, seq: int, row: _Row) -> None:
+        """Let a statement show the body and the fields of *row*, and keep what it showed beside it."""
+        self._db.execute("INSERT INTO body SELECT seq, digest, native, body FROM statement WHERE seq = ?", (seq,))
+        self._db.execute("DELETE FROM body WHERE seq = ? AND digest = ?", (seq, row.digest))
+        self._db.execute(
+            "UPDATE statement SET sent_at = ?, day = ?, phone = ?, biz_id = ?, out_id = ?, call_id = ?, test = ?,"
+            " native = ?, digest = ?, body = ? WHERE seq = ?",
+            (row.sent_at, row.day, row.phone, row.biz_id, row.out_id, row.call_id, row.test, row.native, row.digest,
+             row.body, seq),
+        )  # fmt: skip
+
+    def _decide(self, identity: _Identity) -> None:
+        """Make the winning statement of *identity* its state, and mark contradictions."""
+        known = rows(
+            self._db,
+            f"SELECT seq, outcome, code, signed, reported_at, detail FROM statement WHERE {_IDENTITY}",
+            identity,
+        )
+        claims = {
+            seq: Claim(Outcome(outcome) if outcome else None, code, bool(signed), _instant(reported), detail)
+            for seq, outcome, code, signed, reported, detail in known
+        }
+        current = max(claims, key=lambda seq: claims[seq].rank())
+        conflict = contradictory({claim.outcome for claim in claims.values()})
+        for seq, claim in claims.items():
+            state = (seq == current, conflict and claim.settled)
+            self._db.execute(
+                "UPDATE statement SET current = ?1, conflict = ?2 WHERE seq = ?3 AND (current, conflict) <> (?1, ?2)",
+                (*state, seq),
+            )
+
+    def _count(
+        self,
+        taken: list[tuple[Receipt, Delivery]],
+        new: list[StoredReceipt],
+        identities: Counter[tuple[str, bool]],
+    ) -> None:
+        statements = Counter(receipt.kind for receipt in new)
+        span: dict[str, tuple[int, int]] = {}
+        for receipt, delivery in taken:
+            at = delivery.received_at
+            first, last = span.get(receipt.kind, (at, at))
+            span[receipt.kind] = (min(first, at), max(last, at))
+        self._db.executemany(
+            "UPDATE kind SET identities = identities + ?, tests = tests + ?, statements = statements + ?,"
+            " first_received = min(first_received, ?), last_received = max(last_received, ?) WHERE name = ?",
+            [
+                (identities[kind, False], identities[kind, True], statements[Kind(kind)], first, last, kind)
+                for kind, (first, last) in span.items()
+            ],
+        )
+
+    def rejects(self, decoded: Sequence[Decoded]) -> tuple[int, int]:
+        """Write every reject; return how many were not known before, and how many there were."""
+        fresh = total = 0
+        for item in decoded:
+            for kind, reject in item.rejects:
+                total += 1
+                reject_id = hashlib.sha256((kind or "").encode() + b"\0" + reject.body).hexdigest()
+                road, at = self._road(item.delivery), item.delivery.received_at
+                ((seen,),) = rows(
+                    self._db,
+                    "INSERT INTO reject (id, kind, road, reason, received_at, times_seen, body)"
+                    " VALUES (?, ?, ?, ?, ?, 1, ?)"
+                    " ON CONFLICT (id) DO UPDATE SET times_seen = times_seen + 1 RETURNING times_seen",
+                    (reject_id, kind or "", road, reject.reason, at, reject.body),
+                )
+                fresh += seen == 1
+        return fresh, total
+
+
+def rows(db: apsw.Connection, statement: str, values: Sequence[str | int | bytes] = ()) -> Iterable[tuple[Any, ...]]:
+    """The rows of a query; what types its columns have is known from the schema (STRICT), not from here."""
+    return db.execute(statement, values)
+
+
+def number(db: apsw.Connection, statement: str, *values: str | int) -> int:
+    """The one number that a query answers with; 0 where it has no row."""
+    for (found,) in rows(db, statement, values):
+        return int(found)
+    return 0
+
+
+def _instant(value: int) -> Instant | None:
+    return None if value < 0 else Instant(value)

@@ -1,0 +1,217 @@
+"""The store in one SQLite file: every receipt once, its state beside it, all in the transaction that is acked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from smsreceipt.errors import StoreDamaged
+from smsreceipt.model import (
+    Decoded,
+    Kind,
+    Reason,
+    Source,
+    StoredReceipt,
+    StoredReject,
+    Tally,
+)
+from smsreceipt.store import Kept, KindFacts, Query, Run, StoreFacts, process, select
+from smsreceipt.store.connect import SCHEMA, connect, is_blank, migrate, prepare_file, quick_check, translated
+from smsreceipt.store.keep import Keeper, number, rows
+
+
+def open_store(path: Path, *, vfs: str | None = None) -> SqliteStore:
+    """Open the store at *path* for writing, making it (0600, its directory 0700) if there is none."""
+    prepare_file(path)
+    store = SqliteStore(path, connect(path, writable=True, vfs=vfs))
+    store.check_after_unclean_end()
+    return store
+
+
+def open_reader(path: Path) -> SqliteStore:
+    """Open the store at *path* for reading only. One that does not exist yet is an empty store."""
+    if path.exists() and path.stat().st_size > 0:
+        connection = connect(path, writable=False)
+        if not is_blank(connection):
+            return SqliteStore(path, connection)
+        connection.close()
+    connection = apsw.Connection(":memory:")
+    migrate(connection)
+    return SqliteStore(path, connection)
+
+
+class SqliteStore:
+    """Store on one SQLite file. Use one instance from one thread at a time; processes may share the file."""
+
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self._path = path
+        self._db = connection
+        self._keeper = Keeper(connection)
+        self._file = _inode(path)
+        self._journal: tuple[int, int] | None = None
+        self._sound = True
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def keep(self, decoded: Sequence[Decoded], *, resolves: Collection[str] = ()) -> Kept:
+        """Store every receipt and reject in one transaction, deleting the rejects that these resolve.
+
+        When this returns, its rows survive a power cut; when it raises, nothing of it happened.
+        """
+        with self._transaction():
+            new, received = self._keeper.receipts(decoded)
+            fresh, rejected = self._keeper.rejects(decoded)
+            self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in resolves])
+        tally = Tally(received + rejected, len(new), received - len(new), rejected, fresh)
+        return Kept(tally, tuple(new))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, on disk when it ends without an exception."""
+        with translated(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._keeper.forget_numbers()
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        self._refuse_replaced_file()
+
+    def _refuse_replaced_file(self) -> None:
+        """A commit into a file that no longer has its name is no commit: it must not be acked."""
+        if self._file is None:  # in memory
+            return
+        journal = _inode(Path(f"{self._path}-wal"))
+        if self._journal is None:
+            self._journal = journal
+        if _inode(self._path) != self._file or journal != self._journal:
+            self._sound = False
+            raise StoreDamaged(
+                f"the store {self._path} or its -wal file was replaced or deleted while in use",
+                hint="Nothing of the last batch was acked. Put the file back, or start again on the new one.",
+            )
+
+    def drop_rejects(self, ids: Collection[str]) -> int:
+        """Forget rejects by their full ids; return how many there were."""
+        with self._transaction():
+            before = self._db.total_changes()
+            self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in ids])
+            return self._db.total_changes() - before
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def list(self, query: Query) -> Iterator[StoredReceipt]:
+        """Yield the receipts that *query* asks for, in ascending seq."""
+        with translated(self._path):
+            yield from select.receipts(self._db, query)
+
+    def count(self, query: Query, at_most: int) -> int:
+        """How many receipts *query* asks for, its limit left aside; counting stops at *at_most*."""
+        with translated(self._path):
+            return select.count(self._db, query, at_most)
+
+    def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
+        """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
+        with translated(self._path):
+            for id_, kind, source, origin, reason, at, size, seen in rows(
+                self._db,
+                "SELECT reject.id, kind, source, origin, reason, received_at, length(body), times_seen"
+                " FROM reject JOIN road ON road.id = reject.road ORDER BY n",
+            ):
+                if not ids or any(id_.startswith(wanted) for wanted in ids):
+                    yield StoredReject(id_, Kind(kind) or None, Source(source), origin, Reason(reason), at, size, seen)
+
+    def reject_body(self, reject_id: str) -> bytes:
+        """The bytes of one reject as they were received. Raises KeyError."""
+        with translated(self._path):
+            for (body,) in rows(self._db, "SELECT body FROM reject WHERE id = ?", (reject_id,)):
+                return bytes(body)
+        raise KeyError(reject_id)
+
+    def facts(self) -> StoreFacts:
+        """Counts and sizes, without scanning the receipts."""
+        with translated(self._path):
+            kinds = tuple(
+                KindFacts(Kind(name), identities, statements, tests, first, last)
+                for name, identities, statements, tests, first, last in rows(
+                    self._db,
+                    "SELECT name, identities, statements, tests, first_received, last_received FROM kind ORDER BY name",
+                )
+            )
+            return StoreFacts(
+                path=str(self._path),
+                exists=self._file is not None,
+                engine=f"SQLite {apsw.sqlite_lib_version()}",
+                schema=SCHEMA,
+                size=sum(_size(Path(f"{self._path}{suffix}")) for suffix in ("", "-wal")),
+                last_seq=number(self._db, "SELECT last_seq FROM counter"),
+                rejects=number(self._db, "SELECT count(*) FROM reject"),
+                conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
+                kinds=kinds,
+            )
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def begin_run(self, queue: str) -> Run:
+        """Note that this process receives from *queue*. Only end_run removes the note: a crash leaves it behind."""
+        with self._transaction():
+            after_unclean = bool(self._dead_runs(queue))
+            self._db.execute("INSERT INTO run (queue, pid, born) VALUES (?, ?, ?)", (queue, *process.current()))
+            return Run(self._db.last_insert_rowid(), after_unclean)
+
+    def end_run(self, run: Run, *, settled: bool) -> None:
+        """The run ended clean. *settled*: what crashed runs on its queue had in hand was waited out too."""
+        with self._transaction():
+            queue = next(
+                (queue for (queue,) in rows(self._db, "SELECT queue FROM run WHERE id = ?", (run.number,))), ""
+            )
+            over = [run.number, *(self._dead_runs(queue) if settled else ())]
+            self._db.executemany("DELETE FROM run WHERE id = ?", [(number,) for number in over])
+
+    def _dead_runs(self, queue: str) -> Sequence[int]:
+        noted = rows(self._db, "SELECT id, pid, born FROM run WHERE queue = ?", (queue,))
+        return tuple(number for number, pid, born in noted if not process.alive(pid, born))
+
+    def check_after_unclean_end(self) -> None:
+        """If a run never said goodbye, look for damage before anything is written. Raises StoreDamaged."""
+        with translated(self._path):
+            runs = rows(self._db, "SELECT pid, born FROM run")
+            if any(not process.alive(pid, born) for pid, born in runs):
+                quick_check(self._db, self._path)
+
+    def close(self) -> None:
+        """Release the store; idempotent. A sound store is left as one file, its journal written back."""
+        if self._sound and self._file is not None and _inode(self._path) == self._file:
+            self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        self._db.close(True)
+
+
+def free_bytes(path: Path) -> int:
+    """How much more the disk under *path* takes; the directory need not exist yet."""
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    stats = os.statvfs(folder)
+    return stats.f_bavail * stats.f_frsize
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,328 @@
+"""The screen of `smsreceipt show`: what happened to a message or a call, in time order, and what it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from rich.console import RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from smsreceipt import codes
+from smsreceipt.codes import Explanation
+from smsreceipt.model import BEIJING, Instant, Outcome, Source, StoredReceipt, contradictory
+from smsreceipt.records import mask_value, masked_receipt
+from smsreceipt.view.look import OUTCOME_STYLE, Look, elapsed, outcome_text, text, wall_clock
+from smsreceipt.view.tables import meaning_lines
+
+#: Steps of a call in the order in which they happen: the field that tells when, and what to call it.
+_CALL_STEPS = (
+    ("call_out_time", "callee dialled", "呼叫被叫"),
+    ("ring_time", "ringing", "振铃"),
+    ("start_time", "answered", "接听"),
+)
+_RELEASED_BY = {"0": ("platform", "平台"), "1": ("caller", "主叫"), "2": ("callee", "被叫")}
+
+#: What a statement of a kind is called on the time line.
+_TITLES = {
+    "SmsReport": ("report", "回执"),
+    "DypnsSmsVerifyReport": ("report", "回执"),
+    "SmsUp": ("reply", "上行回复"),
+    "SignSmsReport": ("signature review", "签名审核"),
+    "TemplateSmsReport": ("template review", "模板审核"),
+    "SecretStartReport": ("call set up", "发起呼叫"),
+    "SecretReport": ("call ended", "通话结束"),
+    "SecretRecording": ("recording made", "生成录音"),
+    "SecretSmsIntercept": ("SMS through the privacy number", "隐私号短信"),
+    "SecretRingReport": ("ringing", "振铃"),
+    "SecretPickUpReport": ("picked up", "摘机"),
+    "SecretAsrReport": ("transcript", "语音转写"),
+    "SecretExceptionPhoneReport": ("number out of order", "号码异常"),
+    "NumberManagementReport": ("number changed", "号码变更"),
+}
+_OUTCOMES_ZH = {
+    Outcome.DELIVERED: "已送达",
+    Outcome.FAILED: "失败",
+    Outcome.EXPIRED: "已过期",
+    Outcome.PENDING: "等待回执",
+    Outcome.UNKNOWN: "未知",
+    Outcome.CONNECTED: "已接通",
+    Outcome.UNCONNECTED: "未接通",
+    Outcome.APPROVING: "审核中",
+    Outcome.APPROVED: "审核通过",
+    Outcome.REJECTED: "审核未通过",
+}
+#: Fields of a body that the screen already tells in words of its own.
+_TOLD = re.compile(
+    "(phone_number|biz_id|out_id|call_id|sequence_id|err_code|success|pool_key|create_date|release_(cause|dir)"
+    "|(send|report|call|release|start|ring|call_out)_time|(sign|template)_status"
+    "|To|PhoneNumber|Status|SendStatus|MessageId|BizId|SendDate|ReceiveDate|ErrorCode)"
+)
+
+
+@dataclass(slots=True)
+class _Event:
+    at: Instant
+    title: Text
+    lines: list[Text] = field(default_factory=list)
+    style: str = "cyan"
+
+
+@dataclass(slots=True)
+class _Subject:
+    """A message, a call, a review: the statements that belong together."""
+
+    statements: list[StoredReceipt]
+    is_call: bool
+
+    @property
+    def first(self) -> Instant:
+        return min(_happened(statement) for statement in self.statements)
+
+
+def story(statements: Sequence[StoredReceipt], current: frozenset[int | None], look: Look) -> str:
+    """Everything these statements tell, one subject after the other; *current* holds the seqs of the states."""
+    parts: list[RenderableType] = []
+    for subject in sorted(_subjects(statements), key=lambda each: each.first):
+        if parts:
+            parts.append("")
+        parts.extend(_heading(subject, current, look))
+        parts.append(_time_line(sorted(_events(subject, current, look), key=lambda event: event.at), look))
+    return look.draw(*parts)
+
+
+def _subjects(statements: Iterable[StoredReceipt]) -> Iterable[_Subject]:
+    """Statements about one identity belong together; those about one call do too, whatever their kind."""
+    found: dict[tuple[str, ...], _Subject] = {}
+    for statement in statements:
+        call = statement.call_id
+        key = ("call", call) if call else (statement.kind, *statement.identity)
+        found.setdefault(key, _Subject([], bool(call))).statements.append(statement)
+    return found.values()
+
+
+def _happened(statement: StoredReceipt) -> Instant:
+    """When the first thing that a statement tells of happened."""
+    return next(at for at in (statement.sent_at, statement.reported_at, statement.received_at) if at is not None)
+
+
+# --- the heading ------------------------------------------------------------------------------------------------------
+
+
+def _heading(subject: _Subject, current: frozenset[int | None], look: Look) -> Iterator[RenderableType]:
+    """Who, what, how it ended; then the ids; then whatever is wrong with it."""
+    states = [statement for statement in subject.statements if statement.seq in current] or subject.statements
+    best = next((state for state in states if state.outcome), states[0])
+    shown = masked_receipt(best) if look.mask else best
+    title = Text()
+    for piece in (
+        text(shown.phone, "bold"),
+        Text(_what(subject, best, look), "bold" if not shown.phone else ""),
+        outcome_text(best.outcome, _outcome_word(best.outcome, look)),
+    ):
+        if piece.plain:
+            title.append(look.dot if title.plain else "").append(piece)
+    title.stylize("bold")
+    yield title
+    yield from _ids(shown, look)
+    if any(statement.test for statement in subject.statements):
+        yield Text(look.say("a test push of the console, not a message", "控制台的测试推送，并非真实消息"), "dim")
+    yield from _conflict(subject, look)
+    yield Rule(style="dim", characters="─" if look.unicode else "-")
+
+
+def _what(subject: _Subject, best: StoredReceipt, look: Look) -> str:
+    if subject.is_call and best.kind != "SecretSmsIntercept":
+        return look.say("call", "通话")
+    if best.kind in {"SmsReport", "DypnsSmsVerifyReport"}:
+        return look.say("message", "短信")
+    return look.say(*_TITLES.get(best.kind, (best.kind, best.kind)))
+
+
+def _outcome_word(outcome: Outcome | None, look: Look) -> str:
+    return "" if outcome is None else look.say(outcome.value, _OUTCOMES_ZH[outcome])
+
+
+def _ids(shown: StoredReceipt, look: Look) -> Iterator[Text]:
+    pairs = [("biz id", shown.biz_id), ("out id", shown.out_id), ("call id", shown.call_id)]
+    named = [(name, value) for name, value in pairs if value]
+    if not named:
+        named = [(look.say("id", "标识"), " ".join(part for part in shown.identity if part))]
+    line = Text(style="dim")
+    for name, value in named:
+        line.append(look.dot if line.plain else "").append(f"{name} ").append(text(value))
+    yield line
+
+
+def _conflict(subject: _Subject, look: Look) -> Iterator[Text]:
+    by_identity: dict[tuple[str, ...], set[Outcome | None]] = {}
+    for statement in subject.statements:
+        by_identity.setdefault((statement.kind, *statement.identity), set()).add(statement.outcome)
+    for outcomes in by_identity.values():
+        if contradictory(outcomes):
+            words = sorted(_outcome_word(outcome, look) for outcome in outcomes if outcome)
+            said = look.say("The statements contradict each other", "回执相互矛盾")
+            mark = "⚠ " if look.unicode else "! "
+            yield Text(f"{mark}{said}: {' / '.join(words)}", "bold red")
+
+
+# --- what happened ----------------------------------------------------------------------------------------------------
+
+
+def _events(subject: _Subject, current: frozenset[int | None], look: Look) -> Iterator[_Event]:
+    sent: set[tuple[Instant, str]] = set()
+    told: set[tuple[str, str]] = set()
+    for statement in sorted(subject.statements, key=lambda each: each.seq or 0):
+        body = _body(statement, look)
+        if statement.kind == "SecretReport":
+            yield from _call_steps(statement, body, look)
+        elif statement.reported_at is not None and statement.sent_at is not None:
+            key = (statement.sent_at, statement.phone or "")
+            if key not in sent:
+                sent.add(key)
+                yield _Event(statement.sent_at, Text(look.say("sent", "发送")))
+        yield _statement(statement, body, told, statement.seq in current, look)
+
+
+def _body(statement: StoredReceipt, look: Look) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.json.decode(statement.body)
+    return mask_value(fields, "", statement.phone or "") if look.mask else fields
+
+
+def _call_steps(statement: StoredReceipt, body: dict[str, Any], look: Look) -> Iterator[_Event]:
+    """The steps that the record of a call tells of. A step that never happened repeats the time of the one before."""
+    before = statement.sent_at
+    for name, english, chinese in _CALL_STEPS:
+        at = _beijing(body.get(name))
+        if at is None or at == before or (name == "start_time" and statement.outcome is Outcome.UNCONNECTED):
+            continue
+        before = at
+        yield _Event(at, Text(look.say(english, chinese)))
+
+
+def _beijing(value: object) -> Instant | None:
+    try:
+        moment = datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING)
+    except ValueError:
+        return None
+    return Instant(int(moment.timestamp()) * 1000)
+
+
+def _statement(
+    statement: StoredReceipt, body: dict[str, Any], told: set[tuple[str, str]], current: bool, look: Look
+) -> _Event:
+    """One statement: its word, how long it took, what its code means, and how it came. *told* grows with its fields."""
+    at = statement.reported_at if statement.reported_at is not None else _happened(statement)
+    title = Text(look.say(*_TITLES.get(statement.kind, (statement.kind, statement.kind))))
+    style = "cyan"
+    if statement.outcome is not None:
+        style = OUTCOME_STYLE[statement.outcome]
+        title = Text(_outcome_word(statement.outcome, look), f"bold {style}")
+        if statement.kind not in {"SmsReport", "DypnsSmsVerifyReport"}:
+            title = (
+                Text(look.say(*_TITLES.get(statement.kind, (statement.kind, statement.kind))))
+                .append(look.dot)
+                .append(title)
+            )
+    if statement.code:
+        title.append("  ").append(text(statement.code, "bold"))
+    title.append(_took(statement, body, look))
+    if not current:
+        title.append(look.say("  superseded", "  已被取代"), "dim")
+    return _Event(at, title, [*_meaning(statement, look), *_fields(body, told), _provenance(statement, look)], style)
+
+
+def _took(statement: StoredReceipt, body: dict[str, Any], look: Look) -> Text:
+    """Sent to reported; for a call, how long they talked and who hung up."""
+    if statement.sent_at is None or statement.reported_at is None:
+        return Text()
+    if statement.kind != "SecretReport":
+        return Text(f"  +{elapsed(statement.reported_at - statement.sent_at)}", "dim")
+    said = Text(style="dim")
+    answered = _beijing(body.get("start_time"))
+    if statement.outcome is Outcome.CONNECTED and answered is not None:
+        said.append(look.say("  talked ", "  通话") + elapsed(statement.reported_at - answered))
+    who = _RELEASED_BY.get(str(body.get("release_dir")))
+    if who:
+        said.append(look.say(f"  ended by the {who[0]}", f"  {who[1]}挂断"))
+    return said
+
+
+def _meaning(statement: StoredReceipt, look: Look) -> list[Text]:
+    """What the code says and what to do: the reason why people look at this screen."""
+    if not statement.code:
+        return []
+    found: Explanation | None = (
+        codes.release_cause(statement.code) if statement.kind == "SecretReport" else codes.receipt(statement.code)
+    )
+    if found is None:
+        return [Text(look.say("no table knows this code", "码表中没有此码"), "dim")]
+    return meaning_lines(found, look)
+
+
+def _fields(body: dict[str, Any], told: set[tuple[str, str]]) -> list[Text]:
+    """What else the provider wrote, by its own names, and what no earlier statement about the subject did."""
+    line = Text()
+    for name, value in body.items():
+        shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        if _TOLD.fullmatch(name) or value in ("", None) or (name, shown) in told:
+            continue
+        told.add((name, shown))
+        line.append("  " if line.plain else "").append(text(name, "dim")).append(" ").append(text(shown))
+    return [line] if line.plain else []
+
+
+def _provenance(statement: StoredReceipt, look: Look) -> Text:
+    """Which way it came, when, how often, and whether the provider proved who it was."""
+    shown = masked_receipt(statement) if look.mask else statement
+    words = look.say("came by", "来自")
+    line = Text(f"{words} {statement.source.value} ", "dim").append(text(shown.origin))
+    line.append(look.dot + wall_clock(statement.received_at))
+    if statement.times_seen > 1:
+        line.append(look.dot + look.say(f"seen {statement.times_seen} times", f"收到{statement.times_seen}次"))
+    if statement.source is Source.PUSH or statement.source is Source.REPLAY:
+        line.append(look.dot + look.say("unsigned", "未签名"))
+    return line
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
+
+
+def _time_line(events: Sequence[_Event], look: Look) -> Table:
+    """Times on the left, a rail, what happened on the right. A narrow terminal shows the day once, above."""
+    narrow = look.width < 60
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True)
+    table.add_column(width=8 if narrow else 14, no_wrap=True)
+    table.add_column(width=1)
+    table.add_column(ratio=1, overflow="fold")
+    day = ""
+    for index, event in enumerate(events):
+        stamp = wall_clock(event.at)
+        if narrow and stamp[:5] != day:
+            table.add_row(Text(stamp[:5], "dim"), "", "")
+        day = stamp[:5]
+        last = index == len(events) - 1
+        _add(table, Text(stamp[6:] if narrow else stamp), event, last, look)
+    return table
+
+
+def _add(table: Table, stamp: Text, event: _Event, last: bool, look: Look) -> None:
+    dot, rail = ("●", "│") if look.unicode else ("*", "|")
+    table.add_row(stamp, Text(dot, event.style), event.title)
+    for line in event.lines:
+        width = max(look.width - (8 if look.width < 60 else 14) - 4, 16)
+        rows = max(_rows(line, width), 1)
+        table.add_row("", Text("\n".join([rail] * rows) if not last else "", "dim"), line)
+
+
+def _rows(line: Text, width: int) -> int:
+    """How many rows the line will take, so that the rail beside it has no gap."""
+    from rich.console import Console
+
+    return len(line.wrap(Console(width=width, _environ={}), width, overflow="fold"))

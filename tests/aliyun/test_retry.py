@@ -1,0 +1,93 @@
+"""When to ask again, and after how long."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsreceipt.aliyun.retry import CAP, Budget, Verdict, delay, retry_after, verdict
+
+LATER, TOKEN, CLOCK, FINAL = Verdict.LATER, Verdict.TOKEN, Verdict.CLOCK, Verdict.FINAL
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "lasting", "temporary"),
+    [
+        (500, "InternalError", LATER, LATER),
+        (500, "", LATER, LATER),
+        (502, "", LATER, LATER),
+        (503, "ServiceUnavailable", LATER, LATER),
+        (429, "TooManyRequests", LATER, LATER),
+        (429, "", LATER, LATER),
+        (400, "QpsLimitExceeded", LATER, LATER),
+        (400, "Throttling", LATER, LATER),
+        (400, "Throttling.User", LATER, LATER),
+        (200, "isv.BUSINESS_LIMIT_CONTROL", LATER, LATER),
+        (200, "isp.SYSTEM_ERROR", LATER, LATER),
+        (404, "", LATER, LATER),
+        (403, "AccessDenied", FINAL, TOKEN),
+        (403, "NeverSeenBefore", FINAL, TOKEN),
+        (403, "", FINAL, TOKEN),
+        (400, "InvalidSecurityToken.Expired", FINAL, TOKEN),
+        (400, "SecurityTokenExpired", FINAL, TOKEN),
+        (408, "TimeExpired", CLOCK, CLOCK),
+        (400, "TimeExpired", CLOCK, CLOCK),
+        (400, "InvalidTimeStamp.Expired", CLOCK, CLOCK),
+        (408, "", LATER, LATER),
+        (404, "QueueNotExist", FINAL, FINAL),
+        (404, "MessageNotExist", FINAL, FINAL),
+        (400, "InvalidArgument", FINAL, FINAL),
+        (400, "SignatureDoesNotMatch", FINAL, FINAL),
+        (404, "InvalidAccessKeyId.NotFound", FINAL, FINAL),
+        (200, "isp.RAM_PERMISSION_DENY", FINAL, FINAL),
+        (200, "isv.MOBILE_NUMBER_ILLEGAL", FINAL, FINAL),
+        (302, "", FINAL, FINAL),
+    ],
+)
+def test_verdicts(status: int, code: str, lasting: Verdict, temporary: Verdict) -> None:
+    assert verdict(status, code, temporary=False) is lasting
+    assert verdict(status, code, temporary=True) is temporary
+
+
+@given(st.integers(1, 10_000), st.none() | st.floats(0, 1e6), st.floats(0, 1, exclude_max=True))
+def test_a_delay_is_bounded_and_honours_the_provider(attempt: int, asked: float | None, chance: float) -> None:
+    found = delay(attempt, asked, lambda: chance)
+    assert 0 <= found <= CAP
+    assert asked is None or found >= min(asked, CAP)
+
+
+def test_delays_spread_over_everything_up_to_a_bound_that_doubles() -> None:
+    assert [delay(n, None, lambda: 0.0) for n in (1, 5, 50)] == [0, 0, 0]
+    highest = [delay(n, None, lambda: 0.5) for n in range(1, 12)]
+    assert highest == sorted(highest)
+    assert highest[1] == 2 * highest[0]
+    assert highest[-1] == CAP / 2
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [(None, None), ("", None), ("3", 3.0), ("-1", None), ("1e9", None), ("soon", None), ("9" * 9, None)],
+)
+def test_retry_after(header: str | None, seconds: float | None) -> None:
+    assert retry_after(header) == seconds
+
+
+def test_a_budget_ends_by_tries() -> None:
+    budget = Budget(tries=3, seconds=1000)
+    assert [budget.failed(0, None, lambda: 0.5) is None for _ in range(3)] == [False, False, True]
+    budget.succeeded()
+    assert budget.failed(0, None, lambda: 0.5) is not None
+
+
+def test_a_budget_ends_by_time_including_the_wait_to_come() -> None:
+    budget = Budget(tries=1000, seconds=10)
+    assert budget.failed(100, None, lambda: 0.0) == 0
+    assert budget.failed(109, None, lambda: 0.0) == 0
+    assert budget.failed(109, 5.0, lambda: 0.0) is None
+
+
+def test_a_delete_and_a_receive_do_not_spend_each_others_budget() -> None:
+    receive, delete = Budget(tries=1), Budget(tries=2)
+    assert receive.failed(0, None, lambda: 0) is None
+    assert delete.failed(0, None, lambda: 0) is not None

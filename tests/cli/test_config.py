@@ -1,0 +1,147 @@
+import json
+import os
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from smsreceipt import config
+from smsreceipt.cli.config import template
+from smsreceipt.cli.options import schema
+from tests.cli.program import Program
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('outptu = "json"', "unknown key: outptu"),
+        ("no_color = true", "unknown key: no_color"),
+        ("[list]\nlimt = 1", "unknown key: list.limt"),
+        ('[list]\nlimit = "many"', "list.limit: must be a whole number"),
+        ("[list]\nlimit = true", "list.limit: must be a whole number"),
+        ("[list]\nlimit = 0", "list.limit: 0 is not in the range x>=1."),
+        ('[list]\nkind = "SmsUp"', "list.kind: must be a list"),
+        ("[list]\nkind = [1]", "list.kind: must be a text"),
+        ('[list]\nhistory = "yes"', "list.history: must be true or false"),
+        ('output = "xml"', "output: 'xml' is not one of"),
+        ('list = "x"', "list: must be a table"),
+        ('config = "x"', "config: must be a table"),
+        ("[rejects.retry]\nkinds = 1", "unknown key: rejects.retry.kinds"),
+        ("[rejects]\nkind = 1", "unknown key: rejects.kind"),
+        ("[endpoints]\noss = 'x'", "unknown key: endpoints.oss"),
+        ("[endpoints]\nmns = 1", "endpoints.mns: must be a text"),
+        ("[queues]\nq = 1", "queues.q: must be a text"),
+        ("queues = 1", "queues: must be a table"),
+        ("= 1", "Invalid"),
+    ],
+)
+def test_what_is_wrong_is_said_with_key_and_file(program: Program, text: str, error: str) -> None:
+    Path("mine.toml").write_text(text)
+    ended = program("status", "--config", "mine.toml")
+    assert ended.code == 2
+    assert ended.err.startswith("error: mine.toml: ")
+    assert error in ended.err
+
+
+def test_bytes_that_are_no_text(program: Program) -> None:
+    Path("mine.toml").write_bytes(b'store = "\xff"')
+    assert program("list", "--config", "mine.toml").err.startswith("error: mine.toml: not UTF-8")
+
+
+def test_a_file_that_anybody_may_change_is_refused(program: Program) -> None:
+    Path("smsreceipt.toml").write_text("")
+    Path("smsreceipt.toml").chmod(0o646)
+    ended = program("list")
+    assert ended.code == 2
+    assert "anybody may change this file" in ended.err
+    Path("smsreceipt.toml").chmod(0o644)
+    assert program("list").code == 0
+
+
+def test_here_comes_before_the_platforms_directory_and_a_named_one_before_both(program: Program) -> None:
+    there = config.directory() / "smsreceipt.toml"
+    there.parent.mkdir(parents=True)
+    there.write_text('profile = "there"')
+    program("list")
+    assert program.app.profile == "there"
+    Path("smsreceipt.toml").write_text('profile = "here"')
+    program("list")
+    assert program.app.profile == "here"
+    Path("named.toml").write_text('profile = "named"')
+    program("--config", "named.toml", "list")
+    assert program.app.profile == "named"
+
+
+def test_queues_and_endpoints(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("smsreceipt.toml").write_text('[queues]\n"my queue" = "SmsUp"\n[endpoints]\nmns = "file"\ndysmsapi = "file"\n')
+    program("list", environ={"SMSRECEIPT_MNS_ENDPOINT": "variable"})
+    assert program.app.config.queues == {"my queue": "SmsUp"}
+    assert program.app.endpoint("mns") == "variable"
+    assert program.app.endpoint("dysmsapi") == "file"
+    assert program.app.endpoint("dybaseapi") is None
+
+
+def test_show_tells_each_value_and_where_it_comes_from(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("smsreceipt.toml").write_text('profile = "work"\n[list]\nlimit = 5\n[queues]\nq = "SmsUp"\n')
+    monkeypatch.setenv("SMSRECEIPT_NO_COLOR", "1")
+    ended = program("config", "show", "-o", "csv", environ={"SMSRECEIPT_STATUS_MAX_AGE": "2h"})
+    rows = {line.split(",")[0]: tuple(line.split(",")[1:]) for line in ended.out.splitlines()[1:]}
+    assert rows["profile"] == ("work", "smsreceipt.toml")
+    assert rows["no-color"] == ("yes", "environment")
+    assert rows["output"] == ("csv", "option")
+    assert rows["config"] == ("smsreceipt.toml", "found")
+    assert rows["verbose"] == ("no", "default")
+    assert rows["queues.q"] == ("SmsUp", "smsreceipt.toml")
+    assert rows["list.limit"] == ("5", "smsreceipt.toml")
+    assert rows["status.max-age"] == ("2h", "environment")
+    assert rows["endpoints.mns"] == ("the provider's", "default")
+
+
+def test_show_never_tells_a_secret(program: Program) -> None:
+    keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "canary-id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "canary-secret"}
+    assert "canary" not in program("config", "show", environ=keys).out
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_init_writes_a_file_that_only_its_owner_can_read_and_that_means_nothing_yet(
+    program: Program, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        assert program("config", "init").code == 0
+    finally:
+        os.umask(before)
+    path = config.directory() / "smsreceipt.toml"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert config.load(path, schema()).common == {}
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_init_replaces_only_by_force(program: Program) -> None:
+    target = Path("mine.toml")
+    target.write_text("broken [")
+    refused = program("config", "init", "--config", "mine.toml")
+    assert (refused.code, target.read_text()) == (2, "broken [")
+    assert "mine.toml is there already" in refused.err
+    assert program("config", "init", "--config", "mine.toml", "--force").code == 0
+    assert target.read_text() == template()
+    assert [path.name for path in Path().iterdir()] == ["mine.toml"]
+
+
+def test_init_says_where_it_cannot_write(program: Program) -> None:
+    Path("file").write_text("")
+    assert program("config", "init", "--config", "file/x.toml").code == 2
+
+
+def test_every_line_of_the_template_can_be_switched_on(program: Program) -> None:
+    text = "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in template().splitlines()
+    )
+    Path("all.toml").write_text(text)
+    document = tomllib.loads(text)
+    assert {"store", "no-color", "list", "pull", "rejects", "queues", "endpoints"} <= set(document)
+    for name in document["list"]:
+        ended = program("list", "--config", "all.toml")
+        assert "unknown key" not in ended.err, name
+    assert json.dumps(document)

@@ -1,0 +1,154 @@
+import csv
+import io
+import threading
+
+import pytest
+
+from smsreceipt.cli.boundary import Stopped
+from smsreceipt.model import Source
+from tests.cli.program import FAILED, REPLY, Program, report
+
+
+def test_a_store_that_does_not_exist_yet_is_empty_and_stays_away(program: Program) -> None:
+    ended = program("list")
+    assert (ended.code, ended.raw) == (0, b"")
+    assert not program.store.exists()
+
+
+def test_a_receipt_is_the_object_of_the_contract(program: Program) -> None:
+    program.keep("SmsReport", report())
+    (found,) = program("list").objects
+    body = found.pop("body")
+    assert body == report()
+    assert found == {
+        "seq": 1,
+        "kind": "SmsReport",
+        "identity": ["900619746936498440^0", "13800008000"],
+        "outcome": "delivered",
+        "phone": "13800008000",
+        "biz_id": "900619746936498440^0",
+        "out_id": "order-67890",
+        "call_id": None,
+        "code": "DELIVERED",
+        "sent_at": "2026-11-20T15:49:55+08:00",
+        "reported_at": "2026-11-20T15:49:58+08:00",
+        "received_at": "2026-11-21T04:00:00.000Z",
+        "source": "mns",
+        "origin": "Alicom-Queue-1000000001-SmsReport",
+        "times_seen": 1,
+        "test": False,
+    }
+
+
+@pytest.fixture
+def mixed(program: Program) -> Program:
+    program.keep("SmsReport", report(), report("13800008001", "b2^0", out_id="x", **FAILED))
+    program.keep(
+        "SmsReport", report("13800008002", "b3^0", send_time="2026-11-21 00:10:00", report_time=""), source=Source.PUSH
+    )
+    program.keep("SmsUp", REPLY)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("words", "seqs"),
+    [
+        ("", [1, 2, 3, 4]),
+        ("--kind SmsUp", [4]),
+        ("--kind SmsUp --kind SmsReport", [1, 2, 3, 4]),
+        ("--phone +8613800008001", [2]),
+        ("--phone 13800008000 --kind SmsReport", [1]),
+        ("--biz-id b2^0 --biz-id b3^0", [2, 3]),
+        ("--out-id x", [2]),
+        ("--call-id x", []),
+        ("--outcome failed", [2]),
+        ("--code MOBILE_IN_BLACK", [2]),
+        ("--code DELIVRD", [1, 3]),
+        ("--source push", [3]),
+        ("--date 2026-11-20", [1, 2, 4]),
+        ("--date today", [3]),
+        ("--date yesterday", [1, 2, 4]),
+        ("--since 20261121", [3]),
+        ("--until 2026-11-20", [1, 2, 4]),
+        ("--since 2026-11-20T15:50 --until today", [3, 4]),
+        ("--since 12h", [3]),
+        ("--after 2", [3, 4]),
+        ("--limit 2", [1, 2]),
+        ("--after 1 --limit 2", [2, 3]),
+    ],
+)
+def test_filters(mixed: Program, words: str, seqs: list[int]) -> None:
+    assert [found["seq"] for found in mixed("list", *words.split()).objects] == seqs
+
+
+def test_a_number_can_come_from_standard_input_so_that_no_shell_remembers_it(mixed: Program) -> None:
+    mixed.stdin = b"13800008001\n+8613800008002\n"
+    assert [found["seq"] for found in mixed("list", "--phone", "-").objects] == [2, 3]
+
+
+def test_history_and_conflicts(program: Program) -> None:
+    program.keep("SmsReport", report(), report("13800008001"))
+    program.keep("SmsReport", report(**FAILED), source=Source.PUSH)
+    assert [found["seq"] for found in program("list").objects] == [1, 2]
+    assert [found["seq"] for found in program("list", "--history").objects] == [1, 2, 3]
+    assert [found["outcome"] for found in program("list", "--conflicts").objects] == ["delivered", "failed"]
+
+
+def test_a_table_shows_the_newest_50_and_says_how_many_more(program: Program) -> None:
+    program.keep("SmsReport", *(report(f"138{number:08}") for number in range(70)))
+    ended = program("list", "-o", "table")
+    assert len(ended.out.splitlines()) == 51
+    assert "138****0069" in ended.out
+    assert "138****0019" not in ended.out
+    assert ended.err == "20 more: --limit N shows more of them, --json all\n"
+    assert len(program("list").objects) == 70
+
+
+def test_csv_has_the_keys_of_the_object_and_can_be_read_back(mixed: Program) -> None:
+    rows = list(csv.DictReader(io.StringIO(mixed("list", "-o", "csv").out)))
+    (first, *_rest) = mixed("list").objects
+    assert list(rows[0]) == list(first)
+    assert rows[0]["identity"] == '["900619746936498440^0","13800008000"]'
+    assert rows[0]["phone"] == "13800008000"
+    assert (rows[0]["call_id"], rows[0]["test"]) == ("", "false")
+
+
+def test_follow_prints_what_comes_later_once_and_stops_by_a_signal(program: Program) -> None:
+    program.keep("SmsReport", report())
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 1:
+            program.keep("SmsReport", report("13800008001"))
+        if len(naps) == 3:
+            raise Stopped(15)
+
+    ended = program("list", "--follow", sleep=sleep)
+    assert [found["phone"] for found in ended.objects] == ["13800008000", "13800008001"]
+    assert (ended.code, naps) == (143, [0.5, 0.5, 0.5])
+
+
+def test_follow_waits_for_a_store_that_does_not_exist_yet(program: Program) -> None:
+    arrived = threading.Event()
+
+    def sleep(_seconds: float) -> None:
+        if arrived.is_set():
+            raise KeyboardInterrupt
+        arrived.set()
+        program.keep("SmsReport", report())
+
+    ended = program("list", "-f", sleep=sleep)
+    assert (ended.code, len(ended.objects)) == (130, 1)
+
+
+def test_follow_with_a_limit_ends_by_itself(program: Program) -> None:
+    program.keep("SmsReport", report())
+    ended = program(
+        "list",
+        "-f",
+        "--limit",
+        "2",
+        sleep=lambda _: program.keep("SmsReport", report("13800008001"), report("13800008002")),
+    )
+    assert [found["seq"] for found in ended.objects] == [1, 2]

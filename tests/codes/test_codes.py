@@ -1,0 +1,149 @@
+"""Every code that a table knows is explained in both languages, with something to do about it."""
+
+import subprocess
+import sys
+from dataclasses import astuple, fields
+
+import pytest
+
+from smsreceipt import codes
+
+COLUMNS = {
+    "receipt": ["code", "meaning_zh", "meaning_en", "category", "basis"],
+    "release-cause": ["code", "meaning_zh", "meaning_en", "category", "basis"],
+    "api": ["code", "meaning_zh", "meaning_en", "category"],
+}
+LOOK_UP = {"receipt": codes.receipt, "release-cause": codes.release_cause, "api": codes.api}
+CATEGORIES = {
+    "receipt": {
+        "delivered", "user-unreachable", "blacklisted", "frequency", "content", "blocked", "carrier", "unknown",
+    },
+    "release-cause": {
+        "ended", "busy", "no-answer", "rejected", "unreachable", "number", "barred", "congestion", "network", "sms",
+    },
+    "api": {"none", "retry", "refresh-token", "back-off", "fix-config", "fix-request", "stop"},
+}  # fmt: skip
+tables = pytest.mark.parametrize("table", codes.TABLES)
+
+
+def chinese(text: str) -> bool:
+    return any("\u4e00" <= char <= "\u9fff" for char in text)
+
+
+def test_an_explanation_has_the_fields_that_users_were_promised() -> None:
+    assert [field.name for field in fields(codes.Explanation)] == [
+        "table", "code", "category", "meaning_en", "meaning_zh", "advice_en", "advice_zh",
+    ]  # fmt: skip
+
+
+@tables
+def test_every_row_is_complete_and_names_a_code_once(table: str) -> None:
+    rows = codes.rows(codes.TABLES[table])
+    assert list(rows[0]) == COLUMNS[table]
+    for row in rows:
+        assert all(value and value == value.strip() for value in row.values()), row
+        assert chinese(row["meaning_zh"]), row
+        assert not chinese(row["meaning_en"]), row
+        assert row.get("basis", "provider") in {"provider", "carrier"}, row
+    spellings = [row["code"].casefold() for row in rows]
+    assert len(spellings) == len(set(spellings))
+
+
+@tables
+def test_categories_are_a_closed_list(table: str) -> None:
+    assert {row["category"] for row in codes.rows(codes.TABLES[table])} == CATEGORIES[table]
+
+
+@tables
+def test_every_code_is_found_by_its_own_table_with_advice_in_both_languages(table: str) -> None:
+    for row in codes.rows(codes.TABLES[table]):
+        found = LOOK_UP[table](row["code"])
+        assert found is not None
+        assert (found.table, found.code, found.category) == (table, row["code"], row["category"])
+        assert len(found.advice_en) > 10
+        assert chinese(found.advice_zh)
+        assert found in codes.explain(row["code"])
+
+
+def test_every_advice_belongs_to_a_category_or_to_a_code_of_it() -> None:
+    known = {(table, row["category"], row["code"]) for table in codes.TABLES for row in codes.rows(codes.TABLES[table])}
+    wanted = known | {(table, category, "") for table in CATEGORIES for category in CATEGORIES[table]}
+    given = [(row["table"], row["category"], row["code"]) for row in codes.rows("advice.tsv")]
+    assert set(given) <= wanted
+    assert len(given) == len(set(given))
+
+
+def test_chinese_is_written_with_chinese_punctuation() -> None:
+    for file in [*codes.TABLES.values(), "advice.tsv"]:
+        for row in codes.rows(file):
+            for name, value in row.items():
+                assert not (name.endswith("_zh") and set(value) & set(",;()")), row
+
+
+def test_advice_for_one_code_beats_that_of_its_category() -> None:
+    balance, signature = codes.receipt("isv.AMOUNT_NOT_ENOUGH"), codes.receipt("REJECTD")
+    assert balance is not None
+    assert signature is not None
+    assert balance.category == signature.category == "blocked"
+    assert "Top up" in balance.advice_en
+    assert "Top up" not in signature.advice_en
+
+
+@pytest.mark.parametrize("code", ["DELIVRD", "REJECTD", "UNDELIV", "EXPIRED", "ACCEPTD"])
+def test_codes_of_sms_through_privacy_numbers_are_receipt_codes(code: str) -> None:
+    found = codes.receipt(code)
+    assert found is not None
+    assert found.code == code
+
+
+@pytest.mark.parametrize(
+    ("code", "row"),
+    [
+        ("MK:0001", "MK:0001"),
+        ("mk:0001", "MK:0001"),
+        (" MK:0001\n", "MK:0001"),
+        ("MK:9999", "MK:*"),
+        ("mk:", "MK:*"),
+        ("MA:0051", "MA:0051"),
+        ("MA:0055", "MA:*"),
+        ("UNDELIV", "UNDELIV"),
+        ("UNDELIV_001", "UNDELIV_001"),
+        ("UNDELIV_42", "UNDELIV_*"),
+        ("UNDELIVRD", "UNDELIVRD"),
+        ("delivered", "DELIVERED"),
+        ("SUCCESS", "success"),
+    ],
+)
+def test_exact_rows_beat_prefixes_and_case_is_forgiven(code: str, row: str) -> None:
+    found = codes.receipt(code)
+    assert found is not None
+    assert found.code == row
+
+
+def test_api_codes_may_be_known_by_their_prefix_only() -> None:
+    for code, row in [("Throttling.User", "Throttling.User"), ("Throttling.Api", "Throttling*"), ("isp.NEW", "isp.*")]:
+        found = codes.api(code)
+        assert found is not None
+        assert found.code == row
+
+
+def test_a_number_is_a_receipt_code_and_a_release_cause() -> None:
+    assert [(e.table, e.code) for e in codes.explain("4")] == [("receipt", "4"), ("release-cause", "4")]
+
+
+@pytest.mark.parametrize("code", ["", " ", "*", "NO_SUCH_CODE", "MK", "DELIVERED2", "\ud800", "[/red]", "x" * 5000])
+def test_what_no_table_knows_is_not_explained(code: str) -> None:
+    assert codes.explain(code) == []
+
+
+def test_tables_are_read_once() -> None:
+    first, second = codes.receipt("DELIVERED"), codes.receipt("delivered")
+    assert first is second
+    assert first is not None
+    assert astuple(first)[0] == "receipt"
+
+
+def test_importing_the_module_reads_no_table() -> None:
+    program = "import smsreceipt.codes as c; print(c._load.cache_info().misses + c._advice.cache_info().misses)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout == "0\n"

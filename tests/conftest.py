@@ -1,0 +1,55 @@
+"""What the machine lacks is said at the end of a run, or fails it where SMSRECEIPT_REQUIRE_ALL=1 is set."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+NODE_CLIENTS = Path(__file__).parent / "sandbox" / "node"
+#: Tool --> what stays unchecked without it.
+CHECKS = {
+    "zsh": "the zsh completion",
+    "fish": "the fish completion",
+    "jq": "the README's examples that pipe into jq",
+    "strace": "a kill at every system call",
+    "node": "the official Node clients against the sandbox",
+}
+REQUIRE_ALL = os.environ.get("SMSRECEIPT_REQUIRE_ALL", "") not in {"", "0"}
+
+
+def missing(tool: str) -> bool:
+    """Whether tests that need *tool* cannot run here; node is of no use without the clients that npm installs."""
+    clients_absent = (NODE_CLIENTS / "package.json").exists() and not (NODE_CLIENTS / "node_modules").is_dir()
+    return shutil.which(tool) is None or (tool == "node" and clients_absent)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(tool): the test runs only where this program is installed")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for tool in mark.args:
+            if missing(tool):
+                (pytest.fail if REQUIRE_ALL else pytest.skip)(f"needs {tool}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    absent = [tool for tool in CHECKS if missing(tool)]
+    if REQUIRE_ALL and absent:
+        pytest.exit(f"SMSRECEIPT_REQUIRE_ALL is set, but there is no {', '.join(absent)}", returncode=1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for tool, check in CHECKS.items():
+        if missing(tool):
+            terminalreporter.write_line(f"NOT CHECKED, because {tool} is not installed: {check}", yellow=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything is required, what was skipped for whatever reason was not checked."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if REQUIRE_ALL and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("SMSRECEIPT_REQUIRE_ALL is set: a skipped test is a failed run", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,88 @@
+"""Each payload decodes to the receipts beside it; `pytest tests/decode --regenerate` rewrites them for review."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smsreceipt.decode import decode
+from smsreceipt.decode.table import DIALECTS
+from smsreceipt.model import Decoded, Kind, Receipt, Reject, Source, iso_beijing
+
+from .deliveries import SMS_REPORT, delivery
+
+PAYLOADS = Path(__file__).parent.parent / "payloads"
+CASES = sorted(path for path in PAYLOADS.glob("*/*.json") if not path.name.endswith(".receipts.json"))
+KINDS = {dialect.name: dialect.kind for dialect in DIALECTS} | {"generic": Kind("GlobeSmsReport"), "faults": SMS_REPORT}
+#: These say the same as another kind, or nothing by which a kind could be known.
+UNTELLING = {"dypns-sms-verify-report", "generic"}
+
+
+def shown(body: bytes) -> str:
+    text = body.decode("utf-8", "backslashreplace")
+    return text if len(text) < 2000 else f"{text[:100]}… ({len(body)} bytes)"
+
+
+def readable(receipt: Receipt) -> dict[str, object]:
+    return {
+        "kind": receipt.kind,
+        "identity": list(receipt.identity),
+        "outcome": receipt.outcome,
+        "code": receipt.code,
+        "sent_at": None if receipt.sent_at is None else iso_beijing(receipt.sent_at),
+        "reported_at": None if receipt.reported_at is None else iso_beijing(receipt.reported_at),
+        "phone": receipt.phone,
+        "biz_id": receipt.biz_id,
+        "out_id": receipt.out_id,
+        "call_id": receipt.call_id,
+        "detail": receipt.detail,
+        "test": receipt.test,
+        "body": shown(receipt.body),
+        "digest": receipt.digest.hex(),
+    }
+
+
+def refused(reject: Reject) -> dict[str, object]:
+    return {"reason": reject.reason, "body": shown(reject.body)}
+
+
+def page(decoded: Decoded) -> str:
+    found = {
+        "receipts": [readable(receipt) for receipt in decoded.receipts],
+        "rejects": [refused(reject) for _, reject in decoded.rejects],
+    }
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
+def read(case: Path, kind: Kind | None) -> Decoded:
+    frame = case.read_bytes()
+    source = Source.PUSH if frame.startswith(b"[") and case.parent.name != "faults" else Source.MNS
+    return decode(delivery(frame, kind=kind, source=source))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
+def test_a_payload_decodes_to_the_receipts_beside_it(case: Path, request: pytest.FixtureRequest) -> None:
+    golden = case.with_suffix(".receipts.json")
+    found = page(read(case, KINDS[case.parent.name]))
+    if request.config.getoption("--regenerate", default=False):
+        golden.write_text(found, encoding="utf-8")
+    assert golden.read_text(encoding="utf-8") == found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
+def test_the_fields_tell_the_kind_where_nothing_else_does(case: Path) -> None:
+    told, untold = read(case, KINDS[case.parent.name]), read(case, None)
+    if case.parent.name in UNTELLING:
+        assert {receipt.kind for receipt in untold.receipts} <= {SMS_REPORT}
+    else:
+        assert untold.receipts == told.receipts
+    assert len(untold.receipts) + len(untold.rejects) == len(told.receipts) + len(told.rejects)
+
+
+def test_every_dialect_has_a_golden_pair() -> None:
+    assert {case.parent.name for case in CASES} == set(KINDS)
+
+
+def test_no_golden_page_outlives_its_payload() -> None:
+    pages = {path.name.removesuffix(".receipts.json") for path in PAYLOADS.glob("*/*.receipts.json")}
+    assert pages == {case.stem for case in CASES}

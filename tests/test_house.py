@@ -1,0 +1,106 @@
+"""The rules of the house: types, style, direction of imports, sizes, and what must not be in the tree."""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import smsreceipt
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "smsreceipt"
+BIN = Path(sys.executable).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        ["mypy", "--strict"],
+        ["ruff", "check", "smsreceipt", "tests"],
+        ["ruff", "format", "--check", "smsreceipt", "tests"],
+        ["lint-imports"],
+    ],
+    ids=lambda gate: gate[0] + " ".join(gate[1:2]),
+)
+def test_the_tree_passes(gate: list[str]) -> None:
+    run = subprocess.run([BIN / gate[0], *gate[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def functions(path: Path) -> Iterator[Function]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(function: Function) -> int:
+    return (function.end_lineno or 0) - function.lineno + 1
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    assert {str(path.relative_to(ROOT)): lines(path) for path in SOURCES if lines(path) > 400} == {}
+
+
+def test_no_function_is_longer_than_80_lines_and_half_of_them_are_under_12() -> None:
+    sizes = [(length(function), function.name, str(path)) for path in SOURCES for function in functions(path)]
+    assert [found for found in sizes if found[0] > 80] == []
+    assert statistics.median(size for size, *_ in sizes) < 12
+
+
+def test_every_exemption_from_a_gate_names_what_it_exempts() -> None:
+    blanket = re.compile(r"# type: ignore(?!\[)|# noqa(?!: [A-Z])")
+    for path in [*SOURCES, *(ROOT / "tests").rglob("*.py")]:
+        if path != Path(__file__):
+            assert not blanket.search(path.read_text()), path
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    """Every text that we ship or keep, by its path; not what tools leave behind."""
+    for path in ROOT.rglob("*"):
+        first, *_ = parts = path.relative_to(ROOT).parts
+        left = {"node_modules", "build", "dist", "__pycache__"} & set(parts) or (
+            first.startswith(".") and first != ".ci"
+        )
+        if not left and path.is_file():
+            try:
+                yield path, path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue  # payloads that are not UTF-8 on purpose, databases
+
+
+def test_the_tree_names_no_machine_that_it_was_written_on() -> None:
+    for path, text in texts():
+        assert f"{ROOT}/" not in text, path
+
+
+def test_no_promise_is_left_for_later_in_the_code() -> None:
+    for path in SOURCES:
+        assert not re.search(r"\b(TODO|FIXME|XXX|NotImplementedError)\b", path.read_text()), path
+
+
+def test_version_and_changelog_agree() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == smsreceipt.__version__
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    assert "make test" in (ROOT / "README.md").read_text()
+    assert re.search(r"^.*\bmake test$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+
+
+def test_every_target_of_the_makefile_that_users_are_told_about_exists() -> None:
+    told = set(re.findall(r"^\s*make (\w+)|`make (\w+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {one or other for one, other in told} <= targets

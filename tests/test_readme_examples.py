@@ -1,0 +1,161 @@
+"""The README's examples are run as they stand, against a sandbox that holds something for each of them."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from smsreceipt.decode.dialect import Dialect, Status
+from smsreceipt.model import BEIJING, Kind, Outcome
+from tests.readme import README
+
+pytestmark = [pytest.mark.xdist_group("readme"), pytest.mark.needs("jq")]
+ENGLISH = README.read_text().split("\n# 中文", 1)[0]
+UID = "1234567890123456"
+#: What is run with its whole block, needs a shell of its own, or takes as long as a demo takes.
+APART = ("smsreceipt sandbox", "smsreceipt demo", "smsreceipt completion", "( .", "curl")
+
+
+def blocks(heading: str, language: str) -> list[str]:
+    """The fenced blocks of one language in the section that *heading* begins."""
+    level, found, inside, fence = heading.index(" "), [], False, ""
+    for line in ENGLISH.splitlines(keepends=True):
+        if line.startswith("```"):
+            fence = "" if fence else line.strip("`\n") or "text"
+            if inside and fence == language:
+                found.append("")
+        elif fence:
+            if inside and fence == language:
+                found[-1] += line
+        elif line.startswith("#") and line.index(" ") <= level:
+            inside = line == f"{heading}\n"
+    return found
+
+
+def examples() -> list[str]:
+    lines = [line for block in blocks("## Commands", "sh") for line in block.splitlines()]
+    return [line for line in lines if not line.startswith(APART)]
+
+
+def loaded() -> str:
+    """NDJSON for the sandbox: a delivery, two failures of yesterday, a reply, a call that nobody took, and poison."""
+    yesterday = (datetime.now(BEIJING) - timedelta(days=1)).strftime("%Y-%m-%d 12:00:00")
+    now = datetime.now(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    sms = {"send_time": yesterday, "report_time": yesterday, "success": True, "err_code": "DELIVERED", "sms_size": "1"}
+    failed = sms | {"success": False, "err_code": "MK:0001"}
+    call = {"pool_key": "FC1", "call_id": "c1", "phone_no": "13800000001", "call_time": now, "start_time": now}
+    messages = [
+        ("SmsReport", sms | {"phone_number": "13800000001", "biz_id": "900619746936498440^0", "out_id": "67890"}),
+        ("SmsReport", failed | {"phone_number": "13800000002", "biz_id": "900619746936498441^0"}),
+        ("SmsReport", failed | {"phone_number": "13800000003", "biz_id": "900619746936498442^0"}),
+        ("SmsReport", "{not json"),
+        (
+            "SmsUp",
+            {"phone_number": "13800000001", "content": "好的", "send_time": now, "sequence_id": "1", "dest_code": "9"},
+        ),
+    ]
+    rows = [{"kind": kind, "body": body} for kind, body in messages]
+    rows.append({"queue": "my-calls", "body": call | {"release_time": now, "release_cause": 18}})
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A directory and an environment in which the program is on the PATH."""
+
+    directory: Path
+    environment: dict[str, str]
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+def clean(directory: Path) -> dict[str, str]:
+    """This environment without settings of ours, and with the program under test first on the PATH."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SMSRECEIPT_", "ALIBABA_CLOUD_"))}
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(directory)}
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A shell in which the README's configuration is in force and the provider is a sandbox."""
+    directory = tmp_path_factory.mktemp("readme")
+    (directory / "load.ndjson").write_text(loaded())
+    [configuration] = blocks("## Configuration", "toml")
+    (directory / "smsreceipt.toml").write_text(configuration)
+    environment = clean(directory)
+    sandbox = subprocess.Popen(
+        ["smsreceipt", "sandbox", "--port", "0", "--uid", UID, "--load", "load.ndjson", "--config", os.devnull],
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert sandbox.stdout is not None
+        for line in iter(sandbox.stdout.readline, "# ready\n"):
+            assert line, "the sandbox ended before it was ready"
+            if line.startswith("export "):
+                name, _, value = shlex.split(line)[1].partition("=")
+                environment[name] = value
+        environment |= {"SMSRECEIPT_STORE": str(directory / "receipts.db"), "SMSRECEIPT_PULL_WAIT": "0"}
+        yield Shell(directory, environment)
+    finally:
+        sandbox.send_signal(signal.SIGTERM)
+        sandbox.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def pulled(shell: Shell) -> Shell:
+    done = shell.run("smsreceipt pull")
+    assert done.returncode == 3, done.stderr  # there is poison in it
+    assert "received=6 new=5 duplicate=0 rejected=1 deleted=6 undeleted=0" in done.stderr
+    return shell
+
+
+@pytest.mark.parametrize("example", examples())
+def test_the_example_runs(pulled: Shell, example: str) -> None:
+    done = pulled.run(example)
+    assert done.returncode == 0, done.stderr
+    assert "error:" not in done.stderr
+    assert done.stdout or example.startswith("smsreceipt pull")  # everything was pulled before
+
+
+def test_the_sandbox_example_runs(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    [script] = blocks("### sandbox", "sh")
+    script = "trap 'kill $! 2>/dev/null; wait' EXIT\n" + script.replace("8901", str(port)).replace(
+        "smsreceipt pull", "smsreceipt pull --wait 0"
+    )
+    done = Shell(tmp_path, clean(tmp_path)).run(script)
+    assert done.returncode == 0, done.stderr
+    assert '"queued"' in done.stdout
+
+
+def test_the_row_for_a_new_message_type_is_one_in_ten_lines() -> None:
+    [row] = blocks("## Add a message type", "python")
+    names = {"Dialect": Dialect, "Status": Status, "Kind": Kind, "Outcome": Outcome}
+    [made] = eval(f"[{row}]", names)  # noqa: S307 - our own README
+    assert isinstance(made, Dialect)
+    assert made.kind == "ParcelReport"
+    assert len(row.splitlines()) == 10
