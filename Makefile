@@ -24,8 +24,9 @@ torture: .venv/installed-test
 	$(BIN)/python -m tests.torture
 
 completions: .venv/installed
-	mkdir -p completions
-	for shell in bash zsh fish; do $(BIN)/smsreceipt completion $$shell > completions/smsreceipt.$$shell || exit; done
+	$(BIN)/smsreceipt completion bash > completions/smsreceipt.bash
+	$(BIN)/smsreceipt completion zsh > completions/_smsreceipt
+	$(BIN)/smsreceipt completion fish > completions/smsreceipt.fish
 
 readme: .venv/installed-test
 	$(BIN)/python -m tests.readme

@@ -5,10 +5,12 @@
 
 import os
 import re
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
+
+from click.testing import CliRunner
+
+from smsreceipt import cli
 
 README = Path(__file__).parent.parent / "README.md"
 WIDTH = 100
@@ -23,15 +25,12 @@ def commands(text: str) -> list[str]:
 @cache
 def help_of(command: str) -> str:
     """What `smsreceipt COMMAND --help` prints on a terminal of WIDTH columns."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SMSRECEIPT_", "ALIBABA_"))}
-    run = subprocess.run(
-        [sys.executable, "-m", "smsreceipt", *command.split(), "--help"],
-        env=inherited | {"COLUMNS": str(WIDTH), "TERMINAL_WIDTH": str(WIDTH), "LC_ALL": "C.UTF-8", "NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
+    unset = dict.fromkeys(name for name in os.environ if name.startswith("SMSRECEIPT_"))
+    # click leaves two columns free at the right.
+    run = CliRunner().invoke(
+        cli.tool, [*command.split(), "--help"], prog_name="smsreceipt", env=unset, terminal_width=WIDTH - 2
     )
+    assert run.exit_code == 0, run.output
     return run.stdout.rstrip()
 
 

@@ -1,6 +1,9 @@
 """The README tells what the program does today: its help, its exit codes, its reasons, its links."""
 
+import os
 import re
+import subprocess
+import sys
 
 import click
 import pytest
@@ -44,7 +47,16 @@ def test_help_blocks_are_what_the_program_prints() -> None:
 
 
 def test_every_command_has_its_help_once() -> None:
-    assert readme.commands(TEXT) == walk(cli.tool)
+    assert sorted(readme.commands(TEXT)) == sorted(walk(cli.tool))
+
+
+def test_help_is_what_a_process_of_its_own_prints() -> None:
+    command = [sys.executable, "-m", "smsreceipt", "rejects", "retry", "--help"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSRECEIPT_")}
+    run = subprocess.run(
+        command, env=environment | {"COLUMNS": str(readme.WIDTH)}, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.rstrip() == readme.help_of("rejects retry")
 
 
 def test_help_names_no_option_that_takes_a_secret() -> None:

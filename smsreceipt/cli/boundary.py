@@ -144,8 +144,7 @@ class _Run:
     def _usage(self, exc: click.ClickException) -> int:
         """Click's own sentence as ours, or the help where a group was called without a command."""
         if isinstance(exc, click.exceptions.NoArgsIsHelpError):
-            for line in exc.format_message().splitlines():
-                self._say(line)
+            self._put(exc.format_message())
             return 2
         self._say(f"error: {exc.format_message()}")
         ctx = getattr(exc, "ctx", None)
@@ -165,13 +164,17 @@ class _Run:
         return 1
 
     def _say(self, text: str) -> None:
-        """One line to standard error, harmless to a terminal; if that is closed or full, nobody is there to be told."""
+        """One line to standard error, harmless to a terminal."""
         from smsreceipt.records import safe
 
+        self._put(safe(text))
+
+    def _put(self, text: str) -> None:
+        """To standard error; if that is closed or full, nobody is there to be told."""
         stream = self._app.stderr if self._app is not None else sys.stderr
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):
-                stream.write(safe(text) + "\n")
+                stream.write(text + "\n")
                 stream.flush()
 
 

@@ -24,7 +24,7 @@ _OPTIONS = [
         multiple=True,
         type=click.Choice([str(outcome) for outcome in Outcome]),
         metavar="OUTCOME",
-        help="Only this outcome: delivered, failed, …",
+        help="Only this outcome, such as delivered or failed.",
     ),
     click.option("--code", multiple=True, metavar="CODE", help="Only this receipt code or release cause."),
     click.option(
@@ -54,13 +54,11 @@ def filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def query_of(app: App, chosen: dict[str, Any]) -> Query:
     """The Query that the filter options ask for. Raises UsageError when they contradict each other."""
-    from smsreceipt.decode import normalise_phone
-
     begin, end = _bounds(app.now(), chosen["date"], chosen["since"], chosen["until"])
     codes = set(chosen["code"])
     return Query(
         kinds=chosen["kind"],
-        phones=[normalise_phone(phone) for phone in read_dash(app, chosen["phone"])],
+        phones=phones_of(read_dash(app, chosen["phone"])),
         biz_ids=chosen["biz_id"],
         out_ids=chosen["out_id"],
         call_ids=chosen["call_id"],
@@ -74,6 +72,15 @@ def query_of(app: App, chosen: dict[str, Any]) -> Query:
         history=chosen["history"],
         conflicts=chosen["conflicts"],
     )
+
+
+def phones_of(words: list[str]) -> list[str]:
+    """Numbers as the store spells them."""
+    if not words:
+        return []
+    from smsreceipt.decode import normalise_phone
+
+    return [normalise_phone(word) for word in words]
 
 
 def _bounds(now: Instant, day: str | None, begin: str | None, end: str | None) -> tuple[Instant | None, Instant | None]:

@@ -273,6 +273,10 @@ class Group(_Sections, click.Group):
         super().__init__(*args, **attrs)
         _finish(self)
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """In the order in which they were added, which is that of use."""
+        return list(self.commands)
+
 
 Group.command_class = Command
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
 from smsreceipt.cli.app import App
-from smsreceipt.cli.filters import read_dash
+from smsreceipt.cli.filters import phones_of, read_dash
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import ReceiptPrinter
 from smsreceipt.model import StoredReceipt
@@ -44,10 +44,7 @@ def command(app: App, subject: str) -> None:
 
 def _find(store: Store, words: list[str]) -> _Found:
     """Every statement that carries one of the words, and all of the calls that these belong to."""
-    from smsreceipt.decode import normalise_phone
-
-    phones = [normalise_phone(word) for word in words]
-    queries = [Query(phones=phones), Query(biz_ids=words), Query(out_ids=words), Query(call_ids=words)]
+    queries = [Query(phones=phones_of(words)), Query(biz_ids=words), Query(out_ids=words), Query(call_ids=words)]
     direct = _collect(store, queries)
     calls = {receipt.call_id for receipt in direct.statements if receipt.call_id}
     if not calls - set(words):
@@ -61,8 +58,6 @@ def _find(store: Store, words: list[str]) -> _Found:
 
 
 def _collect(store: Store, queries: Iterable[Query]) -> _Found:
-    from dataclasses import replace
-
     statements: dict[int | None, StoredReceipt] = {}
     current: set[int | None] = set()
     for query in queries:

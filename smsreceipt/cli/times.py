@@ -10,8 +10,8 @@ import click
 from smsreceipt.model import BEIJING, DAY_MS, Instant, beijing_day
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE)
-_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE | re.ASCII)
+_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
 
 
 class Duration(click.ParamType[float]):

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from smsreceipt.decode.dialect import Reader
 from smsreceipt.decode.fields import normalise_phone
-from smsreceipt.decode.frames import MAX_BYTES, elements, reason_for, unwrap
+from smsreceipt.decode.frames import MAX_BYTES, elements, no_receipt, unwrap
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import Fields, canonical, careful, quick
 from smsreceipt.decode.table import DIALECTS, UNDESCRIBED
@@ -22,6 +22,7 @@ __all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "normalise_phone"]
 
 _Matcher = Callable[[Fields], bool]
 
+_QUEUED = Source.MNS
 _QUEUE = re.compile(r"Alicom-Queue-\d+-([A-Za-z0-9]+)(?:-.+)?", re.ASCII)
 _MATCHERS: tuple[tuple[Kind, _Matcher], ...] = tuple((row.kind, row.matcher()) for row in DIALECTS)
 _READERS: dict[Kind, list[tuple[_Matcher, Reader]]] = {}
@@ -43,20 +44,15 @@ def decode(delivery: Delivery) -> Decoded:
     kind = delivery.kind
     for index, frame in enumerate(delivery.frames):
         text = unwrap(frame)
-        try:
-            bodies = _bodies(delivery, index, text)
-        except Refused as refused:
-            whole = frame if refused.reason is Reason.MD5 else text
-            rejects.append((kind, Reject(whole, refused.reason)))
+        bodies = _bodies(delivery, index, text)
+        if isinstance(bodies, Reason):
+            rejects.append((kind, Reject(frame if bodies is Reason.MD5 else text, bodies)))
             continue
         for body in bodies:
-            if reason := reason_for(body):
-                rejects.append((kind, Reject(body or text, reason)))
-                continue
             try:
                 receipts.append(_receipt(body, kind))
             except Refused as refused:
-                rejects.append((kind, Reject(body, refused.reason)))
+                rejects.append((kind, Reject(body or text, refused.reason)))
     return Decoded(delivery, tuple(receipts), tuple(rejects))
 
 
@@ -74,27 +70,27 @@ def kind_of_queue(name: str) -> Kind | None:
     return Kind(found[1]) if found else None
 
 
-def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes]:
-    """The elements of one frame, whose unwrapped *text* is; raises Refused where the frame as a whole is none."""
+def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes] | Reason:
+    """The elements of one frame, whose unwrapped *text* is; or why the frame as a whole has none."""
     if index in delivery.damaged:
-        raise Refused(Reason.MD5)
-    if delivery.source is not Source.MNS:
+        return Reason.MD5
+    if delivery.source is not _QUEUED:
         return elements(text)
     if len(delivery.frames[index]) > MAX_BYTES:
-        raise Refused(Reason.SIZE)
-    bodies = elements(text)
-    if not bodies:
-        raise Refused(Reason.EMPTY)
-    return bodies
+        return Reason.SIZE
+    return elements(text) or Reason.EMPTY
 
 
 def _receipt(body: bytes, kind: Kind | None) -> Receipt:
-    exact = quick(body)
-    if exact is None:
-        exact = careful(body)
-        fields: Fields = _without_nul(exact)
+    fields: Fields
+    exact = quick(body) if len(body) <= MAX_BYTES else None
+    if exact is not None:
+        fields = exact  # without an escape there is no NUL
+    elif reason := no_receipt(body):
+        raise Refused(reason)
     else:
-        fields = exact
+        exact = careful(body)
+        fields = _without_nul(exact)
     known = kind or kind_of(fields)
     if known is None:
         raise Refused(Reason.KIND_UNKNOWN)

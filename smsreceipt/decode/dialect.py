@@ -28,11 +28,11 @@ class Success:
 
     def verdict(self) -> Verdict:
         """Compile. The reader raises Refused where the boolean is missing or no boolean."""
-        truth, doubtful = truth_of(self.field), self.doubtful
+        name, truth, doubtful = self.field, truth_of(self.field), self.doubtful
         delivered, failed, unknown = Outcome.DELIVERED, Outcome.FAILED, Outcome.UNKNOWN
 
         def read(fields: Fields, code: str) -> Outcome | None:
-            if truth(fields):
+            if fields.get(name) is True or truth(fields):
                 return delivered
             return unknown if code in doubtful else failed
 

@@ -13,7 +13,7 @@ from smsreceipt.model import Reason
 MAX_BYTES = 128 * 1024  #: twice what a queue message can hold
 
 _BOM = b"\xef\xbb\xbf"
-_OBJECT, _ARRAY = b"{", b"["
+_OBJECT, _OBJECT_END, _ARRAY = b"{", b"}", b"["
 _raw = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -22,28 +22,31 @@ def unwrap(frame: bytes) -> bytes:
 
     Never raises. Base64 counts only where every byte of it does: a lenient decoder drops what it does not know.
     """
+    if frame[:1] == _OBJECT and frame[-1:] == _OBJECT_END:
+        return frame
     text = _trim(frame)
     if text[:1] in (_OBJECT, _ARRAY):
         return text
     try:
-        inner = _trim(a2b_base64(text, strict_mode=True))
+        inner = a2b_base64(text, strict_mode=True)
     except ValueError:
         return text
-    if inner[:1] in (_OBJECT, _ARRAY) or not _is_json(text):
+    if inner[:1] == _OBJECT and inner[-1:] == _OBJECT_END:
         return inner
-    return text
+    inner = _trim(inner)
+    return inner if inner[:1] in (_OBJECT, _ARRAY) or not _is_json(text) else text
 
 
-def elements(text: bytes) -> list[bytes]:
-    """The objects of an unwrapped frame as they are written: one, or those of an array. Raises Refused.
+def elements(text: bytes) -> list[bytes] | Reason:
+    """The objects of an unwrapped frame as they are written: one, or those of an array; or why there are none to see.
 
-    An element need not be valid itself. Empty bytes stand where a stray comma leaves none.
+    An element need not be valid itself. Empty bytes stand where stray commas leave none.
     """
     head = text[:1]
     if head == _OBJECT:
         return [text]
     if head != _ARRAY:
-        raise Refused(_no_object(text))
+        return _no_object(text)
     try:
         return [bytes(raw) for raw in _raw(text)]
     except (ValueError, RecursionError):
@@ -51,18 +54,19 @@ def elements(text: bytes) -> list[bytes]:
     try:
         return cut(text)
     except Refused:
-        raise Refused(_no_array(text)) from None
+        return _no_array(text)
 
 
-def reason_for(body: bytes) -> Reason | None:
-    """Why an element can hold no receipt, as far as its first byte and its size tell; cheap, for there may be many."""
+def no_receipt(body: bytes) -> Reason | None:
+    """Why an element can hold no receipt, as far as its size and first byte tell; cheap, for there may be many."""
     if len(body) > MAX_BYTES:
         return Reason.SIZE
-    if body[:1] == _OBJECT:
+    head = body[:1]
+    if head == _OBJECT:
         return None
-    if not body:
-        return Reason.JSON
-    return Reason.DEPTH if too_deep(body, MAX_DEPTH) else Reason.NOT_OBJECT
+    if head == _ARRAY and too_deep(body, MAX_DEPTH):
+        return Reason.DEPTH
+    return Reason.NOT_OBJECT if body else Reason.JSON
 
 
 def _trim(text: bytes) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from smsreceipt.model import Reason
 
 
-class Refused(Exception):  # noqa: N818 - it never leaves the package; decode() turns it into a Reject
-    """These bytes hold no receipt, for a reason from the closed list."""
+class Refused(Exception):
+    """These bytes hold no receipt, for a reason from the closed list. decode() makes a reject of it."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)

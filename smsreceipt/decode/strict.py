@@ -175,7 +175,7 @@ def _fraction(literal: str) -> Number:
         return Number(literal)
     value = Decimal(literal)
     whole = value.to_integral_value()
-    return Number(int(whole)) if value == whole else Number(literal)
+    return Number(int(whole) if value == whole else f"{value:f}".rstrip("0"))
 
 
 def _constant(_: str) -> None:

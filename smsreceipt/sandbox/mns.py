@@ -10,8 +10,9 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from smsreceipt.sandbox import mnsxml
-from smsreceipt.sandbox.auth import Keyring, Token, content_md5_fits, mns_signature, mns_string
-from smsreceipt.sandbox.clock import Clock, instant_of
+from smsreceipt.sandbox.admission import Admission
+from smsreceipt.sandbox.auth import Keyring, Token
+from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.faults import Faults
 from smsreceipt.sandbox.http import Answer, Request
 from smsreceipt.sandbox.mnsxml import Refusal
@@ -22,7 +23,6 @@ BATCH = 16
 _PATH = re.compile(r"/queues(?:/([^/]+)(/messages)?)?/?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,119}")
 _OWNED = re.compile(r"Alicom-Queue-(\d+)-([A-Za-z]+)(?:-.*)?")
-_AUTHORIZATION = re.compile(rb"MNS ([^:\s]+):(\S+)")
 
 Reply = Answer | asyncio.Future[Answer]
 
@@ -35,7 +35,7 @@ class Mns:
         self.calls: Counter[str] = Counter()
         self._options = options
         self._clock = clock
-        self._keys = keys
+        self._admission = Admission(clock, keys, faults)
         self._faults = faults
         self._polling = 0
 
@@ -73,72 +73,11 @@ class Mns:
         """The answer, or the promise of one for a long poll."""
         host = request.headers.get(b"host", b"")
         try:
-            token = self._admit(request)
+            token = self._admission.check(request)
             act, queue = action_of(request)
             return act(self, request, token, queue)
         except Refusal as refusal:
             return mnsxml.refused(refusal, host)
-
-    def _admit(self, request: Request) -> Token | None:
-        """Check everything that is checked before the action. Return the token in use, if it is one."""
-        headers = request.headers
-        match = _AUTHORIZATION.fullmatch(headers.get(b"authorization", b""))
-        if match is None:
-            missing = b"authorization" not in headers
-            code = "MissingAuthorizationHeader" if missing else "InvalidAuthorizationHeader"
-            raise Refusal(400, code, "Authorization header is missing or badly formed.")
-        if headers.get(b"x-mns-version") != b"2015-06-06":
-            raise Refusal(400, "InvalidArgument", "Header x-mns-version must be 2015-06-06.")
-        self._check_date(headers)
-        self._check_body(request)
-        key = match[1].decode("latin-1")
-        secret = self._keys.secret(key)
-        if secret is None:
-            raise Refusal(403, "InvalidAccessKeyId", "The AccessKey Id you provided is not exist.")
-        date = headers.get(b"date", b"")
-        if match[2] != mns_signature(secret, mns_string(request, date)) and (
-            # Where x-mns-date stands in for Date, the pages do not say what the signature's date line holds.
-            date or match[2] != mns_signature(secret, mns_string(request, headers[b"x-mns-date"]))
-        ):
-            raise Refusal(
-                403,
-                "SignatureDoesNotMatch",
-                "The request signature we calculated does not match the signature you provided."
-                " Check your key and signing method.",
-            )
-        return self._admit_token(self._keys.token(key), headers.get(b"security-token"))
-
-    def _check_date(self, headers: Mapping[bytes, bytes]) -> None:
-        text = headers.get(b"x-mns-date") or headers.get(b"date")
-        if not text:
-            raise Refusal(400, "MissingDateHeader", "Date header is required.")
-        instant = instant_of(text)
-        if instant is None:
-            raise Refusal(400, "InvalidDateHeader", "Date header must be an RFC 1123 date in GMT.")
-        if self._clock.far(instant):
-            raise Refusal(408, "TimeExpired", "The http request you sent is expired.")
-
-    @staticmethod
-    def _check_body(request: Request) -> None:
-        declared = request.headers.get(b"content-md5")
-        if declared and not content_md5_fits(declared, request.body):
-            # The provider's own spelling.
-            raise Refusal(400, "InvalidDegist", "The Content-MD5 you specified did not match what we received.")
-        if request.body and not request.headers.get(b"content-type"):
-            raise Refusal(400, "InvalidArgument", "Content-Type is required with a body.")
-
-    def _admit_token(self, token: Token | None, security_token: bytes | None) -> Token | None:
-        if token is None:
-            return None
-        if security_token is None:
-            raise Refusal(403, "InvalidAccessKeyId", "The AccessKey Id you provided is not exist.")
-        if security_token != token.security_token:
-            raise Refusal(403, "InvalidSecurityToken", "The security token you provided is invalid.")
-        if self._faults.hit("token"):
-            token.dead = True
-        if token.dead or self._clock.now() >= token.expires:
-            raise Refusal(403, "SecurityTokenExpired", "The security token you provided has expired.")
-        return token
 
     # -- messages
 

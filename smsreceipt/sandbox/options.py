@@ -33,8 +33,18 @@ KINDS = (
     "MnsCardTemplate",
 )
 
-#: What can go wrong on purpose, and where: see the README's table of faults.
-FAULTS = ("500", "drop-before", "drop-after", "truncate", "throttle", "token", "duplicate", "stale", "lose")
+#: What can go wrong on purpose, at the probability that Options.faults gives it.
+FAULTS = (
+    "500",  # a server error: of the service, or a gateway's page in HTML
+    "drop-before",  # the connection closes, and nothing happened
+    "drop-after",  # it happened, and the connection closes unanswered
+    "truncate",  # it happened, and half of the answer comes
+    "throttle",  # refused for too many requests, after a while
+    "token",  # a good token is dead from now on
+    "duplicate",  # one of the received messages stays visible as well
+    "stale",  # the received messages are visible again at once: their handles are dead
+    "lose",  # a sent SMS gets no receipt; QuerySendDetails knows how it ended
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ ANYWHERE: tuple[Callable[[int], str], ...] = (
 #: Spoiled where a report of the SMS service is expected.
 REPORTS: tuple[Callable[[int], str], ...] = (
     lambda n: wrapped((_REPORT % n + "}").replace('"success":true', '"success":"maybe"')),
-    lambda n: wrapped((_REPORT % n + "}").replace('"phone_number":"13800000000"', '"phone_number":null')),
+    lambda n: wrapped((_REPORT % n + "}").replace('"phone_number":"13800000000"', '"phone_number":{"no":1}')),
     lambda n: wrapped((_REPORT % n + "}").replace('"phone_number":"13800000000"', '"phone_number":["1"]')),
     lambda n: wrapped((_REPORT % n + "}").replace("2026-11-20 15:49:55", "yesterday")),
     lambda n: wrapped(f'{{"success":true,"out_id":"{n}"}}'),  # no identity

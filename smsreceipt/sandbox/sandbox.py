@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Self, TypeVar
-
-import msgspec
 
 from smsreceipt.errors import UsageError
 from smsreceipt.sandbox import auth, rpc
@@ -19,6 +14,7 @@ from smsreceipt.sandbox.auth import Keyring
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.faults import Faults
 from smsreceipt.sandbox.http import Answer, Cut, Request
+from smsreceipt.sandbox.load import encoded, lines_of
 from smsreceipt.sandbox.mns import Mns
 from smsreceipt.sandbox.mnsxml import Refusal, refused
 from smsreceipt.sandbox.options import KINDS, Options
@@ -32,23 +28,11 @@ from smsreceipt.sandbox.traffic import generate
 T = TypeVar("T")
 
 HOST = "127.0.0.1"
-#: of a queue, and in total: sent + duplicated = queued + invisible + deleted + expired
-COUNTERS = ("sent", "duplicated", "queued", "invisible", "deleted", "expired")
+#: of a queue, and in total: sent + duplicated = queued + invisible + deleted + expired; polling: receives that wait
+COUNTERS = ("sent", "duplicated", "queued", "invisible", "deleted", "expired", "polling")
 _GATEWAY = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
-
-
-class Line(msgspec.Struct):
-    """One line of a file to load."""
-
-    body: msgspec.Raw
-    queue: str = ""
-    kind: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.queue and not self.kind:
-            raise ValueError("neither queue nor kind")
 
 
 class Sandbox:
@@ -76,7 +60,8 @@ class Sandbox:
         for kind in KINDS:
             self._mns.queue(options.queue_of(kind), kind)
         for path in options.load:
-            self._load(path)
+            for queue, kind, body in lines_of(path):
+                self._put(queue or options.queue_of(kind), kind or None, [body])
         for message in generate(options.seed, options.generate, options.poison):
             self.put(options.queue_of(message.kind), message.text)
 
@@ -110,6 +95,9 @@ class Sandbox:
         self._loop = loop
         ready.set_result(server.sockets[0].getsockname()[1])
         await self._stopped.wait()
+        # A server that is closed while it accepts leaks the socket: let the half-accepted in, then close all.
+        while accepting := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(accepting)
         server.close()
         while self._connections:
             for connection in self._connections:
@@ -175,21 +163,6 @@ class Sandbox:
             for body in bodies
         ]
         self._call(lambda: self._mns.queue(queue, kind).put(ready))
-
-    def _load(self, path: Path) -> None:
-        decode = msgspec.json.Decoder(Line).decode
-        by_queue: dict[tuple[str, str], list[bytes]] = {}
-        for number, text in enumerate(path.read_bytes().splitlines(), 1):
-            if not text.strip():
-                continue
-            try:
-                line = decode(text)
-                body = body_of(line.body)
-            except ValueError as error:
-                raise UsageError(f'{path}: line {number} is not {{"queue" or "kind": …, "body": …}}') from error
-            by_queue.setdefault((line.queue or self._options.queue_of(line.kind), line.kind), []).append(body)
-        for (queue, kind), bodies in by_queue.items():
-            self._put(queue, kind or None, bodies)
 
     def _deliver(self, send: Send) -> None:
         message = self._mns.message(encoded(send.receipt()))
@@ -308,20 +281,6 @@ def cut_short(answer: Answer, cut: Cut | None) -> None:
     answer.cut = Cut.NOTHING if cut is not None and not answer.body else cut
 
 
-def encoded(receipt: Mapping[str, object]) -> bytes:
-    """A receipt as it travels in a queue."""
-    text = json.dumps(receipt, ensure_ascii=False, separators=(",", ":"))
-    return base64.b64encode(text.encode("utf-8", "surrogatepass"))
-
-
-def body_of(raw: msgspec.Raw) -> bytes:
-    """A line's body as message text: a text as it is, anything else as compact JSON in base64."""
-    value = msgspec.json.decode(raw)
-    if isinstance(value, str):
-        return value.encode()
-    return base64.b64encode(msgspec.json.encode(value))
-
-
 def counters(queue: Queue) -> dict[str, int]:
     """What became of a queue's messages."""
     queue.sweep()
@@ -332,4 +291,5 @@ def counters(queue: Queue) -> dict[str, int]:
         "invisible": queue.invisible,
         "deleted": queue.deleted,
         "expired": queue.expired,
+        "polling": len(queue.polls),
     }

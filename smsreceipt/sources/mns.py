@@ -97,6 +97,7 @@ class Puller:
         self._deletes: set[asyncio.Task[None]] = set()
         self._deleters = asyncio.Semaphore(max(2, options.workers))
         self._bugs: list[BaseException] = []
+        self._safe: deque[tuple[_Drain, list[Message], Instant]] = deque()
         self._flush_due = False
         self._loop = asyncio.get_running_loop()
 
@@ -263,7 +264,10 @@ class Puller:
         queue = drain.line.queue
 
         def ack() -> None:
-            self._loop.call_soon_threadsafe(self._acked, drain, messages, now)
+            self._safe.append((drain, messages, now))
+            if not self._flush_due:  # one wake-up for all that a commit made safe
+                self._flush_due = True
+                self._loop.call_soon_threadsafe(self._flush)
 
         self._road.put(
             Delivery(tuple(message.body for message in messages), queue.kind, Source.MNS, queue.name, now, ack, damaged)
@@ -280,18 +284,17 @@ class Puller:
 
     # -- deleting ------------------------------------------------------------------------------------------------
 
-    def _acked(self, drain: _Drain, messages: list[Message], received_at: Instant) -> None:
-        drain.acked.extend(messages)
-        if self._clock.now() - received_at > drain.visibility // 2:  # the store is slower than the queue
-            self._cap = max(BATCH, self._cap // 2)
-        elif self._cap < IN_FLIGHT:
-            self._cap += BATCH
-        if not self._flush_due:
-            self._flush_due = True
-            self._loop.call_soon(self._flush)
-
     def _flush(self) -> None:
+        """Delete what has become safe."""
         self._flush_due = False
+        now = self._clock.now()
+        while self._safe:
+            drain, messages, received_at = self._safe.popleft()
+            drain.acked.extend(messages)
+            if now - received_at > drain.visibility // 2:  # the store is slower than the queue
+                self._cap = max(BATCH, self._cap // 2)
+            elif self._cap < IN_FLIGHT:
+                self._cap += BATCH
         for drain in self._drains:
             while drain.acked:
                 batch = [drain.acked.popleft() for _ in range(min(BATCH, len(drain.acked)))]

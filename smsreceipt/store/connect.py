@@ -72,7 +72,8 @@ def prepare_file(path: Path) -> None:
     """
     _refuse_unsafe(path)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (*reversed(path.parent.parents), path.parent):  # mkdir's own parents get what the umask leaves
+            folder.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as exc:
         raise StoreUnavailable(f"the store {path} cannot be written: {exc.strerror}") from exc
@@ -133,7 +134,7 @@ def _secure(connection: apsw.Connection, path: Path, *, writable: bool) -> None:
     if writable:
         path.chmod(0o600)
         migrate(connection)
-    elif _pragma(connection, "user_version") != SCHEMA:
+    elif _pragma(connection, "user_version") != SCHEMA and not is_blank(connection):
         raise StoreUnavailable(
             f"the store {path} has an older schema", hint="Any command that writes, such as pull, upgrades it."
         )
@@ -192,7 +193,8 @@ def migrate(connection: apsw.Connection) -> None:
                 connection.pragma("user_version", step)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has undone it already
+                connection.execute("ROLLBACK")
             raise
         if step >= SCHEMA:
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import apsw
@@ -71,12 +72,19 @@ _STATEMENT = (
 _IDENTITY = "id1 = ? AND id2 = ? AND id3 = ? AND id4 = ? AND kind = ?"
 
 
+_TOGETHER = 40  # rows an INSERT; more gains nothing
+_VALUES = f"({', '.join('?' * len(_Row._fields))}, 1, 0, 1)"
+
+
 class Keeper:
     """Writes what was decoded through one connection, inside its caller's transaction."""
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
-        self._insert = sql("keep.sql")
+        template = sql("keep.sql")
+        self._insert_one = template.replace("/* rows */", _VALUES)
+        self._insert_many = template.replace("/* rows */", ", ".join([_VALUES] * _TOGETHER))
+        self._contested = sql("contested.sql")
         self._kinds: dict[str, int] = {}
         self._roads: dict[tuple[str, str], int] = {}
 
@@ -92,48 +100,51 @@ class Keeper:
             return [], 0
         last_seq = number(self._db, "SELECT last_seq FROM counter")
         offered = [self._row(receipt, delivery, last_seq + n) for n, (receipt, delivery) in enumerate(taken, 1)]
-        before = self._db.total_changes()
-        self._db.executemany(self._insert, offered)
-        if self._db.total_changes() - before == len(offered):
-            repeats: set[int] = set()
-        else:
-            repeats = self._repeats(last_seq, len(offered))
-        later = {
-            seq for (seq,) in rows(self._db, "SELECT seq FROM statement WHERE seq > ? AND current = 0", (last_seq,))
-        }
+        repeats = self._offer(offered, last_seq)
+        several = {seq for (seq,) in rows(self._db, self._contested, (last_seq,))}
         new: list[StoredReceipt] = []
-        identities: Counter[tuple[str, bool]] = Counter()
         contested: set[_Identity] = set()
         for (receipt, delivery), row in zip(taken, offered, strict=True):
-            seq = row.seq
-            if seq in repeats:
+            if row.seq in repeats:
                 if self._repeat(row):
                     contested.add(row.identity)
                 continue
-            new.append(StoredReceipt.of(receipt, delivery, seq))
-            if seq in later:
+            new.append(StoredReceipt.of(receipt, delivery, row.seq))
+            if row.seq in several:
                 contested.add(row.identity)
-            else:
-                identities[receipt.kind, receipt.test] += 1
+        identities = Counter(
+            (row.kind, row.test)
+            for row in offered
+            if row.seq not in repeats and not (contested and row.identity in contested)
+        )
         for identity in sorted(contested):
-            self._decide(identity)
+            identities.update(self._decide(identity, last_seq))
         self._db.execute("UPDATE counter SET last_seq = ?", (last_seq + len(taken),))
         self._count(taken, new, identities)
         return new, len(taken)
 
-    def _repeats(self, last_seq: int, count: int) -> set[int]:
-        """Of the numbers just offered, those that no row took: their statements were known."""
+    def _offer(self, offered: list[_Row], last_seq: int) -> set[int]:
+        """Insert what is new, as its identity's state; return the seqs of those that were known."""
+        before = self._db.total_changes()
+        whole = len(offered) - len(offered) % _TOGETHER
+        for begin in range(0, whole, _TOGETHER):
+            together = offered[begin : begin + _TOGETHER]
+            self._db.execute(self._insert_many, tuple(chain.from_iterable(together)))
+        self._db.executemany(self._insert_one, offered[whole:])
+        if self._db.total_changes() - before == len(offered):
+            return set()
         taken = {seq for (seq,) in rows(self._db, "SELECT seq FROM statement WHERE seq > ?", (last_seq,))}
-        return set(range(last_seq + 1, last_seq + count + 1)) - taken
+        return {row.seq for row in offered} - taken
 
     def _repeat(self, row: _Row) -> bool:
         """Count a repeat; True when it brought a signature or another body, so that the state must be decided again."""
-        ((seq, signed, digest),) = rows(
+        ((seq, signed, native, digest),) = rows(
             self._db,
-            f"UPDATE statement SET times_seen = times_seen + 1 WHERE {_STATEMENT} RETURNING seq, signed, digest",
+            f"UPDATE statement SET times_seen = times_seen + 1 WHERE {_STATEMENT}"
+            " RETURNING seq, signed, native, digest",
             (*row.identity, row.outcome, row.code, row.reported_at, row.detail),
         )
-        if digest == row.digest and signed >= row.signed:
+        if digest == row.digest and signed >= row.signed and native >= row.native:
             return False
         self._merge(seq, row, digest)
         return True
@@ -198,6 +209,8 @@ class Keeper:
         """Let a statement show the body and the fields of *row*, and keep what it showed beside it."""
         self._db.execute("INSERT INTO body SELECT seq, digest, native, body FROM statement WHERE seq = ?", (seq,))
         self._db.execute("DELETE FROM body WHERE seq = ? AND digest = ?", (seq, row.digest))
+        known = "SELECT ? - test FROM statement, counter WHERE seq = ? AND current = 1 AND seq <= last_seq"
+        self._recount(row.kind, number(self._db, known, row.test, seq))
         self._db.execute(
             "UPDATE statement SET sent_at = ?, day = ?, phone = ?, biz_id = ?, out_id = ?, call_id = ?, test = ?,"
             " native = ?, digest = ?, body = ? WHERE seq = ?",
@@ -205,18 +218,25 @@ class Keeper:
              row.body, seq),
         )  # fmt: skip
 
-    def _decide(self, identity: _Identity) -> None:
-        """Make the winning statement of *identity* its state, and mark contradictions."""
-        known = rows(
+    def _decide(self, identity: _Identity, last_seq: int) -> Counter[tuple[int, bool]]:
+        """Make the winning statement of *identity* its state, mark contradictions.
+
+        Returns what that adds to the counts of its kind. An identity counts as a test when its state is one.
+        """
+        claims: dict[int, Claim] = {}
+        tests: dict[int, bool] = {}
+        counts: Counter[tuple[int, bool]] = Counter()
+        for seq, outcome, code, signed, reported, detail, test, was in rows(
             self._db,
-            f"SELECT seq, outcome, code, signed, reported_at, detail FROM statement WHERE {_IDENTITY}",
+            f"SELECT seq, outcome, code, signed, reported_at, detail, test, current FROM statement WHERE {_IDENTITY}",
             identity,
-        )
-        claims = {
-            seq: Claim(Outcome(outcome) if outcome else None, code, bool(signed), _instant(reported), detail)
-            for seq, outcome, code, signed, reported, detail in known
-        }
+        ):
+            claims[seq] = Claim(Outcome(outcome) if outcome else None, code, bool(signed), _instant(reported), detail)
+            tests[seq] = bool(test)
+            if was and seq <= last_seq:
+                counts[identity[-1], tests[seq]] -= 1
         current = max(claims, key=lambda seq: claims[seq].rank())
+        counts[identity[-1], tests[current]] += 1
         conflict = contradictory({claim.outcome for claim in claims.values()})
         for seq, claim in claims.items():
             state = (seq == current, conflict and claim.settled)
@@ -224,12 +244,20 @@ class Keeper:
                 "UPDATE statement SET current = ?1, conflict = ?2 WHERE seq = ?3 AND (current, conflict) <> (?1, ?2)",
                 (*state, seq),
             )
+        return counts
+
+    def _recount(self, kind: int, tests: int) -> None:
+        """So many more identities of *kind* are now the console's test push."""
+        if tests:
+            self._db.execute(
+                "UPDATE kind SET tests = tests + ?1, identities = identities - ?1 WHERE id = ?2", (tests, kind)
+            )
 
     def _count(
         self,
         taken: list[tuple[Receipt, Delivery]],
         new: list[StoredReceipt],
-        identities: Counter[tuple[str, bool]],
+        identities: Counter[tuple[int, bool]],
     ) -> None:
         statements = Counter(receipt.kind for receipt in new)
         span: dict[str, tuple[int, int]] = {}
@@ -239,10 +267,11 @@ class Keeper:
             span[receipt.kind] = (min(first, at), max(last, at))
         self._db.executemany(
             "UPDATE kind SET identities = identities + ?, tests = tests + ?, statements = statements + ?,"
-            " first_received = min(first_received, ?), last_received = max(last_received, ?) WHERE name = ?",
+            " first_received = min(first_received, ?), last_received = max(last_received, ?) WHERE id = ?",
             [
-                (identities[kind, False], identities[kind, True], statements[Kind(kind)], first, last, kind)
+                (identities[number, False], identities[number, True], statements[Kind(kind)], first, last, number)
                 for kind, (first, last) in span.items()
+                for number in (self._kinds[kind],)
             ],
         )
 

@@ -7,11 +7,12 @@ sort. So the first rows come at once, however large the store is.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
 import apsw
+import msgspec
 
 from smsreceipt.model import Instant, Kind, Outcome, Source, StoredReceipt, beijing_day
 from smsreceipt.store import Query
@@ -90,8 +91,9 @@ def _terms(query: Query) -> tuple[list[str], list[_Value]]:
         ("source", query.sources),
     ):
         if wanted:
-            terms.append(f"{column} IN ({', '.join('?' * len(wanted))})")
-            values += [str(value) for value in wanted]
+            term, bound_values = _among(column, wanted)
+            terms.append(term)
+            values += bound_values
     for bound, comparison, day in ((query.since, ">=", ">="), (query.until, "<", "<=")):
         if bound is not None:
             terms.append(f"day {day} ? AND {_WHEN} {comparison} ?")
@@ -101,20 +103,50 @@ def _terms(query: Query) -> tuple[list[str], list[_Value]]:
 
 def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
     """The cheapest way to everything that can match: the most telling filter first."""
-    for index, column, wanted in (
-        ("statement_key", "id1", query.biz_ids),
-        ("statement_key", "id1", query.call_ids),
-        ("statement_phone", "phone <> '' AND phone", query.phones),
-        ("statement_out_id", "out_id <> '' AND out_id", query.out_ids),
+    for column, wanted in (
+        ("biz_id", query.biz_ids),
+        ("call_id", query.call_ids),
+        ("phone", query.phones),
+        ("out_id", query.out_ids),
     ):
         if wanted:
-            return [_Stream(index, f"{column} = ?", (value,)) for value in sorted(set(wanted))]
+            return _by_value(column, sorted({str(value) for value in wanted}))
     if query.conflicts:
         return [_Stream("statement_conflict", "conflict = 1", ())]
     rare = _rare(query)
     if rare and (_few(db, rare) or not (query.since and query.until)):
         return rare
     return _by_day(db, query) or rare or [_Stream("", "1", ())]
+
+
+def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
+    """Streams for values of a column that is indexed wherever it is not empty.
+
+    biz_id and call_id mostly lead the identity and are found by its key; where they do not, by an index of their own.
+    """
+    ways = [(f"statement_{column}", f"{column} <> ''", column)]
+    if column in {"biz_id", "call_id"}:
+        ways = [
+            ("statement_key", f"{column} = id1", "id1"),
+            (f"statement_{column}", f"{column} <> '' AND {column} <> id1", column),
+        ]
+    pieces = [wanted] if len(wanted) > _MAX_STREAMS else [[value] for value in wanted]
+    streams = []
+    for index, guard, key in ways:
+        for piece in pieces:
+            term, values = _among(key, piece)
+            streams.append(_Stream(index, f"{guard} AND {term}", tuple(values)))
+    return streams
+
+
+def _among(column: str, wanted: Collection[str]) -> tuple[str, list[str]]:
+    """*column* is one of *wanted*, as SQL and what it binds; a long list is bound as one value."""
+    values = [str(value) for value in wanted]
+    if len(values) == 1:
+        return f"{column} = ?", values
+    if len(values) > _MAX_STREAMS:
+        return f"{column} IN (SELECT value FROM json_each(?))", [msgspec.json.encode(values).decode()]
+    return f"{column} IN ({', '.join('?' * len(values))})", values
 
 
 def _rare(query: Query) -> list[_Stream]:

@@ -54,6 +54,7 @@ class SqliteStore:
         self._file = _inode(path)
         self._journal: tuple[int, int] | None = None
         self._sound = True
+        self._closed = False
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -188,6 +189,9 @@ class SqliteStore:
 
     def close(self) -> None:
         """Release the store; idempotent. A sound store is left as one file, its journal written back."""
+        if self._closed:
+            return
+        self._closed = True
         if self._sound and self._file is not None and _inode(self._path) == self._file:
             self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._db.close(True)

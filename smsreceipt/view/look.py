@@ -95,6 +95,36 @@ def plain_table(widths: Sequence[int], right: Sequence[bool]) -> Table:
     return table
 
 
+#: Chinese text may be broken between any two characters, but a line neither starts nor ends with these.
+_NEVER_FIRST = frozenset("，。、；：！？）】》」』”’％…,.;:!?)]}%")
+_NEVER_LAST = frozenset("（【《「『“‘([{")
+
+
+def wrapped(line: Text, width: int) -> list[Text]:
+    """The text in lines of at most *width* columns, broken at blanks and between Chinese characters."""
+    plain, cuts = line.plain, []
+    start = fits = used = 0
+    for index, char in enumerate(plain):
+        if index > start and _breakable(plain[index - 1], char):
+            fits = index
+        columns = cell_len(char)
+        while used + columns > width and not char.isspace():
+            start = fits if fits > start else index
+            cuts.append(start)
+            used = cell_len(plain[start:index])
+        used += columns
+    lines = list(line.divide(cuts))
+    for each in lines:
+        each.rstrip()
+    return lines
+
+
+def _breakable(before: str, after: str) -> bool:
+    if after.isspace() or before in _NEVER_LAST or after in _NEVER_FIRST:
+        return False
+    return before.isspace() or cell_len(before) > 1 or cell_len(after) > 1
+
+
 def widest(cells: Sequence[Text]) -> int:
     """Columns that the widest cell takes; Chinese characters take two."""
     return max((cell_len(cell.plain) for cell in cells), default=0)

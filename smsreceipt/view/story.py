@@ -17,8 +17,8 @@ from rich.text import Text
 from smsreceipt import codes
 from smsreceipt.codes import Explanation
 from smsreceipt.model import BEIJING, Instant, Outcome, Source, StoredReceipt, contradictory
-from smsreceipt.records import mask_value, masked_receipt
-from smsreceipt.view.look import OUTCOME_STYLE, Look, elapsed, outcome_text, text, wall_clock
+from smsreceipt.records import mask_value, masked_receipt, safe
+from smsreceipt.view.look import OUTCOME_STYLE, Look, elapsed, outcome_text, text, wall_clock, wrapped
 from smsreceipt.view.tables import meaning_lines
 
 #: Steps of a call in the order in which they happen: the field that tells when, and what to call it.
@@ -142,7 +142,13 @@ def _what(subject: _Subject, best: StoredReceipt, look: Look) -> str:
         return look.say("call", "通话")
     if best.kind in {"SmsReport", "DypnsSmsVerifyReport"}:
         return look.say("message", "短信")
-    return look.say(*_TITLES.get(best.kind, (best.kind, best.kind)))
+    return _kind_word(best, look)
+
+
+def _kind_word(statement: StoredReceipt, look: Look) -> str:
+    """What the statement is called; a kind we have no word for by its own name, which comes from outside."""
+    kind = safe(statement.kind)
+    return look.say(*_TITLES.get(kind, (kind, kind)))
 
 
 def _outcome_word(outcome: Outcome | None, look: Look) -> str:
@@ -219,17 +225,13 @@ def _statement(
 ) -> _Event:
     """One statement: its word, how long it took, what its code means, and how it came. *told* grows with its fields."""
     at = statement.reported_at if statement.reported_at is not None else _happened(statement)
-    title = Text(look.say(*_TITLES.get(statement.kind, (statement.kind, statement.kind))))
+    title = Text(_kind_word(statement, look))
     style = "cyan"
     if statement.outcome is not None:
         style = OUTCOME_STYLE[statement.outcome]
         title = Text(_outcome_word(statement.outcome, look), f"bold {style}")
         if statement.kind not in {"SmsReport", "DypnsSmsVerifyReport"}:
-            title = (
-                Text(look.say(*_TITLES.get(statement.kind, (statement.kind, statement.kind))))
-                .append(look.dot)
-                .append(title)
-            )
+            title = Text(_kind_word(statement, look)).append(look.dot).append(title)
     if statement.code:
         title.append("  ").append(text(statement.code, "bold"))
     title.append(_took(statement, body, look))
@@ -315,14 +317,7 @@ def _time_line(events: Sequence[_Event], look: Look) -> Table:
 def _add(table: Table, stamp: Text, event: _Event, last: bool, look: Look) -> None:
     dot, rail = ("●", "│") if look.unicode else ("*", "|")
     table.add_row(stamp, Text(dot, event.style), event.title)
+    width = max(look.width - (8 if look.width < 60 else 14) - 4, 12)
     for line in event.lines:
-        width = max(look.width - (8 if look.width < 60 else 14) - 4, 16)
-        rows = max(_rows(line, width), 1)
-        table.add_row("", Text("\n".join([rail] * rows) if not last else "", "dim"), line)
-
-
-def _rows(line: Text, width: int) -> int:
-    """How many rows the line will take, so that the rail beside it has no gap."""
-    from rich.console import Console
-
-    return len(line.wrap(Console(width=width, _environ={}), width, overflow="fold"))
+        for row in wrapped(line, width):
+            table.add_row("", Text("" if last else rail, "dim"), row)

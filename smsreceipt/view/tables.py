@@ -14,7 +14,7 @@ from smsreceipt.codes import Explanation
 from smsreceipt.model import Instant, Reason, StoredReceipt, StoredReject
 from smsreceipt.records import masked_receipt
 from smsreceipt.store import KindFacts, StoreFacts
-from smsreceipt.view.look import Look, ago, elapsed, outcome_text, plain_table, size, text, wall_clock, widest
+from smsreceipt.view.look import Look, ago, elapsed, outcome_text, plain_table, size, text, wall_clock, widest, wrapped
 
 T = TypeVar("T")
 
@@ -201,17 +201,16 @@ def explanations(found: Sequence[Explanation], look: Look) -> str:
     }
     parts: list[RenderableType] = []
     for one in found:
-        head = Text.assemble(
-            text(one.code, "bold"), look.dot, look.say(*tables.get(one.table, (one.table, one.table))), look.dot
-        )
-        head.append(text(one.category, "cyan"))
+        table = text(look.say(*tables.get(one.table, (one.table, one.table))))
+        head = Text.assemble(text(one.code, "bold"), look.dot, table, look.dot, text(one.category, "cyan"))
         parts.extend(["", head] if parts else [head])
-        parts.extend(Padding(line, (0, 0, 0, 2)) for line in meaning_lines(one, look))
+        for line in meaning_lines(one, look):
+            parts.extend(Padding(row, (0, 0, 0, 2)) for row in wrapped(line, look.width - 2))
     return look.draw(*parts)
 
 
 def meaning_lines(one: Explanation, look: Look) -> list[Text]:
-    """What a code means and what to do about it, in the user's language; the Chinese meaning always, for the carrier."""
+    """What a code means and what to do, in the user's language; the Chinese meaning always, for the carrier."""
     meaning = text(one.meaning_zh if look.chinese else one.meaning_en)
     if not look.chinese and one.meaning_zh:
         meaning.append(text(f"  {one.meaning_zh}", "dim"))
@@ -233,6 +232,7 @@ def settings(rows: Sequence[tuple[str, str, str]], look: Look) -> str:
 
 def reject(one: StoredReject, shown: str, look: Look, now: Instant) -> str:
     """One reject, and what its bytes look like."""
+    seen = f"seen {one.times_seen}x"
     pairs = [
         ("id", text(one.id)),
         ("reason", Text.assemble((one.reason.value, "red"), "  ", (look.say(*REASONS[one.reason]), "dim"))),
@@ -240,9 +240,7 @@ def reject(one: StoredReject, shown: str, look: Look, now: Instant) -> str:
         ("from", text(f"{one.source.value} {one.origin}")),
         (
             "received",
-            Text(
-                f"{wall_clock(one.received_at, year=True)}{look.dot}{ago(one.received_at, now)}{look.dot}seen {one.times_seen}x"
-            ),
+            Text(look.dot.join([wall_clock(one.received_at, year=True), ago(one.received_at, now), seen])),
         ),
         ("size", Text(size(one.size))),
     ]

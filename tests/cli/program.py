@@ -77,7 +77,7 @@ class Program:
             store.close()
 
 
-def report(phone: str = "13800008000", biz_id: str = "900619746936498440^0", **fields: object) -> dict[str, object]:
+def report(phone: str = "13800008000", biz_id: str = "900619746936498440^0", **fields: Any) -> dict[str, object]:
     """An SmsReport as the queue brings it."""
     return {
         "phone_number": phone,
@@ -93,7 +93,7 @@ def report(phone: str = "13800008000", biz_id: str = "900619746936498440^0", **f
     }
 
 
-FAILED = {"success": False, "err_code": "MOBILE_IN_BLACK", "err_msg": "号码在黑名单"}
+FAILED: dict[str, Any] = {"success": False, "err_code": "MOBILE_IN_BLACK", "err_msg": "号码在黑名单"}
 REPLY = {
     "phone_number": "13800008000",
     "content": "您好，收到了",

@@ -73,7 +73,7 @@ def test_whatever_the_bytes_are_the_books_balance(frames: list[bytes], kind: Kin
     fuzz.check(delivery(*frames, kind=kind, source=source))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(st.one_of(objects(), near_reports()))
 def test_the_quick_road_never_accepts_what_the_careful_one_refuses_or_reads_differently(body: bytes) -> None:
     fields = quick(body)
@@ -155,9 +155,9 @@ def test_a_sample_of_the_mutants_and_the_fuzzer_reaches_every_corner() -> None:
         b'"' + b'\\"' * 60_000,
         b"[" + b'"\\' * 60_000,
         b'{"a":' + b'[{"' * 40 + b'\\"' * 60_000,
-        b"[" + b",".join([b"1"] * 60_000) + b"]",
+        b"[" + b",".join([b"1"] * 10_000) + b"]",
         b"[" + b"," * 120_000 + b"]",
-        b"[" + b",".join([b"{}"] * 40_000) + b"]",
+        b"[" + b",".join([b"{}"] * 10_000) + b"]",
         b"=" * 120_000,
         b"+8" + b"6 -" * 40_000,
         b'{"biz_id":"1","success":true,"phone_number":"' + b"1 " * 60_000 + b'"}',

@@ -32,7 +32,7 @@ def send(sandbox: Sandbox, phones: str, **fields: str) -> Any:
 
 
 def details(sandbox: Sandbox, phone: str, **fields: object) -> Any:
-    given = {"SendDate": TODAY, "PageSize": 50, "CurrentPage": 1, **fields}
+    given: dict[str, Any] = {"SendDate": TODAY, "PageSize": 50, "CurrentPage": 1, **fields}
     return rpc(sandbox, QuerySendDetailsRequest(), PhoneNumber=phone, **given)
 
 
@@ -82,7 +82,7 @@ def test_a_batch_gives_each_number_its_own_text(sandbox: Sandbox) -> None:
 def test_most_messages_arrive_and_some_do_not(sandbox: Sandbox) -> None:
     send(sandbox, ",".join(f"138{n:08d}" for n in range(500)))
     found = queue(sandbox, REPORTS)
-    receipts = []
+    receipts: list[dict[str, Any]] = []
     while len(receipts) < 500:
         receipts += [json.loads(base64.b64decode(m.message_body)) for m in found.batch_receive_message(16, 0)]
     delivered = sum(receipt["success"] for receipt in receipts)
@@ -275,7 +275,7 @@ def test_numbers_lose_their_prefixes(number: str, phone: str) -> None:
 
 def test_the_published_vector_of_the_old_signature() -> None:
     parameters = {
-        "TimeStamp": "2016-02-23T12:46:24Z",
+        "Timestamp": "2016-02-23T12:46:24Z",
         "Format": "XML",
         "AccessKeyId": "testid",
         "Action": "DescribeRegions",
@@ -284,9 +284,7 @@ def test_the_published_vector_of_the_old_signature() -> None:
         "Version": "2014-05-26",
         "SignatureVersion": "1.0",
     }
-    assert rpc_signature(b"testsecret", rpc_string("GET", {**parameters})).endswith("=")
-    old = {("Timestamp" if name == "TimeStamp" else name): value for name, value in parameters.items()}
-    assert rpc_signature(b"testsecret", rpc_string("GET", old)) == "OLeaidS1JvxuMvnyHOwuJ+uX5qY="
+    assert rpc_signature(b"testsecret", rpc_string("GET", parameters)) == "OLeaidS1JvxuMvnyHOwuJ+uX5qY="
 
 
 ACS3_HEADERS = {

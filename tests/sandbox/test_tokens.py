@@ -24,9 +24,9 @@ def token(sandbox: Sandbox, kind: str = "SmsReport", **fields: str) -> dict[str,
     return made
 
 
-def ask(wire: Wire, with_token: dict[str, str], target: str = MESSAGES, **changed: Any) -> Got:
+def ask(wire: Wire, with_token: dict[str, str], target: str = MESSAGES, method: str = "GET", **changed: Any) -> Got:
     keys = {"key": with_token["AccessKeyId"], "secret": with_token["AccessKeySecret"]}
-    return wire.ask("GET", target, **{"security_token": with_token["SecurityToken"], **keys, **changed})
+    return wire.ask(method, target, **{"security_token": with_token["SecurityToken"], **keys, **changed})
 
 
 def test_times_are_beijing_wall_clock(make: Callable[..., Sandbox]) -> None:
@@ -53,8 +53,9 @@ def test_the_bundled_client_reads_and_deletes(sandbox: Sandbox) -> None:
 def test_the_current_client_reads_with_a_token(sandbox: Sandbox) -> None:
     sandbox.put(REPORTS, "YQ==")
     made = token(sandbox, QueueName=REPORTS)
-    credentials = {"key": made["AccessKeyId"], "secret": made["AccessKeySecret"], "token": made["SecurityToken"]}
-    assert queue(sandbox, REPORTS, **credentials).receive_message(0).message_body == "YQ=="
+    key, secret, security_token = (made[name] for name in ("AccessKeyId", "AccessKeySecret", "SecurityToken"))
+    reports = queue(sandbox, REPORTS, key=key, secret=secret, token=security_token)
+    assert reports.receive_message(0).message_body == "YQ=="
 
 
 @pytest.mark.parametrize(
@@ -99,9 +100,8 @@ def test_the_security_token_is_required_and_checked(sandbox: Sandbox, wire: Wire
 
 def test_a_token_neither_sends_nor_lists_nor_changes_queues(sandbox: Sandbox, wire: Wire) -> None:
     made = token(sandbox)
-    keys = {"key": made["AccessKeyId"], "secret": made["AccessKeySecret"], "security_token": made["SecurityToken"]}
-    assert wire.ask("POST", MESSAGES, b"<Message><MessageBody>a</MessageBody></Message>", **keys).code == "AccessDenied"
-    assert wire.ask("PUT", "/queues/mine", **keys).code == "AccessDenied"
-    assert wire.ask("DELETE", f"/queues/{REPORTS}", **keys).code == "AccessDenied"
-    assert wire.ask("GET", "/queues", **keys).code == "AccessDenied"
-    assert wire.ask("GET", f"/queues/{REPORTS}", **keys).status == 200
+    assert ask(wire, made, MESSAGES, method="POST", body=b"<Message/>").code == "AccessDenied"
+    assert ask(wire, made, "/queues/mine", method="PUT").code == "AccessDenied"
+    assert ask(wire, made, f"/queues/{REPORTS}", method="DELETE").code == "AccessDenied"
+    assert ask(wire, made, "/queues").code == "AccessDenied"
+    assert ask(wire, made, f"/queues/{REPORTS}").status == 200

@@ -58,6 +58,8 @@ CREATE INDEX statement_out_id ON statement (out_id) WHERE out_id <> '';
 -- What is rare, so that it is found without reading what is common.
 CREATE INDEX statement_outcome ON statement (outcome) WHERE outcome NOT IN ('', 'delivered', 'connected');
 CREATE INDEX statement_code ON statement (code) WHERE code NOT IN ('', 'DELIVERED', '16');
+CREATE INDEX statement_biz_id ON statement (biz_id) WHERE biz_id <> '' AND biz_id <> id1;
+CREATE INDEX statement_call_id ON statement (call_id) WHERE call_id <> '' AND call_id <> id1;
 CREATE INDEX statement_conflict ON statement (conflict) WHERE conflict = 1;
 
 -- Further distinct bodies of a statement; the one it shows is in the statement itself.

@@ -1,0 +1,1 @@
+"""The clients we are measured against, used as their makers show it."""

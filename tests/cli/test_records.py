@@ -1,0 +1,285 @@
+"""What leaves: strict JSON, guarded CSV, masked where asked, harmless everywhere."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from smsreceipt import records, view
+from smsreceipt.codes import Explanation
+from smsreceipt.model import Instant, Kind, Outcome, Reason, Source, StoredReceipt, StoredReject
+from smsreceipt.store import KindFacts, StoreFacts
+from smsreceipt.view import Look
+
+PHONES = ("13812345678", "+8613912345678", "85261234567")
+TEXT = "canary text 您的验证码是 987654"
+
+#: Nothing of this may reach a terminal: C0 but the newline, DEL, C1, separators, bidirectional and zero-width.
+ACTIVE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+#: What rich itself writes: its own colours, never anything from outside.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+hostile = st.text(
+    st.sampled_from("a1，=+-@[]/ \t\r\n\"'\\{}:,\x00\x07\x08\x1b\x7f\x9b\u2028\u202e\u2066\u200b\ufeff\U000e0041"),
+    max_size=20,
+)
+AWFUL = "\x1b]0;x\x07[red][/][link=http://x]\u202egnp\x9b2J\r\n=cmd|' /C calc'!A0"
+
+
+def receipt(body: dict[str, object] | None = None, **fields: object) -> StoredReceipt:
+    start = StoredReceipt(
+        seq=1,
+        kind=Kind("SmsReport"),
+        identity=("b^0", "13812345678"),
+        outcome=Outcome.DELIVERED,
+        phone="13812345678",
+        biz_id="b^0",
+        out_id=None,
+        call_id=None,
+        code="DELIVERED",
+        sent_at=Instant(1795000000000),
+        reported_at=Instant(1795000003000),
+        received_at=Instant(1795000004567),
+        source=Source.MNS,
+        origin="Alicom-Queue-1-SmsReport",
+        times_seen=1,
+        test=False,
+        body=msgspec.json.encode(body if body is not None else {"phone_number": "13812345678"}),
+    )
+    return msgspec.structs.replace(start, **fields)
+
+
+def reject(origin: str = "q", kind: str | None = "SmsReport", body: bytes = b"x") -> StoredReject:
+    digest = hashlib.sha256(body).hexdigest()
+    return StoredReject(
+        digest, Kind(kind) if kind else None, Source.MNS, origin, Reason.JSON, Instant(1795000004567), len(body), 1
+    )
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_body_is_embedded_as_it_was_received() -> None:
+    body = b'{"b": 1.50, "a":"\\u4f60\xe5\xa5\xbd", "n":123456789012345678901234567890}'
+    line = records.receipt_line(msgspec.structs.replace(receipt(), body=body), mask=False)
+    assert body in line
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+
+
+def test_a_body_of_several_lines_is_still_one_line_with_every_number_as_it_was() -> None:
+    body = b'{\r\n\t"a" : "x y\\n\\" z" ,\n "n": 1.50 }'
+    line = records.receipt_line(msgspec.structs.replace(receipt(), body=body), mask=False)
+    assert b'"body":{"a":"x y\\n\\" z","n":1.50}}\n' in line
+
+
+@given(hostile)
+@example(AWFUL)
+def test_json_lines_hold_nothing_active_and_mean_the_same(text: str) -> None:
+    found = receipt({"content": text, text: 1}, origin=text, code=text, identity=(text,), kind=Kind("SmsUp"))
+    line = records.receipt_line(found, mask=False).decode()
+    assert not ACTIVE.search(line)
+    assert line.count("\n") == 1
+    read = json.loads(line)
+    assert read["body"] == {"content": text, text: 1}
+    assert (read["origin"], read["code"], read["identity"]) == (text, text, [text])
+
+
+def test_times_are_written_as_the_contract_says() -> None:
+    read = json.loads(records.receipt_line(receipt(sent_at=Instant(-1000)), mask=False))
+    assert read["sent_at"] == "1970-01-01T07:59:59+08:00"
+    assert read["reported_at"] == "2026-11-18T19:06:43+08:00"
+    assert read["received_at"] == "2026-11-18T11:06:44.567Z"
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_a_field_cannot_start_a_formula(start: str) -> None:
+    guarded = records.csv_lines([[f"{start}1+1", "plain", 5, -5, None, True]])
+    assert guarded.decode().startswith(("'", "\"'"))
+    plain = records.csv_lines([[f"{start}1+1"]], guard=False).decode()
+    assert not plain.startswith("'")
+    (row,) = csv.reader(io.StringIO(guarded.decode()))
+    assert row[1:] == ["plain", "5", "-5", "", "true"]
+
+
+def test_a_number_needs_no_quote_because_it_is_digits() -> None:
+    row = records.receipt_row(receipt(phone="85261234567"), mask=False)
+    assert "85261234567" in records.csv_lines([row]).decode()
+    assert "'85261234567" not in records.csv_lines([row]).decode()
+
+
+@given(hostile, hostile)
+@example(AWFUL, "=1")
+def test_csv_holds_nothing_active_and_stays_a_row(text: str, other: str) -> None:
+    row = records.receipt_row(receipt({"a": text}, origin=text, out_id=other), mask=False)
+    written = records.csv_lines([row]).decode()
+    assert not ACTIVE.search(written)
+    (read,) = csv.reader(io.StringIO(written))
+    assert len(read) == len(records.RECEIPT_KEYS)
+    assert not any(field.startswith(("=", "+", "-", "@")) for field in read)
+    assert json.loads(read[-1]) == {"a": text}
+
+
+# --- masking ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [
+        ("13800008000", "138****8000"),
+        ("+8613800008000", "+86138****8000"),
+        ("8613800008000", "86138****8000"),
+        ("85261234567", "852****4567"),
+        ("01012345678", "010****5678"),
+        ("95188123", "95****23"),
+        ("12345", "****"),
+        ("", ""),
+    ],
+)
+def test_a_masked_number(number: str, masked: str) -> None:
+    assert records.mask_phone(number) == masked
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "phone_number",
+        "PhoneNumber",
+        "PhoneNum",
+        "To",
+        "phone_no",
+        "peer_no",
+        "secret_no",
+        "secretNo",
+        "send_no",
+        "receive_no",
+        "called_display_no",
+        "mobile",
+        "phoneNo",
+        "callee",
+        "caller",
+        "called_show_number",
+        "PhoneNumbers",
+        "noA",
+        "noX",
+    ],
+)
+def test_fields_of_numbers_are_masked_whatever_the_number_looks_like(name: str) -> None:
+    assert records.mask_value({name: "4008123123"}) == {name: "40****23"}
+    assert records.mask_value({name: 4008123123}) == {name: "40****23"}
+    assert records.mask_value({name: "4008123123,95188123"}) == {name: "40****23,95****23"}
+
+
+@pytest.mark.parametrize(
+    "name", ["content", "sms_content", "smsContent", "template_content", "record_url", "ring_record_url", "sentences"]
+)
+def test_fields_of_texts_are_told_by_their_length(name: str) -> None:
+    assert records.mask_value({name: "十二个"}) == {name: "<3 characters>"}
+    assert "hello" not in json.dumps(records.mask_value({name: [{"text": "hello"}]}))
+
+
+def test_what_looks_like_a_number_is_masked_wherever_it_stands() -> None:
+    body = {"err_msg": "no 13812345678!", "n": 13812345678, "deep": [{"x": "tel:+8613812345678"}], "13812345678": 1}
+    masked = json.dumps(records.mask_value(body))
+    assert "13812345678" not in masked
+    untouched = {
+        "biz_id": "900619746936498440^0",
+        "sub_id": 1000000000000001,
+        "at": 1553774465000,
+        "ok": True,
+        "no": None,
+    }
+    assert records.mask_value(untouched) == untouched
+
+
+@pytest.mark.parametrize("phone", PHONES)
+def test_no_canary_leaves_masked_output(phone: str) -> None:
+    digits = phone.lstrip("+").removeprefix("86")
+    body: dict[str, object] = {
+        "phone_number": phone,
+        "content": TEXT,
+        "other": f"to {digits}",
+        "x": {"To": phone, "sms_content": TEXT},
+    }
+    found = receipt(body, phone=digits, identity=("7", digits), out_id=digits, origin=f"/push/{digits}")
+    outputs = [
+        records.receipt_line(found, mask=True),
+        records.csv_lines([records.receipt_row(found, mask=True)]),
+        view.ReceiptTable(Look(width=200)).draw([found]).encode(),
+        view.story([found], frozenset({1}), Look()).encode(),
+        records.outline(msgspec.json.encode(body)).encode(),
+        records.outline(msgspec.json.encode(body)[:-9]).encode(),
+        records.outline(f"plain {TEXT} {phone}".encode()).encode(),
+    ]
+    for output in outputs:
+        assert digits not in output.decode()
+        assert "canary" not in output.decode()
+        assert "987654" not in output.decode()
+
+
+def test_an_outline_keeps_the_structure() -> None:
+    body = b'{"phone_number" : "13812345678","success":true,"n":12,"big":1234567,"content":"\xe4\xbd\xa0 \\" x'
+    assert records.outline(body) == (
+        '{"phone_number" : "<11 characters>","success":true,"n":12,"big":<7 digits>,"content":"<6 characters>'
+    )
+
+
+# --- the terminal -----------------------------------------------------------------------------------------------------
+
+
+def screens(text: str, look: Look) -> list[str]:
+    """Every screen of the view with *text* wherever something comes from outside."""
+    found = receipt(
+        {"err_msg": text, text: text, "content": text},
+        kind=Kind(text),
+        origin=text,
+        code=text,
+        biz_id=text,
+        out_id=text,
+        call_id=text,
+        identity=(text, "x"),
+        phone=text,
+    )
+    facts = StoreFacts(text, exists=True, engine="e", schema=1, size=1, last_seq=1, rejects=1, conflicts=1)
+    kind = KindFacts(Kind(text), 1, 1, 1, Instant(0), Instant(1))
+    refused = reject(text, text)
+    return [
+        view.ReceiptTable(look).draw([found]),
+        view.story([found], frozenset({1}), look),
+        view.rejects([refused], look, Instant(1795000004567)),
+        view.reject(refused, records.preview(text.encode("utf-8", "surrogatepass")), look, Instant(1795000004567)),
+        view.status(replace(facts, kinds=(kind,)), look, Instant(5)),
+        view.settings([(text, text, text)], look),
+        view.explanations([Explanation(text, text, text, text, text, text, text)], look),
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(hostile, st.sampled_from([40, 80, 120]), st.booleans())
+@example(AWFUL, 80, True)
+def test_no_screen_holds_anything_active(text: str, width: int, colour: bool) -> None:
+    for screen in screens(text, Look(width=width, color=colour, mask=False)):
+        bare = COLOUR.sub("", screen) if colour else screen
+        assert not ACTIVE.search(bare)
+
+
+def test_markup_and_links_are_shown_as_they_are() -> None:
+    for screen in screens("[/] [red]x[/red]", Look(width=200, color=True, mask=False)):
+        assert "[/] [red]x[/red]" in COLOUR.sub("", screen).replace("\n", " ")
+
+
+@pytest.mark.parametrize("safe", [records.safe, lambda text: records.preview(text.encode("utf-8", "surrogatepass"))])
+def test_safe_shows_what_it_takes_away(safe: Callable[[str], str]) -> None:
+    assert safe("a\x1b[0m\u202e你好　\n") == r"a\x1b[0m\u202e你好　\x0a"

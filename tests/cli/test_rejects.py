@@ -1,0 +1,118 @@
+from itertools import pairwise
+
+from tests.cli.program import NOW, Program, report
+
+BROKEN = b'{"phone_number":"13812345678","content":"canary'
+
+
+def ids(program: Program) -> list[str]:
+    return [found["id"] for found in program("rejects", "list").objects]
+
+
+def test_no_rejects(program: Program) -> None:
+    ended = program("rejects", "list")
+    assert (ended.code, ended.raw, ended.err) == (0, b"", "no rejects\n")
+
+
+def test_a_reject_is_the_object_of_the_contract_and_tells_no_content(program: Program) -> None:
+    program.keep("SmsReport", BROKEN)
+    ended = program("rejects", "list")
+    (found,) = ended.objects
+    assert len(found.pop("id")) == 64
+    assert found == {
+        "kind": "SmsReport",
+        "source": "mns",
+        "origin": "Alicom-Queue-1000000001-SmsReport",
+        "reason": "json",
+        "received_at": "2026-11-21T04:00:00.000Z",
+        "size": len(BROKEN),
+        "times_seen": 1,
+    }
+
+
+def test_the_table_explains_its_reasons(program: Program) -> None:
+    program.keep("SmsReport", BROKEN)
+    (found,) = ids(program)
+    assert program("rejects", "list", "-o", "table", columns=120).out == (
+        "ID            REASON  KIND       SIZE  SEEN     CAME  FROM\n"
+        f"{found[:12]}  json    SmsReport  47 B    1x  0 s ago  mns Alicom-Queue-1000000001-SmsReport\n"
+        "\n"
+        "json  not JSON: cut short, or something after its end\n"
+    )
+
+
+def test_show_covers_the_content_on_a_terminal_and_raw_gives_every_byte(program: Program) -> None:
+    program.keep("SmsReport", BROKEN + b"\xff\x1b[2J")
+    (found,) = ids(program)
+    screen = program("rejects", "show", found[:6], "-o", "table").out
+    assert '{"phone_number":"<11 characters>","content":"<' in screen
+    assert "canary" not in screen
+    assert "13812345678" not in screen
+    revealed = program("rejects", "show", found, "-o", "table", "--reveal", columns=200).out
+    assert r'"content":"canary\xff\x1b[2J' in revealed
+    assert program("rejects", "show", found, "--raw").raw == BROKEN + b"\xff\x1b[2J"
+    (record,) = program("rejects", "show", found).objects
+    assert record["preview"].startswith('{"phone_number":"13812345678"')
+    assert (
+        program("rejects", "show", found, "--mask")
+        .objects[0]["preview"]
+        .startswith('{"phone_number":"<11 characters>"')
+    )
+
+
+def test_a_beginning_that_fits_two_is_refused(program: Program) -> None:
+    program.keep("SmsReport", *(b"broken %d" % number for number in range(20)))
+    first = sorted(ids(program))
+    shared = next(one[0] for one, other in pairwise(first) if one[0] == other[0])
+    assert "more than one reject" in program("rejects", "show", shared).err
+    assert program("rejects", "show", "").code == 2
+
+
+def test_retry_stores_what_can_be_read_now_and_leaves_the_rest(program: Program) -> None:
+    program.keep(None, b'{"hello":1}', b'{"hello":2}')
+    program.keep("SmsReport", BROKEN)
+    ended = program("rejects", "retry", "--all", "--kind", "CustomReport")
+    assert [(found["kind"], found["body"]) for found in ended.objects] == [
+        ("CustomReport", {"hello": 1}),
+        ("CustomReport", {"hello": 2}),
+    ]
+    assert ended.err == "received=3 new=2 duplicate=0 rejected=1\n"
+    assert ended.code == 0
+    assert [found["reason"] for found in program("rejects", "list").objects] == ["json"]
+
+
+def test_retry_keeps_when_and_how_it_came(program: Program) -> None:
+    program.keep(None, b'{"hello":1}', origin="dump.jsonl", received_at=NOW)
+    (found,) = ids(program)
+    (stored,) = program("rejects", "retry", found[:8], "--kind", "CustomReport").objects
+    assert (stored["origin"], stored["received_at"]) == ("dump.jsonl", "2026-11-21T04:00:00.000Z")
+    assert ids(program) == []
+
+
+def test_what_is_known_already_is_a_duplicate(program: Program) -> None:
+    program.keep("CustomReport", b'{"hello":1}')
+    program.keep(None, b'{"hello":1}')
+    assert (
+        program("rejects", "retry", "--all", "--kind", "CustomReport").err
+        == "received=1 new=0 duplicate=1 rejected=0\n"
+    )
+    assert ids(program) == []
+
+
+def test_nothing_to_retry(program: Program) -> None:
+    assert program("rejects", "retry", "--all").err == "received=0 new=0 duplicate=0 rejected=0\n"
+
+
+def test_drop_asks_and_without_a_terminal_needs_yes(program: Program) -> None:
+    program.keep("SmsReport", BROKEN, b"other")
+    first, second = ids(program)
+    refused = program("rejects", "drop", first)
+    assert (refused.code, len(ids(program))) == (2, 2)
+    assert refused.err.endswith("hint: Say --yes.\n")
+    assert program("rejects", "drop", first, first[:9], "--yes").err == "dropped=1\n"
+    assert ids(program) == [second]
+
+
+def test_good_receipts_are_no_rejects(program: Program) -> None:
+    program.keep("SmsReport", report())
+    assert ids(program) == []

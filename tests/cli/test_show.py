@@ -1,0 +1,126 @@
+from smsreceipt.model import Source
+from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
+
+
+def test_nothing_found_is_a_line_of_talk_and_no_error(program: Program) -> None:
+    ended = program("show", "13800008000")
+    assert (ended.code, ended.raw, ended.err) == (0, b"", "nothing is known about that number or id\n")
+
+
+def test_a_number_finds_messages_replies_and_calls_in_time_order(program: Program) -> None:
+    program.keep("SmsUp", REPLY)
+    program.keep("SmsReport", report(), report("13800009999"))
+    program.keep("SecretReport", {**CALL_ENDED, "phone_no": "13800008000"})
+    kinds = [found["kind"] for found in program("show", "+86 138 0000 8000".replace(" ", "")).objects]
+    assert kinds == ["SecretReport", "SmsReport", "SmsUp"]
+
+
+def test_every_id_finds_it_and_every_statement_is_shown(program: Program) -> None:
+    program.keep("SmsReport", report())
+    program.keep("SmsReport", report(**FAILED), source=Source.PUSH)
+    for word in ("13800008000", "900619746936498440^0", "order-67890"):
+        assert [found["outcome"] for found in program("show", word).objects] == ["delivered", "failed"]
+
+
+def test_a_number_finds_the_whole_call_even_what_names_no_number(program: Program) -> None:
+    program.keep("SecretReport", CALL_ENDED)
+    program.keep("SecretStartReport", CALL)
+    program.keep(
+        "SecretRecording", {"pool_key": CALL["pool_key"], "subs_id": 1, "call_id": "call-1", "call_time": 1795140000000}
+    )
+    assert len(program("show", "13900001111").objects) == 3
+    assert len(program("show", "call-1").objects) == 3
+
+
+def test_a_number_can_come_from_standard_input(program: Program) -> None:
+    program.keep("SmsReport", report())
+    program.stdin = b"13800008000\n"
+    assert len(program("show", "-").objects) == 1
+    program.stdin = b""
+    assert program("show", "-").code == 2
+
+
+def test_the_screen_of_a_message(program: Program) -> None:
+    program.keep("SmsReport", report(**FAILED))
+    assert program("show", "order-67890", "-o", "table").out == (
+        "138****8000 · message · failed\n"
+        "biz id 900619746936498440^0 · out id order-67890\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
+        "11-20 15:49:55 ● sent\n"
+        "11-20 15:49:58 ● failed  MOBILE_IN_BLACK  +3 s\n"
+        "                 the number is on a blacklist of the platform or the carrier,\n"
+        "                 usually after opting out of this signature  号码在黑名单\n"
+        "                 → Stop sending to this number: it opted out or complained, and\n"
+        "                 sending on harms your signature. If the user wants messages\n"
+        "                 again, have them ask their carrier or you ask the provider's\n"
+        "                 support to lift the block.\n"
+        "                 err_msg 号码在黑名单  sms_size 1\n"
+        "                 came by mns Alicom-Queue-1000000001-SmsReport · 11-21 12:00:00\n"
+    )
+
+
+def test_the_screen_of_a_call_in_chinese(program: Program) -> None:
+    program.keep("SecretReport", CALL_ENDED)
+    program.keep("SecretStartReport", CALL)
+    screen = program("show", "call-1", "-o", "table", environ={"LANG": "zh_CN.UTF-8"}, columns=120).out
+    steps = [line[:14] + line[16:].split("  ")[0] for line in screen.splitlines() if "●" in line]
+    assert steps == [
+        "11-20 10:00:00 发起呼叫",
+        "11-20 10:00:01 呼叫被叫",
+        "11-20 10:00:04 振铃",
+        "11-20 10:00:12 接听",
+        "11-20 10:03:17 通话结束 · 已接通",
+    ]
+    assert "通话3 min 5 s  主叫挂断" in screen
+    assert "record_url <30 characters>" in screen
+    for number in ("13900001111", "17000000001", "13700002222"):
+        assert number not in screen
+
+
+def test_an_unanswered_call_has_no_answer_on_its_time_line(program: Program) -> None:
+    program.keep("SecretReport", {**CALL_ENDED, "start_time": CALL_ENDED["release_time"], "release_cause": 19})
+    screen = program("show", "call-1", "-o", "table").out
+    assert "answered" not in screen.split("call ended")[0]
+    assert "unconnected" in screen
+
+
+def test_a_conflict_a_repeat_and_a_claim_are_visible(program: Program) -> None:
+    program.keep("SmsReport", report())
+    program.keep("SmsReport", report())
+    program.keep("SmsReport", report(**FAILED), source=Source.PUSH, origin="/push")
+    screen = program("show", "order-67890", "-o", "table").out
+    assert "⚠ The statements contradict each other: delivered / failed" in screen
+    assert "seen 2 times" in screen
+    assert "superseded" in screen
+    assert "unsigned" in screen
+    assert screen.startswith("138****8000 · message · delivered\n")
+
+
+def test_a_code_that_no_table_knows_and_a_test_push(program: Program) -> None:
+    test_push = report(
+        "18612345678",
+        "932702304080415357^0",
+        send_time="2017-08-30 00:00:00",
+        report_time="2017-08-30 00:00:00",
+        out_id="1184585343",
+    )
+    program.keep("SmsReport", report("13800008001", **{**FAILED, "err_code": "~~"}), test_push)
+    assert "no table knows this code" in program("show", "13800008001", "-o", "table").out
+    assert "a test push of the console" in program("show", "18612345678", "-o", "table").out
+
+
+def test_a_reply_is_covered_unless_revealed(program: Program) -> None:
+    program.keep("SmsUp", REPLY)
+    assert "content <6 characters>" in program("show", "13800008000", "-o", "table").out
+    assert "您好，收到了" in program("show", "13800008000", "-o", "table", "--reveal").out
+
+
+def test_a_narrow_terminal_and_one_without_lines(program: Program) -> None:
+    program.keep("SmsReport", report(**FAILED))
+    narrow = program("show", "order-67890", "-o", "table", columns=40).out
+    assert max(map(len, narrow.splitlines())) <= 40
+    assert "11-20\n15:49:55 ● sent\n15:49:58 ● failed" in narrow
+    plain = program("show", "order-67890", "-o", "table", encoding="gbk")
+    assert "15:49:55 * sent" in plain.raw.decode("gbk")
+    assert "号码在黑名单" in plain.raw.decode("gbk")
+    assert program("show", "order-67890", "-o", "table", encoding="ascii").raw.isascii()

@@ -1,0 +1,75 @@
+import csv
+import io
+
+import pytest
+
+from smsreceipt.model import Instant
+from tests.cli.program import FAILED, NOW, REPLY, Program, report
+
+
+def test_an_empty_store_is_a_status_too(program: Program) -> None:
+    (found,) = program("status").objects
+    assert (found["exists"], found["receipts"], found["kinds"], found["last_received_at"]) == (False, 0, [], None)
+    assert "not there yet" in program("status", "-o", "table").out
+    assert "No receipts yet." in program("status", "-o", "table").out
+
+
+def test_counts_by_kind(program: Program) -> None:
+    program.keep("SmsReport", report(), report("13800008001"), received_at=Instant(NOW - 7_200_000))
+    program.keep("SmsReport", report(**FAILED), b"broken")
+    program.keep("SmsUp", REPLY)
+    (found,) = program("status").objects
+    assert (found["receipts"], found["conflicts"], found["rejects"]) == (3, 2, 1)
+    assert found["kinds"] == [
+        {
+            "kind": "SmsReport",
+            "count": 2,
+            "statements": 3,
+            "tests": 0,
+            "first_received_at": "2026-11-21T02:00:00.000Z",
+            "last_received_at": "2026-11-21T04:00:00.000Z",
+        },
+        {
+            "kind": "SmsUp",
+            "count": 1,
+            "statements": 1,
+            "tests": 0,
+            "first_received_at": "2026-11-21T04:00:00.000Z",
+            "last_received_at": "2026-11-21T04:00:00.000Z",
+        },
+    ]
+    rows = list(csv.DictReader(io.StringIO(program("status", "-o", "csv", "--kind", "SmsUp").out)))
+    assert [row["kind"] for row in rows] == ["SmsUp"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("--max-age 2h", 0, ""),
+        ("--max-age 59m", 3, "anything: nothing came since 2026-11-21T03:00:00.000Z\n"),
+        ("--max-age 3600", 0, ""),
+        ("--max-age 2h --kind SmsReport", 0, ""),
+        ("--max-age 2h --kind SmsUp", 3, "SmsUp: nothing came yet\n"),
+        ("--max-age 2h --kind SmsUp --kind SmsReport", 3, "SmsUp: nothing came yet\n"),
+    ],
+)
+def test_the_dead_mans_check(program: Program, words: str, code: int, said: str) -> None:
+    program.keep("SmsReport", report(), received_at=Instant(NOW - 3_600_000))
+    ended = program("status", *words.split())
+    assert (ended.code, ended.err) == (code, said)
+
+
+def test_an_empty_store_is_silent(program: Program) -> None:
+    ended = program("status", "--max-age", "1d", "-q")
+    assert (ended.code, ended.err) == (3, "")
+
+
+def test_explain(program: Program) -> None:
+    (found,) = program("explain", "MOBILE_IN_BLACK").objects
+    assert list(found) == ["table", "code", "category", "meaning_en", "meaning_zh", "advice_en", "advice_zh"]
+    assert (found["table"], found["category"]) == ("receipt", "blacklisted")
+    assert "blacklist" in program("explain", "MOBILE_IN_BLACK", "-o", "table").out
+    chinese = program("explain", "MOBILE_IN_BLACK", "-o", "table", environ={"LC_ALL": "zh_CN.UTF-8", "LANG": "C"}).out
+    assert chinese.startswith("MOBILE_IN_BLACK · 短信回执码 · blacklisted\n  号码在黑名单\n  → ")
+    unknown = program("explain", "~~")
+    assert (unknown.code, unknown.raw, unknown.err) == (0, b"", "no table knows the code ~~\n")

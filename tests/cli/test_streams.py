@@ -1,0 +1,155 @@
+"""The real program with every kind of stream a shell can give it: documented exit codes, never a traceback."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import FAILED, REPLY, Program, report
+
+PROGRAM = [sys.executable, "-m", "smsreceipt"]
+READERS = [["list"], ["explain", "16"], ["config", "show"]]
+SHELL = 'exec "$@"'
+
+
+@pytest.fixture
+def filled(program: Program) -> Program:
+    program.keep(
+        "SmsReport", *(report(f"138{number:08}") for number in range(1000)), report("13800008000", "x^0", **FAILED)
+    )
+    program.keep("SmsReport", b"broken")
+    program.keep("SmsUp", REPLY)
+    return program
+
+
+def shell(program: Program, script: str, *words: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the program as "$@" of a shell script."""
+    return subprocess.run(
+        ["bash", "-c", script, "bash", *PROGRAM, "--store", str(program.store), *words],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environ},
+        check=False,
+        timeout=30,
+    )
+
+
+def quiet(ended: subprocess.CompletedProcess[bytes]) -> bool:
+    """Neither ours nor Python's own complaint at exit."""
+    return not re.search(rb"Traceback|Exception ignored|internal|lost sys", ended.stderr)
+
+
+def test_a_reader_that_leaves_early(filled: Program) -> None:
+    ended = shell(filled, '"$@" | head -1; exit ${PIPESTATUS[0]}', "list")
+    assert (ended.returncode, ended.stderr) == (141, b"")
+    assert ended.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
+def test_a_full_disk_behind_standard_output(filled: Program, words: list[str]) -> None:
+    ended = shell(filled, 'exec "$@" > /dev/full', *words)
+    assert ended.returncode == 6
+    assert ended.stderr.startswith(b"error: standard output: No space left on device\n")
+    assert quiet(ended)
+
+
+@pytest.mark.parametrize("words", [*READERS, ["completion", "bash"]], ids=lambda words: words[0])
+def test_no_standard_output_at_all(filled: Program, words: list[str]) -> None:
+    ended = shell(filled, 'exec "$@" >&-', *words)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"error: standard output is closed")
+    assert quiet(ended)
+
+
+def test_help_has_the_same_manners(filled: Program) -> None:
+    for words in (["--help"], ["--version"]):
+        full = shell(filled, 'exec "$@" > /dev/full', *words)
+        assert (full.returncode, quiet(full)) == (6, True)
+    gone = shell(filled, '"$@" | true; exit ${PIPESTATUS[0]}', "list", "--help")
+    assert (gone.returncode in {0, 141}, gone.stderr) == (True, b"")
+
+
+@pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
+def test_no_standard_error(filled: Program, words: list[str]) -> None:
+    ended = shell(filled, 'exec "$@" 2>&- <&-', *words)
+    assert ended.returncode == 0
+    assert ended.stdout
+
+
+def test_errors_without_standard_error_keep_their_number(filled: Program) -> None:
+    assert shell(filled, 'exec "$@" 2>&-', "nonsense").returncode == 2
+    assert shell(filled, 'exec "$@" 2>/dev/full', "list", "--date", "x").returncode == 2
+
+
+@pytest.mark.parametrize("environ", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "gbk"}])
+def test_json_and_csv_are_utf8_in_every_locale_and_tables_never_fail(filled: Program, environ: dict[str, str]) -> None:
+    lines = shell(filled, SHELL, "list", "--kind", "SmsUp", **environ)
+    assert json.loads(lines.stdout)["body"]["content"] == "您好，收到了"
+    assert "您好".encode() in shell(filled, SHELL, "list", "--kind", "SmsUp", "-o", "csv", **environ).stdout
+    table = shell(filled, SHELL, "show", "13800008000", "-o", "table", "--reveal", **environ)
+    assert (table.returncode, quiet(table)) == (0, True)
+
+
+def test_a_broken_pipe_in_the_middle_of_follow_ends_it(filled: Program) -> None:
+    ended = shell(filled, '"$@" | head -1; exit ${PIPESTATUS[0]}', "list", "--follow")
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals_end_with_their_numbers(filled: Program, signum: signal.Signals, code: int) -> None:
+    child = subprocess.Popen(
+        [*PROGRAM, "--store", str(filled.store), "list", "--follow", "--kind", "SmsUp"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with child:
+        assert child.stdout
+        assert child.stdout.readline()  # it is past its start
+        child.send_signal(signum)
+        _, err = child.communicate(timeout=10)
+    assert (child.returncode, err) == (code, b"")
+
+
+def on_terminal(program: Program, *words: str, **environ: str) -> str:
+    """What a terminal of 40 columns gets to see."""
+    mother, daughter = pty.openpty()
+    with subprocess.Popen(
+        [*PROGRAM, "--store", str(program.store), *words],
+        stdin=daughter,
+        stdout=daughter,
+        stderr=daughter,
+        env={**os.environ, "COLUMNS": "40", "TERM": "xterm", **environ},
+    ) as child:
+        os.close(daughter)
+        seen = b""
+        while select.select([mother], [], [], 20)[0]:
+            try:
+                piece = os.read(mother, 65536)
+            except OSError:  # Linux says so when the other side is closed
+                break
+            if not piece:
+                break
+            seen += piece
+        child.wait(timeout=20)
+    os.close(mother)
+    return seen.decode()
+
+
+def test_a_terminal_gets_colours_unless_it_or_its_user_refuses(filled: Program) -> None:
+    assert "\x1b[31m" in on_terminal(filled, "list", "--outcome", "failed")
+    for words, environ in ((["--no-color"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"})):
+        seen = on_terminal(filled, *words, "list", **environ)
+        assert "\x1b" not in seen
+        assert max(map(len, seen.splitlines())) <= 52
+        assert seen.splitlines()[-1] == "952 more: --limit N shows more of them, --json all"
+
+
+def test_no_secret_and_no_number_in_the_arguments_is_needed(filled: Program) -> None:
+    ended = shell(filled, 'echo 13800008000 | "$@"', "show", "-", "--json")
+    assert len(ended.stdout.splitlines()) == 2

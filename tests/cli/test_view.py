@@ -1,0 +1,156 @@
+"""Tables at the widths people have, and the small words in them."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.text import Text
+
+from smsreceipt.model import Instant, Kind, Outcome, Reason
+from smsreceipt.view import Look, Progress, ReceiptTable, elapsed
+from smsreceipt.view.look import OUTCOME_STYLE, ago, size, wrapped
+from smsreceipt.view.story import _OUTCOMES_ZH as OUTCOMES_ZH
+from smsreceipt.view.tables import REASONS
+from tests.cli.test_records import receipt
+
+ROWS = [
+    receipt(),
+    receipt(seq=2, outcome=Outcome.FAILED, code="MOBLLE_TERMINAL_ERROR", biz_id="90061974693649^0"),
+    receipt(seq=3, kind=Kind("SecretReport"), outcome=Outcome.UNCONNECTED, biz_id=None, call_id="c-1", code="19"),
+    receipt(
+        seq=4,
+        kind=Kind("SmsUp"),
+        outcome=None,
+        code=None,
+        biz_id=None,
+        identity=("77", "13812345678"),
+        reported_at=None,
+    ),
+]
+
+
+def test_a_table_at_120_columns() -> None:
+    assert ReceiptTable(Look(width=120)).draw(ROWS) == (
+        "SEQ  SENT            KIND          PHONE        OUTCOME      CODE                   TOOK  ID\n"
+        "  1  11-18 19:06:40  SmsReport     138****5678  delivered    DELIVERED               3 s  b^0\n"
+        "  2  11-18 19:06:40  SmsReport     138****5678  failed       MOBLLE_TERMINAL_ERROR   3 s  90061974693649^0\n"
+        "  3  11-18 19:06:40  SecretReport  138****5678  unconnected  19                      3 s  c-1\n"
+        "  4  11-18 19:06:40  SmsUp         138****5678                                            77 138****5678\n"
+    )
+
+
+def test_a_table_at_80_columns() -> None:
+    assert ReceiptTable(Look(width=80)).draw(ROWS) == (
+        "SENT            KIND          PHONE        OUTCOME      CODE\n"
+        "11-18 19:06:40  SmsReport     138****5678  delivered    DELIVERED\n"
+        "11-18 19:06:40  SmsReport     138****5678  failed       MOBLLE_TERMINAL_ERROR\n"
+        "11-18 19:06:40  SecretReport  138****5678  unconnected  19\n"
+        "11-18 19:06:40  SmsUp         138****5678\n"
+    )
+
+
+def test_a_table_at_40_columns() -> None:
+    assert ReceiptTable(Look(width=40)).draw(ROWS) == (
+        "PHONE        OUTCOME      CODE\n"
+        "138****5678  delivered    DELIVERED\n"
+        "138****5678  failed       MOBLLE_TERMIN…\n"
+        "138****5678  unconnected  19\n"
+        "138****5678\n"
+    )
+
+
+def test_later_rows_follow_the_layout_of_the_first() -> None:
+    table = ReceiptTable(Look(width=80))
+    first, second = table.draw(ROWS[:1]), table.draw(ROWS[1:2])
+    assert first.startswith("SEQ  SENT")
+    assert "SENT" not in second
+    assert first.splitlines()[1].index("138****") == second.index("138****")
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_chinese_takes_two_columns_and_no_row_is_too_wide(width: int) -> None:
+    drawn = ReceiptTable(Look(width=width)).draw([receipt(kind=Kind("物流状态通知" * 9), code="空号" * 9)])
+    assert max(map(cell_len, drawn.splitlines())) <= width
+
+
+def test_colours_are_there_only_when_wanted() -> None:
+    assert "\x1b" not in ReceiptTable(Look()).draw(ROWS)
+    assert "\x1b[32mdelivered" in ReceiptTable(Look(color=True, width=120)).draw(ROWS)
+
+
+def test_every_outcome_and_every_reason_has_its_words() -> None:
+    assert set(OUTCOME_STYLE) == set(Outcome) == set(OUTCOMES_ZH)
+    assert set(REASONS) == set(Reason)
+
+
+@given(st.text(st.sampled_from("ab 您好，。（→"), max_size=60), st.integers(4, 20))
+def test_wrapping_loses_nothing_but_blanks_and_keeps_to_the_width(text: str, width: int) -> None:
+    lines = [line.plain for line in wrapped(Text(text), width)]
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(cell_len(line) <= width for line in lines)
+
+
+def test_chinese_is_broken_between_characters_but_not_before_a_full_stop() -> None:
+    lines = [line.plain for line in wrapped(Text("→ 请停止向该号码发送。"), 10)]
+    assert lines == ["→ 请停止向", "该号码发", "送。"]
+    assert [line.plain for line in wrapped(Text("one two three"), 8)] == ["one two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [
+        (0, "0 s"),
+        (400, "0.4 s"),
+        (999, "1.0 s"),
+        (3000, "3 s"),
+        (59_700, "1 min"),
+        (125_000, "2 min 5 s"),
+        (3_600_000, "1 h"),
+        (10_980_000, "3 h 3 min"),
+        (187_200_000, "2 d 4 h"),
+        (-3000, "-3 s"),
+    ],
+)
+def test_how_long_something_took(milliseconds: int, words: str) -> None:
+    assert elapsed(milliseconds) == words
+
+
+def test_sizes_and_ages() -> None:
+    assert [size(count) for count in (0, 999, 1000, 1_234_567, 5_000_000_000, 5_000_000_000_000)] == [
+        "0 B", "999 B", "1.0 KB", "1.2 MB", "5.0 GB", "5000.0 GB",
+    ]  # fmt: skip
+    assert ago(Instant(0), Instant(125_000)) == "2 min ago"
+    assert ago(Instant(5), Instant(0)) == "0 s ago"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_live_line_is_drawn_now_and_then_and_taken_back() -> None:
+    clock, terminal = Clock(), io.StringIO()
+    with Progress(terminal, width=80, clock=clock) as progress:
+        progress.update(received=1000, new=900, duplicate=90, rejected=10, rate=333.3)
+        first = terminal.getvalue()
+        progress.update(received=1001, new=901, duplicate=90, rejected=10, rate=333.3)
+        assert terminal.getvalue() == first
+        clock.now = 3.0
+        progress.update(received=2000, new=1900, duplicate=90, rejected=10, rate=333.3)
+    drawn = terminal.getvalue().split("\r")
+    assert drawn[1].rstrip() == "received 1,000  new 900  duplicate 90  rejected 10  333/s  0 s"
+    assert drawn[2].rstrip() == "received 2,000  new 1,900  duplicate 90  rejected 10  333/s  3 s"
+    assert [len(line) for line in drawn[1:4]] == [79, 79, 79]
+    assert drawn[3:] == [" " * 79, ""]
+
+
+def test_the_live_line_is_quiet_where_there_is_no_terminal_and_survives_a_closed_one() -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed):
+        with Progress(stream, width=20) as progress:
+            progress.update(received=1, new=1, duplicate=0, rejected=0, rate=1)

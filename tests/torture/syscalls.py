@@ -1,0 +1,149 @@
+"""A kill at every system call of a small pull (strace --inject), then one plain pull: it must give exactly the ledger.
+
+strace counts per thread, and with several calls in one set it always fires on the first: so one run per call and n.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+from tests.torture.world import Ended, Verdict, World
+
+KINDS = ("SmsReport", "SecretReport", "SmsUp")
+#: What such a pull does to sockets, files and locks. (No rename and no fsync occur: SQLite flushes with fdatasync.)
+CALLS = (
+    "sendto", "recvfrom", "connect", "pwrite64", "fdatasync", "ftruncate", "unlink", "write", "pread64", "fcntl",
+    "mkdir", "chmod", "fchown",
+)  # fmt: skip
+_MESSAGES = 48  # three batches, one from each queue
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where one run dies."""
+
+    call: str
+    n: int
+    fresh: bool  #: on the first run ever, which makes the store
+
+
+def strace(world: World, inject: str, call: str) -> Ended:
+    """A pull under strace, which does *inject* to *call*."""
+    words = world.pull_words(kinds=KINDS)
+    log = str(world.folder / "strace.log")
+    return world.run(["strace", "-f", "-qq", "--seccomp-bpf", "-o", log, f"--trace={call}", f"--inject={call}:{inject}", *words])
+
+
+def die(point: Point, bug: str = "") -> tuple[bool, Verdict]:
+    """Kill one run there, let one plain pull follow; whether it was killed, and the verdict."""
+    with World(bug=bug, visibility=1) as world:
+        if not point.fresh:
+            _begin_with_a_store(world)
+        for kind in KINDS:
+            world.put(_MESSAGES // len(KINDS), kinds=(kind,), poison=0.05, repeats=0)
+        # A slow disk: while the flush that will never end lasts, whoever does not wait for it gets on with its work.
+        slow = ":delay_enter=100000" if point.call == "fdatasync" else ""
+        ended = strace(world, f"signal=KILL:when={point.n}{slow}", point.call)
+        killed = ended.code in {-9, 137}
+        if not killed and ended.code not in {0, 3}:
+            world.faults.append(f"{point.call} {point.n}: ended with {ended.code}")
+        world.pull()
+        left = world.count("queued") + world.count("invisible")
+        if left:
+            world.faults.append(f"{point.call} {point.n}: one plain pull left {left} messages")
+        return killed, world.judge()
+
+
+@cache
+def _earlier(bug: str) -> tuple[bytes, dict[str, str]]:
+    """A store of some receipts, as a clean run leaves it, and its ledger."""
+    with World(bug=bug, visibility=1) as world:
+        world.put(8, kinds=KINDS)
+        world.pull()
+        assert world.judge().good or bug
+        return world.store.read_bytes(), world.ledger
+
+
+def _begin_with_a_store(world: World) -> None:
+    content, ledger = _earlier(world.bug)
+    world.store.write_bytes(content)
+    world.ledger.update(ledger)
+
+
+def every(fresh: bool, calls: tuple[str, ...] = CALLS, lanes: int = 6) -> tuple[Counter[str], Verdict]:
+    """Die at the first, second, … of each call until a run survives it; how many points each call had."""
+    points: Counter[str] = Counter()
+    total = Verdict()
+    with ThreadPoolExecutor(lanes) as pool:
+        for call in calls:
+            for some in _chunks(call, fresh, lanes):
+                results = list(pool.map(die, some))
+                for killed, verdict in results:
+                    points[call] += killed
+                    total += verdict
+                if not all(killed for killed, _ in results):
+                    break
+    return points, total
+
+
+def _chunks(call: str, fresh: bool, size: int) -> Iterator[list[Point]]:
+    for first in itertools.count(1, size):
+        yield [Point(call, first + n, fresh) for n in range(size)]
+
+
+def sample(count: int, seed: int = 1) -> list[Point]:
+    """Some points, the telling calls first."""
+    dice = random.Random(seed)
+    last = {"sendto": 7, "recvfrom": 7, "pwrite64": 60, "fdatasync": 6, "unlink": 1, "ftruncate": 1}
+    calls = [*last] * (count // len(last) + 1)
+    return [Point(call, dice.randint(1, last[call]), dice.random() < 0.5) for call in calls[:count]]
+
+
+def caught(bug: str, points: list[Point]) -> Verdict:
+    """The verdict of the first of these points that finds the bug, or a good one."""
+    for point in points:
+        _, verdict = die(point, bug)
+        if not verdict.good:
+            return verdict
+    return Verdict()
+
+
+#: Where the planted bugs must show: the first flush of the committer's thread, and the deletes of what was stored.
+TELLING = {
+    "delete-before-commit": [Point("fdatasync", n, fresh=False) for n in range(2, 8)],
+    "no-unique-key": [Point("sendto", n, fresh=False) for n in range(4, 12)],
+}
+
+
+def main(full: bool) -> bool:
+    """Print the figures; whether they are as promised."""
+    good = True
+    for bug, points in TELLING.items():
+        verdict = caught(bug, points)
+        print(f"syscalls, planted {bug}: {'caught' if not verdict.good else 'NOT CAUGHT'}: {verdict}", flush=True)
+        good &= not verdict.good
+    began = time.monotonic()
+    if not full:
+        with ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(die, sample(20)))
+        total = Verdict()
+        for _, verdict in results:
+            total += verdict
+        print(f"syscalls: killed={sum(killed for killed, _ in results)} of {len(results)} {total}")
+        return good and total.good
+    for fresh in (True, False):
+        points_of, total = every(fresh)
+        print(
+            f"syscalls, {'first run' if fresh else 'existing store'}: points={points_of.total()} {dict(points_of)}"
+            f" {total} seconds={time.monotonic() - began:.0f}",
+            flush=True,
+        )
+        good &= total.good
+    return good
