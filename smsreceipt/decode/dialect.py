@@ -47,16 +47,18 @@ class Status:
     meanings: Mapping[str, Outcome]
     otherwise: Outcome | None = Outcome.UNKNOWN
     required: bool = True
+    delivering: frozenset[str] = frozenset()  #: codes with which "pending" means a delivery
 
     def verdict(self) -> Verdict:
         """Compile. The reader raises Refused where a required status is missing."""
-        text, meanings = text_of(self.field), self.meanings
+        text, meanings, delivering = text_of(self.field), self.meanings, self.delivering
 
-        def read(fields: Fields, _: str) -> Outcome | None:
+        def read(fields: Fields, code: str) -> Outcome | None:
             status = text(fields)
             if self.required and not status:
                 raise Refused(Reason.MISSING)
-            return meanings.get(status, self.otherwise)
+            outcome = meanings.get(status, self.otherwise)
+            return Outcome.DELIVERED if outcome is Outcome.PENDING and code in delivering else outcome
 
         return read
 

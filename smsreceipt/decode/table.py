@@ -51,11 +51,12 @@ DIALECTS: tuple[Dialect, ...] = (
         code="ErrorCode",
         sent_at="SendDate",
         reported_at="ReceiveDate",
-        # The numbers of QuerySendDetails, not those of Status above: 1 is "submitted"
-        # (https://www.alibabacloud.com/help/doc-detail/73871.htm).
+        # The numbers of QuerySendDetails, not those of Status above: 1 is "submitted", and a delivery only where the
+        # code says so too (https://www.alibabacloud.com/help/doc-detail/73871.htm).
         outcome=Status(
             "SendStatus",
             {"1": Outcome.PENDING, "2": Outcome.FAILED, "3": Outcome.DELIVERED, "6": Outcome.EXPIRED},
+            delivering=frozenset({"DELIVERED", "DELIVRD"}),
         ),
     ),
     Dialect(
