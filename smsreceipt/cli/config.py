@@ -39,7 +39,13 @@ def show_command(app: App) -> None:
 
 def _common(app: App) -> Iterator[_Row]:
     file = app.config.path
-    defaults = {"config": str(file) if file else "none", "store": str(app.store_path), "output": app.output}
+    defaults = {
+        "config": str(file) if file else "none",
+        "store": str(app.store_path),
+        "output": app.output,
+        "mask": _word(app.mask),
+        "profile": "none",
+    }
     for name in (
         "config",
         "store",

@@ -96,7 +96,8 @@ class _Story:
         state = self.sandbox.state()
         self._title("Done")
         self._note(
-            f"The provider's side: {state['sent']} messages sent, {state['deleted']} deleted, {state['queued']} left."
+            f"The provider's side: {state['sent']} messages sent, {state['deleted']} deleted,"
+            f" {state['queued']} left in the queues of other message types."
         )
         self._note(f"The store stays at {self.store}; look on: smsreceipt --store {self.store} list")
         self._note("A provider to play with: smsreceipt sandbox --generate 1000, in a second terminal.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -107,6 +106,8 @@ def load_config(settings: Settings) -> Config:
 
     Raises UsageError naming the key and the file.
     """
+    from pathlib import Path
+
     from smsreceipt import config
 
     named = settings.get("config")

@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox import calls, messages, others
@@ -53,12 +53,12 @@ class Message:
 
 
 def generate(seed: int | None, n: int, poison: float = 0.0, *, day: date | None = None) -> Iterator[Message]:
-    """Yield *n* messages, a share *poison* of them unreadable, about events of *day* (Beijing; default: today).
+    """Yield *n* messages, a share *poison* of them unreadable, about events of *day* (Beijing; default: yesterday).
 
     Every message that is neither poison nor duplicate makes a statement that no other makes; no poison comes twice.
     """
     dice = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    teller = Teller(dice, datetime.combine(day or datetime.now(BEIJING).date(), time(9), BEIJING))
+    teller = Teller(dice, datetime.combine(day or datetime.now(BEIJING).date() - timedelta(days=1), time(9), BEIJING))
     told = shuffled(dice, (piece for story in stories(dice) for piece in story(teller)))
     bad = poisoned(dice)
     earlier: list[Message] = []

@@ -229,7 +229,7 @@ def _statement(
     style = "cyan"
     if statement.outcome is not None:
         style = OUTCOME_STYLE[statement.outcome]
-        title = Text(_outcome_word(statement.outcome, look), f"bold {style}")
+        title = Text.assemble((_outcome_word(statement.outcome, look), f"bold {style}"))
         if statement.kind not in {"SmsReport", "DypnsSmsVerifyReport"}:
             title = Text(_kind_word(statement, look)).append(look.dot).append(title)
     if statement.code:

@@ -51,9 +51,10 @@ class Run:
 def clients(workers: int) -> list[Client]:
     """Those that can run here."""
     python = sys.executable
+    sdk = str(HERE / "peers" / "mns_sdk.py")
     found = [
-        Client(f"aliyun-mns-sdk, {n} thread{'s' * (n > 1)}", (python, str(HERE / "peers" / "mns_sdk.py"), "URL", QUEUE, str(n)))
-        for n in (1, 16)
+        Client(f"aliyun-mns-sdk, {threads} thread{'s' * (threads > 1)}", (python, sdk, "URL", QUEUE, str(threads)))
+        for threads in (1, 16)
     ]
     if shutil.which("node") and NODE.exists():
         found.append(Client("@alicloud/mns, 32 loops", ("node", str(HERE / "peers" / "mns.cjs"), "URL", QUEUE, "32")))

@@ -14,7 +14,7 @@ from tests.torture.world import World, serial_of
 _LINE = re.compile(r"^(\d+) +(?:(\w+)\((.*)|<\.\.\. (\w+) resumed>(.*))$")
 _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _HANDLE = re.compile(rb"<ReceiptHandle>([^<]+)</ReceiptHandle>")
-_MESSAGE = re.compile(rb"<Message>.*?</Message>", re.DOTALL)
+_MESSAGE = re.compile(rb"<Message>\s*<MessageId>.*?</Message>", re.DOTALL)
 _TEXT = re.compile(rb"<MessageBody>([^<]*)<")
 _FRAME = 24  # bytes of a journal frame's header; its second word is not zero in the frame that commits
 
@@ -107,7 +107,7 @@ def judge(log: Path) -> Figures:
         if call.name == "recvfrom":
             received[call.file] += call.data
             for found in _MESSAGE.findall(received[call.file]):
-                ((body,), (handle,)) = _TEXT.findall(found), _HANDLE.findall(found)
+                body, handle = b"".join(_TEXT.findall(found)), b"".join(_HANDLE.findall(found))
                 serials[handle] = serial_of(body if b"!" in body else base64.b64decode(body))
         elif call.name == "pwrite64" and call.file.endswith("-wal"):
             journal.write(call)

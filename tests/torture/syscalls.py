@@ -22,6 +22,7 @@ CALLS = (
     "sendto", "recvfrom", "connect", "pwrite64", "fdatasync", "ftruncate", "unlink", "write", "pread64", "fcntl",
     "mkdir", "chmod", "fchown",
 )  # fmt: skip
+COMMITTERS = ("pwrite64", "fdatasync", "sendto", "write", "pread64", "fcntl")  #: what the committing thread does
 _MESSAGES = 48  # three batches, one from each queue
 
 
@@ -32,13 +33,17 @@ class Point:
     call: str
     n: int
     fresh: bool  #: on the first run ever, which makes the store
+    committer: bool = False  #: counted in the thread that commits, where all threads would hide it behind the first
 
 
-def strace(world: World, inject: str, call: str) -> Ended:
-    """A pull under strace, which does *inject* to *call*."""
+def strace(world: World, inject: str, call: str, *, committer: bool = False) -> Ended:
+    """A pull under strace, which does *inject* to *call* in all threads, or in the one that commits."""
     words = world.pull_words(kinds=KINDS)
-    log = str(world.folder / "strace.log")
-    return world.run(["strace", "-f", "-qq", "--seccomp-bpf", "-o", log, f"--trace={call}", f"--inject={call}:{inject}", *words])
+    tracer = ["strace", "-qq", "-o", str(world.folder / "strace.log"), f"--trace={call}", f"--inject={call}:{inject}"]
+    if committer:
+        traced = [*words[:2], "tests.torture.traced", " ".join(tracer), world.bug, *words[words.index("pull") :]]
+        return world.run(traced)
+    return world.run([*tracer, "-f", "--seccomp-bpf", *words])
 
 
 def die(point: Point, bug: str = "") -> tuple[bool, Verdict]:
@@ -50,7 +55,7 @@ def die(point: Point, bug: str = "") -> tuple[bool, Verdict]:
             world.put(_MESSAGES // len(KINDS), kinds=(kind,), poison=0.05, repeats=0)
         # A slow disk: while the flush that will never end lasts, whoever does not wait for it gets on with its work.
         slow = ":delay_enter=100000" if point.call == "fdatasync" else ""
-        ended = strace(world, f"signal=KILL:when={point.n}{slow}", point.call)
+        ended = strace(world, f"signal=KILL:when={point.n}{slow}", point.call, committer=point.committer)
         killed = ended.code in {-9, 137}
         if not killed and ended.code not in {0, 3}:
             world.faults.append(f"{point.call} {point.n}: ended with {ended.code}")
@@ -77,13 +82,13 @@ def _begin_with_a_store(world: World) -> None:
     world.ledger.update(ledger)
 
 
-def every(fresh: bool, calls: tuple[str, ...] = CALLS, lanes: int = 6) -> tuple[Counter[str], Verdict]:
+def every(fresh: bool, committer: bool, lanes: int = 6) -> tuple[Counter[str], Verdict]:
     """Die at the first, second, … of each call until a run survives it; how many points each call had."""
     points: Counter[str] = Counter()
     total = Verdict()
     with ThreadPoolExecutor(lanes) as pool:
-        for call in calls:
-            for some in _chunks(call, fresh, lanes):
+        for call in COMMITTERS if committer else CALLS:
+            for some in _chunks(call, fresh, committer, lanes):
                 results = list(pool.map(die, some))
                 for killed, verdict in results:
                     points[call] += killed
@@ -93,17 +98,21 @@ def every(fresh: bool, calls: tuple[str, ...] = CALLS, lanes: int = 6) -> tuple[
     return points, total
 
 
-def _chunks(call: str, fresh: bool, size: int) -> Iterator[list[Point]]:
+def _chunks(call: str, fresh: bool, committer: bool, size: int) -> Iterator[list[Point]]:
     for first in itertools.count(1, size):
-        yield [Point(call, first + n, fresh) for n in range(size)]
+        yield [Point(call, first + n, fresh, committer) for n in range(size)]
 
 
 def sample(count: int, seed: int = 1) -> list[Point]:
     """Some points, the telling calls first."""
     dice = random.Random(seed)
-    last = {"sendto": 7, "recvfrom": 7, "pwrite64": 60, "fdatasync": 6, "unlink": 1, "ftruncate": 1}
-    calls = [*last] * (count // len(last) + 1)
-    return [Point(call, dice.randint(1, last[call]), dice.random() < 0.5) for call in calls[:count]]
+    last = {("fdatasync", True): 1, ("pwrite64", True): 30, ("sendto", False): 7, ("recvfrom", False): 7,
+            ("pwrite64", False): 60, ("fdatasync", False): 6, ("unlink", False): 1, ("sendto", True): 1}  # fmt: skip
+    chosen = [*last] * (count // len(last) + 1)
+    return [
+        Point(call, dice.randint(1, last[call, committer]), dice.random() < 0.5, committer)
+        for call, committer in chosen[:count]
+    ]
 
 
 def caught(bug: str, points: list[Point]) -> Verdict:
@@ -117,7 +126,7 @@ def caught(bug: str, points: list[Point]) -> Verdict:
 
 #: Where the planted bugs must show: the first flush of the committer's thread, and the deletes of what was stored.
 TELLING = {
-    "delete-before-commit": [Point("fdatasync", n, fresh=False) for n in range(2, 8)],
+    "delete-before-commit": [Point("fdatasync", 1, fresh, committer=True) for fresh in (False, True)],
     "no-unique-key": [Point("sendto", n, fresh=False) for n in range(4, 12)],
 }
 
@@ -138,10 +147,11 @@ def main(full: bool) -> bool:
             total += verdict
         print(f"syscalls: killed={sum(killed for killed, _ in results)} of {len(results)} {total}")
         return good and total.good
-    for fresh in (True, False):
-        points_of, total = every(fresh)
+    for fresh, committer in ((False, True), (True, True), (False, False), (True, False)):
+        points_of, total = every(fresh, committer)
         print(
-            f"syscalls, {'first run' if fresh else 'existing store'}: points={points_of.total()} {dict(points_of)}"
+            f"syscalls, {'first run' if fresh else 'existing store'}, {'committer' if committer else 'all threads'}:"
+            f" points={points_of.total()} {dict(points_of)}"
             f" {total} seconds={time.monotonic() - began:.0f}",
             flush=True,
         )

@@ -1,0 +1,47 @@
+"""The program with a tracer on the thread that commits: `python -m tests.torture.traced TRACER BUG pull …`.
+
+A tracer of all threads counts each thread's calls apart and fires on whichever gets there first, so that what comes
+first in the committing thread would never be hit.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from smsreceipt import ingest
+from smsreceipt.cli import main
+from tests.torture.planted import plant
+
+
+def attach(tracer: list[str]) -> None:
+    """Let *tracer* trace the calling thread; returns when it does."""
+    tid = threading.get_native_id()
+    subprocess.Popen([*tracer, "-p", str(tid)], stdin=subprocess.DEVNULL)
+    status = Path(f"/proc/self/task/{tid}/status")
+    deadline = time.monotonic() + 20
+    while not re.search(r"TracerPid:\s*[1-9]", status.read_text("ascii")):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the tracer did not come")
+        time.sleep(0.002)
+
+
+def run() -> None:
+    tracer, bug = sys.argv.pop(1).split(), sys.argv.pop(1)
+    plant(bug)
+    honest = ingest.Committer._run
+
+    def traced(committer: ingest.Committer) -> None:
+        attach(tracer)
+        honest(committer)
+
+    ingest.Committer._run = traced  # type: ignore[method-assign]
+    main()
+
+
+if __name__ == "__main__":
+    run()
