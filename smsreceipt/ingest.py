@@ -49,7 +49,7 @@ class Committer:
         on_failure: Callable[[], None] = lambda: None,
         on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """The callbacks come from the thread: after a commit and its acks, when it gives up, when it waits for a lock."""
+        """The callbacks come from its thread: after a commit and its acks, on giving up, while waiting for a lock."""
         self.tally = Tally()
         self.failure: BaseException | None = None  #: why it gave up; nothing was acked that is not stored
         self._store = store
@@ -60,6 +60,7 @@ class Committer:
         self._errands: deque[Callable[[], None]] = deque()
         self._bell = threading.Condition()
         self._closing = False
+        self._over = False  # nobody looks at errands any more
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
@@ -80,7 +81,7 @@ class Committer:
                 answer.set_exception(exc)
 
         with self._bell:
-            if self.failure or not self._thread.is_alive():
+            if self.failure or self._over:
                 answer.set_exception(self.failure or RuntimeError("the committer is closed"))
                 return answer
             self._errands.append(run)
@@ -104,7 +105,8 @@ class Committer:
                     self.tally += kept.tally
                     self._on_kept(kept)
         except BaseException as exc:  # noqa: BLE001 - kept for the thread that waits for us, which raises it
-            self.failure = exc
+            with self._bell:  # whoever asks now is told; whoever asked before is answered
+                self.failure = exc
             self._do_errands()
             self._on_failure()
 
@@ -113,7 +115,8 @@ class Committer:
         with self._bell:
             while not (self._waiting or self._errands or self._closing):
                 self._bell.wait()
-            return bool(self._waiting or self._errands)
+            self._over = not (self._waiting or self._errands)
+            return not self._over
 
     def _do_errands(self) -> None:
         while self._errands:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -199,6 +200,7 @@ class _Reporter:
 def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Store) -> None:
     from smsreceipt.ingest import Committer, worst
 
+    gc.set_threshold(50_000)  # messages are no cycles: looking at each of them again and again only costs
     provider = _Provider(app)
     runs = {queue.name: store.begin_run(queue.name) for queue in queues}
     unsettled = [name for name, run in runs.items() if run.after_unclean and not chosen["no_settle"]]
@@ -219,16 +221,17 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
         for name, run in runs.items():
             if name not in hiding:
                 store.end_run(run, settled=drained)
-    _summarise(app, committer.tally, puller, reporter.seconds)
     failures: list[BaseException] = [*puller.failures, *filter(None, [committer.failure])]
-    if failures:
-        last = worst(failures)
-        for exc in failures:
-            if exc is not last and isinstance(exc, SmsReceiptError):
-                app.error(exc)
-                app.attention(exc.exit_code)
-        if last is not None:
-            raise last
+    last = worst(failures)
+    for exc in failures:
+        if isinstance(exc, SmsReceiptError):
+            app.error(exc)
+            app.attention(exc.exit_code)
+    if isinstance(last, SmsReceiptError) and last.hint:
+        app.say(f"hint: {last.hint}")
+    _summarise(app, committer.tally, puller, reporter.seconds)
+    if last is not None and not isinstance(last, SmsReceiptError):
+        raise last
 
 
 async def _drain(

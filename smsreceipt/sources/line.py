@@ -16,7 +16,7 @@ from smsreceipt.aliyun.faults import BadAnswer, TransportFault, Untrusted
 from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.mns import Message, MnsError, QueueAttributes
 from smsreceipt.aliyun.tokens import Tokens
-from smsreceipt.errors import ProviderError, SmsReceiptError
+from smsreceipt.errors import AuthError, ProviderError, SmsReceiptError
 from smsreceipt.model import Kind
 
 _T = TypeVar("_T")
@@ -53,6 +53,7 @@ class Line:
         self._pool = pool
         self._tokens = tokens
         self._clock = clock
+        self._learnt_at = -1.0
         self._receiving = budget()
         self._deleting = budget()  # apart, so that what is stored can still be deleted when receiving fails
 
@@ -83,15 +84,17 @@ class Line:
 
         A delete is tried again after a lost answer, and what is then gone was deleted by the one that was lost.
         """
-        lost = threading.Event()
+        lost: list[bool] = []
         left = tuple(handles)
         failed: dict[bytes, str] = {}
         for last in (False, True):
-            response = await self._ask(mns.delete(self.queue.name, left), _SLACK, self._deleting, lost.set)
+            response = await self._ask(
+                mns.delete(self.queue.name, left), _SLACK, self._deleting, lambda: lost.append(True)
+            )
             if response.status != 404:
                 return failed
             refused = _refused(response.body, left)
-            if lost.is_set():
+            if lost:
                 refused = {handle: code for handle, code in refused.items() if code not in GONE}
             final = {handle: code for handle, code in refused.items() if last or code in GONE}
             failed |= final
@@ -106,7 +109,7 @@ class Line:
             return mns.queue_attributes(
                 (await self._ask(mns.attributes(self.queue.name), _SLACK, retry.Budget(3, 10))).body
             )
-        except (BadAnswer, ProviderError):
+        except (ProviderError, AuthError):  # a BadAnswer too; what is wrong with more than this, a receive will tell
             return None
 
     async def _ask(
@@ -165,6 +168,10 @@ class Line:
         await asyncio.sleep(wait)
 
     def _learn(self, response: Response) -> None:
+        now = asyncio.get_running_loop().time()
+        if response.status < 300 and now - self._learnt_at < 1.0:
+            return  # a Date is of whole seconds
+        self._learnt_at = now
         self._clock.learn(response.headers.get("date"), response.sent_at, response.received_at)
 
 

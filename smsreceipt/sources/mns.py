@@ -60,6 +60,7 @@ class _Drain:
     line: Line
     hold_until: float = 0.0  #: by the loop's clock: until then messages may be hidden, so that empty proves nothing
     visibility: int = VISIBILITY  #: milliseconds
+    told: bool = False  #: the queue itself said how long that is
     retention: int = 4 * 86_400_000  #: milliseconds
     in_flight: int = 0
     helpers: int = 0
@@ -149,7 +150,8 @@ class Puller:
             return
         exc = task.exception()
         if isinstance(exc, SmsReceiptError):
-            self.failures.append(exc)
+            if str(exc) not in map(str, self.failures):  # a queue's helpers fail as its long poll does
+                self.failures.append(exc)
         elif exc is not None:
             self._bugs.append(exc)
             self._stopping.set()
@@ -160,6 +162,7 @@ class Puller:
             try:
                 attributes = await drain.line.attributes()
                 if attributes is not None:
+                    drain.told = bool(attributes.visibility)
                     drain.visibility = (attributes.visibility or VISIBILITY // 1000) * 1000
                     drain.retention = (attributes.retention or drain.retention // 1000) * 1000
                 if unsettled:
@@ -211,7 +214,7 @@ class Puller:
     async def _help(self, drain: _Drain) -> None:
         """Receive beside the long poll as long as full batches come."""
         try:
-            while (want := await self._reserve()) > 0 and await self._receive(drain, want, 0) == want:
+            while (want := await self._reserve(helping=True)) > 0 and await self._receive(drain, want, 0) == want:
                 pass
         finally:
             drain.helpers -= 1
@@ -232,10 +235,16 @@ class Puller:
                 self._start(self._help(drain))
         return got
 
-    async def _reserve(self) -> int:
-        """Room for a batch, waiting for it; 0: nothing more is to be received."""
+    async def _reserve(self, *, helping: bool = False) -> int:
+        """Room for a batch, waiting for it; 0: nothing more is to be received.
+
+        While others hold the last of --max, a helper does not wait for what they may give back: its queue could not
+        be called drained as long.
+        """
+        if self._left is not None:
+            await asyncio.sleep(0)  # or the poll that has just given its share back would take it again, for ever
         while not self._stopping.is_set():
-            if self._left == 0 and not self._reserved:
+            if self._left == 0 and (helping or not self._reserved):
                 return 0
             want = BATCH if self._left is None else min(BATCH, self._left)
             if want and self._in_flight + want <= self._cap:
@@ -260,6 +269,8 @@ class Puller:
         self.counts.received += len(messages)
         drain.in_flight += len(messages)
         self._warn_of_age(drain, messages[0], now)
+        if not drain.told and messages[0].next_visible_at > now:
+            drain.visibility = messages[0].next_visible_at - now
         damaged = frozenset(n for n, message in enumerate(messages) if message.damaged)
         queue = drain.line.queue
 
@@ -328,9 +339,10 @@ class Puller:
     async def _try_delete(self, drain: _Drain, batch: list[Message]) -> list[Message]:
         margin = min(_MARGIN, drain.visibility // 4)
         deadline = self._clock.now() + margin
-        alive = [message for message in batch if not 0 < message.next_visible_at < deadline]
-        failed = await drain.line.delete([message.handle for message in alive]) if alive else {}
-        return [message for message in batch if message not in alive or message.handle in failed]
+        dead = {message.handle for message in batch if 0 < message.next_visible_at < deadline}
+        alive = [message.handle for message in batch if message.handle not in dead]
+        left = dead | (await drain.line.delete(alive)).keys() if alive else dead
+        return [message for message in batch if message.handle in left] if left else []
 
     # -- ending --------------------------------------------------------------------------------------------------
 

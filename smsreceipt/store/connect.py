@@ -57,8 +57,19 @@ def translated(path: Path) -> Iterator[None]:
             f"the disk failed under the store {path}: {_plain(exc)}",
             hint="Nothing was acked that is not stored. Check the disk, then run the same command again.",
         ) from exc
-    except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError) as exc:
+    except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.SQLError) as exc:
+        # A statement of ours is refused (SQLError) only where the schema is not what the migrations made.
         raise StoreDamaged(f"the store {path} is damaged: {_plain(exc)}") from exc
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """As translated; and a value that we never write (no UTF-8, no outcome of ours) is damage too."""
+    with translated(path):
+        try:
+            yield
+        except ValueError as exc:
+            raise StoreDamaged(f"the store {path} is damaged: it holds a value that was never written") from exc
 
 
 def _plain(exc: apsw.Error) -> str:
@@ -130,9 +141,11 @@ def _secure(connection: apsw.Connection, path: Path, *, writable: bool) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.set_busy_timeout(BUSY_MS)
     _refuse_foreign(connection, path)
-    connection.execute(_SETTINGS)
+    connection.execute(_SETTINGS).fetchall()  # some of them answer, and what follows would not be executed
     if writable:
-        path.chmod(0o600)
+        for suffix in ("", "-wal", "-shm"):  # SQLite has just made these with the mode that the file had
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).chmod(0o600)
         migrate(connection)
     elif _pragma(connection, "user_version") != SCHEMA and not is_blank(connection):
         raise StoreUnavailable(
@@ -162,6 +175,8 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
             f"the store {path} has schema {version}, this program knows {SCHEMA}",
             hint="It was not touched. Use the newer smsreceipt that wrote it.",
         )
+    if version < 1 and not is_blank(connection):
+        raise StoreDamaged(f"the store {path} is damaged: it has tables, but no schema version")
 
 
 def quick_check(connection: apsw.Connection, path: Path) -> None:

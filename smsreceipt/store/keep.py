@@ -72,6 +72,7 @@ _STATEMENT = (
 _IDENTITY = "id1 = ? AND id2 = ? AND id3 = ? AND id4 = ? AND kind = ?"
 
 
+_PHONES = 20_000  # statements whose phones are looked for one by one; a few milliseconds
 _TOGETHER = 40  # rows an INSERT; more gains nothing
 _VALUES = f"({', '.join('?' * len(_Row._fields))}, 1, 0, 1)"
 
@@ -119,9 +120,19 @@ class Keeper:
         )
         for identity in sorted(contested):
             identities.update(self._decide(identity, last_seq))
-        self._db.execute("UPDATE counter SET last_seq = ?", (last_seq + len(taken),))
+        self._advance(last_seq + len(taken))
         self._count(taken, new, identities)
         return new, len(taken)
+
+    def _advance(self, last_seq: int) -> None:
+        """Note the last seq, and file the phones of a run of statements once there are enough to be worth it."""
+        self._db.execute("UPDATE counter SET last_seq = ?", (last_seq,))
+        if last_seq - number(self._db, "SELECT phones_to FROM counter") >= _PHONES:
+            self._db.execute(
+                "INSERT INTO phone SELECT phone, seq FROM statement"
+                " WHERE seq > (SELECT phones_to FROM counter) AND phone <> '' ORDER BY phone, seq"
+            )
+            self._db.execute("UPDATE counter SET phones_to = last_seq")
 
     def _offer(self, offered: list[_Row], last_seq: int) -> set[int]:
         """Insert what is new, as its identity's state; return the seqs of those that were known."""
@@ -209,6 +220,11 @@ class Keeper:
         """Let a statement show the body and the fields of *row*, and keep what it showed beside it."""
         self._db.execute("INSERT INTO body SELECT seq, digest, native, body FROM statement WHERE seq = ?", (seq,))
         self._db.execute("DELETE FROM body WHERE seq = ? AND digest = ?", (seq, row.digest))
+        if self._db.execute("SELECT 1 FROM counter WHERE phones_to >= ?", (seq,)).fetchall():
+            self._db.execute(
+                "DELETE FROM phone WHERE (phone, seq) IN (SELECT phone, seq FROM statement WHERE seq = ?)", (seq,)
+            )
+            self._db.execute("INSERT INTO phone SELECT ?1, ?2 WHERE ?1 <> ''", (row.phone, seq))
         known = "SELECT ? - test FROM statement, counter WHERE seq = ? AND current = 1 AND seq <= last_seq"
         self._recount(row.kind, number(self._db, known, row.test, seq))
         self._db.execute(

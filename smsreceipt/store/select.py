@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterator
+from hashlib import sha256
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from smsreceipt.store.keep import rows
 _Value = str | int
 _COLUMNS = (
     "statement.seq, kind.name, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,"
-    " sent_at, reported_at, received_at, source, origin, times_seen, test, body"
+    " sent_at, reported_at, received_at, source, origin, times_seen, test, digest, body"
 )
 _TABLES = "statement {} CROSS JOIN kind ON kind.id = statement.kind CROSS JOIN road ON road.id = statement.road"
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
@@ -38,7 +39,7 @@ class _Stream(NamedTuple):
 
 
 def receipts(db: apsw.Connection, query: Query) -> Iterator[StoredReceipt]:
-    """Yield what *query* asks for, in ascending seq."""
+    """Yield what *query* asks for, in ascending seq. Raises ValueError where a row holds what was never written."""
     backward = query.newest and query.limit is not None
     found = _merged(db, query, _COLUMNS, backward=backward)
     if query.limit is not None:
@@ -103,20 +104,27 @@ def _terms(query: Query) -> tuple[list[str], list[_Value]]:
 
 def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
     """The cheapest way to everything that can match: the most telling filter first."""
-    for column, wanted in (
-        ("biz_id", query.biz_ids),
-        ("call_id", query.call_ids),
-        ("phone", query.phones),
-        ("out_id", query.out_ids),
-    ):
+    for column, wanted in (("biz_id", query.biz_ids), ("call_id", query.call_ids)):
         if wanted:
             return _by_value(column, sorted({str(value) for value in wanted}))
+    if query.phones:
+        return _by_phone(sorted(set(query.phones)))
+    if query.out_ids:
+        return _by_value("out_id", sorted(set(query.out_ids)))
     if query.conflicts:
         return [_Stream("statement_conflict", "conflict = 1", ())]
+    if query.sources and not _any_road(db, query.sources):
+        return [_Stream("", "0", ())]
     rare = _rare(query)
     if rare and (_few(db, rare) or not (query.since and query.until)):
         return rare
     return _by_day(db, query) or rare or [_Stream("", "1", ())]
+
+
+def _any_road(db: apsw.Connection, sources: Collection[Source]) -> bool:
+    """Whether anything ever came by one of *sources*: without it, all would be read to find nothing."""
+    term, values = _among("source", sources)
+    return bool(db.execute(f"SELECT 1 FROM road WHERE {term} LIMIT 1", values).fetchall())
 
 
 def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
@@ -137,6 +145,15 @@ def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
             term, values = _among(key, piece)
             streams.append(_Stream(index, f"{guard} AND {term}", tuple(values)))
     return streams
+
+
+def _by_phone(wanted: list[str]) -> list[_Stream]:
+    """Streams for phones: those that are filed, and the last statements, whose phones are not yet."""
+    term, values = _among("phone", wanted)
+    return [
+        _Stream("", f"statement.seq IN (SELECT seq FROM phone WHERE {term})", tuple(values)),
+        _Stream("", f"statement.seq > (SELECT phones_to FROM counter) AND {term}", tuple(values)),
+    ]
 
 
 def _among(column: str, wanted: Collection[str]) -> tuple[str, list[str]]:
@@ -207,7 +224,9 @@ def _rare_kind(db: apsw.Connection, query: Query) -> bool:
 
 def _receipt(row: tuple[Any, ...]) -> StoredReceipt:
     (seq, kind, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,
-     sent, reported, received, source, origin, seen, test, body) = row  # fmt: skip
+     sent, reported, received, source, origin, seen, test, digest, body) = row  # fmt: skip
+    if sha256(body).digest() != digest:
+        raise ValueError("a body is not what was kept")
     identity = (id2, id1, id3, id4) if lead else (id1, id2, id3, id4)
     return StoredReceipt(
         seq,

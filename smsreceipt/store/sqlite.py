@@ -20,7 +20,7 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store import Kept, KindFacts, Query, Run, StoreFacts, process, select
-from smsreceipt.store.connect import SCHEMA, connect, is_blank, migrate, prepare_file, quick_check, translated
+from smsreceipt.store.connect import SCHEMA, connect, is_blank, migrate, prepare_file, quick_check, reading, translated
 from smsreceipt.store.keep import Keeper, number, rows
 
 
@@ -110,17 +110,17 @@ class SqliteStore:
 
     def list(self, query: Query) -> Iterator[StoredReceipt]:
         """Yield the receipts that *query* asks for, in ascending seq."""
-        with translated(self._path):
+        with reading(self._path):
             yield from select.receipts(self._db, query)
 
     def count(self, query: Query, at_most: int) -> int:
         """How many receipts *query* asks for, its limit left aside; counting stops at *at_most*."""
-        with translated(self._path):
+        with reading(self._path):
             return select.count(self._db, query, at_most)
 
     def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
         """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
-        with translated(self._path):
+        with reading(self._path):
             for id_, kind, source, origin, reason, at, size, seen in rows(
                 self._db,
                 "SELECT reject.id, kind, source, origin, reason, received_at, length(body), times_seen"
@@ -131,14 +131,14 @@ class SqliteStore:
 
     def reject_body(self, reject_id: str) -> bytes:
         """The bytes of one reject as they were received. Raises KeyError."""
-        with translated(self._path):
+        with reading(self._path):
             for (body,) in rows(self._db, "SELECT body FROM reject WHERE id = ?", (reject_id,)):
                 return bytes(body)
         raise KeyError(reject_id)
 
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
-        with translated(self._path):
+        with reading(self._path):
             kinds = tuple(
                 KindFacts(Kind(name), identities, statements, tests, first, last)
                 for name, identities, statements, tests, first, last in rows(

@@ -31,7 +31,7 @@ _ASKED = re.compile(rb"(\w+) /queues/([^/ ?]+)(/messages)?(?:\?([^ ]*))? HTTP")
 _HANDLES = re.compile(rb"<ReceiptHandle>([^<]*)</ReceiptHandle>")
 
 
-class _NoWaiting(selectors.DefaultSelector):  # type: ignore[valid-type,misc]  # chosen by the platform
+class _NoWaiting(selectors.DefaultSelector):
     """Instead of waiting, move the loop's time on."""
 
     now = 0.0
@@ -132,7 +132,9 @@ class Service:
 
     def answer(self, status: int, body: bytes = b"", headers: str = "") -> Response:
         at = EPOCH + self.loop.time()
-        found = Response(status, f"HTTP/1.1 {status} X\r\nDate: {formatdate(at, usegmt=True)}\r\n{headers}".encode(), body)
+        found = Response(
+            status, f"HTTP/1.1 {status} X\r\nDate: {formatdate(at, usegmt=True)}\r\n{headers}".encode(), body
+        )
         found.sent_at = found.received_at = at
         return found
 
@@ -154,7 +156,7 @@ class Service:
         self.waiting[name] = self.waiting.get(name, 0) + (wait > 0)
         self.waiting_peak = max(self.waiting_peak, self.waiting[name])
         try:
-            while not (taken := self._take(name, batch)) and self.loop.time() < until:
+            while not (taken := self._take(name, batch)) and self.loop.time() < until:  # noqa: ASYNC110 - costs no time
                 await asyncio.sleep(0.02)
         finally:
             self.waiting[name] -= wait > 0

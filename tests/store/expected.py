@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from smsreceipt.model import (
     Claim,
     Decoded,
@@ -49,8 +51,7 @@ class Statement:
         return Claim(receipt.outcome, receipt.code, signed, receipt.reported_at, receipt.detail)
 
     def stored(self, seq: int | None) -> StoredReceipt:
-        found = StoredReceipt.of(self.shown, self.delivery, seq)
-        return StoredReceipt(*[len(self.seen) if name == "times_seen" else getattr(found, name) for name in FIELDS])
+        return structs.replace(StoredReceipt.of(self.shown, self.delivery, seq), times_seen=len(self.seen))
 
 
 FIELDS = StoredReceipt.__struct_fields__
@@ -87,17 +88,18 @@ class Expected:
         return list(self.statements.values())
 
     def current(self) -> list[Statement]:
-        wins = [max(said, key=lambda each: each.claim.rank()) for said in self.identities().values()]
-        return [each for each in self.history() if each in wins]
+        wins = {id(max(said, key=lambda each: each.claim.rank())) for said in self.identities().values()}
+        return [each for each in self.history() if id(each) in wins]
 
     def conflicts(self) -> list[Statement]:
-        return [
-            each
+        contested = {
+            id(each)
             for said in self.identities().values()
             if contradictory({statement.claim.outcome for statement in said})
             for each in said
             if each.claim.settled
-        ]
+        }
+        return [each for each in self.history() if id(each) in contested]
 
     def kinds(self) -> tuple[KindFacts, ...]:
         found = []

@@ -111,7 +111,7 @@ def judge(log: Path) -> Figures:
                 serials[handle] = serial_of(body if b"!" in body else base64.b64decode(body))
         elif call.name == "pwrite64" and call.file.endswith("-wal"):
             journal.write(call)
-        elif call.name == "fdatasync" and call.file.endswith("-wal") and call.text.rstrip().endswith("= 0"):
+        elif call.name == "fdatasync" and call.file.endswith("-wal") and re.search(r"\) += 0\b", call.text):
             journal.flush(call)
         elif call.name == "sendto" and call.data.startswith(b"DELETE "):
             handles = _HANDLE.findall(call.data)

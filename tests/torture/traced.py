@@ -1,11 +1,12 @@
-"""The program with a tracer on the thread that commits: `python -m tests.torture.traced TRACER BUG pull …`.
+"""The program with a tracer on it: `python -m tests.torture.traced TRACER BUG pull …`.
 
-A tracer of all threads counts each thread's calls apart and fires on whichever gets there first, so that what comes
+TRACER holds -f: on all of its threads. Else on the thread that commits: a tracer of all threads counts each thread's calls apart and fires on whichever gets there first, so that what comes
 first in the committing thread would never be hit.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -16,6 +17,10 @@ from pathlib import Path
 from smsreceipt import ingest
 from smsreceipt.cli import main
 from tests.torture.planted import plant
+
+
+#: What a pull imports on its way: thousands of calls that say nothing about it.
+_IMPORTED = ("smsreceipt.cli.pull", "smsreceipt.sources.mns", "smsreceipt.store.sqlite", "smsreceipt.aliyun.rpc")
 
 
 def attach(tracer: list[str]) -> None:
@@ -33,6 +38,11 @@ def attach(tracer: list[str]) -> None:
 def run() -> None:
     tracer, bug = sys.argv.pop(1).split(), sys.argv.pop(1)
     plant(bug)
+    for module in _IMPORTED:
+        importlib.import_module(module)
+    if "-f" in tracer:  # this thread, and all that come
+        attach(tracer)
+        main()
     honest = ingest.Committer._run
 
     def traced(committer: ingest.Committer) -> None:

@@ -1,0 +1,325 @@
+"""The one road: keep, then ack; whatever fails, and wherever the power is cut."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smsreceipt import ingest
+from smsreceipt.errors import (
+    AuthError,
+    ProviderError,
+    QueueNotFound,
+    SmsReceiptError,
+    StoreDamaged,
+    StoreLocked,
+    StoreUnavailable,
+)
+from smsreceipt.ingest import Committer, take, worst
+from smsreceipt.model import Decoded, Delivery, Instant, Kind, Source, Tally
+from smsreceipt.store import Kept, Query, Store
+from smsreceipt.store.sqlite import open_reader, open_store
+from tests.store.statements import NOW, bad, frame, report
+
+NOWHERE = Path("there-is-no-such-file.db")
+
+
+class PowerCut(BaseException):
+    """No `except Exception` can hide it."""
+
+
+class Recorder:
+    """Notes what happens in which order; stands for a store and for acks."""
+
+    def __init__(self, *answers: Exception | BaseException | None, kept: Kept | None = None) -> None:
+        self.events: list[object] = []
+        self.batches: list[int] = []
+        self.entered, self.gate = threading.Event(), threading.Event()
+        self.gate.set()
+        self._answers = list(answers)
+        self._kept = kept
+
+    def keep(self, decoded: Sequence[Decoded]) -> Kept:
+        self.entered.set()
+        assert self.gate.wait(10)
+        answer = self._answers.pop(0) if self._answers else None
+        if answer is not None:
+            self.events.append("refused")
+            raise answer
+        self.events.append("kept")
+        self.batches.append(len(decoded))
+        received = sum(len(item.receipts) for item in decoded)
+        rejected = sum(len(item.rejects) for item in decoded)
+        return self._kept or Kept(Tally(received + rejected, received, 0, rejected, rejected), ())
+
+    def delivery(self, *frames: bytes, name: object = "acked") -> Delivery:
+        told = frames or (frame(report()[1]),)
+        return Delivery(told, Kind("SmsReport"), Source.MNS, "q", NOW, lambda: self.events.append(name))
+
+    @property
+    def store(self) -> Store:
+        return cast("Store", self)
+
+
+# -- take ------------------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_kept_in_one_commit_before_anything_is_acked() -> None:
+    seen = Recorder()
+    kept = take([seen.delivery(name=1), seen.delivery(bad(), name=2), seen.delivery(name=3)], seen.store)
+    assert seen.events == ["kept", 1, 2, 3]
+    assert (kept.tally.received, kept.tally.rejected) == (3, 1)
+
+
+@pytest.mark.parametrize("failure", [StoreLocked("x"), StoreUnavailable("x"), StoreDamaged("x"), OSError(), PowerCut()])
+def test_nothing_is_acked_when_it_could_not_be_kept(failure: BaseException) -> None:
+    seen = Recorder(failure)
+    with pytest.raises(type(failure)):
+        take([seen.delivery(), seen.delivery()], seen.store)
+    assert seen.events == ["refused"]
+
+
+@pytest.mark.parametrize("tally", [Tally(), Tally(1, 1), Tally(2, 1, 0, 0), Tally(2, 2, 1, 0), Tally(3, 3)])
+def test_books_that_do_not_balance_are_a_bug_and_nothing_is_acked(tally: Tally) -> None:
+    seen = Recorder(kept=Kept(tally, ()))
+    with pytest.raises(AssertionError, match="books"):
+        take([seen.delivery(), seen.delivery()], seen.store)
+    assert seen.events == ["kept"]
+
+
+def test_a_bad_element_is_acked_with_its_neighbours() -> None:
+    store = open_reader(NOWHERE)
+    seen = Recorder()
+    frames = [frame(report(str(n))[1]) if n % 5 else bad(str(n) + "!") for n in range(16)]
+    kept = take([seen.delivery(*frames)], store)
+    assert (kept.tally.new, kept.tally.rejected, kept.tally.fresh_rejects) == (12, 4, 4)
+    assert seen.events == ["acked"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=5),
+    st.lists(st.integers(0, 12), max_size=6),
+)
+def test_acked_implies_stored_wherever_the_power_is_cut(groups: list[list[int]], cuts: list[int]) -> None:
+    """Run after run, each cut at some step, redelivering what was not acked: none is lost, none is stored twice."""
+    store = open_reader(NOWHERE)
+    acked: set[int] = set()
+    pending = dict(enumerate(groups))
+
+    def stored() -> set[str]:
+        return {each.biz_id or "" for each in store.list(Query(history=True))}
+
+    for cut in [*cuts, -1]:
+        steps = iter(range(1_000))
+
+        def step(cut: int = cut, steps: Any = steps) -> None:
+            if next(steps) == cut:
+                raise PowerCut
+
+        class Cutting:
+            """The store, with a power cut before, in or after its commit."""
+
+            def keep(self, decoded: Sequence[Decoded], step: Callable[[], None] = step) -> Kept:
+                step()
+
+                class Items(list[Decoded]):
+                    def __iter__(self) -> Any:
+                        for item in list.__iter__(self):
+                            step()
+                            yield item
+
+                kept = store.keep(Items(decoded))
+                step()
+                return kept
+
+        def ack(number: int, step: Callable[[], None] = step) -> Callable[[], None]:
+            def done() -> None:
+                step()
+                assert {str(each) for each in groups[number]} <= stored(), "acked, but not stored"
+                acked.add(number)
+
+            return done
+
+        deliveries = [
+            Delivery(
+                tuple(frame(report(str(each))[1]) for each in group),
+                Kind("SmsReport"),
+                Source.MNS,
+                "q",
+                NOW,
+                ack(number),
+            )
+            for number, group in pending.items()
+        ]
+        with contextlib.suppress(PowerCut):
+            take(deliveries, cast("Store", Cutting()))
+        pending = {number: group for number, group in pending.items() if number not in acked}
+    assert pending == {}
+    everything = [each.biz_id for each in store.list(Query(history=True))]
+    assert sorted(everything) == sorted({str(each) for group in groups for each in group})  # type: ignore[type-var]
+    store.close()
+
+
+# -- the committer ---------------------------------------------------------------------------------------------------
+
+
+def test_many_deliveries_that_wait_share_one_commit() -> None:
+    seen = Recorder()
+    seen.gate.clear()
+    committer = Committer(seen.store)
+    committer.put(seen.delivery(name="first"))
+    assert seen.entered.wait(10)
+    for n in range(50):
+        committer.put(seen.delivery(name=n))
+    seen.gate.set()
+    committer.close()
+    assert seen.batches == [1, 50]
+    assert seen.events == ["kept", "first", "kept", *range(50)]
+    assert committer.tally == Tally(51, 51)
+    assert committer.failure is None
+
+
+def test_a_commit_takes_no_more_frames_than_it_should() -> None:
+    seen = Recorder()
+    seen.gate.clear()
+    committer = Committer(seen.store)
+    committer.put(seen.delivery())
+    assert seen.entered.wait(10)
+    crowd = [frame(report(str(n))[1]) for n in range(1_000)]
+    for _ in range(9):
+        committer.put(seen.delivery(*crowd))
+    seen.gate.set()
+    committer.close()
+    assert seen.batches == [1, 4, 4, 1]
+
+
+def test_callbacks_come_after_commit_and_ack() -> None:
+    seen = Recorder()
+    committer = Committer(seen.store, on_kept=lambda kept: seen.events.append(kept.tally.received))
+    committer.put(seen.delivery())
+    committer.close()
+    committer.close()
+    assert seen.events == ["kept", "acked", 1]
+
+
+def test_closing_commits_what_waits() -> None:
+    seen = Recorder()
+    committer = Committer(seen.store)
+    for n in range(20):
+        committer.put(seen.delivery(name=n))
+    committer.close()
+    assert [event for event in seen.events if event != "kept"] == list(range(20))
+
+
+def test_a_failure_stops_everything_and_acks_nothing_more() -> None:
+    failed = threading.Event()
+    seen = Recorder(None, StoreUnavailable("no space left"))
+    committer = Committer(seen.store, on_failure=failed.set)
+    committer.put(seen.delivery(name="first"))
+    while "first" not in seen.events:
+        time.sleep(0.001)
+    committer.put(seen.delivery(name="second"))
+    assert failed.wait(10)
+    committer.put(seen.delivery(name="third"))
+    committer.close()
+    assert seen.events == ["kept", "first", "refused"]
+    assert isinstance(committer.failure, StoreUnavailable)
+    with pytest.raises(StoreUnavailable):
+        committer.ask(lambda _: 1).result(10)
+
+
+def test_a_locked_store_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[str] = []
+    seen = Recorder(StoreLocked("locked"), StoreLocked("locked"))
+    seen.gate.clear()
+    committer = Committer(seen.store, on_wait=waits.append)
+    committer.put(seen.delivery())
+    assert seen.entered.wait(10)
+    seen.gate.set()
+    while "acked" not in seen.events:
+        time.sleep(0.001)
+    committer.close()
+    assert seen.events == ["refused", "refused", "kept", "acked"]
+    assert waits == ["locked; waiting, 0 s so far"] * 2
+    assert committer.failure is None
+
+
+def test_a_store_that_stays_locked_is_given_up_after_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "LOCK_BUDGET", 0.02)
+    failed = threading.Event()
+    seen = Recorder(*[StoreLocked("locked")] * 10_000_0)
+    committer = Committer(seen.store, on_failure=failed.set)
+    committer.put(seen.delivery())
+    assert failed.wait(10)
+    committer.close()
+    assert isinstance(committer.failure, StoreLocked)
+    assert "acked" not in seen.events
+
+
+def test_errands_are_done_between_commits_by_the_thread_that_owns_the_store() -> None:
+    seen = Recorder()
+    committer = Committer(seen.store)
+    name = committer.ask(lambda store: (store is seen.store, threading.current_thread().name)).result(10)
+    assert name == (True, "committer")
+
+    def broken(_store: Store) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        committer.ask(broken).result(10)
+    committer.put(seen.delivery())
+    committer.close()
+    assert (seen.events, committer.failure) == (["kept", "acked"], None)
+    with pytest.raises(RuntimeError, match="closed"):
+        committer.ask(lambda _: 1).result(10)
+
+
+def test_the_committer_and_a_real_store(tmp_path: Path) -> None:
+    path = tmp_path / "s" / "receipts.db"
+    store = open_store(path)
+    committer = Committer(store)
+    acks: list[int] = []
+
+    def receiver(lane: int) -> None:
+        for n in range(25):
+            frames = (frame(report(f"{lane}-{n}")[1]), frame(report("shared")[1]), bad(f"{lane}"))
+            at = Instant(NOW + n)
+            committer.put(Delivery(frames, Kind("SmsReport"), Source.MNS, "q", at, lambda: acks.append(lane)))
+
+    threads = [threading.Thread(target=receiver, args=(lane,)) for lane in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    committer.close()
+    store.close()
+    assert committer.failure is None
+    assert committer.tally == Tally(300, 101, 99, 100, 4)
+    assert len(acks) == 100
+    reader = open_reader(path)
+    assert reader.count(Query(), 1_000) == 101
+    reader.close()
+
+
+# -- several failures ------------------------------------------------------------------------------------------------
+
+
+def test_the_worst_of_several_failures_stands_for_all() -> None:
+    provider, queue, auth = ProviderError("5"), QueueNotFound("8"), AuthError("4")
+    full, damaged, bug = StoreUnavailable("6"), StoreDamaged("7"), ValueError("1")
+    assert worst([]) is None
+    assert worst([provider, queue]) is queue
+    assert worst([queue, auth, provider]) is auth
+    assert worst([auth, full]) is full
+    assert worst([full, damaged, auth]) is damaged
+    assert worst([damaged, bug]) is bug
+    assert isinstance(worst([SmsReceiptError("?"), provider]), ProviderError)
