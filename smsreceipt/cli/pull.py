@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -200,6 +201,7 @@ class _Reporter:
 def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Store) -> None:
     from smsreceipt.ingest import Committer, worst
 
+    sys.setswitchinterval(0.001)  # the thread that decodes and the one that talks to the queues wait for each other
     gc.set_threshold(50_000)  # messages are no cycles: looking at each of them again and again only costs
     provider = _Provider(app)
     runs = {queue.name: store.begin_run(queue.name) for queue in queues}

@@ -33,3 +33,14 @@ class TestInMemory(StoreContract):
 
     def store(self) -> Store:
         return open_reader(Path("there-is-no-such-file.db"))
+
+
+class TestWithPhonesFiled(StoreContract):
+    """Phones are filed apart once there are many statements: here, after every third."""
+
+    @pytest.fixture(autouse=True)
+    def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("smsreceipt.store.keep._PHONES", 3, raising=False)
+
+    def store(self) -> Store:
+        return open_reader(Path("there-is-no-such-file.db"))
