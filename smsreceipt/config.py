@@ -78,7 +78,8 @@ def load(path: Path, schema: Schema) -> Config:
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISREG(mode) and mode & stat.S_IWOTH:  # /dev/null is anybody's, and says nothing
                 raise UsageError(f"{path}: anybody may change this file", hint=f"Run: chmod o-w {path}")
             return tomllib.load(file)
     except OSError as exc:

@@ -95,6 +95,7 @@ def main() -> NoReturn:
     """Run the command line of this process; leave with the exit codes that scripts rely on."""
     from smsreceipt.cli import boundary
 
+    boundary.forbid_core_dumps()
     boundary.guard_streams()
     boundary.catch_signals()
     sys.exit(boundary.run(tool, sys.argv[1:]))

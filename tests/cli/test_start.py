@@ -101,3 +101,12 @@ def test_the_tool_knows_exactly_the_commands_of_its_table() -> None:
     context = tool.make_context("smsreceipt", ["list"])
     assert tool.list_commands(context) == list(COMMANDS)
     assert tool.get_command(context, "nonsense") is None
+
+
+def test_no_core_dump_can_be_written() -> None:
+    code = (
+        "import resource; from smsreceipt.cli import boundary; boundary.forbid_core_dumps();"
+        "print(resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "(0, 0)\n"
