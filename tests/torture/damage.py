@@ -7,7 +7,6 @@ seen by nobody. Such reads are counted as `unseen`, not as good.
 from __future__ import annotations
 
 import io
-import os
 import random
 import shutil
 import struct
@@ -206,7 +205,7 @@ def strangers(bug: bool = False) -> Counter[str]:
 
 
 def taken_away(how: str) -> list[str]:
-    """Replace or delete files under a running pull: it must stop with 7, and nothing may be lost that it acked after."""
+    """Replace or delete files under a running pull: it must stop with 7 and ack nothing after that."""
     with World(visibility=2) as world:
         world.put(50)
         process = world.start(world.pull_words("-f"))
@@ -215,7 +214,7 @@ def taken_away(how: str) -> list[str]:
         match how:
             case "replaced":
                 _copy_aside(world.store, old)
-                os.replace(shutil.copy(old, world.folder / "new.db"), world.store)
+                Path(shutil.copy(old, world.folder / "new.db")).replace(world.store)
             case "deleted":
                 _copy_aside(world.store, old)
                 world.store.unlink()

@@ -27,7 +27,7 @@ class Failure:
 
 
 def fail(failure: Failure, bug: str = "") -> tuple[int, bool, Verdict]:
-    """Pull on a disk that fails, then on one that works: the first one's exit code, whether it came to it, the verdict."""
+    """Pull on a disk that fails, then on one that works: the first exit code, whether it came to it, the verdict."""
     with World(bug=bug, visibility=1) as world:
         for kind in KINDS:
             world.put(16, kinds=(kind,), poison=0.05, repeats=0)

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
+from unittest.mock import patch
 
 import apsw
 
 from smsreceipt import ingest
 from smsreceipt.aliyun import tokens
 from smsreceipt.cli import main, pull
+from smsreceipt.decode import decode
 from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model import Delivery, Instant, Tally
 from smsreceipt.store import Kept, Store, connect, keep
@@ -29,7 +31,7 @@ def delete_before_commit() -> None:
     def take(deliveries: Sequence[Delivery], store: Store) -> Kept:
         for delivery in deliveries:
             delivery.ack()
-        return store.keep([ingest.decode(delivery) for delivery in deliveries])
+        return store.keep([decode(delivery) for delivery in deliveries])
 
     ingest.take = take
 
@@ -76,7 +78,7 @@ def deaf() -> None:
     def nothing(_app: object, _stop: Callable[[], None]) -> Iterator[None]:
         yield
 
-    pull._stopped_by_signals = nothing
+    patch.object(pull, "_stopped_by_signals", nothing).start()
 
 
 def zone_naive() -> None:
@@ -95,13 +97,12 @@ def trusting() -> None:
     def anything(_connection: apsw.Connection, _path: object) -> None:
         return
 
-    connect._refuse_foreign = anything
-    connect._refuse_unsafe = anything  # type: ignore[assignment]
+    patch.object(connect, "_refuse_foreign", anything).start()
 
 
 def give_up() -> None:
     """The first poisonous message of a batch ends the run."""
-    honest = ingest.decode
+    honest = decode
 
     def brittle(delivery: Delivery) -> Any:
         decoded = honest(delivery)
@@ -109,7 +110,7 @@ def give_up() -> None:
             raise ValueError("poison")
         return decoded
 
-    ingest.decode = brittle
+    patch.object(ingest, "decode", brittle).start()
 
 
 BUGS: dict[str, Callable[[], None]] = {

@@ -73,7 +73,9 @@ def delivery(serials: list[str]) -> Delivery:
 def _work(folder: Path, dice: random.Random) -> _History:
     """Keep some batches, closing and opening the store now and then; checkpoints come often."""
     history = _History(Recorder(next(_names)))
-    settings = connect._SETTINGS.replace("wal_autocheckpoint = 4000", f"wal_autocheckpoint = {dice.choice((8, 25, 90))}")
+    settings = connect._SETTINGS.replace(
+        "wal_autocheckpoint = 4000", f"wal_autocheckpoint = {dice.choice((8, 25, 90))}"
+    )
     with patch.object(connect, "_SETTINGS", settings):
         store = open_store(folder / "receipts.db", vfs=history.recorder.name)
         serial = 0

@@ -1,7 +1,7 @@
 """The program with a tracer on it: `python -m tests.torture.traced TRACER BUG pull …`.
 
-TRACER holds -f: on all of its threads. Else on the thread that commits: a tracer of all threads counts each thread's calls apart and fires on whichever gets there first, so that what comes
-first in the committing thread would never be hit.
+Where TRACER holds -f it traces all threads; else only the one that commits: a tracer of all threads counts each one's
+calls apart and fires on whichever gets there first, so that what comes first in the committing thread is never hit.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 from smsreceipt import ingest
 from smsreceipt.cli import main
 from tests.torture.planted import plant
-
 
 #: What a pull imports on its way: thousands of calls that say nothing about it.
 _IMPORTED = ("smsreceipt.cli.pull", "smsreceipt.sources.mns", "smsreceipt.store.sqlite", "smsreceipt.aliyun.rpc")
@@ -49,7 +49,7 @@ def run() -> None:
         attach(tracer)
         honest(committer)
 
-    ingest.Committer._run = traced  # type: ignore[method-assign]
+    patch.object(ingest.Committer, "_run", traced).start()
     main()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -22,6 +23,8 @@ from unittest.mock import patch
 import apsw
 
 from smsreceipt.sandbox import Options, Sandbox
+from smsreceipt.sandbox.admission import Admission
+from smsreceipt.sandbox.mnsxml import Refusal
 from smsreceipt.sandbox.queues import Message, Queue
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +37,8 @@ _SUMMARY = re.compile(
 )
 _again: defaultdict[str, set[bytes]] = defaultdict(set)  # queue --> messages that were delivered more than once
 
+_refused: Counter[int] = Counter()  # a sandbox, by its clock --> calls with a token that had ended
+
 
 def _noting(hide: Callable[[Queue, Message, int], None]) -> Callable[[Queue, Message, int], None]:
     def noted(queue: Queue, message: Message, until: int) -> None:
@@ -44,7 +49,19 @@ def _noting(hide: Callable[[Queue, Message, int], None]) -> Callable[[Queue, Mes
     return noted
 
 
+def _counting(check: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(admission: Admission, token: Any, security_token: bytes | None) -> Any:
+        try:
+            return check(admission, token, security_token)
+        except Refusal as refusal:
+            _refused[id(admission._clock)] += refusal.code == "SecurityTokenExpired"
+            raise
+
+    return counted
+
+
 patch.object(Queue, "_hide", _noting(Queue._hide)).start()
+patch.object(Admission, "_check_token", _counting(Admission._check_token)).start()
 
 
 @dataclass(frozen=True)
@@ -154,6 +171,11 @@ class World:
         assert isinstance(calls, dict)
         return sum(calls.values())
 
+    @property
+    def expired_calls(self) -> int:
+        """Calls that came with a token that had ended."""
+        return _refused[id(self.sandbox._clock)]
+
     # -- the program
 
     @property
@@ -196,9 +218,9 @@ class World:
             self.faults.append(f"traceback: {err.strip().splitlines()[-1]}")
         return Ended(done.returncode, out, err, time.monotonic() - began)
 
-    def pull(self, *args: str, expect: Sequence[int] = (0, 3), **env: str) -> Ended:
+    def pull(self, *args: str, expect: Sequence[int] = (0, 3)) -> Ended:
         """One plain pull; what it prints must balance."""
-        ended = self.run(self.pull_words(*args), **env)
+        ended = self.run(self.pull_words(*args))
         if ended.code not in expect:
             self.faults.append(f"pull ended with {ended.code}: {ended.err.strip()[-200:]}")
         elif not ended.balanced:
@@ -306,10 +328,8 @@ def message(kind: str, serial: str) -> dict[str, object]:
 
 def kill(process: subprocess.Popen[bytes], signum: int = signal.SIGKILL) -> None:
     """Signal a process group that we started, and wait for it when it cannot survive that."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signum)
-    except ProcessLookupError:
-        pass
     if signum == signal.SIGKILL:
         process.wait()
 
