@@ -11,6 +11,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from typing import cast
 
 from .answer import Response, read
 from .endpoints import Endpoint
@@ -33,8 +34,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._need = 0  # no use looking at the buffer before it holds this much
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection promises
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # what create_connection promises
         self.alive = True
 
     def ask(self, request: bytes, waiter: asyncio.Future[Response]) -> None:

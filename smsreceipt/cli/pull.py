@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -199,9 +198,10 @@ class _Reporter:
 
 
 def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Store) -> None:
+    import uvloop
+
     from smsreceipt.ingest import Committer, worst
 
-    sys.setswitchinterval(0.001)  # the thread that decodes and the one that talks to the queues wait for each other
     gc.set_threshold(50_000)  # messages are no cycles: looking at each of them again and again only costs
     provider = _Provider(app)
     runs = {queue.name: store.begin_run(queue.name) for queue in queues}
@@ -214,7 +214,8 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
             puller.stop()
 
     committer = Committer(store, on_kept=reporter.kept, on_failure=stop, on_wait=reporter.say)
-    drained = asyncio.run(_drain(app, provider, queues, chosen, committer, reporter, pullers, unsettled))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        drained = runner.run(_drain(app, provider, queues, chosen, committer, reporter, pullers, unsettled))
     committer.close()
     reporter.clear()
     (puller,) = pullers
