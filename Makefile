@@ -5,7 +5,7 @@ PYTEST ?= -n auto --dist loadgroup
 BIN := .venv/bin
 NODE := tests/sandbox/node
 
-.PHONY: demo test bench torture completions readme format wheel
+.PHONY: demo test bench audit torture completions readme format wheel
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -18,6 +18,11 @@ bench: .venv/installed-test node-clients
 	$(BIN)/python -m tests.bench.decode
 	$(BIN)/python -m tests.bench.startup
 	$(BIN)/python -m tests.bench.pull
+	$(BIN)/python -m tests.bench.look
+
+# Known holes in what we depend on; asks the network, so it is no part of `make test`.
+audit: .venv/installed-audit
+	$(BIN)/python -m pip_audit --skip-editable
 
 # The full figures of the README; a smaller sample runs with `make test`.
 torture: .venv/installed-test
@@ -47,6 +52,10 @@ wheel: .venv/installed-test
 
 .venv/installed-test: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@ .venv/installed
+
+.venv/installed-audit: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[audit]'
 	touch $@ .venv/installed
 
 # The official Node clients talk to the sandbox in the tests. Without npm, or offline, `make test` says so at its end.

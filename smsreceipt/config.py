@@ -79,8 +79,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISREG(mode) and mode & stat.S_IWOTH:  # /dev/null is anybody's, and says nothing
-                raise UsageError(f"{path}: anybody may change this file", hint=f"Run: chmod o-w {path}")
+            if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):  # /dev/null is anybody's, and says nothing
+                raise UsageError(f"{path}: others may change this file", hint=f"Run: chmod go-w {path}")
             return tomllib.load(file)
     except OSError as exc:
         raise UsageError(f"{path}: {exc.strerror or 'cannot be read'}") from exc

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TypeVar
 
 from smsreceipt.decode import decode
@@ -14,25 +14,51 @@ from smsreceipt.errors import SmsReceiptError, StoreLocked
 from smsreceipt.model import Delivery, Tally
 from smsreceipt.store import Kept, Store
 
-_T = TypeVar("_T")
+T = TypeVar("T")
 
 COMMIT_FRAMES = 4_000  #: a commit takes what waits, up to about this many frames
 LOCK_BUDGET = 30.0  #: seconds that a locked store is waited for before giving up; each attempt waits itself
 
 
-def take(deliveries: Sequence[Delivery], store: Store) -> Kept:
-    """Keep deliveries in one commit, then ack them. A crash leaves each of them stored or unacked.
+def take(deliveries: Sequence[Delivery], store: Store, *, resolves: Collection[str] = ()) -> Kept:
+    """Keep deliveries in one commit, with it drop the rejects they resolve, then ack them.
 
-    Raises what the store raises; nothing is acked then.
+    A crash leaves each of them stored or unacked. Raises what the store raises; nothing is acked then.
     """
     decoded = [decode(delivery) for delivery in deliveries]
-    kept = store.keep(decoded)
+    kept = store.keep(decoded, resolves=resolves)
     expected = sum(len(item.receipts) + len(item.rejects) for item in decoded)
     if kept.tally.received != expected or not kept.tally.balanced:
         raise AssertionError("the books do not balance")
     for delivery in deliveries:
         delivery.ack()
     return kept
+
+
+class Patience:
+    """Waits for a store that another process has locked, as long as the budget lasts. One for a whole run."""
+
+    def __init__(self, say: Callable[[str], None] = lambda _: None, *, budget: float = LOCK_BUDGET) -> None:
+        """*say* is told what is waited for; it may be called from the thread that waits."""
+        self._say = say
+        self._budget = budget
+        self._over = False
+
+    def end(self) -> None:
+        """Wait for nothing any more: the attempt under way is the last. From any thread."""
+        self._over = True
+
+    def until_unlocked(self, work: Callable[[], T]) -> T:
+        """What *work* returns once the store is free. Raises StoreLocked when the budget is spent."""
+        began = time.monotonic()
+        while True:
+            try:
+                return work()
+            except StoreLocked as exc:
+                waited = time.monotonic() - began
+                if waited > self._budget or self._over:
+                    raise
+                self._say(f"{exc}; waiting, {waited:.0f} s so far")
 
 
 class Committer:
@@ -45,22 +71,20 @@ class Committer:
         self,
         store: Store,
         *,
+        patience: Patience | None = None,
         on_kept: Callable[[Kept], None] = lambda _: None,
         on_failure: Callable[[], None] = lambda: None,
-        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """The callbacks come from its thread: after a commit and its acks, on giving up, while waiting for a lock."""
+        """The callbacks come from its thread: after a commit and its acks, and when it gives up."""
         self.tally = Tally()
         self.failure: BaseException | None = None  #: why it gave up; nothing was acked that is not stored
         self._store = store
+        self._patience = patience or Patience()
         self._on_kept = on_kept
         self._on_failure = on_failure
-        self._on_wait = on_wait
         self._waiting: deque[Delivery] = deque()
-        self._errands: deque[Callable[[], None]] = deque()
         self._bell = threading.Condition()
         self._closing = False
-        self._over = False  # nobody looks at errands any more
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
@@ -70,78 +94,39 @@ class Committer:
             self._waiting.append(delivery)
             self._bell.notify()
 
-    def ask(self, errand: Callable[[Store], _T]) -> Future[_T]:
-        """Have the thread that owns the store do something with it, between commits."""
-        answer: Future[_T] = Future()
+    def close(self, timeout: float | None = None) -> bool:
+        """Commit what waits, then stop; idempotent. False: it has not come to an end in *timeout* seconds.
 
-        def run() -> None:
-            try:
-                answer.set_result(errand(self._store))
-            except BaseException as exc:  # noqa: BLE001 - handed to whoever asked
-                answer.set_exception(exc)
-
-        with self._bell:
-            if self.failure or self._over:
-                answer.set_exception(self.failure or RuntimeError("the committer is closed"))
-                return answer
-            self._errands.append(run)
-            self._bell.notify()
-        return answer
-
-    def close(self, timeout: float | None = None) -> None:
-        """Commit what waits, then stop; idempotent. Raises nothing: see failure."""
+        Raises nothing: see failure.
+        """
         with self._bell:
             self._closing = True
             self._bell.notify()
         self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
-            while self._wait():
-                self._do_errands()
-                batch = self._next()
-                if batch:
-                    kept = self._take(batch)
-                    self.tally += kept.tally
-                    self._on_kept(kept)
+            while batch := self._next():
+                kept = self._patience.until_unlocked(partial(take, batch, self._store))
+                self.tally += kept.tally
+                self._on_kept(kept)
         except BaseException as exc:  # noqa: BLE001 - kept for the thread that waits for us, which raises it
-            with self._bell:  # whoever asks now is told; whoever asked before is answered
-                self.failure = exc
-            self._do_errands()
+            self.failure = exc
             self._on_failure()
 
-    def _wait(self) -> bool:
-        """Until there is something to do; False when it is all done."""
-        with self._bell:
-            while not (self._waiting or self._errands or self._closing):
-                self._bell.wait()
-            self._over = not (self._waiting or self._errands)
-            return not self._over
-
-    def _do_errands(self) -> None:
-        while self._errands:
-            self._errands.popleft()()
-
     def _next(self) -> list[Delivery]:
+        """What waits, once something does; nothing when it is all done."""
         batch: list[Delivery] = []
         frames = 0
-        while self._waiting and frames < COMMIT_FRAMES:
-            delivery = self._waiting.popleft()
-            frames += len(delivery.frames)
-            batch.append(delivery)
+        with self._bell:
+            while not self._waiting and not self._closing:
+                self._bell.wait()
+            while self._waiting and frames < COMMIT_FRAMES:
+                delivery = self._waiting.popleft()
+                frames += len(delivery.frames)
+                batch.append(delivery)
         return batch
-
-    def _take(self, batch: list[Delivery]) -> Kept:
-        """Keep and ack, waiting for a locked store as long as its budget lasts."""
-        began = time.monotonic()
-        while True:
-            try:
-                return take(batch, self._store)
-            except StoreLocked as exc:
-                waited = time.monotonic() - began
-                if waited > LOCK_BUDGET or self._closing:
-                    raise
-                self._on_wait(f"{exc}; waiting, {waited:.0f} s so far")
 
 
 def worst(failures: Sequence[BaseException]) -> BaseException | None:

@@ -104,3 +104,7 @@ def test_every_target_of_the_makefile_that_users_are_told_about_exists() -> None
     told = set(re.findall(r"^\s*make (\w+)|`make (\w+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {one or other for one, other in told} <= targets
+
+
+def test_only_the_one_road_writes_receipts() -> None:
+    assert [path.name for path in SOURCES if re.search(r"\.keep\(", path.read_text())] == ["ingest.py"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsreceipt import ingest
 from smsreceipt.errors import (
     AuthError,
     ProviderError,
@@ -23,7 +22,7 @@ from smsreceipt.errors import (
     StoreLocked,
     StoreUnavailable,
 )
-from smsreceipt.ingest import Committer, take, worst
+from smsreceipt.ingest import Committer, Patience, take, worst
 from smsreceipt.model import Decoded, Delivery, Instant, Kind, Source, Tally
 from smsreceipt.store import Kept, Query, Store
 from smsreceipt.store.sqlite import open_reader, open_store
@@ -47,7 +46,7 @@ class Recorder:
         self._answers = list(answers)
         self._kept = kept
 
-    def keep(self, decoded: Sequence[Decoded]) -> Kept:
+    def keep(self, decoded: Sequence[Decoded], *, resolves: Collection[str] = ()) -> Kept:  # noqa: ARG002
         self.entered.set()
         assert self.gate.wait(10)
         answer = self._answers.pop(0) if self._answers else None
@@ -128,7 +127,7 @@ def test_acked_implies_stored_wherever_the_power_is_cut(groups: list[list[int]],
         class Cutting:
             """The store, with a power cut before, in or after its commit."""
 
-            def keep(self, decoded: Sequence[Decoded], step: Callable[[], None] = step) -> Kept:
+            def keep(self, decoded: Sequence[Decoded], step: Callable[[], None] = step, **_: object) -> Kept:
                 step()
 
                 class Items(list[Decoded]):
@@ -233,15 +232,13 @@ def test_a_failure_stops_everything_and_acks_nothing_more() -> None:
     committer.close()
     assert seen.events == ["kept", "first", "refused"]
     assert isinstance(committer.failure, StoreUnavailable)
-    with pytest.raises(StoreUnavailable):
-        committer.ask(lambda _: 1).result(10)
 
 
-def test_a_locked_store_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_store_is_waited_for() -> None:
     waits: list[str] = []
     seen = Recorder(StoreLocked("locked"), StoreLocked("locked"))
     seen.gate.clear()
-    committer = Committer(seen.store, on_wait=waits.append)
+    committer = Committer(seen.store, patience=Patience(waits.append))
     committer.put(seen.delivery())
     assert seen.entered.wait(10)
     seen.gate.set()
@@ -253,11 +250,10 @@ def test_a_locked_store_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert committer.failure is None
 
 
-def test_a_store_that_stays_locked_is_given_up_after_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "LOCK_BUDGET", 0.02)
+def test_a_store_that_stays_locked_is_given_up_after_the_budget() -> None:
     failed = threading.Event()
     seen = Recorder(*[StoreLocked("locked")] * 10_000_0)
-    committer = Committer(seen.store, on_failure=failed.set)
+    committer = Committer(seen.store, patience=Patience(budget=0.02), on_failure=failed.set)
     committer.put(seen.delivery())
     assert failed.wait(10)
     committer.close()
@@ -265,22 +261,27 @@ def test_a_store_that_stays_locked_is_given_up_after_the_budget(monkeypatch: pyt
     assert "acked" not in seen.events
 
 
-def test_errands_are_done_between_commits_by_the_thread_that_owns_the_store() -> None:
-    seen = Recorder()
-    committer = Committer(seen.store)
-    name = committer.ask(lambda store: (store is seen.store, threading.current_thread().name)).result(10)
-    assert name == (True, "committer")
-
-    def broken(_store: Store) -> None:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        committer.ask(broken).result(10)
+def test_after_a_stop_a_locked_store_is_not_waited_for() -> None:
+    patience = Patience()
+    seen = Recorder(*[StoreLocked("locked")] * 3)
+    patience.end()
+    committer = Committer(seen.store, patience=patience)
     committer.put(seen.delivery())
-    committer.close()
-    assert (seen.events, committer.failure) == (["kept", "acked"], None)
-    with pytest.raises(RuntimeError, match="closed"):
-        committer.ask(lambda _: 1).result(10)
+    assert committer.close(10)
+    assert isinstance(committer.failure, StoreLocked)
+    assert seen.events == ["refused"]
+
+
+def test_a_close_that_may_not_wait_tells_that_a_commit_is_under_way() -> None:
+    seen = Recorder()
+    seen.gate.clear()
+    committer = Committer(seen.store)
+    committer.put(seen.delivery())
+    assert seen.entered.wait(10)
+    assert not committer.close(0.01)
+    seen.gate.set()
+    assert committer.close(10)
+    assert seen.events == ["kept", "acked"]
 
 
 def test_the_committer_and_a_real_store(tmp_path: Path) -> None:

@@ -17,12 +17,14 @@ from smsreceipt.model import (
     Instant,
     Outcome,
     Source,
+    StoredReceipt,
     Tally,
     beijing_day,
     contradictory,
     iso_beijing,
     iso_utc,
 )
+from smsreceipt.records import ReceiptRecord
 
 T1, T2 = Instant(1_000), Instant(2_000)
 
@@ -117,3 +119,7 @@ def test_tallies_add_up_and_balance() -> None:
     assert total == Tally(5, 1, 3, 1, 1)
     assert total.balanced
     assert not Tally(1).balanced
+
+
+def test_the_store_and_the_reader_have_the_same_fields_in_the_same_order() -> None:
+    assert StoredReceipt.__struct_fields__ == ReceiptRecord.__struct_fields__

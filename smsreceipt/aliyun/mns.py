@@ -64,10 +64,6 @@ class QueueAttributes:
 
     visibility: int | None  #: seconds that a received message stays hidden
     retention: int | None  #: seconds that a message is kept at most
-    polling_wait: int | None  #: seconds that a receive waits when it does not say
-    active: int | None  #: approximate, and to be withdrawn: it will read 0. Never proves a queue empty
-    inactive: int | None
-    delayed: int | None
 
 
 class MnsError(MNSServerException):  # type: ignore[misc]  # the SDK ships no types
@@ -157,6 +153,7 @@ def _escape(handle: bytes) -> bytes:
 # Possessive, so that what does not fit fails at once instead of being tried in every way. "Up to the next <" is the
 # one repeat that the engine runs at full speed; references are dealt with afterwards, where there are any.
 _TEXT = rb"([^<]*+)"
+_NUMBER = rb"([0-9]{1,18}+)"
 _OPENING = re.compile(
     rb"\s*+(?:<\?xml version=[\"']1\.0[\"'](?: encoding=[\"'](?i:utf-8)[\"'])?\s*+\?>)?\s*+"
     rb"<Messages(?: xmlns=\"[^\"<&]*+\")?+>\s*+<Message>"
@@ -166,19 +163,20 @@ _MESSAGE = re.compile(
     rb"\s*+<ReceiptHandle>([!-%'-;=-~]++)</ReceiptHandle>"
     rb"\s*+<MessageBodyMD5>" + _TEXT + rb"</MessageBodyMD5>"
     rb"\s*+<MessageBody>" + _TEXT + rb"</MessageBody>"
-    rb"\s*+<EnqueueTime>" + _TEXT + rb"</EnqueueTime>"
-    rb"\s*+<NextVisibleTime>" + _TEXT + rb"</NextVisibleTime>"
-    rb"\s*+<FirstDequeueTime>" + _TEXT + rb"</FirstDequeueTime>"
-    rb"\s*+<DequeueCount>" + _TEXT + rb"</DequeueCount>"
+    rb"\s*+<EnqueueTime>" + _NUMBER + rb"</EnqueueTime>"
+    rb"\s*+<NextVisibleTime>" + _NUMBER + rb"</NextVisibleTime>"
+    rb"\s*+<FirstDequeueTime>" + _NUMBER + rb"</FirstDequeueTime>"
+    rb"\s*+<DequeueCount>" + _NUMBER + rb"</DequeueCount>"
     rb"\s*+<Priority>[0-9]++</Priority>\s*+</Message>\s*+(?:<Message>|(</Messages>)\s*+\Z)"
 )
 
 
 def messages(body: bytes) -> list[Message]:
-    """Return every message of a 200 answer to a receive or a peek.
+    """Return every message of a 200 answer to a receive or a peek that has its body and, received, its handle.
 
-    Raises BadAnswer, and yields nothing, when the answer is cut, is not what the protocol allows, or holds a DOCTYPE
-    or an entity declaration: it counts as not received, and its messages will be visible again.
+    One without them is left out: it will be visible again, and its neighbours are no worse for it. Numbers that are
+    none read 0. Raises BadAnswer, and yields nothing, when the answer is cut, is not what the protocol allows, holds
+    a DOCTYPE or an entity declaration, or no message of use among those it holds: it counts as not received.
     """
     found: list[Message] = []
     escaped = b"&" in body
@@ -191,15 +189,16 @@ def messages(body: bytes) -> list[Message]:
             if b"&" in id_ or _OTHER_REFERENCE.search(text):
                 break
             text = _plain(text)
-        try:
-            times = Instant(int(enqueued)), Instant(int(visible)), Instant(int(first)), int(count)
-        except ValueError:
-            break
+        times = Instant(int(enqueued)), Instant(int(visible)), Instant(int(first)), int(count)
         found.append(Message(id_, handle, md5, text, *times))
         if last:
             return found
         at = one.end()
-    return [_message(fields) for fields in xml.records(body, "Messages", "Message")]
+    elements = xml.records(body, "Messages", "Message")
+    usable = [message for fields in elements if (message := _message(fields)) is not None]
+    if elements and not usable:
+        raise BadAnswer("no message in the answer has its body and its handle")
+    return usable
 
 
 #: JSON that its sender did not put in base64 arrives with these five in it, and hardly ever with others.
@@ -214,24 +213,23 @@ def _plain(text: bytes) -> bytes:
     return text
 
 
-def _message(fields: dict[str, bytes]) -> Message:
-    """The message of elements in any order, some of them absent."""
-    handle = fields.get("ReceiptHandle", b"").strip()
-    if handle and not _HANDLE.match(handle):
-        raise BadAnswer("a handle in the answer is not visible ASCII")
-    try:
-        return Message(
-            id=fields.get("MessageId", b"").strip(),
-            handle=handle,
-            md5=fields.get("MessageBodyMD5", b"").strip(),
-            body=fields["MessageBody"],
-            enqueued_at=Instant(int(fields.get("EnqueueTime", b"0"))),
-            next_visible_at=Instant(int(fields.get("NextVisibleTime", b"0"))),
-            first_received_at=Instant(int(fields.get("FirstDequeueTime", b"0"))),
-            times_received=int(fields.get("DequeueCount", b"0")),
-        )
-    except (KeyError, ValueError):
-        raise BadAnswer("a message in the answer lacks its body or has no number where one belongs") from None
+def _message(fields: dict[str, bytes]) -> Message | None:
+    """The message of elements in any order, some of them absent; None without a body, or without a handle to it."""
+    body, handle = fields.get("MessageBody"), fields.get("ReceiptHandle", b"").strip()
+    # Only what was received has a time at which it will be visible again; what was peeked at has no handle.
+    received = bool(handle) or "NextVisibleTime" in fields
+    if body is None or (received and not _HANDLE.match(handle)):
+        return None
+    return Message(
+        id=fields.get("MessageId", b"").strip(),
+        handle=handle,
+        md5=fields.get("MessageBodyMD5", b"").strip(),
+        body=body,
+        enqueued_at=Instant(_whole(fields.get("EnqueueTime", b"")) or 0),
+        next_visible_at=Instant(_whole(fields.get("NextVisibleTime", b"")) or 0),
+        first_received_at=Instant(_whole(fields.get("FirstDequeueTime", b"")) or 0),
+        times_received=_whole(fields.get("DequeueCount", b"")) or 0,
+    )
 
 
 def damaged(body: bytes, md5: bytes) -> bool:
@@ -297,14 +295,8 @@ def queue_attributes(body: bytes) -> QueueAttributes:
     return QueueAttributes(*(_whole(found[0].get(name, b"")) for name in _ATTRIBUTES))
 
 
-_ATTRIBUTES = (
-    "VisibilityTimeout",
-    "MessageRetentionPeriod",
-    "PollingWaitSeconds",
-    "ActiveMessages",
-    "InactiveMessages",
-    "DelayMessages",
-)
+#: The counters (ActiveMessages and the like) are to be withdrawn, and will read 0: they prove nothing.
+_ATTRIBUTES = ("VisibilityTimeout", "MessageRetentionPeriod")
 
 
 def _whole(text: bytes) -> int | None:

@@ -12,12 +12,13 @@ import random
 import ssl
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import requests
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NameResolutionError
 
 from smsreceipt.errors import AuthError, ProviderError
 
@@ -25,6 +26,7 @@ from . import signing
 from .clock import Clock
 from .credentials import Credentials, Provider
 from .endpoints import Endpoint
+from .faults import Untrusted
 from .retry import Budget, Verdict, denied, retry_after, verdict
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class Caller:
         """Return the answer to an official request object, once its Code is OK.
 
         Raises AuthError (key, right, token or clock), ApiError (any other refusal) and ProviderError (the retry
-        budget is spent). Calls may be sent more than once: only for requests that change nothing.
+        budget is spent; Untrusted at once). Calls may be sent more than once: only for requests that change nothing.
         """
         budget = self._budget()
         once = {Verdict.CLOCK, Verdict.TOKEN}  # what is worth one more try of its own
@@ -94,8 +96,10 @@ class Caller:
             try:
                 status, answer, wait = self._send(request, credentials)
             except requests.RequestException as exc:
+                if unproven := _unproven(exc):
+                    raise Untrusted(f"{self.endpoint}: {unproven.verify_message}") from None
                 # Not chained and not quoted: the message holds the URL, and that phone numbers and the key's id.
-                failure: Exception = ProviderError(f"no answer from {self.endpoint} ({type(exc).__name__})")
+                failure: Exception = ProviderError(f"no answer from {self.endpoint}: {_trouble(exc)}")
                 judged = Verdict.LATER
             else:
                 code = _text(answer, "Code")
@@ -156,6 +160,43 @@ class _Adapter(HTTPAdapter):
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         super().init_poolmanager(*args, ssl_context=context, **kwargs)
+
+
+def _trouble(exc: BaseException) -> str:
+    """What went wrong on the way, in words that name no address."""
+    chain = [*_inside(exc)]
+    for kind, words in _TROUBLES:
+        if any(isinstance(each, kind) for each in chain):
+            return words
+    return "the connection broke off" if isinstance(exc, requests.ConnectionError) else "the answer cannot be read"
+
+
+def _inside(exc: BaseException) -> Iterator[BaseException]:
+    """The exception, and those that requests and urllib3 wrapped into it."""
+    yield exc
+    for each in (*exc.args, getattr(exc, "reason", None), exc.__cause__, exc.__context__):
+        if isinstance(each, BaseException):
+            yield from _inside(each)
+
+
+#: The first that is found counts.
+_TROUBLES: tuple[tuple[type[BaseException], str], ...] = (
+    (requests.exceptions.ProxyError, "the proxy does not let us through"),
+    (requests.ConnectTimeout, f"timed out while connecting, after {CONNECT:.0f} s"),
+    (requests.Timeout, f"timed out, after {READ:.0f} s without a byte"),
+    (NameResolutionError, "its name cannot be resolved"),
+    (ConnectionRefusedError, "connection refused"),
+    (ConnectionResetError, "connection reset"),
+    (ssl.SSLError, "TLS failed"),
+)
+
+
+def _unproven(exc: BaseException) -> ssl.SSLCertVerificationError | None:
+    """What is wrong with the peer's certificate, where that is behind *exc*; other troubles of TLS may pass."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return exc
+    inside = (*exc.args, getattr(exc, "reason", None))
+    return next(filter(None, (_unproven(each) for each in inside if isinstance(each, BaseException))), None)
 
 
 def _object(body: bytes) -> dict[str, Any]:

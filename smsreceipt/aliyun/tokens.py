@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ EARLY = 120_000  #: milliseconds before its end that a token is renewed, as all 
 UNKNOWN_LIFE = 60_000  #: milliseconds that a token is used whose end is unreadable or already past
 
 _HINT = "Check the RAM right dysms:QueryTokenForMnsQueue, and that the queue's name and type are of this account."
+
+
+_KEY_HINT = "The AccessKey id or secret is wrong: compare both with the RAM console, and look for a blank at an end."
 
 
 class _Calls(Protocol):
@@ -73,9 +77,7 @@ class Tokens:
         try:
             answer = self._caller.call(_request(kind, queue))
         except AuthError as exc:
-            raise AuthError(
-                f"no token for queue {queue}: {exc}", hint=_HINT if exc.hint == AuthError.hint else exc.hint
-            ) from exc
+            raise AuthError(f"no token for queue {queue}: {exc}", hint=_hint(exc)) from exc
         found = answer.get("MessageTokenDTO")
         parts = [found.get(name) for name in _PARTS] if isinstance(found, dict) else []
         if not parts or not all(isinstance(part, str) and part for part in parts[:3]):
@@ -85,6 +87,13 @@ class Tokens:
 
 
 _PARTS = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "ExpireTime")
+
+
+def _hint(refused: AuthError) -> str:
+    """What to look at: the key where that is what was refused, else what the refusal says itself, else the right."""
+    if re.search(r"\b(SignatureDoesNotMatch|InvalidAccessKeyId)", str(refused)):
+        return _KEY_HINT
+    return _HINT if refused.hint == AuthError.hint else refused.hint
 
 
 def _request(kind: str, queue: str) -> Any:

@@ -97,5 +97,6 @@ def main() -> NoReturn:
 
     boundary.forbid_core_dumps()
     boundary.guard_streams()
+    boundary.hush_hooks()
     boundary.catch_signals()
     sys.exit(boundary.run(tool, sys.argv[1:]))

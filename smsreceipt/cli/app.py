@@ -47,11 +47,11 @@ def _data_directory() -> Path:
 class App:
     """The seams, and what the options made of them. A command reads it; only the frame changes it."""
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # it holds the key
     home: Path
-    stdin: BinaryIO | None
-    stdout: BinaryIO | None  #: None: closed before we started
-    stderr: TextIO | None
+    stdin: BinaryIO | None = field(repr=False)
+    stdout: BinaryIO | None = field(repr=False)  #: None: closed before we started
+    stderr: TextIO | None = field(repr=False)
     stdin_is_tty: bool = False
     stdout_is_tty: bool = False
     stderr_is_tty: bool = False

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -72,6 +73,27 @@ def guard_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:
             reconfigure(errors="backslashreplace")
+
+
+def hush_hooks() -> None:
+    """Have exceptions that reach nobody (in a thread, a finalizer, at exit) tell where they came from, and no more."""
+
+    def tell(title: str, exc: BaseException | None) -> None:
+        from smsreceipt.records import safe
+
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError, ValueError):
+                for line in (title, *(() if exc is None else _frames(exc))):
+                    sys.stderr.write(safe(line) + "\n")
+                sys.stderr.flush()
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_type is not SystemExit:  # which ends a thread silently
+            tell("error: internal, in a thread", args.exc_value)
+
+    sys.excepthook = lambda _type, exc, _trace: tell("error: internal", exc)
+    sys.unraisablehook = lambda args: tell("error: internal, nobody to be told", args.exc_value)
+    threading.excepthook = in_thread
 
 
 def run(tool: click.Group, args: Sequence[str], app: App | None = None) -> int:

@@ -11,13 +11,15 @@ from smsreceipt.cli.options import command as make
 @make("completion", data=True)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(app: App, shell: str) -> None:
-    r"""Print the completion script of a shell.
+    """Print the completion script of a shell.
+
+    Write it where the shell looks for it; make the directory first where it is not there.
 
     \b
-    bash:  smsreceipt completion bash > ~/.local/share/bash-completion/completions/smsreceipt
-    zsh:   smsreceipt completion zsh > "${fpath[1]}/_smsreceipt"
-    fish:  smsreceipt completion fish > ~/.config/fish/completions/smsreceipt.fish
-    """
+      smsreceipt completion bash > ~/.local/share/bash-completion/completions/smsreceipt
+      smsreceipt completion zsh > "${fpath[1]}/_smsreceipt"
+      smsreceipt completion fish > ~/.config/fish/completions/smsreceipt.fish
+    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     app.write(script(shell).encode())
 
 
@@ -31,4 +33,6 @@ def script(shell: str) -> str:
     if found is None:  # pragma: no cover - click knows all three
         raise AssertionError(shell)
     maker = found(tool, {}, "smsreceipt", "_SMSRECEIPT_COMPLETE")
-    return f"{(maker.source_template % maker.source_vars()).strip()}\n"
+    # The fish script takes an answer apart at every comma, and a description may hold some.
+    template = maker.source_template.replace('string split ","', 'string split --max 1 ","')
+    return f"{(template % maker.source_vars()).strip()}\n"

@@ -28,6 +28,9 @@ _KINDS = (
     "SecretStartReport", "SecretReport", "SecretSmsIntercept", "SecretRecording",
 )  # fmt: skip
 
+#: With these the commands would sign with the user's own key instead of the sandbox's.
+_USERS_OWN = ("ALIBABA_CLOUD_SECURITY_TOKEN", "SMSRECEIPT_PROFILE", "ALIBABA_CLOUD_PROFILE")
+
 
 @make("demo")
 def command(app: App) -> None:
@@ -123,10 +126,12 @@ class _Story:
             **os.environ,
             **self.sandbox.environment(),
             "SMSRECEIPT_STORE": str(self.store),
+            "SMSRECEIPT_CONFIG": os.devnull,  # the user's own may name a profile, and that beats the sandbox's key
             "SMSRECEIPT_OUTPUT": "json" if quiet else self.app.setting("output") or "table",
             "COLUMNS": str(self.app.width),
         }
-        environment.pop("ALIBABA_CLOUD_SECURITY_TOKEN", None)
+        for name in _USERS_OWN:
+            environment.pop(name, None)
         done = subprocess.run(
             [sys.executable, "-m", "smsreceipt", *words],
             env=environment,

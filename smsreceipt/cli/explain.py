@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,9 +11,27 @@ from smsreceipt.cli.app import App
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import print_objects
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Every code of every table that begins so, with what it means."""
+    from click.shell_completion import CompletionItem
+
+    from smsreceipt import codes
+
+    folded = incomplete.casefold()
+    return [
+        CompletionItem(row["code"], help=row["meaning_en"])
+        for file in codes.TABLES.values()
+        for row in codes.rows(file)
+        if row["code"].casefold().startswith(folded) and not row["code"].endswith("*")
+    ]
+
 
 @make("explain", data=True)
-@click.argument("code", metavar="CODE")
+@click.argument("code", metavar="CODE", shell_complete=_complete)
 def command(app: App, code: str) -> None:
     """Explain a receipt code: what it means, what to do.
 

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from smsreceipt.cli.app import App
 from smsreceipt.cli.times import When, since, span, until
 from smsreceipt.errors import UsageError
-from smsreceipt.model import DAY_MS, Instant, Outcome, Source, beijing_day
-from smsreceipt.store import Query
+from smsreceipt.model import DAY_MS, Instant, Kind, Outcome, Source, beijing_day
+from smsreceipt.store import Query, Store
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def complete_kind(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The message types that a shell offers, whatever the case of what is there."""
+    from click.shell_completion import CompletionItem
+
+    from smsreceipt.decode import KINDS
+
+    return [CompletionItem(kind) for kind in KINDS if kind.casefold().startswith(incomplete.casefold())]
+
 
 _OPTIONS = [
-    click.option("--kind", multiple=True, metavar="KIND", help="Only this message type (repeat = or)."),
+    click.option(
+        "--kind",
+        multiple=True,
+        metavar="KIND",
+        shell_complete=complete_kind,
+        help="Only this message type (repeat = or).",
+    ),
     click.option("--phone", multiple=True, metavar="NUMBER|-", help="Only this number; - reads it from stdin."),
     click.option("--biz-id", multiple=True, metavar="ID", help="Only this BizId."),
     click.option("--out-id", multiple=True, metavar="ID", help="Only this OutId."),
@@ -39,7 +58,7 @@ _OPTIONS = [
     ),
     click.option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00."),
     click.option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts."),
-    click.option("--after", type=click.IntRange(0), default=0, metavar="SEQ", help="Only seq greater than this."),
+    click.option("--after", type=click.IntRange(0), metavar="SEQ", help="Only seq greater than this."),
     click.option("--history", is_flag=True, help="Every statement, not only each identity's state."),
     click.option("--conflicts", is_flag=True, help="Only statements that contradict each other."),
 ]
@@ -55,23 +74,60 @@ def filters(function: Callable[..., Any]) -> Callable[..., Any]:
 def query_of(app: App, chosen: dict[str, Any]) -> Query:
     """The Query that the filter options ask for. Raises UsageError when they contradict each other."""
     begin, end = _bounds(app.now(), chosen["date"], chosen["since"], chosen["until"])
-    codes = set(chosen["code"])
+    for name in ("kind", "phone", "biz_id", "out_id", "call_id", "code"):
+        refuse_empty(chosen[name], f"--{name.replace('_', '-')}")
     return Query(
-        kinds=chosen["kind"],
+        kinds=kinds_of(chosen["kind"]),
         phones=phones_of(read_dash(app, chosen["phone"])),
         biz_ids=chosen["biz_id"],
         out_ids=chosen["out_id"],
         call_ids=chosen["call_id"],
         outcomes=[Outcome(outcome) for outcome in chosen["outcome"]],
-        # Carriers spell it DELIVRD; in the store it is DELIVERED.
-        codes=codes | {"DELIVERED"} if "DELIVRD" in codes else codes,
+        codes=_codes(chosen["code"]),
         sources=[Source(source) for source in chosen["source"]],
         since=begin,
         until=end,
-        after=chosen["after"],
+        after=chosen["after"] or 0,
         history=chosen["history"],
         conflicts=chosen["conflicts"],
     )
+
+
+def refuse_empty(words: Iterable[str], name: str) -> None:
+    """Raise UsageError for a word that is nothing: it would stand for whatever has no value."""
+    if not all(word.strip() for word in words):
+        raise UsageError(f"{name}: empty number or id")
+
+
+def kinds_of(words: Iterable[str]) -> list[Kind]:
+    """Message types, those that are known in whatever case they are written."""
+    if not words:
+        return []
+    from smsreceipt.decode import known_kind
+
+    return [known_kind(word) for word in words]
+
+
+def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
+    """A line for each kind that neither the provider nor the store knows: likely a slip of the hand."""
+    if not kinds:
+        return
+    from smsreceipt.decode import KINDS
+
+    stored = [facts.kind for facts in store.facts().kinds]
+    for kind in kinds:
+        if kind not in KINDS and kind not in stored:
+            app.say(f"no kind {kind} has been stored; known: {', '.join(sorted(stored or KINDS))}")
+
+
+def _codes(words: Iterable[str]) -> set[str]:
+    """Codes as the store may spell them; carriers write DELIVRD, the store DELIVERED."""
+    if not words:
+        return set()
+    from smsreceipt import codes
+
+    found = {spelling for word in words for spelling in codes.spellings(word)}
+    return found | {"DELIVERED"} if "DELIVRD" in found else found
 
 
 def phones_of(words: list[str]) -> list[str]:

@@ -10,6 +10,8 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from smsreceipt.config import Config, Schema
 
 _OFFERS = "smsreceipt.offers"
@@ -47,13 +49,38 @@ def offer(ctx: click.Context, option: str, name: str, value: object) -> None:
 
 
 def _says(name: str, *, when_true: object = None) -> Callable[[click.Context, click.Parameter, Any], None]:
-    """A callback: the option's value, or *when_true* for a flag that is set, is what it says about *name*."""
+    """A callback: the option's value, or *when_true* for a flag that is set, is what it says about *name*.
+
+    Such a flag that is switched off takes back its own word, never what another option says.
+    """
 
     def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-        if param.name and not ctx.resilient_parsing:
-            offer(ctx, param.name, name, value if when_true is None else when_true if value else None)
+        if not param.name or ctx.resilient_parsing:
+            return
+        if when_true is None:
+            offer(ctx, param.name, name, value)
+        elif value:
+            _refuse_contradiction(ctx, param.name, name, when_true)
+            offer(ctx, param.name, name, when_true)
+        elif name in (said := settings_of(ctx)) and said[name].value == when_true:
+            offer(ctx, param.name, name, None)
 
     return callback
+
+
+def _refuse_contradiction(ctx: click.Context, option: str, name: str, value: object) -> None:
+    """--mask and --reveal side by side are a slip; apart, as before and after the command's name, the later counts."""
+    if name != "mask" or ctx.get_parameter_source(option) is not ParameterSource.COMMANDLINE:
+        return
+    if ctx.meta.setdefault(f"smsreceipt.mask.{id(ctx)}", value) != value:
+        raise click.UsageError("--mask and --reveal contradict each other", ctx)
+
+
+def _complete_path(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Leave it to the shell to offer files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 def _common(*flags: str, says: str, help: str, when_true: object = None, **attrs: Any) -> click.Option:  # noqa: A002
@@ -190,11 +217,18 @@ def _keys(params: Sequence[click.Parameter]) -> Iterator[tuple[str, OptionKey]]:
 def common_options() -> list[click.Option]:
     """Fresh copies of the options every command takes."""
     return [
-        _common("--store", says="store", metavar="PATH|URL", help="Where the receipts are kept."),
+        _common(
+            "--store",
+            says="store",
+            metavar="PATH|URL",
+            shell_complete=_complete_path,
+            help="Where the receipts are kept.",
+        ),
         _common(
             "--config",
             says="config",
             metavar="FILE",
+            shell_complete=_complete_path,
             help="Read defaults from here.",
             is_eager=True,
             callback=_read_config,

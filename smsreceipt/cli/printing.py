@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from smsreceipt.cli.app import App
@@ -13,10 +14,15 @@ _PIECE = 500
 
 
 class ReceiptPrinter:
-    """Prints receipts as they come, in the output asked for; heads come once. ``write`` is app.write or app.report."""
+    """Prints receipts as they come, in the output asked for; heads come once. ``write`` is app.write or app.report.
 
-    def __init__(self, app: App, write: Callable[[bytes], None] | None = None, *, raw_csv: bool = False) -> None:
-        self._app, self._raw = app, raw_csv
+    With *live*, as with app.report, the first receipts are not all there are: columns leave room for others.
+    """
+
+    def __init__(
+        self, app: App, write: Callable[[bytes], None] | None = None, *, raw_csv: bool = False, live: bool = False
+    ) -> None:
+        self._app, self._raw, self._live = app, raw_csv, live or write is not None
         self._write = write or app.write
         self._form, self._mask = app.output, app.mask
         self._headed = False
@@ -32,6 +38,11 @@ class ReceiptPrinter:
             self._write(self._piece(piece))
         return printed
 
+    def head(self) -> None:
+        """Print the head of a CSV that has no rows, or none yet."""
+        if self._form == "csv" and not self._headed:
+            self._write(self._piece([]))
+
     def _piece(self, receipts: Sequence[StoredReceipt]) -> bytes:
         if self._form == "json":
             mask = self._mask
@@ -45,7 +56,8 @@ class ReceiptPrinter:
         if self._draw is None:
             from smsreceipt.view import ReceiptTable
 
-            self._draw = ReceiptTable(self._app.look()).draw
+            more = self._live or len(receipts) == _PIECE
+            self._draw = partial(ReceiptTable(self._app.look()).draw, more=more)
         return self._app.encode(self._draw(receipts))
 
 

@@ -5,31 +5,31 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
-import time
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from smsreceipt.cli import boundary
 from smsreceipt.cli.app import App
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import ReceiptPrinter
+from smsreceipt.cli.report import Reporter
+from smsreceipt.cli.stop import Stop
 from smsreceipt.cli.times import Duration, Size
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable, UsageError
-from smsreceipt.model import Delivery, Kind, Source, StoredReceipt, Tally
+from smsreceipt.model import Instant, Kind, StoredReceipt, Tally
+from smsreceipt.store import NEVER, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from smsreceipt.ingest import Committer
+    from smsreceipt.ingest import Committer, Patience
     from smsreceipt.sources.line import Line, Queue
     from smsreceipt.sources.mns import Puller
-    from smsreceipt.store import Kept, Store
+    from smsreceipt.store import Store
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_CLOSE = 3.0  # seconds for the last commit after a stop
 
 
 @make("pull")
@@ -62,7 +62,7 @@ def command(app: App, **chosen: Any) -> None:
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     queues = _queues(app, chosen)
     if chosen["peek"]:
-        _peek(app, queues)
+        _peek(app, queues, chosen["max"])
         return
     _refuse_full_disk(app.store_path, chosen["min_free"])
     with app.open_store(readonly=False) as store:
@@ -125,128 +125,106 @@ class _Provider:
             app.warn(warning)
         self.clock = Clock()
         self.pool = Pool(endpoints.mns)
-        self._tokens = Tokens(Caller(endpoints.dybaseapi, loaded.provider, self.clock), self.clock)
+        self._caller = Caller(endpoints.dybaseapi, loaded.provider, self.clock)
+        self._tokens = Tokens(self._caller, self.clock)
 
-    def lines(self, queues: Sequence[Queue]) -> list[Line]:
+    def lines(self, queues: Sequence[Queue], tell: Callable[[str, int], None]) -> list[Line]:
         from smsreceipt.sources.line import Line
 
-        return [Line(queue, self.pool, self._tokens, self.clock) for queue in queues]
+        return [Line(queue, self.pool, self._tokens, self.clock, tell=tell) for queue in queues]
+
+    def close(self) -> None:
+        """Close every connection; to be called inside the loop."""
+        self.pool.close()
+        self._caller.close()
 
 
-def _peek(app: App, queues: Sequence[Queue]) -> None:
+def _peek(app: App, queues: Sequence[Queue], most: int | None) -> None:
     """Show the front of each queue as it is: nothing is received, stored or deleted."""
     from smsreceipt.decode import decode
+    from smsreceipt.sources import mns
 
     provider = _Provider(app)
-
-    async def fronts() -> list[Delivery]:
-        found = []
-        for line in provider.lines(queues):
-            bodies = tuple(message.body for message in await line.peek())
-            found.append(Delivery(bodies, line.queue.kind, Source.MNS, line.queue.name, provider.clock.now()))
-        provider.pool.close()
-        return found
-
     printer = ReceiptPrinter(app)
-    rejected = 0
-    for delivery in asyncio.run(fronts()):
-        decoded = decode(delivery)
-        rejected += len(decoded.rejects)
-        printer.print(StoredReceipt.of(receipt, delivery, seq=None) for receipt in decoded.receipts)
-    if rejected:
-        app.say(f"{rejected} of the messages could not be decoded: pull keeps them as rejects")
+    failures: list[BaseException] = []
 
+    async def show() -> None:
+        left, rejected = most, 0
+        for line in provider.lines(queues, lambda text, verbosity: app.say(text, verbosity=verbosity)):
+            try:
+                messages = (await line.peek())[:left]
+            except SmsReceiptError as exc:
+                failures.append(exc)
+                continue
+            left = None if left is None else left - len(messages)
+            delivery = mns.delivery(line.queue, messages, provider.clock.now())
+            decoded = decode(delivery)
+            rejected += len(decoded.rejects)
+            printer.print(StoredReceipt.of(receipt, delivery, seq=None) for receipt in decoded.receipts)
+        if rejected:
+            app.say(f"{rejected} of the messages could not be decoded: pull keeps them as rejects")
+        provider.close()
 
-class _Reporter:
-    """Prints what is new and keeps the live line, from the committer's thread."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._print = ReceiptPrinter(app, app.report).print
-        self._progress = app.progress()
-        self._began = time.monotonic()
-        self._tally = Tally()
-
-    @property
-    def seconds(self) -> float:
-        """Since it all began."""
-        return time.monotonic() - self._began
-
-    def kept(self, kept: Kept) -> None:
-        """After a commit and its acks."""
-        self._tally += kept.tally
-        if kept.new:
-            self.clear()
-            self._print(kept.new)
-        tally = self._tally
-        self._progress.update(
-            received=tally.received,
-            new=tally.new,
-            duplicate=tally.duplicate,
-            rejected=tally.rejected,
-            rate=tally.received / max(self.seconds, 0.001),
-        )
-
-    def clear(self) -> None:
-        """Take the live line away, before anything else goes to the terminal."""
-        self._progress.clear()
-
-    def say(self, text: str) -> None:
-        """One line on standard error, whatever is live there."""
-        self.clear()
-        self._app.say(text)
+    asyncio.run(show())
+    _tell_failures(app, failures)
 
 
 def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Store) -> None:
+    """Drain the queues, then say how it went; the exit code tells the worst of it."""
     import uvloop
 
-    from smsreceipt.ingest import Committer, worst
+    from smsreceipt.ingest import Committer, Patience
 
     gc.set_threshold(50_000)  # messages are no cycles: looking at each of them again and again only costs
     provider = _Provider(app)
-    runs = {queue.name: store.begin_run(queue.name) for queue in queues}
-    unsettled = [name for name, run in runs.items() if run.after_unclean and not chosen["no_settle"]]
-    reporter = _Reporter(app)
+    reporter = Reporter(app)
+    patience = Patience(reporter.say)
+    runs = {queue.name: patience.until_unlocked(partial(store.begin_run, queue.name)) for queue in queues}
     pullers: list[Puller] = []  # made inside its loop
 
     def stop() -> None:
+        patience.end()
         for puller in pullers:
             puller.stop()
 
-    committer = Committer(store, on_kept=reporter.kept, on_failure=stop, on_wait=reporter.say)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        drained = runner.run(_drain(app, provider, queues, chosen, committer, reporter, pullers, unsettled))
-    committer.close()
-    reporter.clear()
-    (puller,) = pullers
-    hiding = puller.hiding
-    if committer.failure is None:
-        for name, run in runs.items():
-            if name not in hiding:
-                store.end_run(run, settled=drained)
-    failures: list[BaseException] = [*puller.failures, *filter(None, [committer.failure])]
-    last = worst(failures)
-    for exc in failures:
-        if isinstance(exc, SmsReceiptError):
-            app.error(exc)
-            app.attention(exc.exit_code)
-    if isinstance(last, SmsReceiptError) and last.hint:
-        app.say(f"hint: {last.hint}")
-    _summarise(app, committer.tally, puller, reporter.seconds)
-    if last is not None and not isinstance(last, SmsReceiptError):
-        raise last
+    def dead_end() -> None:
+        for puller in pullers:
+            puller.dead_end()
+
+    with Stop(app, stop) as stopping:
+        committer = Committer(store, patience=patience, on_kept=reporter.kept, on_failure=dead_end)
+
+        async def drain() -> bool:
+            puller = _puller(provider, queues, chosen, committer, reporter)
+            pullers.append(puller)
+            if committer.failure is not None or stopping.requested:  # before there was anybody to be told
+                puller.dead_end()
+            with stopping.inside_loop():
+                try:
+                    return await puller.run({} if chosen["no_settle"] else _unsettled(app, runs))
+                finally:
+                    provider.close()
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            drained = runner.run(drain())
+        (puller,) = pullers
+        committed = committer.close(_CLOSE if stopping.requested else None)
+        failures: list[BaseException] = [*puller.failures, *filter(None, [committer.failure])]
+        if committed and committer.failure is None:
+            settled = drained and not chosen["no_settle"]
+            failures += _say_goodbye(app, store, patience, runs, puller.hidden(), settled=settled)
+        printed = reporter.close(lambda: stopping.requested)
+        if warning := provider.clock.warning():
+            app.warn(warning)
+        _tell_failures(app, failures)
+        _summarise(app, committer.tally, puller, reporter.seconds)
+        if not (committed and printed):  # a thread hangs in the store or in standard output, and would hold up the exit
+            os._exit(boundary.worst(app.codes))
 
 
-async def _drain(
-    app: App,
-    provider: _Provider,
-    queues: Sequence[Queue],
-    chosen: dict[str, Any],
-    committer: Committer,
-    reporter: _Reporter,
-    pullers: list[Puller],
-    unsettled: Sequence[str],
-) -> bool:
+def _puller(
+    provider: _Provider, queues: Sequence[Queue], chosen: dict[str, Any], committer: Committer, reporter: Reporter
+) -> Puller:
     from smsreceipt.sources.mns import Options, Puller
 
     options = Options(
@@ -256,39 +234,45 @@ async def _drain(
         most=chosen["max"],
         seconds=chosen["for"],
     )
-    puller = Puller(provider.lines(queues), committer, provider.clock, options, say=reporter.say)
-    pullers.append(puller)
-    with _stopped_by_signals(app, puller.stop):
-        try:
-            return await puller.run(unsettled)
-        finally:
-            warning = provider.clock.warning()
-            if warning:
-                app.warn(warning)
-            provider.pool.close()
+    lines = provider.lines(queues, reporter.tell)
+    return Puller(lines, committer, provider.clock, options, say=reporter.say, room=reporter.room)
 
 
-@contextmanager
-def _stopped_by_signals(app: App, stop: Callable[[], None]) -> Iterator[None]:
-    """The first signal stops gracefully, the second at once: nothing is lost either way."""
-    loop = asyncio.get_running_loop()
-    seen: list[int] = []
+def _unsettled(app: App, runs: dict[str, Run]) -> dict[str, float]:
+    """Queues whose last run may have left something hidden, with the seconds; 0: for a whole visibility."""
+    now = app.now()
+    stopped = {name: (run.hidden_until - now) / 1000 for name, run in runs.items() if run.hidden_until > now}
+    return stopped | {name: 0.0 for name, run in runs.items() if run.after_unclean}
 
-    def on_signal(signum: int) -> None:
-        if seen:
-            os._exit(128 + signum)
-        seen.append(signum)
-        app.attention(128 + signum)
-        stop()
 
-    wanted = [signum for signum in _SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN]
-    for signum in wanted:
-        loop.add_signal_handler(signum, on_signal, signum)
+def _say_goodbye(
+    app: App, store: Store, patience: Patience, runs: dict[str, Run], hidden: dict[str, float], *, settled: bool
+) -> list[SmsReceiptError]:
+    """Take the notes of this run away; of what it may have left hidden, note until when."""
+    now = app.now()
     try:
-        yield
-    finally:
-        for signum in wanted:
-            loop.remove_signal_handler(signum)
+        for name, run in runs.items():
+            until = Instant(now + round(hidden[name] * 1000)) if name in hidden else NEVER
+            settle = settled or not (run.after_unclean or run.hidden_until)
+            patience.until_unlocked(partial(store.end_run, run, settled=settle, hidden_until=until))
+    except SmsReceiptError as exc:
+        return [exc]
+    return []
+
+
+def _tell_failures(app: App, failures: Sequence[BaseException]) -> None:
+    """A line each, the hint of the worst, and the exit codes. A bug of ours is raised."""
+    from smsreceipt.ingest import worst
+
+    last = worst(failures)
+    if last is not None and not isinstance(last, SmsReceiptError):
+        raise last
+    for exc in failures:
+        if isinstance(exc, SmsReceiptError):
+            app.error(exc)
+            app.attention(exc.exit_code)
+    if last is not None and last.hint:
+        app.say(f"hint: {last.hint}")
 
 
 def _summarise(app: App, tally: Tally, puller: Puller, seconds: float) -> None:

@@ -13,7 +13,7 @@ from smsreceipt.cli.options import Group
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import ReceiptPrinter, print_objects
 from smsreceipt.errors import UsageError
-from smsreceipt.model import Decoded, Delivery, Kind, Reason, StoredReject, Tally
+from smsreceipt.model import Delivery, Kind, Reason, StoredReject, Tally
 from smsreceipt.records import outline, preview, reject_record
 from smsreceipt.store import Store
 
@@ -67,7 +67,7 @@ def show_command(app: App, reject_id: str, *, raw: bool) -> None:
 
 @make("retry")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "everything", is_flag=True, help="Every reject.")
+@click.option("--all", "everything", is_flag=True, envvar="SMSRECEIPT_REJECTS_RETRY_ALL", help="Every reject.")
 @click.option("--kind", metavar="KIND", help="Read them as this message type.")
 def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: str | None) -> None:
     """Decode rejects again; store what can be read now.
@@ -92,20 +92,19 @@ def _retry(
     store: Store, rejects: Sequence[StoredReject], kind: Kind | None, named: bool, printer: ReceiptPrinter
 ) -> tuple[Tally, int]:
     """Keep what can be read now, in one commit; return the books and how many cannot."""
-    readable: list[Decoded] = []
-    resolved: list[str] = []
     from smsreceipt.decode import decode
+    from smsreceipt.ingest import take
 
+    readable: dict[str, Delivery] = {}
     for reject in rejects:
-        decoded = decode(_delivery(reject, store.reject_body(reject.id), kind, named))
-        if decoded.receipts:
-            readable.append(decoded)
-            resolved.append(reject.id)
+        delivery = _delivery(reject, store.reject_body(reject.id), kind, named)
+        if decode(delivery).receipts:
+            readable[reject.id] = delivery
     if not readable:
         return Tally(), len(rejects)
-    kept = store.keep(readable, resolves=resolved)
+    kept = take([*readable.values()], store, resolves=[*readable])
     printer.print(kept.new)
-    return kept.tally, len(rejects) - len(resolved)
+    return kept.tally, len(rejects) - len(readable)
 
 
 def _delivery(reject: StoredReject, body: bytes, kind: Kind | None, named: bool) -> Delivery:

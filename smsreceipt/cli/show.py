@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import click
 
 from smsreceipt.cli.app import App
-from smsreceipt.cli.filters import phones_of, read_dash
+from smsreceipt.cli.filters import phones_of, read_dash, refuse_empty
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import ReceiptPrinter
 from smsreceipt.model import StoredReceipt
@@ -30,6 +30,7 @@ def command(app: App, subject: str) -> None:
     with the meaning of each code and what to do about it. A - reads the number or id from standard input.
     """
     words = read_dash(app, (subject,))
+    refuse_empty(words, "PHONE|BIZ_ID|OUT_ID|CALL_ID")
     with app.open_store(readonly=True) as store:
         found = _find(store, words)
     if not found.statements:

@@ -36,6 +36,13 @@ def explain(code: str) -> list[Explanation]:
     return [explanation for explanation in found if explanation]
 
 
+def spellings(code: str) -> set[str]:
+    """How *code* may be spelled in a receipt: as given, in capitals, and as each table spells it."""
+    code = code.strip()
+    found = {explanation.code for explanation in explain(code)}
+    return {code, code.upper(), *(each for each in found if not each.endswith("*"))}
+
+
 def receipt(code: str) -> Explanation | None:
     """What a code of an SMS receipt or of an SMS through a privacy number means; None when unknown."""
     return _look_up("receipt", code)

@@ -18,7 +18,7 @@ from smsreceipt.decode.strict import Fields, canonical, careful, quick
 from smsreceipt.decode.table import DIALECTS, UNDESCRIBED
 from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source
 
-__all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "normalise_phone"]
+__all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "known_kind", "normalise_phone"]
 
 _Matcher = Callable[[Fields], bool]
 
@@ -68,6 +68,12 @@ def kind_of_queue(name: str) -> Kind | None:
     """The message type that a queue's default name tells, known to us or not; None for names of the user's own."""
     found = _QUEUE.fullmatch(name)
     return Kind(found[1]) if found else None
+
+
+def known_kind(text: str) -> Kind:
+    """The message type that a person means: a known one in whatever case it is written, any other as it is written."""
+    folded = text.strip().casefold()
+    return next((kind for kind in KINDS if kind.casefold() == folded), Kind(text.strip()))
 
 
 def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes] | Reason:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from smsreceipt.decode.dialect import Dialect, Digest, Status, Success, Talk
 from smsreceipt.model import Kind, Outcome
 
+#: With these the provider says of a send that failed that it does not know.
+_DOUBTFUL = frozenset({"REQUEST_SUCCESS", "ACCEPTD", "UNKNOWN", "UNKNOW"})
+
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="sms-report",
@@ -23,17 +26,17 @@ DIALECTS: tuple[Dialect, ...] = (
         code="err_code",
         sent_at="send_time",
         reported_at="report_time",
-        outcome=Success("success", doubtful=frozenset({"REQUEST_SUCCESS", "ACCEPTD", "UNKNOWN", "UNKNOW"})),
+        outcome=Success("success", doubtful=_DOUBTFUL),
         test={"biz_id": "932702304080415357^0", "phone_number": "18612345678"},
     ),
     Dialect(
         name="sms-report-international",
         kind=Kind("SmsReport"),
-        tells=("MessageId", "Status"),
-        identity=("MessageId", "To"),
+        tells=("MessageId|BizId", "Status"),
+        identity=("MessageId|BizId", "To"),
         may_lack=("To",),
         phone="To",
-        biz_id="MessageId",
+        biz_id="MessageId|BizId",
         code="ErrorCode",
         sent_at="SendDate",
         reported_at="ReceiveDate",
@@ -71,7 +74,7 @@ DIALECTS: tuple[Dialect, ...] = (
         code="err_code",
         sent_at="send_time",
         reported_at="report_time",
-        outcome=Success("success", doubtful=frozenset({"REQUEST_SUCCESS", "ACCEPTD", "UNKNOWN", "UNKNOW"})),
+        outcome=Success("success", doubtful=_DOUBTFUL),
     ),
     Dialect(
         name="sms-up",

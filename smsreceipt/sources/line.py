@@ -23,6 +23,8 @@ _T = TypeVar("_T")
 
 _SLACK = 10.0  # seconds beyond the long poll within which an answer must be complete; a throttled one is held up to 5
 _FRESH_TOKENS = 6  # how often a token that the provider calls expired is replaced for one request
+_PATIENT = 3  # failures in a row that a user need not hear of
+_TRIES = 24  # in a row, once there was an answer; its 120 s end a budget sooner
 GONE = frozenset({"MessageNotExist", "ReceiptHandleError"})  #: a handle that is not ours any more
 
 
@@ -45,14 +47,19 @@ class Line:
         clock: Clock,
         *,
         on_lost: Callable[[], None] = lambda: None,
+        tell: Callable[[str, int], None] = lambda _text, _verbosity: None,
         budget: Callable[[], retry.Budget] = retry.Budget,
     ) -> None:
-        """*on_lost* is called when a receive was sent and its answer lost: up to 16 messages may be hidden by it."""
+        """*on_lost* is called when a receive was sent and its answer lost: up to 16 messages may be hidden by it.
+
+        *tell* gets a line for whatever is tried again, and how much -v the user must have said to see it.
+        """
         self.queue = queue
         self.on_lost = on_lost
         self._pool = pool
         self._tokens = tokens
         self._clock = clock
+        self._tell = tell
         self._learnt_at = -1.0
         self._receiving = budget()
         self._deleting = budget()  # apart, so that what is stored can still be deleted when receiving fails
@@ -105,6 +112,7 @@ class Line:
 
     async def attributes(self) -> QueueAttributes | None:
         """How the queue is set; None where the token does not allow to ask or the answer makes no sense."""
+        await self._credentials()  # what is wrong with these is wrong with everything
         try:
             return mns.queue_attributes(
                 (await self._ask(mns.attributes(self.queue.name), _SLACK, retry.Budget(3, 10))).body
@@ -131,6 +139,9 @@ class Line:
                 )
             except Untrusted:
                 raise
+            except asyncio.CancelledError:
+                on_lost()  # the provider does not know that nobody listens any more
+                raise
             except TransportFault as fault:
                 if fault.sent:
                     on_lost()
@@ -138,15 +149,16 @@ class Line:
                 continue
             self._learn(response)
             if response.status in {200, 204}:
-                budget.succeeded()
+                _proven(budget)
                 return response
             error = mns.error(response.status, response.body)
             if response.status == 404 and (error.code == "MessageNotExist" or b"<Errors" in response.body):
-                budget.succeeded()
+                _proven(budget)
                 return response
             judged = retry.verdict(response.status, error.code, temporary=credentials.temporary)
             if judged is retry.Verdict.TOKEN and tokens < _allowed(error):
                 tokens += 1
+                self._tell(f"{self.queue.name}: the token was refused ({error.code}); asking for a fresh one", 1)
                 self._tokens.drop(self.queue.kind, self.queue.name, credentials)
             elif judged in once:
                 once.discard(judged)
@@ -165,6 +177,9 @@ class Line:
         wait = budget.failed(asyncio.get_running_loop().time(), retry_after, random.random)
         if wait is None:
             raise failure
+        if budget.failures == _PATIENT:
+            self._tell(f"{self.queue.name}: {failure}; trying again for up to {budget.seconds:.0f} s", 0)
+        self._tell(f"{self.queue.name}: {failure}; trying again in {wait:.1f} s", 1)
         await asyncio.sleep(wait)
 
     def _learn(self, response: Response) -> None:
@@ -173,6 +188,12 @@ class Line:
             return  # a Date is of whole seconds
         self._learnt_at = now
         self._clock.learn(response.headers.get("date"), response.sent_at, response.received_at)
+
+
+def _proven(budget: retry.Budget) -> None:
+    """The provider answers: whatever fails from now on is trouble that passes, as long as the budget's time lasts."""
+    budget.succeeded()
+    budget.tries = _TRIES
 
 
 def _allowed(error: MnsError) -> int:

@@ -6,8 +6,9 @@ What is received travels as a Delivery; its ack, called once it is durable, brin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,14 +16,15 @@ from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.mns import BATCH, Message
 from smsreceipt.errors import QueueNotFound, SmsReceiptError
 from smsreceipt.model import Delivery, Instant, Source
-from smsreceipt.sources.line import Line
+from smsreceipt.sources.line import Line, Queue
 
 #: Messages received and not yet deleted, at most. The provider throttles a consumer that has 5,000 of them.
 IN_FLIGHT = 2_000
 VISIBILITY = 30_000  #: milliseconds, where neither the queue nor a message tells
 _MARGIN = 2_000  # milliseconds before a handle dies within which it is not used any more
 _GRACE = 0.3  # seconds that a receive which is about to answer gets after a stop
-_FINISH = 10.0  # seconds for commits and deletes after a stop
+_FINISH = 7.0  # seconds for commits and deletes after a stop
+_LOOK_AGAIN = 60.0  # seconds until a queue that failed is asked again, with --follow
 _PATIENCE = 5  # a message received more often than this is not waited for again in the same run
 
 
@@ -31,6 +33,15 @@ class Road(Protocol):
 
     def put(self, delivery: Delivery) -> None:
         """Take a delivery and return at once; its ack is called, from any thread, when it is durable."""
+
+
+def delivery(
+    queue: Queue, messages: Sequence[Message], received_at: Instant, ack: Callable[[], None] = lambda: None
+) -> Delivery:
+    """What one answer of a queue brought, as the road takes it."""
+    bodies = tuple([message.body for message in messages])
+    damaged = frozenset([n for n, message in enumerate(messages) if message.damaged])
+    return Delivery(bodies, queue.kind, Source.MNS, queue.name, received_at, ack, damaged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +61,11 @@ class Counts:
 
     received: int = 0
     deleted: int = 0
-    undeleted: int = 0  #: stored, but will come again: the handle had died, or the delete was refused
+
+    @property
+    def undeleted(self) -> int:
+        """What will come again: the handle had died, the delete was refused, or there was no time for it."""
+        return self.received - self.deleted
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +81,7 @@ class _Drain:
     helpers: int = 0
     short: bool = False  #: long polls are answered at once: the account holds too many of them
     warned: bool = False
+    failing: bool = False
     acked: deque[Message] = field(default_factory=deque)
 
 
@@ -80,7 +96,9 @@ class Puller:
         options: Options,
         *,
         say: Callable[[str], None] = lambda _: None,
+        room: Callable[[], bool] = lambda: True,
     ) -> None:
+        """*room* tells whether whatever takes the receipts can take more; while it cannot, nothing is received."""
         self.counts = Counts()
         self.failures: list[SmsReceiptError] = []  #: of queues that could not be drained; the others were
         self._drains = [_Drain(line) for line in lines]
@@ -88,6 +106,7 @@ class Puller:
         self._clock = clock
         self._options = options
         self._say = say
+        self._room = room
         self._left = options.most
         self._reserved = 0
         self._in_flight = 0
@@ -98,19 +117,22 @@ class Puller:
         self._deletes: set[asyncio.Task[None]] = set()
         self._deleters = asyncio.Semaphore(max(2, options.workers))
         self._bugs: list[BaseException] = []
+        self._worked = False  # some queue has answered
+        self._dead_end = False
         self._safe: deque[tuple[_Drain, list[Message], Instant]] = deque()
         self._flush_due = False
         self._loop = asyncio.get_running_loop()
 
-    async def run(self, unsettled: Sequence[str] = ()) -> bool:
-        """Drain every queue, or go on until stopped. Queues in *unsettled* may hide what a crashed run had taken.
+    async def run(self, unsettled: Mapping[str, float] | None = None) -> bool:
+        """Drain every queue, or go on until stopped.
 
+        *unsettled*: queues that may hide what an earlier run had taken, with the seconds (0: a whole visibility).
         Returns whether every queue was drained and what was hidden waited for. Raises nothing of the provider's: see
         failures.
         """
         for drain in self._drains:
             drain.line.on_lost = _Hold(drain, self._loop)
-            self._start(self._begin(drain, unsettled=drain.line.queue.name in unsettled))
+            self._start(self._begin(drain, hidden=(unsettled or {}).get(drain.line.queue.name)))
         stopped = self._loop.create_task(self._stopping.wait())
         try:
             async with asyncio.timeout(self._options.seconds):
@@ -126,15 +148,23 @@ class Puller:
             raise bug
         return drained
 
-    @property
-    def hiding(self) -> set[str]:
-        """Queues in which messages may still be hidden that this run asked for and never saw."""
+    def hidden(self) -> dict[str, float]:
+        """Queues in which messages may be hidden that this run asked for and never saw; for how many seconds more."""
         now = self._loop.time()
-        return {drain.line.queue.name for drain in self._drains if drain.hold_until > now}
+        return {drain.line.queue.name: drain.hold_until - now for drain in self._drains if drain.hold_until > now}
 
     def stop(self) -> None:
         """Stop receiving; what was received is still stored and deleted. From any thread, idempotent."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._wake(self._stopping.set)
+
+    def dead_end(self) -> None:
+        """The road takes nothing any more, and what it has is never acked: stop. From any thread, idempotent."""
+        self._dead_end = True
+        self.stop()
+
+    def _wake(self, callback: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it is all over
+            self._loop.call_soon_threadsafe(callback)
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
@@ -156,30 +186,43 @@ class Puller:
             self._bugs.append(exc)
             self._stopping.set()
 
-    async def _begin(self, drain: _Drain, *, unsettled: bool) -> None:
-        """Learn how the queue is set, then drain it."""
+    async def _begin(self, drain: _Drain, *, hidden: float | None) -> None:
+        """Learn how the queue is set, then drain it. With --follow, a queue that fails is asked again and again.
+
+        Unless nothing has ever worked: then it is the key, the names or the network, and somebody should know.
+        """
         while True:
             try:
-                attributes = await drain.line.attributes()
-                if attributes is not None:
-                    drain.told = bool(attributes.visibility)
-                    drain.visibility = (attributes.visibility or VISIBILITY // 1000) * 1000
-                    drain.retention = (attributes.retention or drain.retention // 1000) * 1000
-                if unsettled:
-                    self._settle(drain)
-                    unsettled = False
+                await self._learn(drain)
+                if hidden is not None:
+                    self._settle(drain, hidden or drain.visibility / 1000)
+                    hidden = None
                 await self._drain(drain)
-            except QueueNotFound as exc:
-                if not self._options.follow:
+            except SmsReceiptError as exc:
+                drain.failing = True
+                hopeless = not self._worked and all(each.failing for each in self._drains)
+                patient = isinstance(exc, QueueNotFound) or not hopeless
+                if not self._options.follow or not patient:
+                    self._stopping_all(hopeless)
                     raise
-                self._say(f"{exc}; looking again in 60 s")
-                await asyncio.sleep(60)
+                self._say(f"error: {exc}; looking again in {_LOOK_AGAIN:.0f} s")
+                await asyncio.sleep(_LOOK_AGAIN)
             else:
                 return
 
-    def _settle(self, drain: _Drain) -> None:
-        """An earlier run here ended unclean: what it had received comes back when its visibility is over."""
-        seconds = drain.visibility / 1000
+    def _stopping_all(self, hopeless: bool) -> None:
+        if hopeless and self._options.follow:
+            self._stopping.set()
+
+    async def _learn(self, drain: _Drain) -> None:
+        attributes = await drain.line.attributes()
+        if attributes is not None:
+            drain.told = bool(attributes.visibility)
+            drain.visibility = (attributes.visibility or VISIBILITY // 1000) * 1000
+            drain.retention = (attributes.retention or drain.retention // 1000) * 1000
+
+    def _settle(self, drain: _Drain, seconds: float) -> None:
+        """What an earlier run here had in hand, or had asked for, comes back when its visibility is over."""
         drain.hold_until = self._loop.time() + seconds + 1
         self._say(
             f"the last run on {drain.line.queue.name} ended unclean: what it had received may be invisible for up to"
@@ -202,8 +245,13 @@ class Puller:
                 await asyncio.sleep(missing)
                 continue
             empty += 1
-            if empty >= (2 if wait else 3) and self._drained(drain):
-                return
+            if empty >= (2 if wait else 3):
+                if self._drained(drain):
+                    return
+                if drain.short and self._options.follow:  # quiet: pause as long as the poll would, then try one again
+                    drain.short, early = False, 0
+                    await asyncio.sleep(self._options.wait)
+                    continue
             if wait == 0:
                 await asyncio.sleep(1)
 
@@ -227,6 +275,7 @@ class Puller:
         finally:
             self._release(want - got)
             self._reserved -= got
+        self._worked, drain.failing = True, False
         if messages:
             self._deliver(drain, messages)
             helpers = sum(other.helpers for other in self._drains)
@@ -247,6 +296,9 @@ class Puller:
             if self._left == 0 and (helping or not self._reserved):
                 return 0
             want = BATCH if self._left is None else min(BATCH, self._left)
+            if not self._room():
+                await asyncio.sleep(_GRACE)
+                continue
             if want and self._in_flight + want <= self._cap:
                 self._in_flight += want
                 self._reserved += want
@@ -271,18 +323,14 @@ class Puller:
         self._warn_of_age(drain, messages[0], now)
         if not drain.told and messages[0].next_visible_at > now:
             drain.visibility = messages[0].next_visible_at - now
-        damaged = frozenset(n for n, message in enumerate(messages) if message.damaged)
-        queue = drain.line.queue
 
         def ack() -> None:
             self._safe.append((drain, messages, now))
             if not self._flush_due:  # one wake-up for all that a commit made safe
                 self._flush_due = True
-                self._loop.call_soon_threadsafe(self._flush)
+                self._wake(self._flush)
 
-        self._road.put(
-            Delivery(tuple(message.body for message in messages), queue.kind, Source.MNS, queue.name, now, ack, damaged)
-        )
+        self._road.put(delivery(drain.line.queue, messages, now, ack))
 
     def _warn_of_age(self, drain: _Drain, oldest: Message, now: Instant) -> None:
         if not drain.warned and 0 < oldest.enqueued_at < now - drain.retention // 2:
@@ -330,7 +378,6 @@ class Puller:
             self._in_flight -= len(batch)
             self._changed.set()
         self.counts.deleted += len(batch) - len(left)
-        self.counts.undeleted += len(left)
         again = [message.next_visible_at for message in left if message.times_received < _PATIENCE]
         if again:
             hidden = max(again) - self._clock.now()
@@ -356,12 +403,15 @@ class Puller:
             task.cancel()
         try:
             async with asyncio.timeout(_FINISH):
-                while self._tasks or self._deletes or any(drain.in_flight for drain in self._drains):
+                while self._tasks or self._deletes or self._awaiting_acks():
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
             for task in self._deletes:
                 task.cancel()
+
+    def _awaiting_acks(self) -> bool:
+        return not self._dead_end and any(drain.in_flight for drain in self._drains)
 
 
 class _Hold:

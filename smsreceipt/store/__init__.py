@@ -8,6 +8,8 @@ from typing import Protocol
 
 from smsreceipt.model import Decoded, Instant, Kind, Outcome, Source, StoredReceipt, StoredReject, Tally
 
+NEVER = Instant(0)  #: no time at all
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -70,7 +72,8 @@ class Run:
     """A note that a process receives from a queue; what it has in hand is invisible to others until it ends."""
 
     number: int
-    after_unclean: bool  #: an earlier run on this queue never said goodbye: what it had may still be invisible
+    after_unclean: bool  #: an earlier run on this queue crashed: what it had may be invisible for a whole visibility
+    hidden_until: Instant  #: an earlier run was stopped while it asked: what it was given may be invisible until then
 
 
 class Store(Protocol):
@@ -103,8 +106,11 @@ class Store(Protocol):
     def begin_run(self, queue: str) -> Run:
         """Note that this process receives from *queue*. Only end_run removes the note: a crash leaves it behind."""
 
-    def end_run(self, run: Run, *, settled: bool) -> None:
-        """The run ended clean. *settled*: what crashed runs on its queue had in hand was waited out too."""
+    def end_run(self, run: Run, *, settled: bool, hidden_until: Instant = NEVER) -> None:
+        """The run ended clean. *settled*: what earlier runs on its queue had in hand was waited out too.
+
+        *hidden_until*: what this run asked for and never saw may be invisible until then; NEVER: there is none.
+        """
 
     def close(self) -> None:
         """Release the store; idempotent."""

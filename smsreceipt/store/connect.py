@@ -76,12 +76,18 @@ def _plain(exc: apsw.Error) -> str:
     return str(exc).split(":", 1)[-1].strip() or type(exc).__name__
 
 
+def beside(path: Path, suffix: str) -> Path:
+    """The file that SQLite keeps beside the store: next to the store itself, wherever a symlink to it is."""
+    return Path(os.path.realpath(path) + suffix)
+
+
 def prepare_file(path: Path) -> None:
     """Make the directory 0700 and the file 0600 before SQLite writes a byte; refuse places that cannot be trusted.
 
     SQLite gives -wal and -shm the mode of the file itself.
     """
-    _refuse_unsafe(path)
+    for place in {path, beside(path, "")}:
+        _refuse_unsafe(place)
     try:
         for folder in (*reversed(path.parent.parents), path.parent):  # mkdir's own parents get what the umask leaves
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -145,9 +151,11 @@ def _secure(connection: apsw.Connection, path: Path, *, writable: bool) -> None:
     if writable:
         for suffix in ("", "-wal", "-shm"):  # SQLite has just made these with the mode that the file had
             with contextlib.suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).chmod(0o600)
+                beside(path, suffix).chmod(0o600)
+        if connection.pragma("journal_mode", "wal") != "wal":  # a backup by VACUUM INTO has another one
+            raise StoreUnavailable(f"the store {path} is on a disk that cannot hold SQLite's write-ahead log")
         migrate(connection)
-    elif _pragma(connection, "user_version") != SCHEMA and not is_blank(connection):
+    elif not is_blank(connection) and _pragma(connection, "user_version") != SCHEMA:
         raise StoreUnavailable(
             f"the store {path} has an older schema", hint="Any command that writes, such as pull, upgrades it."
         )
@@ -164,7 +172,9 @@ def is_blank(connection: apsw.Connection) -> bool:
 
 
 def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
-    if _pragma(connection, "application_id") != APPLICATION_ID and not is_blank(connection):
+    if is_blank(connection):  # asked first: another process may be making the store, all of it in one transaction
+        return
+    if _pragma(connection, "application_id") != APPLICATION_ID:
         raise StoreDamaged(
             f"{path} is a database, but no smsreceipt store",
             hint="It was not touched. Name another file with --store.",
@@ -175,7 +185,7 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
             f"the store {path} has schema {version}, this program knows {SCHEMA}",
             hint="It was not touched. Use the newer smsreceipt that wrote it.",
         )
-    if version < 1 and not is_blank(connection):
+    if version < 1:
         raise StoreDamaged(f"the store {path} is damaged: it has tables, but no schema version")
 
 
@@ -197,7 +207,6 @@ def migrate(connection: apsw.Connection) -> None:
     """Bring the schema up to date, each step and its number in one transaction: all of it or none."""
     if _pragma(connection, "user_version") == SCHEMA:
         return
-    connection.pragma("journal_mode", "wal")
     while True:
         connection.execute("BEGIN IMMEDIATE")
         try:

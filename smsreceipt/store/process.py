@@ -13,6 +13,8 @@ def current() -> tuple[int, str]:
 
 def alive(pid: int, born: str) -> bool:
     """Whether the process that began at *born* still runs on this machine."""
+    if pid <= 0:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

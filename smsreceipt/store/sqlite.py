@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import apsw
 from smsreceipt.errors import StoreDamaged
 from smsreceipt.model import (
     Decoded,
+    Instant,
     Kind,
     Reason,
     Source,
@@ -19,8 +21,18 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
-from smsreceipt.store import Kept, KindFacts, Query, Run, StoreFacts, process, select
-from smsreceipt.store.connect import SCHEMA, connect, is_blank, migrate, prepare_file, quick_check, reading, translated
+from smsreceipt.store import NEVER, Kept, KindFacts, Query, Run, StoreFacts, process, select
+from smsreceipt.store.connect import (
+    SCHEMA,
+    beside,
+    connect,
+    is_blank,
+    migrate,
+    prepare_file,
+    quick_check,
+    reading,
+    translated,
+)
 from smsreceipt.store.keep import Keeper, number, rows
 
 
@@ -52,6 +64,7 @@ class SqliteStore:
         self._db = connection
         self._keeper = Keeper(connection)
         self._file = _inode(path)
+        self._wal = beside(path, "-wal")
         self._journal: tuple[int, int] | None = None
         self._sound = True
         self._closed = False
@@ -74,11 +87,13 @@ class SqliteStore:
     def _transaction(self) -> Iterator[None]:
         """All or nothing, on disk when it ends without an exception."""
         with translated(self._path):
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as exc:
+                # After a flush that failed nobody knows what is on the disk: closing must not write the journal back.
+                self._sound = self._sound and not isinstance(exc, apsw.IOError)
                 self._keeper.forget_numbers()
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -89,7 +104,7 @@ class SqliteStore:
         """A commit into a file that no longer has its name is no commit: it must not be acked."""
         if self._file is None:  # in memory
             return
-        journal = _inode(Path(f"{self._path}-wal"))
+        journal = _inode(self._wal)
         if self._journal is None:
             self._journal = journal
         if _inode(self._path) != self._file or journal != self._journal:
@@ -151,7 +166,7 @@ class SqliteStore:
                 exists=self._file is not None,
                 engine=f"SQLite {apsw.sqlite_lib_version()}",
                 schema=SCHEMA,
-                size=sum(_size(Path(f"{self._path}{suffix}")) for suffix in ("", "-wal")),
+                size=_size(self._path) + _size(self._wal),
                 last_seq=number(self._db, "SELECT last_seq FROM counter"),
                 rejects=number(self._db, "SELECT count(*) FROM reject"),
                 conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
@@ -163,27 +178,41 @@ class SqliteStore:
     def begin_run(self, queue: str) -> Run:
         """Note that this process receives from *queue*. Only end_run removes the note: a crash leaves it behind."""
         with self._transaction():
-            after_unclean = bool(self._dead_runs(queue))
-            self._db.execute("INSERT INTO run (queue, pid, born) VALUES (?, ?, ?)", (queue, *process.current()))
-            return Run(self._db.last_insert_rowid(), after_unclean)
+            now = time.time_ns() // 1_000_000
+            self._db.execute("DELETE FROM run WHERE hidden_until BETWEEN 1 AND ?", (now,))
+            dead = self._dead_runs(queue)
+            hidden_until = Instant(max((until for _, until in dead), default=NEVER))
+            self._db.execute(
+                "INSERT INTO run (queue, pid, born, hidden_until) VALUES (?, ?, ?, 0)", (queue, *process.current())
+            )
+            crashed = any(not until for _, until in dead)
+            return Run(self._db.last_insert_rowid(), crashed, hidden_until)
 
-    def end_run(self, run: Run, *, settled: bool) -> None:
-        """The run ended clean. *settled*: what crashed runs on its queue had in hand was waited out too."""
+    def end_run(self, run: Run, *, settled: bool, hidden_until: Instant = NEVER) -> None:
+        """The run ended clean. *settled*: what earlier runs on its queue had in hand was waited out too.
+
+        *hidden_until*: what this run asked for and never saw may be invisible until then; NEVER: there is none.
+        """
         with self._transaction():
             queue = next(
                 (queue for (queue,) in rows(self._db, "SELECT queue FROM run WHERE id = ?", (run.number,))), ""
             )
-            over = [run.number, *(self._dead_runs(queue) if settled else ())]
+            over = [number for number, _ in self._dead_runs(queue)] if settled else []
+            if hidden_until:
+                self._db.execute("UPDATE run SET pid = 0, hidden_until = ? WHERE id = ?", (hidden_until, run.number))
+            else:
+                over.append(run.number)
             self._db.executemany("DELETE FROM run WHERE id = ?", [(number,) for number in over])
 
-    def _dead_runs(self, queue: str) -> Sequence[int]:
-        noted = rows(self._db, "SELECT id, pid, born FROM run WHERE queue = ?", (queue,))
-        return tuple(number for number, pid, born in noted if not process.alive(pid, born))
+    def _dead_runs(self, queue: str) -> Sequence[tuple[int, int]]:
+        """Notes whose process is gone: their numbers, and until when they hide something (0: they crashed)."""
+        noted = rows(self._db, "SELECT id, pid, born, hidden_until FROM run WHERE queue = ?", (queue,))
+        return tuple((number, until) for number, pid, born, until in noted if not process.alive(pid, born))
 
     def check_after_unclean_end(self) -> None:
         """If a run never said goodbye, look for damage before anything is written. Raises StoreDamaged."""
         with translated(self._path):
-            runs = rows(self._db, "SELECT pid, born FROM run")
+            runs = rows(self._db, "SELECT pid, born FROM run WHERE hidden_until = 0")
             if any(not process.alive(pid, born) for pid, born in runs):
                 quick_check(self._db, self._path)
 

@@ -29,6 +29,20 @@ OUTCOME_STYLE = {
     Outcome.UNKNOWN: "magenta",
 }
 
+OUTCOMES_ZH = {
+    Outcome.DELIVERED: "已送达",
+    Outcome.FAILED: "失败",
+    Outcome.EXPIRED: "已过期",
+    Outcome.PENDING: "等待回执",
+    Outcome.UNKNOWN: "未知",
+    Outcome.CONNECTED: "已接通",
+    Outcome.UNCONNECTED: "未接通",
+    Outcome.APPROVING: "审核中",
+    Outcome.APPROVED: "审核通过",
+    Outcome.REJECTED: "审核未通过",
+}
+_UNITS_ZH = {"d": "天", "h": "小时", "min": "分", "s": "秒"}
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -64,6 +78,10 @@ class Look:
         """The one in the user's language."""
         return chinese if self.chinese else english
 
+    def outcome(self, outcome: Outcome | None) -> str:
+        """The outcome in the user's language; nothing for a statement that has none."""
+        return "" if outcome is None else self.say(outcome.value, OUTCOMES_ZH[outcome])
+
     @property
     def dot(self) -> str:
         """Between two things on one line."""
@@ -80,18 +98,21 @@ def text(value: object, style: str = "") -> Text:
     return Text("" if value is None else safe(str(value)), style)
 
 
-def outcome_text(outcome: Outcome | None, word: str = "") -> Text:
-    """The outcome in its colour; nothing for a statement that has none."""
-    if outcome is None:
-        return Text(word)
-    return Text(word or outcome.value, OUTCOME_STYLE[outcome])
+def outcome_text(outcome: Outcome | None, look: Look) -> Text:
+    """The outcome in the user's language and its colour; nothing for a statement that has none."""
+    return Text() if outcome is None else Text(look.outcome(outcome), OUTCOME_STYLE[outcome])
 
 
-def plain_table(widths: Sequence[int], right: Sequence[bool]) -> Table:
-    """Columns side by side, two blanks apart, cut where they do not fit."""
+def plain_table(widths: Sequence[int], right: Sequence[bool], wrap: Sequence[bool] = ()) -> Table:
+    """Columns side by side, two blanks apart; what does not fit is cut, or goes on in the next line with *wrap*."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), collapse_padding=True)
-    for width, to_right in zip(widths, right, strict=True):
-        table.add_column(width=width, no_wrap=True, overflow="ellipsis", justify="right" if to_right else "left")
+    for width, to_right, folds in zip(widths, right, wrap or [False] * len(widths), strict=True):
+        table.add_column(
+            width=width,
+            no_wrap=not folds,
+            overflow="fold" if folds else "ellipsis",
+            justify="right" if to_right else "left",
+        )
     return table
 
 
@@ -135,23 +156,24 @@ def wall_clock(at: Instant, *, year: bool = False) -> str:
     return datetime.fromtimestamp(at // 1000, BEIJING).strftime("%Y-%m-%d %H:%M:%S" if year else "%m-%d %H:%M:%S")
 
 
-def elapsed(milliseconds: int) -> str:
-    """How long something took, as people say it: 0.4 s, 3 s, 2 min 5 s, 3 h 2 min, 2 d 4 h."""
+def elapsed(milliseconds: int, *, chinese: bool = False) -> str:
+    """How long something took, as people say it: 0.4 s, 3 s, 2 min 5 s, 3 h 2 min, 2 d 4 h; or 2 分 5 秒."""
     sign, milliseconds = ("-", -milliseconds) if milliseconds < 0 else ("", milliseconds)
+    name = _UNITS_ZH.__getitem__ if chinese else str
     if milliseconds < 1000:
-        return f"{sign}{milliseconds / 1000:.1f} s" if milliseconds else "0 s"
+        return f"{sign}{milliseconds / 1000:.1f} {name('s')}" if milliseconds else f"0 {name('s')}"
     whole = timedelta(seconds=round(milliseconds / 1000))
     minutes, seconds = divmod(whole.seconds, 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
     first = next(index for index, (amount, _) in enumerate(parts) if amount)
-    return sign + " ".join(f"{amount} {unit}" for amount, unit in parts[first : first + 2] if amount)
+    return sign + " ".join(f"{amount} {name(unit)}" for amount, unit in parts[first : first + 2] if amount)
 
 
-def ago(then: Instant, now: Instant) -> str:
+def ago(then: Instant, now: Instant, *, chinese: bool = False) -> str:
     """How long ago, in the one unit that matters."""
-    amount, unit = elapsed(max(now - then, 0)).split()[:2]
-    return f"{amount} {unit} ago"
+    amount, unit = elapsed(max(now - then, 0), chinese=chinese).split()[:2]
+    return f"{amount} {unit}前" if chinese else f"{amount} {unit} ago"
 
 
 def size(count: int) -> str:

@@ -46,18 +46,6 @@ _TITLES = {
     "SecretExceptionPhoneReport": ("number out of order", "号码异常"),
     "NumberManagementReport": ("number changed", "号码变更"),
 }
-_OUTCOMES_ZH = {
-    Outcome.DELIVERED: "已送达",
-    Outcome.FAILED: "失败",
-    Outcome.EXPIRED: "已过期",
-    Outcome.PENDING: "等待回执",
-    Outcome.UNKNOWN: "未知",
-    Outcome.CONNECTED: "已接通",
-    Outcome.UNCONNECTED: "未接通",
-    Outcome.APPROVING: "审核中",
-    Outcome.APPROVED: "审核通过",
-    Outcome.REJECTED: "审核未通过",
-}
 #: Fields of a body that the screen already tells in words of its own.
 _TOLD = re.compile(
     "(phone_number|biz_id|out_id|call_id|sequence_id|err_code|success|pool_key|create_date|release_(cause|dir)"
@@ -124,7 +112,7 @@ def _heading(subject: _Subject, current: frozenset[int | None], look: Look) -> I
     for piece in (
         text(shown.phone, "bold"),
         Text(_what(subject, best, look), "bold" if not shown.phone else ""),
-        outcome_text(best.outcome, _outcome_word(best.outcome, look)),
+        outcome_text(best.outcome, look),
     ):
         if piece.plain:
             title.append(look.dot if title.plain else "").append(piece)
@@ -151,10 +139,6 @@ def _kind_word(statement: StoredReceipt, look: Look) -> str:
     return look.say(*_TITLES.get(kind, (kind, kind)))
 
 
-def _outcome_word(outcome: Outcome | None, look: Look) -> str:
-    return "" if outcome is None else look.say(outcome.value, _OUTCOMES_ZH[outcome])
-
-
 def _ids(shown: StoredReceipt, look: Look) -> Iterator[Text]:
     pairs = [("biz id", shown.biz_id), ("out id", shown.out_id), ("call id", shown.call_id)]
     named = [(name, value) for name, value in pairs if value]
@@ -172,7 +156,7 @@ def _conflict(subject: _Subject, look: Look) -> Iterator[Text]:
         by_identity.setdefault((statement.kind, *statement.identity), set()).add(statement.outcome)
     for outcomes in by_identity.values():
         if contradictory(outcomes):
-            words = sorted(_outcome_word(outcome, look) for outcome in outcomes if outcome)
+            words = sorted(look.outcome(outcome) for outcome in outcomes if outcome)
             said = look.say("The statements contradict each other", "回执相互矛盾")
             mark = "⚠ " if look.unicode else "! "
             yield Text(f"{mark}{said}: {' / '.join(words)}", "bold red")
@@ -229,7 +213,7 @@ def _statement(
     style = "cyan"
     if statement.outcome is not None:
         style = OUTCOME_STYLE[statement.outcome]
-        title = Text.assemble((_outcome_word(statement.outcome, look), f"bold {style}"))
+        title = Text.assemble((look.outcome(statement.outcome), f"bold {style}"))
         if statement.kind not in {"SmsReport", "DypnsSmsVerifyReport"}:
             title = Text(_kind_word(statement, look)).append(look.dot).append(title)
     if statement.code:
@@ -245,11 +229,12 @@ def _took(statement: StoredReceipt, body: dict[str, Any], look: Look) -> Text:
     if statement.sent_at is None or statement.reported_at is None:
         return Text()
     if statement.kind != "SecretReport":
-        return Text(f"  +{elapsed(statement.reported_at - statement.sent_at)}", "dim")
+        return Text(f"  +{elapsed(statement.reported_at - statement.sent_at, chinese=look.chinese)}", "dim")
     said = Text(style="dim")
     answered = _beijing(body.get("start_time"))
     if statement.outcome is Outcome.CONNECTED and answered is not None:
-        said.append(look.say("  talked ", "  通话") + elapsed(statement.reported_at - answered))
+        talked = elapsed(statement.reported_at - answered, chinese=look.chinese)
+        said.append(look.say("  talked ", "  通话 ") + talked)
     who = _RELEASED_BY.get(str(body.get("release_dir")))
     if who:
         said.append(look.say(f"  ended by the {who[0]}", f"  {who[1]}挂断"))
@@ -287,7 +272,7 @@ def _provenance(statement: StoredReceipt, look: Look) -> Text:
     line = Text(f"{words} {statement.source.value} ", "dim").append(text(shown.origin))
     line.append(look.dot + wall_clock(statement.received_at))
     if statement.times_seen > 1:
-        line.append(look.dot + look.say(f"seen {statement.times_seen} times", f"收到{statement.times_seen}次"))
+        line.append(look.dot + look.say(f"seen {statement.times_seen} times", f"收到 {statement.times_seen} 次"))
     if statement.source is Source.PUSH or statement.source is Source.REPLAY:
         line.append(look.dot + look.say("unsigned", "未签名"))
     return line

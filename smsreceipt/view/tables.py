@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -46,9 +47,12 @@ class _Column(Generic[T]):
 
     head: str
     cell: Callable[[T], Text]
-    keep: int  #: the lowest goes first; from _CUT_BEFORE on, others are cut before this one goes
+    keep: float  #: the lowest goes first; from _CUT_BEFORE on, others are cut before this one goes
     right: bool = False
     least: int = 0  #: it may be cut down to this; 0: all or nothing
+    roomy: int = 0  #: while rows are yet to come, as wide as this, for they may hold more than the first ones
+    wrap: bool = False  #: it goes on in the next line instead of being cut
+    narrow: _Column[T] | None = None  #: what it becomes where there is less room, before it goes
 
 
 class _Columns(Generic[T]):
@@ -58,11 +62,11 @@ class _Columns(Generic[T]):
         self._look, self._columns = look, list(columns)
         self._widths: list[int] = []
 
-    def draw(self, rows: Sequence[T]) -> str:
-        """The rows as text; the heads above the first ones."""
+    def draw(self, rows: Sequence[T], *, more: bool = False) -> str:
+        """The rows as text; the heads above the first ones. *more*: other rows may follow."""
         parts: list[RenderableType] = []
         if not self._widths:
-            self._settle(rows)
+            self._settle(rows, more=more)
             heads = [Text(column.head, "dim") for column in self._columns]
             parts.append(self._table([heads]))
         if rows:
@@ -70,32 +74,45 @@ class _Columns(Generic[T]):
         return self._look.draw(*parts)
 
     def _table(self, rows: Sequence[Sequence[Text]]) -> RenderableType:
-        table = plain_table(self._widths, [column.right for column in self._columns])
+        columns = self._columns
+        table = plain_table(self._widths, [column.right for column in columns], [column.wrap for column in columns])
         for row in rows:
             table.add_row(*row)
         return table
 
-    def _settle(self, rows: Sequence[T]) -> None:
-        """Give up the least columns, then cut the wide ones, then give up more, until the rest fits."""
-        cells = {column.head: widest([column.cell(row) for row in rows]) for column in self._columns}
-        self._columns = [column for column in self._columns if cells[column.head] or column.least or not rows]
-        widths = {column.head: max(cells[column.head], len(column.head), column.least) for column in self._columns}
-        while len(self._columns) > 1 and not self._cut(widths):
-            self._columns.remove(min(self._columns, key=lambda column: column.keep))
-        self._widths = [min(widths[column.head], self._look.width) for column in self._columns]
+    def _settle(self, rows: Sequence[T], *, more: bool) -> None:
+        """Shorten or give up the least columns, then cut the wide ones, then give up more, until the rest fits."""
 
-    def _cut(self, widths: dict[str, int]) -> bool:
+        def width(column: _Column[T]) -> int:
+            return max(widest([column.cell(row) for row in rows]), column.roomy if more else 0)
+
+        self._columns = [column for column in self._columns if column.least or not rows or width(column)]
+        widths = [max(width(column), cell_len(column.head), column.least) for column in self._columns]
+        while not self._cut(widths) and len(self._columns) > 1:
+            at = min(range(len(widths)), key=lambda index: self._columns[index].keep)
+            narrow = self._columns[at].narrow
+            if narrow is None:
+                del self._columns[at], widths[at]
+            else:
+                self._columns[at] = narrow
+                widths[at] = max(width(narrow), cell_len(narrow.head), narrow.least)
+        self._widths = [min(each, self._look.width) for each in widths]
+
+    def _cut(self, widths: list[int]) -> bool:
         """Make them fit if that takes no more than cutting what may be cut; False when it takes more."""
-        over = sum(widths[column.head] for column in self._columns) + 2 * (len(self._columns) - 1) - self._look.width
+        over = sum(widths) + 2 * (len(widths) - 1) - self._look.width
         if over > 0 and min(column.keep for column in self._columns) < _CUT_BEFORE:
             return False
-        loose = sorted((column for column in self._columns if column.least), key=lambda column: -widths[column.head])
-        spare = {column.head: max(widths[column.head] - max(column.least, len(column.head)), 0) for column in loose}
+        spare = {
+            index: max(widths[index] - max(column.least, cell_len(column.head)), 0)
+            for index, column in enumerate(self._columns)
+            if column.least
+        }
         if over > sum(spare.values()):
             return False
-        for head, room in spare.items():
-            taken = min(room, max(over, 0))
-            widths[head] -= taken
+        for index in sorted(spare, key=lambda index: -widths[index]):
+            taken = min(spare[index], max(over, 0))
+            widths[index] -= taken
             over -= taken
         return True
 
@@ -105,23 +122,57 @@ class ReceiptTable:
 
     def __init__(self, look: Look) -> None:
         self._mask = look.mask
-        self._columns = _Columns(
-            look,
-            [
-                _Column[StoredReceipt]("SEQ", lambda row: text(row.seq, "dim"), 2, right=True),
-                _Column("SENT", lambda row: text(wall_clock(_time(row))), 6),
-                _Column("KIND", lambda row: text(row.kind), 5, least=9),
-                _Column("PHONE", lambda row: text(row.phone), 9, least=11),
-                _Column("OUTCOME", lambda row: outcome_text(row.outcome), 8, least=9),
-                _Column("CODE", lambda row: text(row.code), 7, least=9),
-                _Column("TOOK", lambda row: text(_took(row)), 1, right=True),
-                _Column("ID", lambda row: text(_reference(row), "dim"), 3),
-            ],
-        )
+        self._columns = _Columns(look, _receipt_columns(look))
 
-    def draw(self, receipts: Sequence[StoredReceipt]) -> str:
-        """These receipts as lines; the heads come with the first."""
-        return self._columns.draw([masked_receipt(row) for row in receipts] if self._mask else receipts)
+    def draw(self, receipts: Sequence[StoredReceipt], *, more: bool = False) -> str:
+        """These receipts as lines; the heads come with the first. *more*: others may follow, in the same columns."""
+        return self._columns.draw([masked_receipt(row) for row in receipts] if self._mask else receipts, more=more)
+
+
+def _receipt_columns(look: Look) -> list[_Column[StoredReceipt]]:
+    """What can be given to `show` stays down to 80 columns, the time down to 40."""
+    say = look.say
+    code, sent = say("CODE", "代码"), say("SENT", "时间")
+    code_cell: Callable[[StoredReceipt], Text] = lambda row: text(row.code)  # noqa: E731 - one cell, three columns
+    return [
+        _Column("SEQ", lambda row: text(row.seq, "dim"), 2, right=True),
+        _Column(
+            f"{sent} +08:00",
+            lambda row: text(wall_clock(_time(row))),
+            4,
+            narrow=_Column(
+                f"{sent} +08:00",
+                lambda row: text(wall_clock(_time(row))[:-3]),
+                7.5,
+                narrow=_Column(sent, lambda row: text(wall_clock(_time(row))[6:-3]), 9.5),
+            ),
+        ),
+        _Column(
+            say("KIND", "类型"),
+            lambda row: text(row.kind),
+            3,
+            roomy=12,
+            narrow=_Column(say("KIND", "类型"), lambda row: text(_short_kind(row.kind)), 5.5, least=5),
+        ),
+        _Column(say("PHONE", "号码"), lambda row: text(row.phone), 10, least=11),
+        _Column(say("OUTCOME", "结果"), lambda row: outcome_text(row.outcome, look), 9, least=9, roomy=11),
+        _Column(
+            code,
+            code_cell,
+            6,
+            least=18,
+            roomy=22,
+            narrow=_Column(code, code_cell, 8, least=7, roomy=22),
+        ),
+        _Column(say("TOOK", "用时"), lambda row: text(_took(row, look)), 1, right=True),
+        _Column("ID", lambda row: text(_reference(row), "dim"), 7, roomy=20),
+    ]
+
+
+def _short_kind(kind: str) -> str:
+    """SmsReport as Sms, SecretStartReport as Start: enough where there is no room for more."""
+    short = kind.removesuffix("Report")
+    return short.removeprefix("Secret") or short
 
 
 def _time(row: StoredReceipt) -> Instant:
@@ -129,46 +180,65 @@ def _time(row: StoredReceipt) -> Instant:
     return next(at for at in (row.sent_at, row.reported_at, row.received_at) if at is not None)
 
 
-def _took(row: StoredReceipt) -> str:
+def _took(row: StoredReceipt, look: Look) -> str:
     """From sent to reported; nothing where one is not told."""
-    return "" if row.sent_at is None or row.reported_at is None else elapsed(row.reported_at - row.sent_at)
+    if row.sent_at is None or row.reported_at is None:
+        return ""
+    return elapsed(row.reported_at - row.sent_at, chinese=look.chinese)
 
 
 def _reference(row: StoredReceipt) -> str:
-    """What `show` can be asked for."""
-    return row.biz_id or row.call_id or " ".join(part for part in row.identity if part)
+    """The shortest of the ids that `show` can be asked for; what else tells apart what has none."""
+    ids = [each for each in (row.biz_id, row.out_id, row.call_id) if each]
+    return min(ids, key=cell_len) if ids else " ".join(part for part in row.identity if part and part != row.phone)
 
 
 def rejects(rows: Sequence[StoredReject], look: Look, now: Instant) -> str:
     """The rejects, and below them what their reasons mean."""
+    say = look.say
     columns = _Columns(
         look,
         [
             _Column[StoredReject]("ID", lambda row: text(row.id[:12]), 9),
-            _Column("REASON", lambda row: text(row.reason, "red"), 8),
-            _Column("KIND", lambda row: text(row.kind or "-"), 6),
-            _Column("SIZE", lambda row: text(size(row.size)), 4, right=True),
-            _Column("SEEN", lambda row: text(f"{row.times_seen}x"), 2, right=True),
-            _Column("CAME", lambda row: text(ago(row.received_at, now)), 3, right=True),
-            _Column("FROM", lambda row: text(f"{row.source} {row.origin}"), 5, least=16),
+            _Column(say("REASON", "原因"), lambda row: text(row.reason, "red"), 8),
+            _Column(say("KIND", "类型"), lambda row: text(row.kind or "-"), 6),
+            _Column(say("SIZE", "大小"), lambda row: text(size(row.size)), 3, right=True),
+            _Column(say("SEEN", "次数"), lambda row: text(f"{row.times_seen}x"), 2, right=True),
+            _Column(
+                say("CAME", "收到"), lambda row: text(ago(row.received_at, now, chinese=look.chinese)), 4, right=True
+            ),
+            _Column(say("FROM", "来自"), lambda row: text(_origin(row)), 5, least=16, wrap=True),
         ],
     )
     reasons = sorted({row.reason for row in rows})
-    legend = [(reason.value, text(look.say(*REASONS[reason]), "dim")) for reason in reasons]
-    return columns.draw(rows) + ("\n" + look.draw(_pairs(legend, look, "red")) if legend else "")
+    legend = [(reason.value, text(say(*REASONS[reason]), "dim")) for reason in reasons]
+    if not legend:
+        return columns.draw(rows)
+    return (
+        columns.draw(rows)
+        + "\n"
+        + look.draw(Text(say("What the reasons mean:", "原因说明：")), _pairs(legend, look, "red"))
+    )
+
+
+def _origin(row: StoredReject) -> str:
+    """Which way it came and from where, without the message type that its own column tells."""
+    return f"{row.source} {row.origin.removesuffix(f'-{row.kind}') if row.kind else row.origin}"
 
 
 def status(facts: StoreFacts, look: Look, now: Instant) -> str:
     """The store in a few lines, then a line per kind."""
+    say = look.say
+    absent = Text("" if facts.exists else say("  (not there yet)", "  （尚不存在）"), "dim")
     pairs = [
-        ("store", text(facts.path) if facts.exists else Text.assemble(text(facts.path), ("  (not there yet)", "dim"))),
-        ("engine", Text(look.dot.join([facts.engine, f"schema {facts.schema}", size(facts.size)]))),
-        ("conflicts", _alarm(facts.conflicts, "list --conflicts")),
-        ("rejects", _alarm(facts.rejects, "rejects list")),
+        (say("store", "数据库"), text(facts.path).append(absent)),
+        (say("engine", "引擎"), Text(look.dot.join([facts.engine, f"schema {facts.schema}", size(facts.size)]))),
+        (say("conflicts", "矛盾"), _alarm(facts.conflicts, "list --conflicts")),
+        (say("rejects", "拒收"), _alarm(facts.rejects, "rejects list")),
     ]
     top = _pairs(pairs, look)
     if not facts.kinds:
-        return look.draw(top, "", Text("No receipts yet.", "dim"))
+        return look.draw(top, "", Text(say("No receipts yet.", "还没有回执。"), "dim"))
     return look.draw(top, "") + _kinds(facts, look, now)
 
 
@@ -178,16 +248,33 @@ def _alarm(count: int, command: str) -> Text:
 
 
 def _kinds(facts: StoreFacts, look: Look, now: Instant) -> str:
+    """A message, a call or a review may have several statements, and a statement may be received more than once."""
+    say = look.say
     return _Columns(
         look,
         [
-            _Column[KindFacts]("KIND", lambda kind: text(kind.kind), 9),
-            _Column("RECEIPTS", lambda kind: Text(f"{kind.count:,}"), 8, right=True),
-            _Column("STATEMENTS", lambda kind: Text(f"{kind.statements:,}"), 3, right=True),
-            _Column("TESTS", lambda kind: Text(f"{kind.tests:,}" if kind.tests else "", "dim"), 2, right=True),
-            _Column("FIRST", lambda kind: Text(wall_clock(kind.first_received_at, year=True)), 4),
-            _Column("LAST", lambda kind: Text(wall_clock(kind.last_received_at, year=True)), 5),
-            _Column("", lambda kind: Text(ago(kind.last_received_at, now)), 7, right=True),
+            _Column[KindFacts](say("KIND", "类型"), lambda kind: text(kind.kind), 9, least=9),
+            _Column(say("MESSAGES", "消息数"), lambda kind: Text(f"{kind.count:,}"), 8, right=True),
+            _Column(say("STATEMENTS", "回执数"), lambda kind: Text(f"{kind.statements:,}"), 7, right=True),
+            _Column(
+                say("TESTS", "测试"), lambda kind: Text(f"{kind.tests:,}" if kind.tests else "", "dim"), 2, right=True
+            ),
+            _Column(
+                say("FIRST, BEIJING TIME", "首次（北京时间）"),
+                lambda kind: Text(wall_clock(kind.first_received_at, year=True)),
+                3,
+            ),
+            _Column(
+                say("LAST, BEIJING TIME", "最近（北京时间）"),
+                lambda kind: Text(wall_clock(kind.last_received_at, year=True)),
+                4,
+            ),
+            _Column(
+                say("LAST CAME", "最近"),
+                lambda kind: Text(ago(kind.last_received_at, now, chinese=look.chinese)),
+                7.5,
+                right=True,
+            ),
         ],
     ).draw(facts.kinds)
 
@@ -223,33 +310,36 @@ def settings(rows: Sequence[tuple[str, str, str]], look: Look) -> str:
     return _Columns(
         look,
         [
-            _Column[tuple[str, str, str]]("NAME", lambda row: text(row[0]), 9, least=12),
-            _Column("VALUE", lambda row: text(row[1]), 8, least=12),
-            _Column("FROM", lambda row: text(row[2], "dim"), 7, least=8),
+            _Column[tuple[str, str, str]](look.say("NAME", "名称"), lambda row: text(row[0]), 9, least=12, wrap=True),
+            _Column(look.say("VALUE", "值"), lambda row: text(row[1]), 8, least=12, wrap=True),
+            _Column(look.say("FROM", "来源"), lambda row: text(row[2], "dim"), 7, least=8, wrap=True),
         ],
     ).draw(rows)
 
 
 def reject(one: StoredReject, shown: str, look: Look, now: Instant) -> str:
     """One reject, and what its bytes look like."""
-    seen = f"seen {one.times_seen}x"
+    say = look.say
+    seen = say(f"seen {one.times_seen}x", f"收到 {one.times_seen} 次")
+    came = ago(one.received_at, now, chinese=look.chinese)
+    zoned = f"{wall_clock(one.received_at, year=True)} {say('Beijing time', '北京时间')}"
     pairs = [
         ("id", text(one.id)),
-        ("reason", Text.assemble((one.reason.value, "red"), "  ", (look.say(*REASONS[one.reason]), "dim"))),
-        ("kind", text(one.kind or "-")),
-        ("from", text(f"{one.source.value} {one.origin}")),
         (
-            "received",
-            Text(look.dot.join([wall_clock(one.received_at, year=True), ago(one.received_at, now), seen])),
+            say("reason", "原因"),
+            Text.assemble((one.reason.value, "red"), "  ", (look.say(*REASONS[one.reason]), "dim")),
         ),
-        ("size", Text(size(one.size))),
+        (say("kind", "类型"), text(one.kind or "-")),
+        (say("from", "来自"), text(f"{one.source.value} {one.origin}")),
+        (say("received", "收到"), Text(look.dot.join([zoned, came, seen]))),
+        (say("size", "大小"), Text(size(one.size))),
     ]
     return look.draw(_pairs(pairs, look), "", text(shown))
 
 
 def _pairs(pairs: Sequence[tuple[str, Text]], look: Look, style: str = "dim") -> RenderableType:
     """Names and values, the values wrapped where the terminal is narrow."""
-    width = max((len(name) for name, _ in pairs), default=0)
+    width = max((cell_len(name) for name, _ in pairs), default=0)
     table = plain_table([width, max(look.width - width - 2, 9)], [False, False])
     table.columns[1].no_wrap, table.columns[1].overflow = False, "fold"
     for name, value in pairs:

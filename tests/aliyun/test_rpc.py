@@ -22,6 +22,7 @@ from aliyunsdkdysmsapi.request.v20170525.QuerySendDetailsRequest import QuerySen
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.aliyun.endpoints import Endpoint
+from smsreceipt.aliyun.faults import Untrusted
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import ApiError, Caller
 from smsreceipt.aliyun.signing import rpc_signature
@@ -283,3 +284,12 @@ sys.exit(f"root {logging.root.handlers}" if logging.root.handlers else 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_other_troubles_of_tls_are_tried_again(service: Service) -> None:
+    calls = Calls(service, tries=3)  # it speaks plain http, where TLS is expected
+    calls.caller.endpoint = Endpoint("127.0.0.1", service.server.server_port, tls=True)
+    with pytest.raises(ProviderError, match="no answer") as refused:
+        calls.ask()
+    assert not isinstance(refused.value, Untrusted)
+    assert len(calls.slept) == 2

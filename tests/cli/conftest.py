@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from tests.cli.program import Program
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No variable and no file of whoever runs the tests takes part."""
     for name in os.environ:
         if name.startswith(("SMSRECEIPT_", "ALIBABA_CLOUD_")):
@@ -18,6 +19,9 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
     monkeypatch.chdir(home)
+    before = os.umask(0o022)  # a configuration that a group may change is refused
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

@@ -49,14 +49,14 @@ def test_bytes_that_are_no_text(program: Program) -> None:
     assert program("list", "--config", "mine.toml").err.startswith("error: mine.toml: not UTF-8")
 
 
-def test_a_file_that_anybody_may_change_is_refused(program: Program) -> None:
+@pytest.mark.parametrize(("mode", "code"), [(0o646, 2), (0o664, 2), (0o620, 2), (0o644, 0), (0o600, 0)])
+def test_a_file_that_others_may_change_is_refused_and_one_they_may_read_is_not(
+    program: Program, mode: int, code: int
+) -> None:
     Path("smsreceipt.toml").write_text("")
-    Path("smsreceipt.toml").chmod(0o646)
+    Path("smsreceipt.toml").chmod(mode)
     ended = program("list")
-    assert ended.code == 2
-    assert "anybody may change this file" in ended.err
-    Path("smsreceipt.toml").chmod(0o644)
-    assert program("list").code == 0
+    assert (ended.code, "others may change this file" in ended.err) == (code, code == 2)
 
 
 def test_here_comes_before_the_platforms_directory_and_a_named_one_before_both(program: Program) -> None:

@@ -1,5 +1,6 @@
 """Common options stand anywhere, the nearest the end wins, and file < environment < option."""
 
+from collections.abc import Set
 from pathlib import Path
 
 import click
@@ -7,7 +8,7 @@ import pytest
 
 from smsreceipt.cli import COMMANDS, tool
 from smsreceipt.cli.config import own_options
-from smsreceipt.cli.options import common_options
+from smsreceipt.cli.options import common_options, long_name
 from tests.cli.program import Program, report
 
 
@@ -55,6 +56,32 @@ def test_a_variable_can_switch_off_what_the_file_switches_on(filled: Program, mo
     assert "138****8000" in filled("list").out
     monkeypatch.setenv("SMSRECEIPT_MASK", "0")
     assert "13800008000" in filled("list").out
+
+
+@pytest.mark.parametrize(
+    ("file", "variables"),
+    [
+        ("mask = true\nreveal = false\n", {}),
+        ("reveal = false\nmask = true\n", {}),
+        ("", {"SMSRECEIPT_MASK": "1", "SMSRECEIPT_REVEAL": "0"}),
+        ("mask = true\n", {"SMSRECEIPT_REVEAL": "0"}),
+    ],
+)
+def test_a_flag_that_is_off_takes_back_only_its_own_word(
+    filled: Program, monkeypatch: pytest.MonkeyPatch, file: str, variables: dict[str, str]
+) -> None:
+    Path("smsreceipt.toml").write_text(file)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert "13800008000" not in filled("list").out
+    assert "13800008000" in filled("list", "--reveal").out
+
+
+def test_no_json_does_not_mean_no_csv(filled: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("smsreceipt.toml").write_text('output = "csv"\njson = false\n')
+    assert filled("list").out.startswith("seq,")
+    monkeypatch.setenv("SMSRECEIPT_JSON", "0")
+    assert filled("list").out.startswith("seq,")
 
 
 def test_mask_and_reveal(filled: Program) -> None:
@@ -116,6 +143,25 @@ def test_the_table_of_commands_says_what_the_commands_say() -> None:
     assert said == {name: text for name, (_, text) in COMMANDS.items()}
 
 
+def variables(words: str, command: click.Command, option: click.Option) -> list[str]:
+    """The variables that click looks at for an option of `smsreceipt WORDS`."""
+    ctx: click.Context = click.Context(tool, info_name="smsreceipt", auto_envvar_prefix="SMSRECEIPT")
+    at: click.Command = tool
+    for word in words.split():
+        assert isinstance(at, click.Group)
+        found = at.get_command(ctx, word)
+        assert found is not None
+        at, ctx = found, click.Context(found, parent=ctx, info_name=word)
+    assert at is command
+    named = option.get_help_extra(ctx)["envvars"]
+    return list(named)
+
+
+def expected(words: str, option: click.Option, common: Set[str | None]) -> str:
+    own = () if option.name in common else tuple(words.split())
+    return "_".join(("SMSRECEIPT", *own, long_name(option))).replace("-", "_").upper()
+
+
 def test_every_option_names_its_variable_and_works_in_both_places() -> None:
     common = {option.name for option in common_options()}
     for name, child in every_command():
@@ -123,6 +169,8 @@ def test_every_option_names_its_variable_and_works_in_both_places() -> None:
         for option in child.params:
             if isinstance(option, click.Option):
                 assert option.show_envvar, (name, option.name)
+                if option.name != "help":
+                    assert variables(name, child, option)[0] == expected(name, option, common), (name, option.name)
                 assert option.help, (name, option.name)
                 assert option.help.endswith("."), (name, option.name)
 

@@ -1,5 +1,7 @@
 from itertools import pairwise
 
+import pytest
+
 from tests.cli.program import NOW, Program, report
 
 BROKEN = b'{"phone_number":"13812345678","content":"canary'
@@ -96,6 +98,13 @@ def test_what_is_known_already_is_a_duplicate(program: Program) -> None:
         program("rejects", "retry", "--all", "--kind", "CustomReport").err
         == "received=1 new=0 duplicate=1 rejected=0\n"
     )
+    assert ids(program) == []
+
+
+def test_all_of_them_by_a_variable(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    program.keep(None, b'{"hello":1}')
+    monkeypatch.setenv("SMSRECEIPT_REJECTS_RETRY_ALL", "1")
+    assert program("rejects", "retry", "--kind", "CustomReport").err == "received=1 new=1 duplicate=0 rejected=0\n"
     assert ids(program) == []
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from smsreceipt.model import Instant, Kind, Outcome, Reason
 from smsreceipt.view import Look, Progress, ReceiptTable, elapsed
 from smsreceipt.view.look import OUTCOME_STYLE, ago, size, wrapped
-from smsreceipt.view.story import _OUTCOMES_ZH as OUTCOMES_ZH
+from smsreceipt.view.look import OUTCOMES_ZH
 from smsreceipt.view.tables import REASONS
 from tests.cli.test_records import receipt
 

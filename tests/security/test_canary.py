@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import pytest
 from smsreceipt.aliyun import credentials
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.cli import COMMANDS, tool
+from smsreceipt.cli.app import App
 from smsreceipt.sandbox import FAULTS, Options, Sandbox
 from tests.cli.program import CALL_ENDED, REPLY, Program, report
 
@@ -129,10 +131,55 @@ def test_a_bug_of_ours_quotes_nothing(program: Program) -> None:
     assert not found_in(ended.err.encode(), {PHONES[0].encode(), SECRET.encode(), b"246810"})
 
 
+#: Ways past the boundary: a thread, a finalizer, and the end of the process.
+PAST_THE_BOUNDARY = """
+import atexit, sys, threading
+from smsreceipt.cli import boundary, main
+
+class Wreck:
+    def __del__(self):
+        raise RuntimeError(sys.argv[1])
+
+def fail():
+    raise RuntimeError(sys.argv[1]) from ValueError(sys.argv[1])
+
+def leave(*_):
+    for target in (fail, sys.exit):
+        thread = threading.Thread(target=target, name=sys.argv[1])
+        thread.start()
+        thread.join()
+    Wreck()
+    fail()
+
+boundary.run = leave
+main()
+"""
+
+
+def test_exceptions_that_reach_nobody_quote_nothing() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PAST_THE_BOUNDARY, f"{PHONES[0]} {SECRET} {TEXT}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert not found_in(ended.stderr.encode(), {PHONES[0].encode(), SECRET.encode(), b"246810"})
+    titles = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert titles == [
+        "error: internal, in a thread",
+        "error: internal, nobody to be told",
+        "error: internal",
+    ]
+    assert ended.stderr.count("builtins.RuntimeError") == 3
+    assert " in fail" in ended.stderr
+
+
 def test_what_holds_a_key_does_not_show_it(tmp_path: Path) -> None:
     held = Credentials(KEY_ID, SECRET, TOKEN)
     environ = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET}
-    for each in (held, Fixed(held), credentials.load(environ, None, tmp_path)):
+    app = App(environ, tmp_path, io.BytesIO(SECRET.encode()), io.BytesIO(), io.StringIO(SECRET))
+    for each in (held, Fixed(held), credentials.load(environ, None, tmp_path), app):
         assert not re.search("canary", f"{each!r} {each} {[each]}", re.IGNORECASE)
 
 

@@ -24,17 +24,21 @@ from cryptography.x509.oid import NameOID
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.aliyun.endpoints import DEFAULTS, Endpoint
+from smsreceipt.aliyun.faults import Untrusted
 from smsreceipt.aliyun.http import Pool
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import Caller
-from smsreceipt.errors import ProviderError
 from tests.cli.program import Program
 
 Road = Callable[[Endpoint], object]
 
 
+def no_sleep(_seconds: float) -> None:
+    raise AssertionError("asked again, though asking again cannot help")
+
+
 def by_call(endpoint: Endpoint) -> object:
-    caller = Caller(endpoint, Fixed(Credentials("id", "secret")), Clock(), budget=lambda: Budget(1))
+    caller = Caller(endpoint, Fixed(Credentials("id", "secret")), Clock(), budget=lambda: Budget(3), sleep=no_sleep)
     try:
         return caller.call(QuerySendDetailsRequest())
     finally:
@@ -129,7 +133,7 @@ def test_a_bad_certificate_gets_no_request(
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serving(certificate) as peer:
-        with pytest.raises(ProviderError):
+        with pytest.raises(Untrusted, match=r"^https://127\.0\.0\.1:\d+: .*certificate"):
             road(Endpoint("127.0.0.1", peer.server_port, tls=True))
         assert peer.seen == 0
 

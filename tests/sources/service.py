@@ -7,7 +7,7 @@ import hashlib
 import re
 import selectors
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from email.utils import formatdate
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -324,7 +324,7 @@ def pull(
     service: Service,
     *queues: Queue,
     road: Road | None = None,
-    unsettled: Sequence[str] = (),
+    unsettled: Mapping[str, float] | None = None,
     meanwhile: Callable[[Scene], Awaitable[None]] | None = None,
     **options: Any,
 ) -> Pulled:
@@ -335,7 +335,7 @@ def pull(
         beside = asyncio.ensure_future(meanwhile(scene)) if meanwhile else None
         drained = await scene.puller.run(unsettled)
         pulled = Pulled(scene, drained=drained, seconds=asyncio.get_running_loop().time())
-        pulled.hiding = scene.puller.hiding
+        pulled.hiding = set(scene.puller.hidden())
         if beside is not None:
             await beside
         return pulled

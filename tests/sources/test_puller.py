@@ -456,7 +456,7 @@ def test_after_an_unclean_end_the_visibility_is_waited_out_first() -> None:
     hidden = Stored(b"hidden")
     hidden.visible_at = 44.0
     service.queues[QUEUE.name].append(hidden)
-    pulled = pull(service, wait=1, unsettled=[QUEUE.name])
+    pulled = pull(service, wait=1, unsettled={QUEUE.name: 0.0})
     assert pulled.drained
     assert pulled.road.frames == [b"hidden"]
     assert pulled.seconds >= 46

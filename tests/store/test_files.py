@@ -259,7 +259,7 @@ def test_what_is_not_ours_or_not_sound_is_7_and_left_as_it_was(path: Path, make:
 def test_damage_after_an_unclean_end_is_found_before_anything_is_written(path: Path) -> None:
     with closing(open_store(path)) as store:
         keep(store, *map(str, range(500)))
-        store._db.execute("INSERT INTO run (queue, pid, born) VALUES ('q', 1, 'long ago')")
+        store._db.execute("INSERT INTO run (queue, pid, born, hidden_until) VALUES ('q', 1, 'long ago', 0)")
         (root,) = store._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'statement_day'").fetchall()
     with path.open("r+b") as file:
         file.seek((int(str(root[0])) - 1) * 4096)
@@ -340,6 +340,75 @@ def test_a_file_that_is_taken_away_while_in_use_is_noticed(path: Path, suffix: s
         keep(store, "2")
     assert caught.value.exit_code == 7
     store.close()
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_the_same_behind_a_symlink(path: Path, tmp_path: Path, suffix: str) -> None:
+    open_store(path).close()
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    with closing(open_store(link)) as store:
+        keep(store, "1")
+        assert {mode(each) for each in path.parent.iterdir()} == {0o600}
+        assert store.facts().size > path.stat().st_size
+        Path(f"{path}{suffix}").rename(tmp_path / "elsewhere")
+        with pytest.raises(StoreDamaged, match="replaced or deleted"):
+            keep(store, "2")
+
+
+def test_a_symlink_into_a_directory_that_anybody_may_write_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o777)
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "shared" / "receipts.db")
+    with pytest.raises(StoreUnavailable, match="anybody may write"):
+        open_store(link)
+
+
+def test_a_restored_backup_has_the_journal_of_every_store(path: Path, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.db"
+    with closing(open_store(path)) as store:
+        keep(store, "1")
+        store._db.execute("VACUUM INTO ?", (str(backup),))
+    with closing(open_store(backup)) as store:
+        assert pragma(store._db, "journal_mode") == "wal"
+        keep(store, "2")
+        assert store.count(Query(), 10) == 2
+
+
+class BadDisk(apsw.VFS):
+    """The system's own file access, whose flushes fail from some moment on."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        super().__init__("bad-disk", "")
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's
+        disk = self
+
+        class File(apsw.VFSFile):
+            def xSync(self, flags: int) -> None:  # noqa: N802
+                if disk.broken:
+                    raise apsw.IOError
+                super().xSync(flags)
+
+        return File("", name, flags)
+
+
+def test_after_a_flush_that_failed_nothing_is_written_back(path: Path) -> None:
+    disk = BadDisk()
+    store = open_store(path, vfs="bad-disk")
+    keep(store, "1")
+    before = path.read_bytes()
+    disk.broken = True
+    with pytest.raises(StoreUnavailable, match="disk failed") as caught:
+        keep(store, "2")
+    assert caught.value.exit_code == 6
+    disk.broken = False  # what the disk says now proves nothing about what it said before
+    store.close()
+    assert path.read_bytes() == before
+    with closing(open_store(path)) as again:  # "2" may be there whole: it is known only that nobody acked it
+        assert "1" in [each.biz_id for each in again.list(Query())]
 
 
 def test_a_commit_cut_off_by_kill_is_undone_and_the_run_is_known_as_unclean(path: Path) -> None:

@@ -43,17 +43,17 @@ def _tokens(world: World, life: float, seconds: float) -> list[str]:
     return []
 
 
-def expired(zone: str, bug: str = "") -> Verdict:
-    """A follower whose tokens live for 4 s: it renews them in time."""
-    with World(bug=bug, token_life=4) as world:
+def expired(zone: str, bug: str = "", *, life: int = 4, seconds: int = 13) -> Verdict:
+    """A follower of so many seconds whose tokens live for fewer: it renews them in time."""
+    with World(bug=bug, token_life=life) as world:
         world.put(40)
-        ended = world.run(world.pull_words("-f", "--for", "13s"), TZ=zone)
+        ended = world.run(world.pull_words("-f", "--for", f"{seconds}s"), TZ=zone)
         if ended.code not in {0, 3}:
             world.faults.append(f"{zone}: exit {ended.code}: {ended.err[-200:]}")
         calls = world.sandbox.state()["calls"]
         assert isinstance(calls, dict)
-        if calls["QueryTokenForMnsQueue"] > 4 * 8:
-            world.faults.append(f"{zone}: {calls['QueryTokenForMnsQueue']} tokens in 13 s")
+        if calls["QueryTokenForMnsQueue"] > 4 * (2 + 2 * seconds // life):
+            world.faults.append(f"{zone}: {calls['QueryTokenForMnsQueue']} tokens in {seconds} s")
         if world.expired_calls > 1:
             world.faults.append(f"{zone}: {world.expired_calls} calls with tokens that had ended")
         world.drain()

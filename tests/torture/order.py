@@ -16,6 +16,8 @@ _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _HANDLE = re.compile(rb"<ReceiptHandle>([^<]+)</ReceiptHandle>")
 _MESSAGE = re.compile(rb"<Message>\s*<MessageId>.*?</Message>", re.DOTALL)
 _TEXT = re.compile(rb"<MessageBody>([^<]*)<")
+#: What the loops use on sockets: asyncio's the first of each, uvloop the second.
+_RECEIVING, _SENDING = ("recvfrom", "read"), ("sendto", "write")
 _FRAME = 24  # bytes of a journal frame's header; its second word is not zero in the frame that commits
 
 
@@ -103,8 +105,8 @@ def judge(log: Path) -> Figures:
     serials: dict[bytes, str] = {}  # by handle
     received: defaultdict[str, bytes] = defaultdict(bytes)
     # What is sent counts from when it began, everything else from when it was done.
-    for call in sorted(calls(log), key=lambda call: call.began if call.name == "sendto" else call.ended):
-        if call.name == "recvfrom":
+    for call in sorted(calls(log), key=lambda call: call.began if call.name in _SENDING else call.ended):
+        if call.name in _RECEIVING and call.file.startswith("socket:"):
             received[call.file] += call.data
             for found in _MESSAGE.findall(received[call.file]):
                 body, handle = b"".join(_TEXT.findall(found)), b"".join(_HANDLE.findall(found))
@@ -113,7 +115,7 @@ def judge(log: Path) -> Figures:
             journal.write(call)
         elif call.name == "fdatasync" and call.file.endswith("-wal") and re.search(r"\) += 0\b", call.text):
             journal.flush(call)
-        elif call.name == "sendto" and call.data.startswith(b"DELETE "):
+        elif call.name in _SENDING and call.data.startswith(b"DELETE "):
             handles = _HANDLE.findall(call.data)
             figures.deletes += 1
             figures.acks += len(handles)
@@ -126,12 +128,11 @@ def torture(messages: int, bug: str = "") -> tuple[Figures, bool]:
     with World(bug=bug) as world:
         world.put(messages)
         log = world.folder / "strace.log"
-        watched = "recvfrom,sendto,pwrite64,fdatasync"
-        slow = ["--inject=fdatasync:delay_enter=20000"]  # who does not wait for the disk is seen not to
-        world.run(
-            ["strace", "-f", "-qq", "--seccomp-bpf", "-xx", "-y", "-s", "200000", "-o", str(log), f"--trace={watched}",
-             *slow, *world.pull_words()]
-        )  # fmt: skip
+        watched = ",".join((*_RECEIVING, *_SENDING, "pwrite64", "fdatasync"))
+        slow = "--inject=fdatasync:delay_enter=20000"  # who does not wait for the disk is seen not to
+        tracer = f"strace -f -qq -xx -y -s 200000 -o {log} --trace={watched} {slow}"
+        words = world.pull_words()
+        world.run([*words[:2], "tests.torture.traced", tracer, bug, *words[words.index("pull") :]])
         figures = judge(log)
         world.drain()
         return figures, world.judge().good

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 from unittest.mock import patch
@@ -28,10 +28,10 @@ from smsreceipt.store import sqlite as engine
 def delete_before_commit() -> None:
     """Messages are deleted from the queue first, and stored then."""
 
-    def take(deliveries: Sequence[Delivery], store: Store) -> Kept:
+    def take(deliveries: Sequence[Delivery], store: Store, *, resolves: Collection[str] = ()) -> Kept:
         for delivery in deliveries:
             delivery.ack()
-        return store.keep([decode(delivery) for delivery in deliveries])
+        return store.keep([decode(delivery) for delivery in deliveries], resolves=resolves)
 
     ingest.take = take
 

@@ -86,7 +86,8 @@ CREATE TABLE run (
     id    INTEGER PRIMARY KEY,
     queue TEXT    NOT NULL,
     pid   INTEGER NOT NULL,
-    born  TEXT    NOT NULL                      -- when that process began, as its system tells it: pids are used again
+    born  TEXT    NOT NULL,                     -- when that process began, as its system tells it: pids are used again
+    hidden_until INTEGER NOT NULL               -- by the host's clock, of a run that ended clean; 0 while it runs
 ) STRICT;
 
 -- The phones of all statements up to counter.phones_to. Numbers come in no order, so that each would cost a page of

@@ -1,0 +1,105 @@
+"""What a receiving run says while it works: new statements on standard output, a live line on the terminal.
+
+Printing has a thread of its own: a reader that pauses must hold up neither commits nor deletes. What it has not taken
+yet is bounded by holding back the receiving.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from smsreceipt.cli.app import App
+from smsreceipt.cli.printing import ReceiptPrinter
+from smsreceipt.model import StoredReceipt, Tally
+from smsreceipt.store import Kept
+
+_BACKLOG = 20_000  # statements kept and not yet printed, beyond which nothing more is received
+_LAST = 2.0  # seconds that a reader gets for the rest after a stop
+
+
+class Reporter:
+    """Takes what was kept from the committer's thread; prints it from its own."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._printer = ReceiptPrinter(app, app.report)
+        self._progress = app.progress()
+        self._began = time.monotonic()
+        self._tally = Tally()
+        self._news: deque[Sequence[StoredReceipt]] = deque()
+        self._backlog = 0
+        self._bell = threading.Condition()
+        self._terminal = threading.RLock()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        self._thread.start()
+
+    @property
+    def seconds(self) -> float:
+        """Since it all began."""
+        return time.monotonic() - self._began
+
+    def room(self) -> bool:
+        """Whether the reader keeps up."""
+        return self._backlog < _BACKLOG
+
+    def kept(self, kept: Kept) -> None:
+        """After a commit and its acks. Returns at once."""
+        with self._bell:
+            self._tally += kept.tally
+            if kept.new:
+                self._news.append(kept.new)
+                self._backlog += len(kept.new)
+                self._bell.notify()
+        self._draw()
+
+    def say(self, text: str, *, verbosity: int = 0) -> None:
+        """One line on standard error, whatever is live there. From any thread."""
+        with self._terminal:
+            self._progress.clear()
+            self._app.say(text, verbosity=verbosity)
+
+    def tell(self, text: str, verbosity: int) -> None:
+        """As say, for callers that know no keywords."""
+        self.say(text, verbosity=verbosity)
+
+    def close(self, stopped: Callable[[], bool]) -> bool:
+        """Print what is left, then stop. False: there was a stop, and the reader does not take the rest."""
+        with self._bell:
+            self._closing = True
+            self._bell.notify()
+        deadline = None
+        while self._thread.is_alive() and (deadline is None or time.monotonic() < deadline):
+            self._thread.join(0.1)
+            if deadline is None and stopped():
+                deadline = time.monotonic() + _LAST
+        with self._terminal:
+            self._progress.clear()
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (news := self._next()) is not None:
+            with self._terminal:
+                self._progress.clear()
+            self._printer.print(news)
+            self._backlog -= len(news)
+
+    def _next(self) -> Sequence[StoredReceipt] | None:
+        with self._bell:
+            while not self._news and not self._closing:
+                self._bell.wait()
+            return self._news.popleft() if self._news else None
+
+    def _draw(self) -> None:
+        tally = self._tally
+        with self._terminal:
+            self._progress.update(
+                received=tally.received,
+                new=tally.new,
+                duplicate=tally.duplicate,
+                rejected=tally.rejected,
+                rate=tally.received / max(self.seconds, 0.001),
+            )
