@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from smsreceipt.errors import UsageError
 
 FILE = "smsreceipt.toml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}", re.ASCII)  #: of queues and of message types
 ENDPOINTS = ("mns", "dybaseapi", "dysmsapi")
 
 
@@ -67,6 +69,7 @@ def load(path: Path, schema: Schema) -> Config:
     """What *path* says. Raises UsageError that names the file and the key when it cannot be read or is not right."""
     document = _read(path)
     queues = _texts(document.pop("queues", {}), path, "queues", None)
+    _check_queues(queues, path)
     endpoints = _texts(document.pop("endpoints", {}), path, "endpoints", ENDPOINTS)
     common: dict[str, Any] = {}
     commands: dict[str, Any] = {}
@@ -114,6 +117,15 @@ def _near(name: str, schema: Schema) -> str:
 
     near = difflib.get_close_matches(name.replace("_", "-"), [*schema, "queues", "endpoints"], 1)
     return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(schema))}."
+
+
+def _check_queues(queues: Mapping[str, str], path: Path) -> None:
+    """Refuse what the queue service would take for something else, here where the file can be named."""
+    for name, kind in queues.items():
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{path}: queues: {name!r} is no name of a queue: letters, digits, - and _")
+        if not _NAME.fullmatch(kind):
+            raise UsageError(f"{path}: queues.{name}: {kind!r} is no message type", hint="Such as SmsReport.")
 
 
 def _texts(table: object, path: Path, name: str, known: tuple[str, ...] | None) -> dict[str, str]:

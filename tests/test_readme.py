@@ -9,6 +9,7 @@ import click
 import pytest
 
 from smsreceipt import cli, errors
+from smsreceipt.decode import KINDS
 from smsreceipt.model import Reason
 from tests import readme
 
@@ -88,6 +89,12 @@ def test_both_languages_tell_the_same() -> None:
     for mark in ("## ", "### "):
         assert len(re.findall(f"^{mark}", CHINESE, re.MULTILINE)) == len(re.findall(f"^{mark}", ENGLISH, re.MULTILINE))
     assert CHINESE.count("\n|") == ENGLISH.count("\n|")
+
+
+@languages
+def test_message_types_are_those_that_are_known(text: str) -> None:
+    told = [row[0].strip("`") for row in rows(text, "| Kind |" if text is ENGLISH else "| 类型 |")]
+    assert sorted(told) == sorted(KINDS)
 
 
 @languages

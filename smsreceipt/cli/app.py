@@ -43,6 +43,20 @@ def _data_directory() -> Path:
     return platformdirs.user_data_path("smsreceipt", appauthor=False)
 
 
+def _refuse_odd(path: Path) -> None:
+    """Raise UsageError for what is there and is no file."""
+    with contextlib.suppress(OSError):  # the store itself says best what is wrong then
+        if path.is_dir():
+            raise UsageError(f"the store {path} is a directory", hint=f"Name a file in it: {path / 'receipts.db'}")
+        if path.is_symlink() and not path.exists():
+            raise UsageError(
+                f"the store {path} is a symbolic link to {path.readlink()}, which is not there",
+                hint="Is its disk mounted? For a new store, name the file itself or remove the link.",
+            )
+        if path.exists() and not path.is_file():
+            raise UsageError(f"the store {path} is not a regular file")
+
+
 @dataclass(eq=False)
 class App:
     """The seams, and what the options made of them. A command reads it; only the frame changes it."""
@@ -164,8 +178,13 @@ class App:
         return self.home / said[2:] if said.startswith("~/") else Path(said)
 
     def open_store(self, *, readonly: bool) -> contextlib.closing[Store]:
-        """The store, to be used in a with statement. For readers, one that does not exist yet is an empty one."""
-        return contextlib.closing(self.opener(self.store_path, readonly))
+        """The store, to be used in a with statement. For readers, one that does not exist yet is an empty one.
+
+        Raises UsageError where its path leads to something that cannot be a store.
+        """
+        path = self.store_path
+        _refuse_odd(path)
+        return contextlib.closing(self.opener(path, readonly))
 
     # --- standard output: data ------------------------------------------------------------------------------------
 

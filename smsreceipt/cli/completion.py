@@ -17,7 +17,7 @@ def command(app: App, shell: str) -> None:
 
     \b
       smsreceipt completion bash > ~/.local/share/bash-completion/completions/smsreceipt
-      smsreceipt completion zsh > "${fpath[1]}/_smsreceipt"
+      smsreceipt completion zsh > ~/.zfunc/_smsreceipt
       smsreceipt completion fish > ~/.config/fish/completions/smsreceipt.fish
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     app.write(script(shell).encode())

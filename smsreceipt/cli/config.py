@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,38 +163,86 @@ def _write(path: Path, content: bytes, *, force: bool) -> None:
 
 
 def template() -> str:
-    """The file that `config init` writes: every key there is, with its help, commented out."""
+    """The file that `config init` writes: the keys there are, with their help and defaults, commented out."""
     lines = [
         "# smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both.",
         "# Keys of accounts do not belong here: they come from ALIBABA_CLOUD_* or ~/.aliyun/config.json.",
         "",
     ]
-    lines += [line for option in common_options() if option.name != "config" for line in _commented(option)]
-    lines += ["", "[queues]", '# "Alicom-Queue-1000000001-SmsReport" = "SmsReport"']
-    lines += ["", "[endpoints]", *(f'# {name} = "https://…"' for name in ENDPOINTS)]
+    lines += [line for option in common_options() if option.name not in _UNSAID for line in _commented(option)]
+    lines += ["", "[queues]", '# "Alicom-Queue-1234567890123456-SmsReport" = "SmsReport"']
+    lines += ["", "# The provider's own unless said: only VPC and international accounts need these.", "[endpoints]"]
+    lines += [f'# {name} = "{_EXAMPLES[name]}"' for name in ENDPOINTS]
     table = ""
     for words, option in own_options():
+        if (*words, option.name) in _DANGEROUS:
+            continue
         if table != ".".join(words):
             table = ".".join(words)
             lines += ["", f"[{table}]"]
-        lines += _commented(option)
+        lines += _commented(option, ".".join(words))
     return "\n".join(lines) + "\n"
 
 
-def _commented(option: click.Option) -> list[str]:
-    return [f"# {option.help}", f"#{long_name(option)} = {_example(option)}"]
+def _commented(option: click.Option, words: str = "") -> list[str]:
+    return [f"# {option.help}", f"#{long_name(option)} = {_value(option, words)}"]
 
 
-def _example(option: click.Option) -> str:
-    """A value of the right type; a text shows what stands there in the help."""
+def _value(option: click.Option, words: str) -> str:
+    """The default, so that taking the # away changes nothing; where there is none, an example that can stand."""
     if option.is_flag and not option.count:
-        return "true"
-    if option.count or isinstance(option.type, click.types.IntParamType):
-        return str(option.default if isinstance(option.default, int) else 1)
-    if isinstance(option.type, click.types.FloatParamType):
-        return "1.0"
-    value = option.type.choices[0] if isinstance(option.type, click.Choice) else option.metavar or option.name
-    return f'["{value}"]' if option.multiple else f'"{value}"'
+        return "false"
+    if option.count:
+        return "0"
+    if isinstance(option.default, str | int | float):
+        return json.dumps(option.default)
+    name = long_name(option)
+    example = _EXAMPLES.get(f"{words}.{name}", _EXAMPLES.get(name, 1))
+    return json.dumps([example] if option.multiple else example, ensure_ascii=False)
+
+
+#: What no file should decide: where it is itself, to drop unasked, to write over itself, to read all rejects as one.
+_UNSAID = frozenset({"config"})
+_DANGEROUS = frozenset(
+    {
+        ("rejects", "drop", "yes"),
+        ("config", "init", "force"),
+        ("rejects", "retry", "everything"),
+        ("rejects", "retry", "kind"),
+    }
+)
+
+#: Values for keys that have no default.
+_EXAMPLES: dict[str, str | int] = {
+    "mns": "1493622401794734.mns.ap-southeast-1.aliyuncs.com",
+    "dybaseapi": "dybaseapi.ap-southeast-1.aliyuncs.com",
+    "dysmsapi": "dysmsapi.ap-southeast-1.aliyuncs.com",
+    "store": "~/receipts.db",
+    "profile": "default",
+    "output": "json",
+    "queue": "Alicom-Queue-1234567890123456-SmsReport",
+    "uid": "1234567890123456",
+    "type": "SmsReport",
+    "for": "10m",
+    "kind": "SmsReport",
+    "phone": "13800000001",
+    "biz-id": "900619746936498440^0",
+    "out-id": "order-1000",
+    "call-id": "4f3a00000062290c",
+    "outcome": "failed",
+    "code": "MOBILE_IN_BLACK",
+    "source": "mns",
+    "date": "today",
+    "since": "2d",
+    "until": "today",
+    "max": 1000,
+    "after": 0,
+    "limit": 100,
+    "max-age": "2h",
+    "load": "messages.ndjson",
+    "seed": 1,
+    "fault": "duplicate=0.1",
+}
 
 
 for _command in (show_command, init_command):

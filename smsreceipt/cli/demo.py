@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,15 +68,19 @@ class _Story:
         )
         sent = _send(self.sandbox.url)
         self._note(f"SendSms was called {_CALLS} times for {sent} numbers; now the receipts wait in the queues.")
+        self._note(f"The commands below run against the sandbox at {self.sandbox.url}, which ends with this demo.")
 
     def pull(self) -> None:
         """Drain the queues of both services."""
         self._title("2. Drain the queues of both services: each receipt is on disk before it is deleted there")
         words = [word for kind in _KINDS for word in ("--type", kind)]
         line = ["pull", "--uid", "1000000001", *words, "--wait", "1"]
-        printed = self._run(line, shown=f"{_spoken(line)} --json > receipts.ndjson", quiet=True)
+        target = self.store.with_name("receipts.ndjson")
+        printed = self._run(line, more=f" --json > {shlex.quote(str(target))}", quiet=True)
+        target.write_bytes(printed)
         kinds = Counter(json.loads(text)["kind"] for text in printed.splitlines())
-        self._note("New receipts by kind: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()))
+        counts = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+        self._note(f"New statements by kind, each a line of that file: {counts}. One message may have several.")
 
     def look(self) -> None:
         """Look at what came."""
@@ -99,33 +104,49 @@ class _Story:
         state = self.sandbox.state()
         self._title("Done")
         self._note(
-            f"The provider's side: {state['sent']} messages sent, {state['deleted']} deleted,"
+            f"The provider's side: {state['sent']} messages queued, {state['deleted']} deleted,"
             f" {state['queued']} left in the queues of other message types."
         )
-        self._note(f"The store stays at {self.store}; look on: smsreceipt --store {self.store} list")
-        self._note("A provider to play with: smsreceipt sandbox --generate 1000, in a second terminal.")
+        self._note("The store and receipts.ndjson stay; all but the pulls can be repeated. Look on with:")
+        self._note(f"$ {self._spoken(['list', '--limit', '100'])}")
+        self._note("A provider to play with and to pull from, here or in a second terminal:")
+        self._note("$ smsreceipt sandbox --generate 1000 > sandbox.env &")
+        self._note("$ . ./sandbox.env")
+        self._note("$ smsreceipt pull --uid 1000000001 --type SmsReport")
 
     def _title(self, text: str) -> None:
         self.app.say("")
-        self.app.say(text)
+        self._note(text)
 
     def _note(self, text: str) -> None:
-        self.app.say(text)
+        """A paragraph as wide as the terminal; a command stays on one line, to be copied."""
+        whole = text.startswith("$ ")
+        for line in (
+            [text]
+            if whole
+            else textwrap.wrap(text, max(self.app.width, 20), break_long_words=False, break_on_hyphens=False)
+        ):
+            self.app.say(line)
+
+    def _spoken(self, words: Sequence[str]) -> str:
+        return f"smsreceipt {shlex.join(['--store', str(self.store), *words])}"
 
     def _find(self, filters: Sequence[str], field: str) -> str:
-        printed = self._run(["list", *filters], shown=None, quiet=True)
+        printed = self._run(["list", *filters], more=None, quiet=True)
         return str(next(record[field] for record in map(json.loads, printed.splitlines()) if record[field]))
 
-    def _run(self, words: Sequence[str], *, shown: str | None = "", quiet: bool = False) -> bytes:
-        """Run one of our commands as the user would; *quiet* returns its standard output instead of showing it."""
-        if shown is not None:
+    def _run(self, words: Sequence[str], *, more: str | None = "", quiet: bool = False) -> bytes:
+        """Run one of our commands as the user would, and tell it, with *more* behind it; None: tell nothing.
+
+        *quiet* returns its standard output instead of showing it.
+        """
+        if more is not None:
             self.app.say("")
-            self.app.say(f"$ {shown or _spoken(words)}")
+            self._note(f"$ {self._spoken(words)}{more}")
         self.app.flush()
         environment = {
             **os.environ,
             **self.sandbox.environment(),
-            "SMSRECEIPT_STORE": str(self.store),
             "SMSRECEIPT_CONFIG": os.devnull,  # the user's own may name a profile, and that beats the sandbox's key
             "SMSRECEIPT_OUTPUT": "json" if quiet else self.app.setting("output") or "table",
             "COLUMNS": str(self.app.width),
@@ -133,7 +154,7 @@ class _Story:
         for name in _USERS_OWN:
             environment.pop(name, None)
         done = subprocess.run(
-            [sys.executable, "-m", "smsreceipt", *words],
+            [sys.executable, "-m", "smsreceipt", "--store", str(self.store), *words],
             env=environment,
             stdout=subprocess.PIPE if quiet else None,
             check=False,
@@ -141,12 +162,8 @@ class _Story:
         if done.returncode == 3:
             self._note("(exit code 3: done, but a person should look at the new rejects)")
         elif done.returncode:
-            raise SmsReceiptError(f"the demo's command failed with exit code {done.returncode}: {_spoken(words)}")
+            raise SmsReceiptError(f"the demo's command failed with exit code {done.returncode}: {self._spoken(words)}")
         return done.stdout or b""
-
-
-def _spoken(words: Sequence[str]) -> str:
-    return f"smsreceipt {shlex.join(words)}"
 
 
 def _send(url: str) -> int:

@@ -199,6 +199,10 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
             pullers.append(puller)
             if committer.failure is not None or stopping.requested:  # before there was anybody to be told
                 puller.dead_end()
+            # Of a bug in a task that nobody waits for, asyncio would log the message, and messages quote data.
+            asyncio.get_running_loop().set_exception_handler(
+                lambda _loop, context: reporter.say(f"error: internal: {type(context.get('exception')).__name__}")
+            )
             with stopping.inside_loop():
                 try:
                     return await puller.run({} if chosen["no_settle"] else _unsettled(app, runs))

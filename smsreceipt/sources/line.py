@@ -76,7 +76,7 @@ class Line:
             if response.status == 404:
                 return []
             try:
-                return mns.messages(response.body)
+                return [message for message in mns.messages(response.body) if message.handle]
             except BadAnswer as exc:
                 self.on_lost()
                 await self._back_off(self._receiving, exc, None)

@@ -57,7 +57,12 @@ def translated(path: Path) -> Iterator[None]:
             f"the disk failed under the store {path}: {_plain(exc)}",
             hint="Nothing was acked that is not stored. Check the disk, then run the same command again.",
         ) from exc
-    except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.SQLError) as exc:
+    except apsw.NotADBError as exc:
+        raise StoreDamaged(
+            f"{path} is no smsreceipt store: it does not begin as an SQLite database does",
+            hint="It was not touched. Name another file with --store; if this was a store, restore a backup.",
+        ) from exc
+    except (apsw.CorruptError, apsw.FormatError, apsw.SQLError) as exc:
         # A statement of ours is refused (SQLError) only where the schema is not what the migrations made.
         raise StoreDamaged(f"the store {path} is damaged: {_plain(exc)}") from exc
 

@@ -84,10 +84,11 @@ class _Columns(Generic[T]):
         """Shorten or give up the least columns, then cut the wide ones, then give up more, until the rest fits."""
 
         def width(column: _Column[T]) -> int:
-            return max(widest([column.cell(row) for row in rows]), column.roomy if more else 0)
+            seen = widest([column.cell(row) for row in rows])
+            return max(seen, column.least, column.roomy) if more else seen
 
         self._columns = [column for column in self._columns if column.least or not rows or width(column)]
-        widths = [max(width(column), cell_len(column.head), column.least) for column in self._columns]
+        widths = [max(width(column), cell_len(column.head)) for column in self._columns]
         while not self._cut(widths) and len(self._columns) > 1:
             at = min(range(len(widths)), key=lambda index: self._columns[index].keep)
             narrow = self._columns[at].narrow
@@ -95,7 +96,7 @@ class _Columns(Generic[T]):
                 del self._columns[at], widths[at]
             else:
                 self._columns[at] = narrow
-                widths[at] = max(width(narrow), cell_len(narrow.head), narrow.least)
+                widths[at] = max(width(narrow), cell_len(narrow.head))
         self._widths = [min(each, self._look.width) for each in widths]
 
     def _cut(self, widths: list[int]) -> bool:
@@ -132,8 +133,14 @@ class ReceiptTable:
 def _receipt_columns(look: Look) -> list[_Column[StoredReceipt]]:
     """What can be given to `show` stays down to 80 columns, the time down to 40."""
     say = look.say
-    code, sent = say("CODE", "代码"), say("SENT", "时间")
-    code_cell: Callable[[StoredReceipt], Text] = lambda row: text(row.code)  # noqa: E731 - one cell, three columns
+    outcome, code, sent = say("OUTCOME", "结果"), say("CODE", "代码"), say("SENT", "时间")
+
+    def outcome_cell(row: StoredReceipt) -> Text:
+        return outcome_text(row.outcome, look)
+
+    def code_cell(row: StoredReceipt) -> Text:
+        return text(row.code)
+
     return [
         _Column("SEQ", lambda row: text(row.seq, "dim"), 2, right=True),
         _Column(
@@ -155,7 +162,13 @@ def _receipt_columns(look: Look) -> list[_Column[StoredReceipt]]:
             narrow=_Column(say("KIND", "类型"), lambda row: text(_short_kind(row.kind)), 5.5, least=5),
         ),
         _Column(say("PHONE", "号码"), lambda row: text(row.phone), 10, least=11),
-        _Column(say("OUTCOME", "结果"), lambda row: outcome_text(row.outcome, look), 9, least=9, roomy=11),
+        _Column(
+            outcome,
+            outcome_cell,
+            7.8,
+            least=11,
+            narrow=_Column(outcome, outcome_cell, 9, least=9),
+        ),
         _Column(
             code,
             code_cell,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -16,9 +17,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkdysmsapi.request.v20170525.QuerySendDetailsRequest import QuerySendDetailsRequest
 
+from smsreceipt.aliyun import rpc
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.aliyun.endpoints import Endpoint
@@ -293,3 +296,26 @@ def test_other_troubles_of_tls_are_tried_again(service: Service) -> None:
         calls.ask()
     assert not isinstance(refused.value, Untrusted)
     assert len(calls.slept) == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (requests.ConnectTimeout(), "timed out while connecting, after 5 s"),
+        (requests.ReadTimeout(), "timed out, after 10 s without a byte"),
+        (requests.ConnectionError(ConnectionResetError(104, "13800000001")), "connection reset"),
+        (requests.ConnectionError("13800000001"), "the connection broke off"),
+        (requests.exceptions.ChunkedEncodingError(), "the answer cannot be read"),
+    ],
+)
+def test_troubles_on_the_way_are_told_in_words(trouble: requests.RequestException, words: str) -> None:
+    assert rpc._trouble(trouble) == words
+
+
+def test_a_port_that_nobody_listens_on_refuses_the_connection(service: Service) -> None:
+    calls = Calls(service, tries=1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        calls.caller.endpoint = Endpoint("127.0.0.1", free.getsockname()[1], tls=False)
+        with pytest.raises(ProviderError, match=r"^no answer from \S+: connection refused$"):
+            calls.ask()

@@ -157,6 +157,14 @@ def test_a_refusal_names_the_queue_and_the_usual_reason() -> None:
     assert late.value.hint == "Set the clock"
 
 
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidAccessKeyId.NotFound", "InvalidAccessKeyId"])
+def test_a_wrong_key_is_said_and_not_taken_for_a_missing_right(code: str) -> None:
+    refusal = AuthError(f"the provider answered {code} (request 1)")
+    with pytest.raises(AuthError) as refused:
+        Tokens(Saying(refusal), Clock()).get(KIND, QUEUE)
+    assert refused.value.hint.startswith("The AccessKey id or secret is wrong")
+
+
 def test_tokens_never_show_themselves() -> None:
     service = Service(3600)
     tokens = Tokens(service, service.clock)

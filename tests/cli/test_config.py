@@ -33,6 +33,8 @@ from tests.cli.program import Program
         ("[endpoints]\nmns = 1", "endpoints.mns: must be a text"),
         ("[queues]\nq = 1", "queues.q: must be a text"),
         ("queues = 1", "queues: must be a table"),
+        ('[queues]\n"my queue" = "SmsUp"', "queues: 'my queue' is no name of a queue"),
+        ('[queues]\nq = "Sms Up"', "queues.q: 'Sms Up' is no message type"),
         ("= 1", "Invalid"),
     ],
 )
@@ -74,9 +76,9 @@ def test_here_comes_before_the_platforms_directory_and_a_named_one_before_both(p
 
 
 def test_queues_and_endpoints(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("smsreceipt.toml").write_text('[queues]\n"my queue" = "SmsUp"\n[endpoints]\nmns = "file"\ndysmsapi = "file"\n')
+    Path("smsreceipt.toml").write_text('[queues]\n"my-queue" = "SmsUp"\n[endpoints]\nmns = "file"\ndysmsapi = "file"\n')
     program("list", environ={"SMSRECEIPT_MNS_ENDPOINT": "variable"})
-    assert program.app.config.queues == {"my queue": "SmsUp"}
+    assert program.app.config.queues == {"my-queue": "SmsUp"}
     assert program.app.endpoint("mns") == "variable"
     assert program.app.endpoint("dysmsapi") == "file"
     assert program.app.endpoint("dybaseapi") is None
@@ -145,3 +147,22 @@ def test_every_line_of_the_template_can_be_switched_on(program: Program) -> None
         ended = program("list", "--config", "all.toml")
         assert "unknown key" not in ended.err, name
     assert json.dumps(document)
+
+
+@pytest.mark.parametrize("line", template().split("[list]")[1].split("\n\n")[0].splitlines()[2::2])
+def test_every_example_can_stand(program: Program, line: str) -> None:
+    Path("one.toml").write_text(f"[list]\n{line[1:]}\n")
+    assert program("list", "--config", "one.toml").code == 0
+
+
+def test_the_template_shows_defaults_and_nothing_dangerous() -> None:
+    lines = template().splitlines()
+    assert {"#workers = 4", '#min-free = "64MiB"', "#port = 8901", "#follow = false"} <= set(lines)
+    assert not {"[rejects.drop]", "[config.init]", "#yes = false", "#force = false"} & set(lines)
+
+
+def test_a_long_path_is_wrapped_and_not_cut(program: Program) -> None:
+    path = "/srv/" + "/".join(f"folder-number-{number}" for number in range(8)) + "/receipts.db"
+    shown = program("config", "show", "-o", "table", "--store", path, columns=80).out
+    assert "…" not in shown
+    assert path in "".join(line[21:72].strip() for line in shown.splitlines())

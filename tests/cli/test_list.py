@@ -55,6 +55,7 @@ def mixed(program: Program) -> Program:
     [
         ("", [1, 2, 3, 4]),
         ("--kind SmsUp", [4]),
+        ("--kind smsup", [4]),
         ("--kind SmsUp --kind SmsReport", [1, 2, 3, 4]),
         ("--phone +8613800008001", [2]),
         ("--phone 13800008000 --kind SmsReport", [1]),
@@ -64,6 +65,8 @@ def mixed(program: Program) -> Program:
         ("--outcome failed", [2]),
         ("--code MOBILE_IN_BLACK", [2]),
         ("--code DELIVRD", [1, 3]),
+        ("--code delivrd", [1, 3]),
+        ("--code Mobile_In_Black", [2]),
         ("--source push", [3]),
         ("--date 2026-11-20", [1, 2, 4]),
         ("--date today", [3]),
@@ -102,6 +105,32 @@ def test_a_table_shows_the_newest_50_and_says_how_many_more(program: Program) ->
     assert "138****0019" not in ended.out
     assert ended.err == "20 more: --limit N shows more of them, --json all\n"
     assert len(program("list").objects) == 70
+
+
+def test_after_0_is_an_answer_too_the_oldest(program: Program) -> None:
+    program.keep("SmsReport", *(report(f"138{number:08}") for number in range(4)))
+    for words, first in (("--after 0 --limit 2", "138****0000"), ("--limit 2", "138****0002")):
+        lines = program("list", "-o", "table", *words.split()).out.splitlines()
+        assert len(lines) == 3
+        assert first in lines[1]
+
+
+@pytest.mark.parametrize("option", ["--kind", "--phone", "--biz-id", "--out-id", "--call-id", "--code"])
+def test_an_empty_word_is_no_filter_for_everything_without_a_value(mixed: Program, option: str) -> None:
+    for word in ("", " "):
+        ended = mixed("list", option, word)
+        assert (ended.code, ended.raw, ended.err) == (2, b"", f"error: {option}: empty number or id\n")
+
+
+def test_a_kind_that_nobody_knows_is_likely_a_slip(mixed: Program) -> None:
+    said = "no kind SmsReprot has been stored; known: SmsReport, SmsUp\n"
+    assert mixed("list", "--kind", "SmsReprot", "--kind", "SmsUp").err == said
+    assert mixed("list", "--kind", "SignSmsReport").err == "no receipts\n"
+
+
+def test_csv_without_rows_is_its_head(mixed: Program) -> None:
+    nothing = mixed("list", "-o", "csv", "--out-id", "nothing").out
+    assert nothing == mixed("list", "-o", "csv").out.splitlines(keepends=True)[0]
 
 
 def test_csv_has_the_keys_of_the_object_and_can_be_read_back(mixed: Program) -> None:

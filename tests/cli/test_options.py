@@ -1,6 +1,6 @@
 """Common options stand anywhere, the nearest the end wins, and file < environment < option."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import click
@@ -88,12 +88,19 @@ def test_mask_and_reveal(filled: Program) -> None:
     for words, masked in (
         ("list", False),
         ("list --mask", True),
-        ("list --mask --reveal", False),
         ("--reveal list --mask", True),
+        ("--mask list --reveal", False),
     ):
         assert ("13800008000" not in filled(*words.split()).out) is masked
     assert "13800008000" not in filled("list", "-o", "table").out
     assert "13800008000" in filled("list", "-o", "table", "--reveal").out
+
+
+@pytest.mark.parametrize("words", ["list --mask --reveal", "list --reveal --mask", "--mask --reveal list"])
+def test_mask_and_reveal_side_by_side_are_a_slip(filled: Program, words: str) -> None:
+    ended = filled(*words.split())
+    assert (ended.code, ended.raw) == (2, b"")
+    assert ended.err.startswith("error: --mask and --reveal contradict each other\n")
 
 
 def test_a_terminal_gets_a_table_and_a_pipe_gets_objects(filled: Program) -> None:
@@ -157,7 +164,7 @@ def variables(words: str, command: click.Command, option: click.Option) -> list[
     return list(named)
 
 
-def expected(words: str, option: click.Option, common: Set[str | None]) -> str:
+def expected(words: str, option: click.Option, common: AbstractSet[str | None]) -> str:
     own = () if option.name in common else tuple(words.split())
     return "_".join(("SMSRECEIPT", *own, long_name(option))).replace("-", "_").upper()
 

@@ -37,8 +37,9 @@ def test_the_table_explains_its_reasons(program: Program) -> None:
     (found,) = ids(program)
     assert program("rejects", "list", "-o", "table", columns=120).out == (
         "ID            REASON  KIND       SIZE  SEEN     CAME  FROM\n"
-        f"{found[:12]}  json    SmsReport  47 B    1x  0 s ago  mns Alicom-Queue-1000000001-SmsReport\n"
+        f"{found[:12]}  json    SmsReport  47 B    1x  0 s ago  mns Alicom-Queue-1000000001\n"
         "\n"
+        "What the reasons mean:\n"
         "json  not JSON: cut short, or something after its end\n"
     )
 

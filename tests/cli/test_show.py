@@ -7,6 +7,13 @@ def test_nothing_found_is_a_line_of_talk_and_no_error(program: Program) -> None:
     assert (ended.code, ended.raw, ended.err) == (0, b"", "nothing is known about that number or id\n")
 
 
+def test_an_empty_word_is_not_whatever_has_no_number(program: Program) -> None:
+    program.keep("SmsUp", REPLY)
+    ended = program("show", "")
+    assert (ended.code, ended.raw) == (2, b"")
+    assert "empty number or id" in ended.err
+
+
 def test_a_number_finds_messages_replies_and_calls_in_time_order(program: Program) -> None:
     program.keep("SmsUp", REPLY)
     program.keep("SmsReport", report(), report("13800009999"))
@@ -71,7 +78,7 @@ def test_the_screen_of_a_call_in_chinese(program: Program) -> None:
         "11-20 10:00:12 接听",
         "11-20 10:03:17 通话结束 · 已接通",
     ]
-    assert "通话3 min 5 s  主叫挂断" in screen
+    assert "通话 3 分 5 秒  主叫挂断" in screen
     assert "record_url <30 characters>" in screen
     for number in ("13900001111", "17000000001", "13700002222"):
         assert number not in screen

@@ -56,6 +56,10 @@ def test_without_a_command_there_is_help_and_a_usage_error() -> None:
 
 
 def complete(words: str, at: int) -> list[str]:
+    return [line.partition(",")[2] for line in offered(words, at)]
+
+
+def offered(words: str, at: int) -> list[str]:
     ended = subprocess.run(
         [sys.executable, "-m", "smsreceipt"],
         env={
@@ -68,7 +72,7 @@ def complete(words: str, at: int) -> list[str]:
         text=True,
         check=True,
     )
-    return [line.partition(",")[2] for line in ended.stdout.splitlines()]
+    return ended.stdout.splitlines()
 
 
 def test_a_tab_offers_commands_and_options() -> None:
@@ -79,8 +83,20 @@ def test_a_tab_offers_commands_and_options() -> None:
     assert complete("smsreceipt --output ", 2) == ["table", "json", "csv"]
 
 
+def test_a_tab_offers_kinds_codes_and_files() -> None:
+    assert complete("smsreceipt list --kind smsr", 3) == ["SmsReport"]
+    assert "SecretReport" in complete("smsreceipt status --kind ", 3)
+    assert complete("smsreceipt explain mobile_in", 2) == ["MOBILE_IN_BLACK"]
+    for words in ("smsreceipt --store x", "smsreceipt list --config x"):
+        assert offered(words, len(words.split()) - 1) == ["file,x"]
+
+
+def test_a_description_with_a_comma_reaches_fish_whole() -> None:
+    assert "string split --max 1 " in script("fish")
+
+
 @pytest.mark.parametrize("shell", FILES)
-def test_the_scripts_in_completions_are_what_click_makes(shell: str, program: Program) -> None:
+def test_the_scripts_in_completions_are_what_the_program_prints(shell: str, program: Program) -> None:
     assert (ROOT / "completions" / FILES[shell]).read_text() == script(shell) == program("completion", shell).out
 
 

@@ -46,11 +46,12 @@ def test_counts_by_kind(program: Program) -> None:
     ("words", "code", "said"),
     [
         ("--max-age 2h", 0, ""),
-        ("--max-age 59m", 3, "anything: nothing came since 2026-11-21T03:00:00.000Z\n"),
+        ("--max-age 59m", 3, "no receipt came since 2026-11-21 11:00:00 Beijing time\n"),
         ("--max-age 3600", 0, ""),
         ("--max-age 2h --kind SmsReport", 0, ""),
-        ("--max-age 2h --kind SmsUp", 3, "SmsUp: nothing came yet\n"),
-        ("--max-age 2h --kind SmsUp --kind SmsReport", 3, "SmsUp: nothing came yet\n"),
+        ("--max-age 2h --kind smsreport", 0, ""),
+        ("--max-age 2h --kind SmsUp", 3, "no SmsUp came yet\n"),
+        ("--max-age 2h --kind SmsUp --kind SmsReport", 3, "no SmsUp came yet\n"),
     ],
 )
 def test_the_dead_mans_check(program: Program, words: str, code: int, said: str) -> None:
@@ -73,3 +74,23 @@ def test_explain(program: Program) -> None:
     assert chinese.startswith("MOBILE_IN_BLACK · 短信回执码 · blacklisted\n  号码在黑名单\n  → ")
     unknown = program("explain", "~~")
     assert (unknown.code, unknown.raw, unknown.err) == (0, b"", "no table knows the code ~~\n")
+
+
+def test_the_table_counts_messages_and_statements_apart(program: Program) -> None:
+    program.keep("SmsReport", report(), report(report_time="2026-11-20 15:50:00"))
+    english = program("status", "-o", "table", columns=120).out
+    (head,) = (line for line in english.splitlines() if line.startswith("KIND"))
+    assert head.split()[:3] == ["KIND", "MESSAGES", "STATEMENTS"]
+    assert "BEIJING TIME" in head
+    assert english.splitlines()[-1].split()[:3] == ["SmsReport", "1", "2"]
+    chinese = program("status", "-o", "table", columns=80, environ={"LANG": "zh_CN.UTF-8"}).out
+    assert "消息数" in chinese
+    assert "0 秒前" in chinese
+
+
+def test_a_kind_that_nobody_knows_is_likely_a_slip(program: Program) -> None:
+    program.keep("SmsReport", report())
+    program.keep("MyOwn", {"a": 1})
+    said = "no kind SmsReprot has been stored; known: MyOwn, SmsReport\n"
+    assert program("status", "--kind", "SmsReprot", "--kind", "SmsUp", "--kind", "MyOwn").err == said
+    assert program("status", "--kind", "").code == 2

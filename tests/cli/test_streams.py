@@ -1,6 +1,5 @@
 """The real program with every kind of stream a shell can give it: documented exit codes, never a traceback."""
 
-import json
 import os
 import pty
 import re
@@ -15,12 +14,15 @@ import pytest
 from tests.cli.program import FAILED, REPLY, Program, report
 
 PROGRAM = [sys.executable, "-m", "smsreceipt"]
-READERS = [["list"], ["explain", "16"], ["config", "show"]]
+#: Much to print, and little, which is written only at the end. What else prints does it the same way.
+READERS = [["list"], ["explain", "16"]]
 SHELL = 'exec "$@"'
 
 
-@pytest.fixture
-def filled(program: Program) -> Program:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Only ever read here, so one store is enough for all."""
+    program = Program(tmp_path_factory.mktemp("streams"))
     program.keep(
         "SmsReport", *(report(f"138{number:08}") for number in range(1000)), report("13800008000", "x^0", **FAILED)
     )
@@ -67,6 +69,12 @@ def test_no_standard_output_at_all(filled: Program, words: list[str]) -> None:
     assert quiet(ended)
 
 
+def test_every_command_that_only_prints_needs_somewhere_to_print(filled: Program) -> None:
+    for words in ("list", "show 1", "explain 16", "status", "rejects list", "rejects show x", "config show"):
+        ended = filled(*words.split(), stdout=None)
+        assert (ended.code, ended.err.split(",")[0]) == (2, "error: standard output is closed"), words
+
+
 def test_help_has_the_same_manners(filled: Program) -> None:
     for words in (["--help"], ["--version"]):
         full = shell(filled, 'exec "$@" > /dev/full', *words)
@@ -87,11 +95,12 @@ def test_errors_without_standard_error_keep_their_number(filled: Program) -> Non
     assert shell(filled, 'exec "$@" 2>/dev/full', "list", "--date", "x").returncode == 2
 
 
-@pytest.mark.parametrize("environ", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "gbk"}])
-def test_json_and_csv_are_utf8_in_every_locale_and_tables_never_fail(filled: Program, environ: dict[str, str]) -> None:
-    lines = shell(filled, SHELL, "list", "--kind", "SmsUp", **environ)
-    assert json.loads(lines.stdout)["body"]["content"] == "您好，收到了"
-    assert "您好".encode() in shell(filled, SHELL, "list", "--kind", "SmsUp", "-o", "csv", **environ).stdout
+@pytest.mark.parametrize(("output", "environ"), [("json", {"LC_ALL": "C"}), ("csv", {"PYTHONIOENCODING": "gbk"})])
+def test_json_and_csv_are_utf8_in_every_locale_and_tables_never_fail(
+    filled: Program, output: str, environ: dict[str, str]
+) -> None:
+    lines = shell(filled, SHELL, "list", "--kind", "SmsUp", "-o", output, **environ)
+    assert "您好，收到了".encode() in lines.stdout
     table = shell(filled, SHELL, "show", "13800008000", "-o", "table", "--reveal", **environ)
     assert (table.returncode, quiet(table)) == (0, True)
 
@@ -143,11 +152,23 @@ def on_terminal(program: Program, *words: str, **environ: str) -> str:
 
 def test_a_terminal_gets_colours_unless_it_or_its_user_refuses(filled: Program) -> None:
     assert "\x1b[31m" in on_terminal(filled, "list", "--outcome", "failed")
-    for words, environ in ((["--no-color"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"})):
-        seen = on_terminal(filled, *words, "list", **environ)
-        assert "\x1b" not in seen
-        assert max(map(len, seen.splitlines())) <= 52
-        assert seen.splitlines()[-1] == "952 more: --limit N shows more of them, --json all"
+    seen = on_terminal(filled, "list", TERM="dumb")
+    assert "\x1b" not in seen
+    assert max(map(len, seen.splitlines())) <= 52
+    assert seen.splitlines()[-1] == "952 more: --limit N shows more of them, --json all"
+
+
+@pytest.mark.parametrize(("words", "environ"), [(["--no-color"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"})])
+def test_the_user_may_refuse_colours(
+    filled: Program, monkeypatch: pytest.MonkeyPatch, words: list[str], environ: dict[str, str]
+) -> None:
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    looks = ["list", "--outcome", "failed"]
+    assert "\x1b[31m" in filled(*looks, terminal=True, environ={"TERM": "xterm"}).out
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert "\x1b" not in filled(*words, *looks, terminal=True, environ={"TERM": "xterm", **environ}).out
 
 
 def test_no_secret_and_no_number_in_the_arguments_is_needed(filled: Program) -> None:

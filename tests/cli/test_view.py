@@ -10,8 +10,7 @@ from rich.text import Text
 
 from smsreceipt.model import Instant, Kind, Outcome, Reason
 from smsreceipt.view import Look, Progress, ReceiptTable, elapsed
-from smsreceipt.view.look import OUTCOME_STYLE, ago, size, wrapped
-from smsreceipt.view.look import OUTCOMES_ZH
+from smsreceipt.view.look import OUTCOME_STYLE, OUTCOMES_ZH, ago, size, wrapped
 from smsreceipt.view.tables import REASONS
 from tests.cli.test_records import receipt
 
@@ -33,32 +32,49 @@ ROWS = [
 
 def test_a_table_at_120_columns() -> None:
     assert ReceiptTable(Look(width=120)).draw(ROWS) == (
-        "SEQ  SENT            KIND          PHONE        OUTCOME      CODE                   TOOK  ID\n"
+        "SEQ  SENT +08:00     KIND          PHONE        OUTCOME      CODE                   TOOK  ID\n"
         "  1  11-18 19:06:40  SmsReport     138****5678  delivered    DELIVERED               3 s  b^0\n"
         "  2  11-18 19:06:40  SmsReport     138****5678  failed       MOBLLE_TERMINAL_ERROR   3 s  90061974693649^0\n"
         "  3  11-18 19:06:40  SecretReport  138****5678  unconnected  19                      3 s  c-1\n"
-        "  4  11-18 19:06:40  SmsUp         138****5678                                            77 138****5678\n"
+        "  4  11-18 19:06:40  SmsUp         138****5678                                            77\n"
     )
 
 
-def test_a_table_at_80_columns() -> None:
+def test_a_table_at_80_columns_shows_what_can_be_given_to_show() -> None:
     assert ReceiptTable(Look(width=80)).draw(ROWS) == (
-        "SENT            KIND          PHONE        OUTCOME      CODE\n"
-        "11-18 19:06:40  SmsReport     138****5678  delivered    DELIVERED\n"
-        "11-18 19:06:40  SmsReport     138****5678  failed       MOBLLE_TERMINAL_ERROR\n"
-        "11-18 19:06:40  SecretReport  138****5678  unconnected  19\n"
-        "11-18 19:06:40  SmsUp         138****5678\n"
+        "SENT +08:00  PHONE        OUTCOME      CODE                   ID\n"
+        "11-18 19:06  138****5678  delivered    DELIVERED              b^0\n"
+        "11-18 19:06  138****5678  failed       MOBLLE_TERMINAL_ERROR  90061974693649^0\n"
+        "11-18 19:06  138****5678  unconnected  19                     c-1\n"
+        "11-18 19:06  138****5678                                      77\n"
     )
 
 
-def test_a_table_at_40_columns() -> None:
+def test_a_table_at_40_columns_keeps_the_time() -> None:
     assert ReceiptTable(Look(width=40)).draw(ROWS) == (
-        "PHONE        OUTCOME      CODE\n"
-        "138****5678  delivered    DELIVERED\n"
-        "138****5678  failed       MOBLLE_TERMIN…\n"
-        "138****5678  unconnected  19\n"
-        "138****5678\n"
+        "SENT   PHONE        OUTCOME      CODE\n"
+        "19:06  138****5678  delivered    DELIVE…\n"
+        "19:06  138****5678  failed       MOBLLE…\n"
+        "19:06  138****5678  unconnected  19\n"
+        "19:06  138****5678\n"
     )
+
+
+def test_the_shortest_id_is_shown_and_a_kind_is_shortened_before_it_goes() -> None:
+    long = "900619746936498440^0"
+    rows = [receipt(biz_id=long, out_id="order-1"), receipt(kind=Kind("SecretStartReport"), biz_id=long)]
+    _, first, second = ReceiptTable(Look(width=80)).draw(rows).splitlines()
+    assert first.split()[2:] == ["Sms", "138****5678", "delivered", "DELIVERED", "order-1"]
+    assert second.split()[2:] == ["Start", "138****5678", "delivered", "DELIVERED", long]
+
+
+def test_a_chinese_table_has_chinese_heads_outcomes_and_units() -> None:
+    head, row = ReceiptTable(Look(width=120, chinese=True)).draw(ROWS[:1]).splitlines()
+    assert head.split() == ["SEQ", "时间", "+08:00", "类型", "号码", "结果", "代码", "用时", "ID"]
+    assert "已送达" in row
+    assert "3 秒" in row
+    assert elapsed(125_000, chinese=True) == "2 分 5 秒"
+    assert ago(Instant(0), Instant(7_200_000), chinese=True) == "2 小时前"
 
 
 def test_later_rows_follow_the_layout_of_the_first() -> None:
@@ -67,6 +83,14 @@ def test_later_rows_follow_the_layout_of_the_first() -> None:
     assert first.startswith("SEQ  SENT")
     assert "SENT" not in second
     assert first.splitlines()[1].index("138****") == second.index("138****")
+
+
+@pytest.mark.parametrize(("width", "code"), [(80, "MOBLLE_TERMINAL_ER…"), (100, "MOBLLE_TERMINAL_ERROR")])
+def test_where_more_may_follow_the_columns_leave_room_for_longer_values(width: int, code: str) -> None:
+    table = ReceiptTable(Look(width=width))
+    table.draw(ROWS[:1], more=True)
+    assert code in table.draw(ROWS[1:2], more=True)
+    assert "unconnected" in table.draw(ROWS[2:3], more=True)
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 120])

@@ -56,6 +56,7 @@ def expired(zone: str, bug: str = "", *, life: int = 4, seconds: int = 13) -> Ve
             world.faults.append(f"{zone}: {calls['QueryTokenForMnsQueue']} tokens in {seconds} s")
         if world.expired_calls > 1:
             world.faults.append(f"{zone}: {world.expired_calls} calls with tokens that had ended")
+        world.bug = ""
         world.drain()
         return world.judge()
 

@@ -201,6 +201,8 @@ def strangers(bug: bool = False) -> Counter[str]:
                     wrong[f"{words[0]} on {name}: exit {code}"] += 1
                 if path.read_bytes() != before:
                     wrong[f"{words[0]} on {name}: bytes changed"] += 1
+            if bug and wrong:
+                break  # found
     return wrong
 
 

@@ -134,6 +134,7 @@ def torture(messages: int, bug: str = "") -> tuple[Figures, bool]:
         words = world.pull_words()
         world.run([*words[:2], "tests.torture.traced", tracer, bug, *words[words.index("pull") :]])
         figures = judge(log)
+        world.bug = ""
         world.drain()
         return figures, world.judge().good
 

@@ -130,7 +130,7 @@ def caught(bug: str, points: list[Point]) -> Verdict:
 #: not: the flush is the power cuts' affair), and at the deletes of what was stored.
 TELLING = {
     "delete-before-commit": [Point("pwrite64", n, fresh=False, committer=True) for n in (5, 1, 9)],
-    "no-unique-key": [Point("write", n, fresh=False) for n in (7, 6, 8, 5, 9, 4, 10, 11)],
+    "no-unique-key": [Point("write", n, fresh=False) for n in (14, 12, 15, 16, 13, 17, 11, 10)],
 }
 
 

@@ -30,8 +30,8 @@ from smsreceipt.sandbox.queues import Message, Queue
 ROOT = Path(__file__).parents[2]
 KINDS = ("SmsReport", "SmsUp", "SecretStartReport", "SecretReport")
 _SERIAL = re.compile(rb"T\d{9}")
-_serials = (f"T{n:09}" for n in itertools.count(1))
-_uids = (f"{n}" for n in itertools.count(1_000_000_001))
+_serials = map("T{:09}".format, itertools.count(1))  # no generators: several threads take from them
+_uids = map(str, itertools.count(1_000_000_001))
 _SUMMARY = re.compile(
     r"^received=(\d+) new=(\d+) duplicate=(\d+) rejected=(\d+) deleted=(\d+) undeleted=(\d+) ", re.MULTILINE
 )
