@@ -14,13 +14,14 @@ import click
 
 from smsreceipt.cli import boundary
 from smsreceipt.cli.app import App
+from smsreceipt.cli.filters import complete_kind
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import ReceiptPrinter
 from smsreceipt.cli.report import Reporter
 from smsreceipt.cli.stop import Stop
 from smsreceipt.cli.times import Duration, Size
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable, UsageError
-from smsreceipt.model import Instant, Kind, StoredReceipt, Tally
+from smsreceipt.model import Instant, StoredReceipt, Tally
 from smsreceipt.store import NEVER, Run
 
 if TYPE_CHECKING:
@@ -37,7 +38,13 @@ _CLOSE = 3.0  # seconds for the last commit after a stop
     "--queue", multiple=True, metavar="NAME[=TYPE]", help="A queue, and its message type where the name hides it."
 )
 @click.option("--uid", metavar="UID", help="Account uid: with --type, queue Alicom-Queue-UID-TYPE.")
-@click.option("--type", multiple=True, metavar="TYPE", help="Message type of a queue named by --uid, e.g. SmsReport.")
+@click.option(
+    "--type",
+    multiple=True,
+    metavar="TYPE",
+    shell_complete=complete_kind,
+    help="Message type of a queue named by --uid, e.g. SmsReport.",
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on when the queues are empty, until stopped.")
 @click.option("--max", type=click.IntRange(1), metavar="N", help="Stop after N received messages.")
 @click.option("--for", type=Duration(), metavar="TIME", help="Stop after this long: 45s, 10m, 2h.")
@@ -71,7 +78,7 @@ def command(app: App, **chosen: Any) -> None:
 
 def _queues(app: App, chosen: dict[str, Any]) -> list[Queue]:
     """The queues that the options name, else those of the configuration."""
-    from smsreceipt.decode import kind_of_queue
+    from smsreceipt.decode import kind_of_queue, known_kind
     from smsreceipt.sources.line import Queue
 
     if bool(chosen["uid"]) != bool(chosen["type"]):
@@ -79,10 +86,10 @@ def _queues(app: App, chosen: dict[str, Any]) -> list[Queue]:
             "--uid and --type belong together", hint="For example --uid 1234567890123456 --type SmsReport."
         )
     named = [(name, kind) for name, _, kind in (text.partition("=") for text in chosen["queue"])]
-    named += [(f"Alicom-Queue-{chosen['uid']}-{kind}", kind) for kind in chosen["type"]]
+    named += [(f"Alicom-Queue-{chosen['uid']}-{kind}", str(kind)) for kind in map(known_kind, chosen["type"])]
     found = {}
     for name, kind in named or app.config.queues.items():
-        known = Kind(kind) if kind else kind_of_queue(name)
+        known = known_kind(kind) if kind else kind_of_queue(name)
         if not name or known is None:
             raise UsageError(
                 f"queue {name!r} does not tell its message type", hint=f"Say it: --queue {name or 'NAME'}=SmsReport."
@@ -142,7 +149,7 @@ class _Provider:
 def _peek(app: App, queues: Sequence[Queue], most: int | None) -> None:
     """Show the front of each queue as it is: nothing is received, stored or deleted."""
     from smsreceipt.decode import decode
-    from smsreceipt.sources import mns
+    from smsreceipt.sources.drain import delivery as delivered
 
     provider = _Provider(app)
     printer = ReceiptPrinter(app)
@@ -157,7 +164,7 @@ def _peek(app: App, queues: Sequence[Queue], most: int | None) -> None:
                 failures.append(exc)
                 continue
             left = None if left is None else left - len(messages)
-            delivery = mns.delivery(line.queue, messages, provider.clock.now())
+            delivery = delivered(line.queue, messages, provider.clock.now())
             decoded = decode(delivery)
             rejected += len(decoded.rejects)
             printer.print(StoredReceipt.of(receipt, delivery, seq=None) for receipt in decoded.receipts)
@@ -229,7 +236,8 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
 def _puller(
     provider: _Provider, queues: Sequence[Queue], chosen: dict[str, Any], committer: Committer, reporter: Reporter
 ) -> Puller:
-    from smsreceipt.sources.mns import Options, Puller
+    from smsreceipt.sources.drain import Options
+    from smsreceipt.sources.mns import Puller
 
     options = Options(
         workers=chosen["workers"],

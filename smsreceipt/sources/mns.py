@@ -9,80 +9,22 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
 
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.mns import BATCH, Message
 from smsreceipt.errors import QueueNotFound, SmsReceiptError
-from smsreceipt.model import Delivery, Instant, Source
-from smsreceipt.sources.line import Line, Queue
+from smsreceipt.model import Instant
+from smsreceipt.sources.drain import VISIBILITY, Counts, Drain, Options, Road, delivery
+from smsreceipt.sources.line import Line
 
 #: Messages received and not yet deleted, at most. The provider throttles a consumer that has 5,000 of them.
 IN_FLIGHT = 2_000
-VISIBILITY = 30_000  #: milliseconds, where neither the queue nor a message tells
 _MARGIN = 2_000  # milliseconds before a handle dies within which it is not used any more
 _GRACE = 0.3  # seconds that a receive which is about to answer gets after a stop
 _FINISH = 7.0  # seconds for commits and deletes after a stop
 _LOOK_AGAIN = 60.0  # seconds until a queue that failed is asked again, with --follow
 _PATIENCE = 5  # a message received more often than this is not waited for again in the same run
-
-
-class Road(Protocol):
-    """Where deliveries go."""
-
-    def put(self, delivery: Delivery) -> None:
-        """Take a delivery and return at once; its ack is called, from any thread, when it is durable."""
-
-
-def delivery(
-    queue: Queue, messages: Sequence[Message], received_at: Instant, ack: Callable[[], None] = lambda: None
-) -> Delivery:
-    """What one answer of a queue brought, as the road takes it."""
-    bodies = tuple([message.body for message in messages])
-    damaged = frozenset([n for n, message in enumerate(messages) if message.damaged])
-    return Delivery(bodies, queue.kind, Source.MNS, queue.name, received_at, ack, damaged)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to pull."""
-
-    workers: int = 4  #: receivers that ask without waiting while a queue answers full batches
-    wait: int = 5  #: seconds of a long poll; 0: ask and sleep
-    follow: bool = False  #: go on when drained
-    most: int | None = None  #: never receive more messages than this
-    seconds: float | None = None  #: stop after so long
-
-
-@dataclass(slots=True)
-class Counts:
-    """What was done at the queues."""
-
-    received: int = 0
-    deleted: int = 0
-
-    @property
-    def undeleted(self) -> int:
-        """What will come again: the handle had died, the delete was refused, or there was no time for it."""
-        return self.received - self.deleted
-
-
-@dataclass(slots=True, eq=False)
-class _Drain:
-    """What is known of one queue while it is drained."""
-
-    line: Line
-    hold_until: float = 0.0  #: by the loop's clock: until then messages may be hidden, so that empty proves nothing
-    visibility: int = VISIBILITY  #: milliseconds
-    told: bool = False  #: the queue itself said how long that is
-    retention: int = 4 * 86_400_000  #: milliseconds
-    in_flight: int = 0
-    helpers: int = 0
-    short: bool = False  #: long polls are answered at once: the account holds too many of them
-    warned: bool = False
-    failing: bool = False
-    acked: deque[Message] = field(default_factory=deque)
 
 
 class Puller:
@@ -101,7 +43,7 @@ class Puller:
         """*room* tells whether whatever takes the receipts can take more; while it cannot, nothing is received."""
         self.counts = Counts()
         self.failures: list[SmsReceiptError] = []  #: of queues that could not be drained; the others were
-        self._drains = [_Drain(line) for line in lines]
+        self._drains = [Drain(line) for line in lines]
         self._road = road
         self._clock = clock
         self._options = options
@@ -119,7 +61,7 @@ class Puller:
         self._bugs: list[BaseException] = []
         self._worked = False  # some queue has answered
         self._dead_end = False
-        self._safe: deque[tuple[_Drain, list[Message], Instant]] = deque()
+        self._safe: deque[tuple[Drain, list[Message], Instant]] = deque()
         self._flush_due = False
         self._loop = asyncio.get_running_loop()
 
@@ -131,7 +73,7 @@ class Puller:
         failures.
         """
         for drain in self._drains:
-            drain.line.on_lost = _Hold(drain, self._loop)
+            drain.line.on_lost = partial(self._lost, drain)
             self._start(self._begin(drain, hidden=(unsettled or {}).get(drain.line.queue.name)))
         stopped = self._loop.create_task(self._stopping.wait())
         try:
@@ -166,6 +108,9 @@ class Puller:
         with contextlib.suppress(RuntimeError):  # the loop is closed: it is all over
             self._loop.call_soon_threadsafe(callback)
 
+    def _lost(self, drain: Drain) -> None:
+        drain.hide(self._loop.time())
+
     # -- receiving -----------------------------------------------------------------------------------------------
 
     def _start(self, work: object) -> None:
@@ -186,7 +131,7 @@ class Puller:
             self._bugs.append(exc)
             self._stopping.set()
 
-    async def _begin(self, drain: _Drain, *, hidden: float | None) -> None:
+    async def _begin(self, drain: Drain, *, hidden: float | None) -> None:
         """Learn how the queue is set, then drain it. With --follow, a queue that fails is asked again and again.
 
         Unless nothing has ever worked: then it is the key, the names or the network, and somebody should know.
@@ -214,14 +159,14 @@ class Puller:
         if hopeless and self._options.follow:
             self._stopping.set()
 
-    async def _learn(self, drain: _Drain) -> None:
+    async def _learn(self, drain: Drain) -> None:
         attributes = await drain.line.attributes()
         if attributes is not None:
             drain.told = bool(attributes.visibility)
             drain.visibility = (attributes.visibility or VISIBILITY // 1000) * 1000
             drain.retention = (attributes.retention or drain.retention // 1000) * 1000
 
-    def _settle(self, drain: _Drain, seconds: float) -> None:
+    def _settle(self, drain: Drain, seconds: float) -> None:
         """What an earlier run here had in hand, or had asked for, comes back when its visibility is over."""
         drain.hold_until = self._loop.time() + seconds + 1
         self._say(
@@ -229,7 +174,7 @@ class Puller:
             f" {seconds:.0f} s more; waiting for it (--no-settle skips this)"
         )
 
-    async def _drain(self, drain: _Drain) -> None:
+    async def _drain(self, drain: Drain) -> None:
         """Receive until the queue is proven empty; with --follow, for ever."""
         empty = early = 0
         while (want := await self._reserve()) > 0:
@@ -255,11 +200,11 @@ class Puller:
             if wait == 0:
                 await asyncio.sleep(1)
 
-    def _drained(self, drain: _Drain) -> bool:
+    def _drained(self, drain: Drain) -> bool:
         quiet = not drain.in_flight and not drain.helpers and self._loop.time() >= drain.hold_until
         return quiet and not self._options.follow
 
-    async def _help(self, drain: _Drain) -> None:
+    async def _help(self, drain: Drain) -> None:
         """Receive beside the long poll as long as full batches come."""
         try:
             while (want := await self._reserve(helping=True)) > 0 and await self._receive(drain, want, 0) == want:
@@ -267,7 +212,7 @@ class Puller:
         finally:
             drain.helpers -= 1
 
-    async def _receive(self, drain: _Drain, want: int, wait: int) -> int:
+    async def _receive(self, drain: Drain, want: int, wait: int) -> int:
         got = 0
         try:
             messages = await drain.line.receive(want, wait)
@@ -316,7 +261,7 @@ class Puller:
             self._left += unused
         self._changed.set()
 
-    def _deliver(self, drain: _Drain, messages: list[Message]) -> None:
+    def _deliver(self, drain: Drain, messages: list[Message]) -> None:
         now = self._clock.now()
         self.counts.received += len(messages)
         drain.in_flight += len(messages)
@@ -332,7 +277,7 @@ class Puller:
 
         self._road.put(delivery(drain.line.queue, messages, now, ack))
 
-    def _warn_of_age(self, drain: _Drain, oldest: Message, now: Instant) -> None:
+    def _warn_of_age(self, drain: Drain, oldest: Message, now: Instant) -> None:
         if not drain.warned and 0 < oldest.enqueued_at < now - drain.retention // 2:
             drain.warned = True
             days = (now - oldest.enqueued_at) / 86_400_000
@@ -365,7 +310,7 @@ class Puller:
         self._deletes.discard(task)
         self._done(task)
 
-    async def _delete(self, drain: _Drain, batch: list[Message]) -> None:
+    async def _delete(self, drain: Drain, batch: list[Message]) -> None:
         """Delete what is stored; what cannot be is received again and counts as a duplicate then."""
         try:
             async with self._deleters:
@@ -383,7 +328,7 @@ class Puller:
             hidden = max(again) - self._clock.now()
             drain.hold_until = max(drain.hold_until, self._loop.time() + max(hidden, 0) / 1000 + 1)
 
-    async def _try_delete(self, drain: _Drain, batch: list[Message]) -> list[Message]:
+    async def _try_delete(self, drain: Drain, batch: list[Message]) -> list[Message]:
         margin = min(_MARGIN, drain.visibility // 4)
         deadline = self._clock.now() + margin
         dead = {message.handle for message in batch if 0 < message.next_visible_at < deadline}
@@ -412,15 +357,3 @@ class Puller:
 
     def _awaiting_acks(self) -> bool:
         return not self._dead_end and any(drain.in_flight for drain in self._drains)
-
-
-class _Hold:
-    """Called when a receive's answer was lost: what it took is hidden until its visibility is over."""
-
-    def __init__(self, drain: _Drain, loop: asyncio.AbstractEventLoop) -> None:
-        self._drain = drain
-        self._loop = loop
-
-    def __call__(self) -> None:
-        until = self._loop.time() + self._drain.visibility / 1000 + 1
-        self._drain.hold_until = max(self._drain.hold_until, until)

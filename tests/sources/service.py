@@ -20,8 +20,9 @@ from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.errors import ProviderError
 from smsreceipt.model import Delivery, Kind
+from smsreceipt.sources.drain import Options
 from smsreceipt.sources.line import Line, Queue
-from smsreceipt.sources.mns import Options, Puller
+from smsreceipt.sources.mns import Puller
 
 T = TypeVar("T")
 EPOCH = 1_795_000_000.0
