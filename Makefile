@@ -26,7 +26,7 @@ audit: .venv/installed-audit
 
 # The full figures of the README; a smaller sample runs with `make test`.
 torture: .venv/installed-test
-	$(BIN)/python -m tests.torture
+	$(BIN)/python -m tests.torture --full
 
 completions: .venv/installed
 	$(BIN)/smsreceipt completion bash > completions/smsreceipt.bash
