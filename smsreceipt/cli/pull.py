@@ -246,7 +246,7 @@ def _puller(
         most=chosen["max"],
         seconds=chosen["for"],
     )
-    lines = provider.lines(queues, reporter.tell)
+    lines = provider.lines(queues, reporter.say)
     return Puller(lines, committer, provider.clock, options, say=reporter.say, room=reporter.room)
 
 

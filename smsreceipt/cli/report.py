@@ -56,15 +56,11 @@ class Reporter:
                 self._bell.notify()
         self._draw()
 
-    def say(self, text: str, *, verbosity: int = 0) -> None:
+    def say(self, text: str, verbosity: int = 0) -> None:
         """One line on standard error, whatever is live there. From any thread."""
         with self._terminal:
             self._progress.clear()
             self._app.say(text, verbosity=verbosity)
-
-    def tell(self, text: str, verbosity: int) -> None:
-        """As say, for callers that know no keywords."""
-        self.say(text, verbosity=verbosity)
 
     def close(self, stopped: Callable[[], bool]) -> bool:
         """Print what is left, then stop. False: there was a stop, and the reader does not take the rest."""
@@ -85,7 +81,8 @@ class Reporter:
             with self._terminal:
                 self._progress.clear()
             self._printer.print(news)
-            self._backlog -= len(news)
+            with self._bell:  # the committer's thread counts up meanwhile
+                self._backlog -= len(news)
 
     def _next(self) -> Sequence[StoredReceipt] | None:
         with self._bell:

@@ -146,18 +146,15 @@ class Puller:
             except SmsReceiptError as exc:
                 drain.failing = True
                 hopeless = not self._worked and all(each.failing for each in self._drains)
-                patient = isinstance(exc, QueueNotFound) or not hopeless
-                if not self._options.follow or not patient:
-                    self._stopping_all(hopeless)
+                if not self._options.follow:
+                    raise
+                if hopeless and not isinstance(exc, QueueNotFound):
+                    self._stopping.set()
                     raise
                 self._say(f"error: {exc}; looking again in {_LOOK_AGAIN:.0f} s")
                 await asyncio.sleep(_LOOK_AGAIN)
             else:
                 return
-
-    def _stopping_all(self, hopeless: bool) -> None:
-        if hopeless and self._options.follow:
-            self._stopping.set()
 
     async def _learn(self, drain: Drain) -> None:
         attributes = await drain.line.attributes()
@@ -168,7 +165,7 @@ class Puller:
 
     def _settle(self, drain: Drain, seconds: float) -> None:
         """What an earlier run here had in hand, or had asked for, comes back when its visibility is over."""
-        drain.hold_until = self._loop.time() + seconds + 1
+        drain.hold_until = max(drain.hold_until, self._loop.time() + seconds + 1)
         self._say(
             f"the last run on {drain.line.queue.name} ended unclean: what it had received may be invisible for up to"
             f" {seconds:.0f} s more; waiting for it (--no-settle skips this)"
