@@ -48,6 +48,12 @@ class StoreLocked(StoreUnavailable):
     """Another process held the write lock for longer than we may wait; trying again may help."""
 
 
+class StoreFull(StoreUnavailable):
+    """The disk under the store is full; it recovers by itself once there is space again."""
+
+    hint = "Nothing is lost: free space on that disk and run the same command again."
+
+
 class OutputError(SmsReceiptError):
     """Standard output cannot take what it was asked to carry."""
 

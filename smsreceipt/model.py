@@ -127,6 +127,7 @@ class Delivery:
     received_at: Instant
     ack: Callable[[], None] = _nothing  #: called once, only after the receipts are durably committed
     damaged: frozenset[int] = frozenset()  #: indices of frames whose checksum does not fit
+    biz_id: str = ""  #: of the send that was asked about, where the frames (answers of a query) do not tell it
 
 
 @dataclass(frozen=True, slots=True)

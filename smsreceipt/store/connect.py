@@ -12,7 +12,7 @@ from pathlib import Path
 
 import apsw
 
-from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreLocked, StoreUnavailable
+from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
 
 APPLICATION_ID = 0x534D5352  # "SMSR": a file that says otherwise is somebody else's
 SCHEMA = 1  #: the newest migration in sql/
@@ -46,10 +46,7 @@ def translated(path: Path) -> Iterator[None]:
     except (apsw.BusyError, apsw.LockedError) as exc:
         raise StoreLocked(f"the store {path} is locked by another process") from exc
     except apsw.FullError as exc:
-        raise StoreUnavailable(
-            f"no space left for the store {path}",
-            hint="Nothing is lost: free space on that disk and run the same command again.",
-        ) from exc
+        raise StoreFull(f"no space left for the store {path}") from exc
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError) as exc:
         raise StoreUnavailable(f"the store {path} cannot be opened for this: {_plain(exc)}") from exc
     except apsw.IOError as exc:
