@@ -10,15 +10,18 @@ import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
+from msgspec import structs
+
 from smsreceipt.decode.dialect import Reader
-from smsreceipt.decode.fields import normalise_phone
-from smsreceipt.decode.frames import MAX_BYTES, elements, no_receipt, unwrap
+from smsreceipt.decode.frames import MAX_BYTES, OBJECT, elements, no_receipt, unwrap
+from smsreceipt.decode.plain import PlainReader, plain_reader
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import Fields, canonical, careful, quick
 from smsreceipt.decode.table import DIALECTS, UNDESCRIBED
-from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source
+from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
+from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone
 
-__all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "known_kind", "normalise_phone"]
+__all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "known_kind", "normalise_phone", "of_send"]
 
 _Matcher = Callable[[Fields], bool]
 
@@ -28,6 +31,9 @@ _MATCHERS: tuple[tuple[Kind, _Matcher], ...] = tuple((row.kind, row.matcher()) f
 _READERS: dict[Kind, list[tuple[_Matcher, Reader]]] = {}
 for _row in DIALECTS:
     _READERS.setdefault(_row.kind, []).append((_row.matcher(), _row.reader()))
+#: By kind, of the first row that fits it; where the fields must tell the kind, of the first row of all.
+_PLAIN: dict[Kind | None, PlainReader | None] = {row.kind: plain_reader(row) for row in reversed(DIALECTS)}
+_PLAIN[None] = plain_reader(DIALECTS[0])
 
 #: Every kind that the provider names; any other is accepted too, and read generically.
 KINDS: tuple[Kind, ...] = (*_READERS, *UNDESCRIBED)
@@ -41,19 +47,32 @@ def decode(delivery: Delivery) -> Decoded:
     """
     receipts: list[Receipt] = []
     rejects: list[tuple[Kind | None, Reject]] = []
-    kind = delivery.kind
+    kind, biz_id = delivery.kind, delivery.biz_id
+    read_as = SEND_DETAIL if biz_id else kind  # the rows of an answer about one send
+    plain = _PLAIN.get(read_as) or _not_plain
     for index, frame in enumerate(delivery.frames):
+        if frame[:1] == OBJECT and index not in delivery.damaged and (receipt := plain(frame)):
+            receipts.append(receipt)
+            continue
         text = unwrap(frame)
         bodies = _bodies(delivery, index, text)
         if isinstance(bodies, Reason):
             rejects.append((kind, Reject(frame if bodies is Reason.MD5 else text, bodies)))
             continue
         for body in bodies:
+            tried = body is frame
             try:
-                receipts.append(_receipt(body, kind))
+                receipts.append((not tried and plain(body)) or _receipt(body, read_as))
             except Refused as refused:
                 rejects.append((kind, Reject(body or text, refused.reason)))
+    if biz_id:
+        receipts = [of_send(receipt, biz_id) for receipt in receipts]
     return Decoded(delivery, tuple(receipts), tuple(rejects))
+
+
+def of_send(detail: Receipt, biz_id: str) -> Receipt:
+    """What a row of QuerySendDetails says, said about the send that it is: the receipt that was to come by itself."""
+    return structs.replace(detail, kind=SMS_REPORT, identity=(biz_id, detail.phone), biz_id=biz_id)
 
 
 def kind_of(fields: Mapping[str, object]) -> Kind | None:
@@ -107,6 +126,10 @@ def _receipt(body: bytes, kind: Kind | None) -> Receipt:
         if fits(fields):
             return reader(fields, body)
     return readers[0][1](fields, body)  # it knows what is missing
+
+
+def _not_plain(_: bytes) -> None:
+    """The quickest reader of a kind that has none."""
 
 
 def _without_nul(fields: Fields) -> Fields:

@@ -115,6 +115,7 @@ class Dialect:
     outcome: Success | Status | Talk | None = None
     detail: str | Digest = ""
     test: Mapping[str, str] = field(default_factory=dict)  #: what the console's "test push" sends
+    also: tuple[str, ...] = ()  #: further documented fields, all texts: an object that has others is read less quickly
 
     def matcher(self) -> Callable[[Fields], bool]:
         """Compile the marks. Answers whether the field names say that an object is of this dialect."""

@@ -6,7 +6,6 @@ neither absent, null nor empty counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from hashlib import sha256
 from typing import TypeVar
@@ -14,25 +13,9 @@ from typing import TypeVar
 from smsreceipt.decode import times
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import Fields, Number, canonical
-from smsreceipt.model import Instant, Reason
+from smsreceipt.model import Instant, Reason, normalise_phone
 
 _T = TypeVar("_T")
-
-_SEPARATED = re.compile(r"\+?\d+(?:[ -]\d+)*", re.ASCII)
-_MAINLAND = re.compile(r"(?:0086|86)(1\d{10})", re.ASCII)
-
-
-def normalise_phone(text: str) -> str:
-    """The one spelling of a phone number: digits, without +, and without 86 before a mainland mobile number.
-
-    Text that is no phone number comes back as it is, without the space around it.
-    """
-    text = text.strip()
-    if not _SEPARATED.fullmatch(text):
-        return text
-    digits = text.replace(" ", "").replace("-", "").removeprefix("+")
-    mainland = _MAINLAND.fullmatch(digits)
-    return mainland[1] if mainland else digits
 
 
 def text_of(spec: str) -> Callable[[Fields], str]:

@@ -23,7 +23,7 @@ Fields = Mapping[str, object]
 MAX_DEPTH = 32
 _MAX_DIGITS = 4300  #: what CPython converts; fixed here so that an interpreter setting changes nothing
 SPACE = b" \t\r\n"
-_BACKSLASH, _QUOTE = 0x5C, b'"'
+BACKSLASH, QUOTE = 0x5C, b'"'
 _STRING = (
     rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'  # an unterminated string runs to the end: a second look at it would be quadratic
 )
@@ -44,14 +44,14 @@ def quick(body: bytes) -> dict[str, object] | None:
     In such an object every quote belongs to a key or to a text, so a repeated key, which the parser silently drops,
     shows in the number of quotes.
     """
-    if _BACKSLASH in body:
+    if BACKSLASH in body:
         return None
     try:
         fields: dict[str, object] = _flat(body)  # type: ignore[assignment]  # dict is invariant, ours is read only
     except (ValueError, RecursionError):
         return None
     texts = list(map(type, fields.values())).count(str)
-    return fields if body.count(_QUOTE) == 2 * (len(fields) + texts) else None
+    return fields if body.count(QUOTE) == 2 * (len(fields) + texts) else None
 
 
 def careful(body: bytes) -> dict[str, object]:

@@ -8,6 +8,7 @@ fit the same fields, the first one wins.
 from __future__ import annotations
 
 from smsreceipt.decode.dialect import Dialect, Digest, Status, Success, Talk
+from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Kind, Outcome
 
 #: With these the provider says of a send that failed that it does not know.
@@ -28,6 +29,7 @@ DIALECTS: tuple[Dialect, ...] = (
         reported_at="report_time",
         outcome=Success("success", doubtful=_DOUBTFUL),
         test={"biz_id": "932702304080415357^0", "phone_number": "18612345678"},
+        also=("err_msg", "sms_size"),
     ),
     Dialect(
         name="sms-report-international",
@@ -62,6 +64,20 @@ DIALECTS: tuple[Dialect, ...] = (
             delivering=frozenset({"DELIVERED", "DELIVRD"}),
         ),
     ),
+    # A row of QuerySendDetails. It names no BizId: where that was asked for, decode() makes it an SmsReport.
+    Dialect(
+        name="send-detail",
+        kind=SEND_DETAIL,
+        tells=("PhoneNum", "SendStatus"),
+        identity=("PhoneNum", "SendDate", "TemplateCode", "OutId"),
+        may_lack=("TemplateCode", "OutId"),
+        phone="PhoneNum",
+        out_id="OutId",
+        code="ErrCode",
+        sent_at="SendDate",
+        reported_at="ReceiveDate",
+        outcome=Status("SendStatus", {"1": Outcome.PENDING, "2": Outcome.FAILED, "3": Outcome.DELIVERED}),
+    ),
     Dialect(
         name="dypns-sms-verify-report",
         kind=Kind("DypnsSmsVerifyReport"),
@@ -75,6 +91,7 @@ DIALECTS: tuple[Dialect, ...] = (
         sent_at="send_time",
         reported_at="report_time",
         outcome=Success("success", doubtful=_DOUBTFUL),
+        also=("err_msg", "sms_size"),
     ),
     Dialect(
         name="sms-up",

@@ -7,63 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import apsw
 
-from smsreceipt.model import (
-    Claim,
-    Decoded,
-    Delivery,
-    Instant,
-    Kind,
-    Outcome,
-    Receipt,
-    Source,
-    StoredReceipt,
-    beijing_day,
-    contradictory,
-)
+from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, contradictory
 from smsreceipt.store.connect import sql
-
-_Identity = tuple[str, str, str, str, int]  # id1 to id4 and the kind's number
-
-
-class _Row(NamedTuple):
-    """What keep.sql binds, in its order."""
-
-    seq: int
-    kind: int
-    lead: int
-    parts: int
-    id1: str
-    id2: str
-    id3: str
-    id4: str
-    outcome: str
-    code: str
-    reported_at: int
-    detail: str
-    sent_at: int
-    received_at: int
-    day: int
-    phone: str
-    biz_id: str
-    out_id: str
-    call_id: str
-    road: int
-    signed: bool
-    test: bool
-    native: bool
-    digest: bytes
-    body: bytes
-
-    @property
-    def identity(self) -> _Identity:
-        return (self.id1, self.id2, self.id3, self.id4, self.kind)
-
+from smsreceipt.store.offer import PLACEHOLDERS, WIDTH, Identity, News, Offer, Row
+from smsreceipt.store.rows import number, rows
+from smsreceipt.store.sends import Sends
 
 _STATEMENT = (
     "id1 = ? AND id2 = ? AND id3 = ? AND id4 = ? AND kind = ?"
@@ -73,8 +25,8 @@ _IDENTITY = "id1 = ? AND id2 = ? AND id3 = ? AND id4 = ? AND kind = ?"
 
 
 _PHONES = 20_000  # statements whose phones are looked for one by one; a few milliseconds
-_TOGETHER = 40  # rows an INSERT; more gains nothing
-_VALUES = f"({', '.join('?' * len(_Row._fields))}, 1, 0, 1)"
+_TOGETHER = (128, 16, 1)  # rows an INSERT; apsw prepares texts beyond 16 KiB anew each time
+_ROW = f"({PLACEHOLDERS},1,0,1)"
 
 
 class Keeper:
@@ -82,9 +34,8 @@ class Keeper:
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
-        template = sql("keep.sql")
-        self._insert_one = template.replace("/* rows */", _VALUES)
-        self._insert_many = template.replace("/* rows */", ", ".join([_VALUES] * _TOGETHER))
+        insert, _, conflict = sql("keep.sql").partition("/* rows */")
+        self._inserts = [(count, insert + ",".join([_ROW] * count) + conflict) for count in _TOGETHER]
         self._contested = sql("contested.sql")
         self._kinds: dict[str, int] = {}
         self._roads: dict[tuple[str, str], int] = {}
@@ -94,61 +45,61 @@ class Keeper:
         self._kinds.clear()
         self._roads.clear()
 
-    def receipts(self, decoded: Sequence[Decoded]) -> tuple[list[StoredReceipt], int]:
+    def receipts(self, decoded: Sequence[Decoded]) -> tuple[News, int]:
         """Write every receipt; return the statements that were new, in seq order, and how many receipts there were."""
-        taken = [(receipt, item.delivery) for item in decoded for receipt in item.receipts]
-        if not taken:
-            return [], 0
         last_seq = number(self._db, "SELECT last_seq FROM counter")
-        offered = [self._row(receipt, delivery, last_seq + n) for n, (receipt, delivery) in enumerate(taken, 1)]
-        repeats = self._offer(offered, last_seq)
-        several = {seq for (seq,) in rows(self._db, self._contested, (last_seq,))}
-        new: list[StoredReceipt] = []
-        contested: set[_Identity] = set()
-        for (receipt, delivery), row in zip(taken, offered, strict=True):
-            if row.seq in repeats:
-                if self._repeat(row):
-                    contested.add(row.identity)
-                continue
-            new.append(StoredReceipt.of(receipt, delivery, row.seq))
-            if row.seq in several:
-                contested.add(row.identity)
-        identities = Counter(
-            (row.kind, row.test)
-            for row in offered
-            if row.seq not in repeats and not (contested and row.identity in contested)
-        )
+        offer = Offer(decoded, last_seq, self._kind, self._road)
+        if not len(offer):
+            return News(), 0
+        repeated, changed = self._insert(offer)
+        identities = Counter(zip(offer.column("kind"), offer.column("test"), strict=True))
+        identities.subtract((row.kind, row.test) for row in repeated)
+        statements = Counter({kind: identities[kind, False] + identities[kind, True] for kind, _ in identities})
+        bringing = [row for row in repeated if self._brings(row)] if changed < len(offer) else []
+        contested = {row.identity for row in bringing if self._repeat(row)}
+        contested |= {offer.row(seq).identity for (seq,) in rows(self._db, self._contested, (last_seq,))}
         for identity in sorted(contested):
-            identities.update(self._decide(identity, last_seq))
-        self._advance(last_seq + len(taken))
-        self._count(taken, new, identities)
-        return new, len(taken)
+            identities.update(self.decide(identity))
+        self._advance(last_seq + len(offer))
+        self._count(offer, identities, statements)
+        return News(offer, {row.seq for row in repeated}), len(offer)
 
     def _advance(self, last_seq: int) -> None:
-        """Note the last seq, and file the phones of a run of statements once there are enough to be worth it."""
+        """Note the last seq; once a run of statements is worth it, file its phones and settle its sends."""
         self._db.execute("UPDATE counter SET last_seq = ?", (last_seq,))
         if last_seq - number(self._db, "SELECT phones_to FROM counter") >= _PHONES:
             self._db.execute(
                 "INSERT INTO phone SELECT phone, seq FROM statement"
                 " WHERE seq > (SELECT phones_to FROM counter) AND phone <> '' ORDER BY phone, seq"
             )
+            Sends(self._db).settle(number(self._db, "SELECT phones_to FROM counter"))
             self._db.execute("UPDATE counter SET phones_to = last_seq")
 
-    def _offer(self, offered: list[_Row], last_seq: int) -> set[int]:
-        """Insert what is new, as its identity's state; return the seqs of those that were known."""
-        before = self._db.total_changes()
-        whole = len(offered) - len(offered) % _TOGETHER
-        for begin in range(0, whole, _TOGETHER):
-            together = offered[begin : begin + _TOGETHER]
-            self._db.execute(self._insert_many, tuple(chain.from_iterable(together)))
-        self._db.executemany(self._insert_one, offered[whole:])
-        if self._db.total_changes() - before == len(offered):
-            return set()
-        taken = {seq for (seq,) in rows(self._db, "SELECT seq FROM statement WHERE seq > ?", (last_seq,))}
-        return {row.seq for row in offered} - taken
+    def _insert(self, offer: Offer) -> tuple[list[Row], int]:
+        """Insert what is new, as its identity's state, and count plain repeats.
 
-    def _repeat(self, row: _Row) -> bool:
-        """Count a repeat; True when it brought a signature or another body, so that the state must be decided again."""
+        Returns all repeats, and how many rows that inserted or counted.
+        """
+        before = self._db.total_changes()
+        values, at = offer.values, 0
+        for together, insert in self._inserts:
+            while (end := at + together * WIDTH) <= len(values):
+                self._db.execute(insert, values[at:end])
+                at = end
+        changed = self._db.total_changes() - before
+        if number(self._db, "SELECT count(*) FROM statement WHERE seq > ?", offer.last_seq) == len(offer):
+            return [], changed
+        taken = {seq for (seq,) in rows(self._db, "SELECT seq FROM statement WHERE seq > ?", (offer.last_seq,))}
+        return [offer.row(seq) for seq in offer.column("seq") if seq not in taken], changed
+
+    def _brings(self, row: Row) -> bool:
+        """Whether a repeat is more than that, as keep.sql has it, which therefore did not count it."""
+        values = (row.outcome, row.code, row.reported_at, row.detail, row.digest, row.signed, row.native)
+        counted = f"SELECT 1 FROM statement WHERE {_STATEMENT} AND digest = ? AND signed >= ? AND native >= ?"
+        return not list(rows(self._db, counted, (*row.identity, *values)))
+
+    def _repeat(self, row: Row) -> bool:
+        """Count one that brings something; True when nothing before brought it: the state must be decided again."""
         ((seq, signed, native, digest),) = rows(
             self._db,
             f"UPDATE statement SET times_seen = times_seen + 1 WHERE {_STATEMENT}"
@@ -159,23 +110,6 @@ class Keeper:
             return False
         self._merge(seq, row, digest)
         return True
-
-    def _row(self, receipt: Receipt, delivery: Delivery, seq: int) -> _Row:
-        count = len(receipt.identity)
-        id1, id2, id3, id4 = receipt.identity + ("", "", "", "")[count:]
-        lead = 1 if count > 1 and receipt.call_id and id2 == receipt.call_id else 0
-        if lead:
-            id1, id2 = id2, id1
-        sent = -1 if receipt.sent_at is None else receipt.sent_at
-        reported = -1 if receipt.reported_at is None else receipt.reported_at
-        when = sent if sent >= 0 else reported if reported >= 0 else delivery.received_at
-        return _Row(
-            seq, self._kind(receipt.kind, delivery), lead, count, id1, id2, id3, id4,
-            receipt.outcome or "", receipt.code, reported, receipt.detail,
-            sent, delivery.received_at, beijing_day(Instant(when)), receipt.phone, receipt.biz_id, receipt.out_id,
-            receipt.call_id, self._road(delivery), delivery.source.signed, receipt.test,
-            delivery.source is not Source.QUERY, receipt.digest, receipt.body,
-        )  # fmt: skip
 
     def _kind(self, kind: Kind, delivery: Delivery) -> int:
         known = self._kinds.get(kind)
@@ -196,7 +130,7 @@ class Keeper:
             known = self._roads[key] = number(self._db, "SELECT id FROM road WHERE source = ? AND origin = ?", *key)
         return known
 
-    def _merge(self, seq: int, row: _Row, shown: bytes) -> None:
+    def _merge(self, seq: int, row: Row, shown: bytes) -> None:
         """Add to a known statement what a repeat brought: a signature, another body.
 
         The statement shows its native body with the smallest digest, and that body's fields, so that the order of
@@ -216,7 +150,7 @@ class Keeper:
         else:
             self._show(seq, row)
 
-    def _show(self, seq: int, row: _Row) -> None:
+    def _show(self, seq: int, row: Row) -> None:
         """Let a statement show the body and the fields of *row*, and keep what it showed beside it."""
         self._db.execute("INSERT INTO body SELECT seq, digest, native, body FROM statement WHERE seq = ?", (seq,))
         self._db.execute("DELETE FROM body WHERE seq = ? AND digest = ?", (seq, row.digest))
@@ -225,7 +159,7 @@ class Keeper:
                 "DELETE FROM phone WHERE (phone, seq) IN (SELECT phone, seq FROM statement WHERE seq = ?)", (seq,)
             )
             self._db.execute("INSERT INTO phone SELECT ?1, ?2 WHERE ?1 <> ''", (row.phone, seq))
-        known = "SELECT ? - test FROM statement, counter WHERE seq = ? AND current = 1 AND seq <= last_seq"
+        known = "SELECT ? - test FROM statement WHERE seq = ? AND current = 1"
         self._recount(row.kind, number(self._db, known, row.test, seq))
         self._db.execute(
             "UPDATE statement SET sent_at = ?, day = ?, phone = ?, biz_id = ?, out_id = ?, call_id = ?, test = ?,"
@@ -234,10 +168,11 @@ class Keeper:
              row.body, seq),
         )  # fmt: skip
 
-    def _decide(self, identity: _Identity, last_seq: int) -> Counter[tuple[int, bool]]:
+    def decide(self, identity: Identity) -> Counter[tuple[int, bool]]:
         """Make the winning statement of *identity* its state, mark contradictions.
 
-        Returns what that adds to the counts of its kind. An identity counts as a test when its state is one.
+        Returns what that adds to the counts of its kind, in which each statement that claims to be the state, as new
+        ones do, has been counted. An identity counts as a test when its state is one.
         """
         claims: dict[int, Claim] = {}
         tests: dict[int, bool] = {}
@@ -249,7 +184,7 @@ class Keeper:
         ):
             claims[seq] = Claim(Outcome(outcome) if outcome else None, code, bool(signed), _instant(reported), detail)
             tests[seq] = bool(test)
-            if was and seq <= last_seq:
+            if was:
                 counts[identity[-1], tests[seq]] -= 1
         current = max(claims, key=lambda seq: claims[seq].rank())
         counts[identity[-1], tests[current]] += 1
@@ -269,25 +204,16 @@ class Keeper:
                 "UPDATE kind SET tests = tests + ?1, identities = identities - ?1 WHERE id = ?2", (tests, kind)
             )
 
-    def _count(
-        self,
-        taken: list[tuple[Receipt, Delivery]],
-        new: list[StoredReceipt],
-        identities: Counter[tuple[int, bool]],
-    ) -> None:
-        statements = Counter(receipt.kind for receipt in new)
-        span: dict[str, tuple[int, int]] = {}
-        for receipt, delivery in taken:
-            at = delivery.received_at
-            first, last = span.get(receipt.kind, (at, at))
-            span[receipt.kind] = (min(first, at), max(last, at))
+    def _count(self, offer: Offer, identities: Counter[tuple[int, bool]], statements: Counter[int]) -> None:
+        spans: dict[int, set[int]] = {}
+        for kind, at in set(zip(offer.column("kind"), offer.column("received_at"), strict=True)):
+            spans.setdefault(kind, set()).add(at)
         self._db.executemany(
             "UPDATE kind SET identities = identities + ?, tests = tests + ?, statements = statements + ?,"
             " first_received = min(first_received, ?), last_received = max(last_received, ?) WHERE id = ?",
             [
-                (identities[number, False], identities[number, True], statements[Kind(kind)], first, last, number)
-                for kind, (first, last) in span.items()
-                for number in (self._kinds[kind],)
+                (identities[kind, False], identities[kind, True], statements[kind], min(ats), max(ats), kind)
+                for kind, ats in spans.items()
             ],
         )
 
@@ -308,18 +234,6 @@ class Keeper:
                 )
                 fresh += seen == 1
         return fresh, total
-
-
-def rows(db: apsw.Connection, statement: str, values: Sequence[str | int | bytes] = ()) -> Iterable[tuple[Any, ...]]:
-    """The rows of a query; what types its columns have is known from the schema (STRICT), not from here."""
-    return db.execute(statement, values)
-
-
-def number(db: apsw.Connection, statement: str, *values: str | int) -> int:
-    """The one number that a query answers with; 0 where it has no row."""
-    for (found,) in rows(db, statement, values):
-        return int(found)
-    return 0
 
 
 def _instant(value: int) -> Instant | None:

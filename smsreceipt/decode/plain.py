@@ -1,0 +1,97 @@
+"""The road of nearly every message: a delivery report that holds documented fields only, every one of them a text.
+
+A typed parser reads such an object straight into its fields, and nothing is left to look at one by one. It answers None
+whenever it is not sure, and the general reader, which knows every spelling and every reason to refuse, decides. It must
+never accept what that one refuses, nor read it differently: a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from operator import attrgetter
+
+import msgspec
+
+from smsreceipt.decode import times
+from smsreceipt.decode.dialect import Dialect, Success
+from smsreceipt.decode.frames import MAX_BYTES
+from smsreceipt.decode.refusal import Refused
+from smsreceipt.decode.strict import BACKSLASH, QUOTE
+from smsreceipt.model import Outcome, Receipt
+
+PlainReader = Callable[[bytes], Receipt | None]
+
+_ABSENT = "_absent"  #: the column of a field that a dialect does not have
+
+
+def plain_reader(row: Dialect) -> PlainReader | None:
+    """Compile a row that is simple: a boolean decides, and each column has one name. None for any other row.
+
+    The reader returns a receipt or None; it never raises.
+    """
+    specs = (row.phone, row.biz_id, row.out_id, row.call_id, row.code, row.sent_at, row.reported_at)
+    if not isinstance(row.outcome, Success) or row.detail or any("|" in spec for spec in (*specs, *row.identity)):
+        return None
+    if not row.identity[1:] or not row.test.keys() <= set(row.identity):
+        return None
+    kind, instant, doubtful = row.kind, times.instant, row.outcome.doubtful
+    delivered, failed, unknown = Outcome.DELIVERED, Outcome.FAILED, Outcome.UNKNOWN
+    parse = msgspec.json.Decoder(_fields(row, row.outcome)).decode
+    encode = msgspec.json.Encoder().encode
+    columns = attrgetter(row.outcome.field, *(spec or _ABSENT for spec in specs))
+    identify = attrgetter(*row.identity)
+    test = tuple(row.test.get(part) for part in row.identity)
+
+    def read(body: bytes) -> Receipt | None:
+        if BACKSLASH in body or len(body) > MAX_BYTES:
+            return None
+        try:
+            fields = parse(body)
+            again = encode(fields)  # as long as before, but for blanks, repeated names, unknown ones, and empty texts
+            if len(again) != len(body) and again.count(QUOTE) != body.count(QUOTE):
+                return None
+            success, phone, biz_id, out_id, call_id, code, sent, reported = columns(fields)
+            sent_at, reported_at = instant(sent) if sent else None, instant(reported) if reported else None
+        except (ValueError, RecursionError, Refused):
+            return None
+        identity = identify(fields)
+        if len(phone) != 11 or not (phone.isascii() and phone.isdigit()) or "" in identity:
+            return None
+        if not success:
+            outcome = unknown if code in doubtful else failed
+        else:
+            outcome = delivered
+            if not code or code == "DELIVRD":
+                code = "DELIVERED"
+        return Receipt(
+            kind,
+            identity,
+            outcome,
+            code,
+            sent_at,
+            reported_at,
+            phone,
+            biz_id,
+            out_id,
+            call_id,
+            "",
+            identity == test,
+            body,
+            sha256(body).digest(),
+        )
+
+    return read
+
+
+def _fields(row: Dialect, outcome: Success) -> type[msgspec.Struct]:
+    """The object as a type: what marks the dialect must be there, anything else may be."""
+    names = {*row.identity, row.phone, row.biz_id, row.out_id, row.call_id, row.code, row.sent_at, row.reported_at}
+    texts = names.union(row.also) - {"", *row.tells}
+    return msgspec.defstruct(
+        "Plain",
+        [(name, bool if name == outcome.field else str) for name in row.tells] + [(name, str, "") for name in texts],
+        namespace={_ABSENT: ""},
+        omit_defaults=True,
+        gc=False,
+    )

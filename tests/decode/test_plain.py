@@ -1,0 +1,143 @@
+"""The typed road reads delivery reports as the general one does, or leaves them to it."""
+
+import json
+from base64 import b64encode
+from binascii import a2b_base64
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smsreceipt.decode import decode
+from smsreceipt.decode.frames import unbase64
+from smsreceipt.decode.plain import plain_reader
+from smsreceipt.decode.strict import careful
+from smsreceipt.decode.table import DIALECTS
+from smsreceipt.model import Outcome
+
+from .deliveries import REPORT, delivery
+from .test_fuzz import near_reports, space, texts
+
+ROW = DIALECTS[0]
+general, fits = ROW.reader(), ROW.matcher()
+found = plain_reader(ROW)
+assert found is not None
+plain = found
+
+FIELDS = json.loads(REPORT)
+VALUES = {
+    "success": [b"true", b"false", b'"true"', b"null", b"1"],
+    "phone_number": [b'"13800000001"', b'"+8613800000001"', b"13800000001", '"１３８００００００01"'.encode(), b'""'],
+    "biz_id": [b'"9^0"', b'""', b"9", b'"932702304080415357^0"'],
+    "err_code": [b'"DELIVRD"', b'"UNKNOWN"', b'"MK:0001"', b'""', b"1"],
+    "send_time": [b'"2026-11-20 15:49:55"', b'"1795000000000"', b'"soon"', b'""', b"1795000000"],
+    "sms_size": [b'"1"', b"1", b'"a\\u0000"', b"[]"],
+    "new": [b'"x"', b"true", b"{}"],
+}
+ALSO = [name for name in FIELDS if name not in VALUES]
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> bytes:
+    """A report in any order and spacing, in which a field may be missing, unknown, odd, or there twice."""
+    names = draw(st.lists(st.sampled_from([*VALUES, *ALSO]), min_size=4, max_size=9, unique=True))
+    names += ["biz_id", "success", *draw(st.lists(st.sampled_from(names), max_size=1))]
+    members = []
+    for name in draw(st.permutations(sorted(names) if draw(st.booleans()) else sorted({*names}))):
+        usual = json.dumps(FIELDS.get(name, ""), ensure_ascii=False).encode()
+        text = texts.map(lambda parts: b'"' + b"".join(parts) + b'"')
+        value = draw(st.one_of(st.just(usual), st.just(usual), st.sampled_from(VALUES.get(name, [usual])), text))
+        members.append(draw(space) + b'"' + name.encode() + b'"' + draw(space) + b":" + draw(space) + value)
+    return b"{" + b",".join(members) + draw(space) + b"}"
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(reports(), near_reports()))
+def test_it_never_reads_what_the_general_reader_refuses_or_reads_differently(body: bytes) -> None:
+    receipt = plain(body)
+    if receipt is not None:
+        fields = careful(body)
+        assert fits(fields)
+        assert receipt == general(fields, body)
+
+
+def said(**fields: object) -> bytes:
+    told = {name: value for name, value in {**FIELDS, **fields}.items() if value is not None}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (REPORT, Outcome.DELIVERED),
+        (said(success=False, err_code="MK:0001"), Outcome.FAILED),
+        (said(success=False, err_code="UNKNOWN"), Outcome.UNKNOWN),
+        (said(out_id=None, report_time=None), Outcome.DELIVERED),
+        (json.dumps(FIELDS, ensure_ascii=False, indent=1).encode(), Outcome.DELIVERED),
+    ],
+    ids=["delivered", "failed", "unknown", "fields missing", "spaced"],
+)
+def test_the_usual_messages_are_read_by_it(body: bytes, outcome: Outcome) -> None:
+    receipt = plain(body)
+    assert receipt is not None
+    assert receipt.outcome is outcome
+    assert not receipt.test
+
+
+def test_the_consoles_test_push_is_told_apart() -> None:
+    receipt = plain(said(**ROW.test))
+    assert receipt is not None
+    assert receipt.test
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        REPORT[:-1] + b',"biz_id":"1^0"}',
+        REPORT[:-1] + b',"new":"1"}',
+        said(sms_size=1),
+        said(phone_number="8613800000001"),
+        said(phone_number="１３８００００００01"),
+        said(biz_id=""),
+        said(send_time="soon"),
+        said(success="true"),
+        said(err_msg="\n"),
+        said(err_msg="x" * 140_000),
+        b"",
+        b"{" * 100_000,
+    ],
+    ids=["twice", "unknown", "number", "86", "wide", "no biz_id", "time", "quoted", "escape", "long", "empty", "deep"],
+)
+def test_what_is_unusual_is_left_to_the_general_reader(body: bytes) -> None:
+    assert plain(body) is None
+
+
+def test_only_simple_rows_have_one() -> None:
+    assert [row.name for row in DIALECTS if plain_reader(row)] == ["sms-report", "dypns-sms-verify-report"]
+
+
+def test_a_damaged_frame_is_not_read_by_it() -> None:
+    (found,) = decode(delivery(REPORT, damaged=frozenset({0}))).rejects
+    assert found[1].body == REPORT
+
+
+base64s = st.one_of(
+    st.text(st.sampled_from('YWJjQ-_/+=\\u0041" \n!{}'), max_size=12).map(str.encode),
+    st.binary(max_size=12).map(b64encode),
+    st.binary(max_size=6),
+)
+
+
+def strictly(decoder: Callable[[bytes], bytes], text: bytes) -> bytes | None:
+    try:
+        return decoder(text)
+    except ValueError:
+        return None
+
+
+@settings(max_examples=800, deadline=None)
+@given(base64s)
+def test_base64_is_what_a_strict_decoder_takes(text: bytes) -> None:
+    assert strictly(unbase64, text) == strictly(partial(a2b_base64, strict_mode=True), text)

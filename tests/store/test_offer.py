@@ -1,0 +1,87 @@
+"""Commits of many receipts: what is written in bulk is what is written one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from smsreceipt.model import Kind, Source
+from smsreceipt.store import Query
+from smsreceipt.store.keep import Keeper
+from smsreceipt.store.sqlite import SqliteStore, open_store
+
+from .statements import FAILED, NOW, call, decoded, mixed, reply, report
+
+MANY = 297  # more than one INSERT of each size
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteStore:
+    return open_store(tmp_path / "store.db")
+
+
+def test_many_receipts_in_one_commit_are_each_kept_as_they_are(store: SqliteStore) -> None:
+    said = [report(str(n), out_id=f"order-{n}", **(FAILED if n % 7 == 0 else {})) for n in range(MANY)]
+    kept = store.keep([decoded(*said[:100]), decoded(*said[100:], origin="another-queue")])
+    assert kept.tally.new == len(kept.new) == MANY
+    assert list(kept.new) == list(store.list(Query()))
+    assert [each.biz_id for each in kept.new] == [str(n) for n in range(MANY)]
+    assert [each.origin for each in kept.new[99:101]] == ["a-queue", "another-queue"]
+    assert kept.new[-1].seq == MANY
+    store.close()
+
+
+def test_a_commit_of_repeats_counts_each_and_makes_none(store: SqliteStore) -> None:
+    said = [report(str(n)) for n in range(MANY)]
+    store.keep([decoded(*said)])
+    again = store.keep([decoded(*said, *said[:3])])
+    assert (again.tally.new, again.tally.duplicate) == (0, MANY + 3)
+    assert list(again.new) == []
+    assert not again.new
+    assert [each.times_seen for each in store.list(Query())] == [3] * 3 + [2] * (MANY - 3)
+    store.close()
+
+
+def test_new_ones_are_told_among_repeats_and_repeats_that_bring_something(store: SqliteStore) -> None:
+    store.keep([decoded(*[report(str(n)) for n in range(20)], source=Source.PUSH)])
+    said = [report(str(n)) for n in range(10, 40)] + [report("35"), report("35", sms_size="2")]
+    kept = store.keep([decoded(*said)])
+    assert [each.biz_id for each in kept.new] == [str(n) for n in range(20, 40)]
+    assert kept.tally.duplicate == 12
+    seen = {each.biz_id: each.times_seen for each in store.list(Query())}
+    assert seen == {str(n): 2 if 10 <= n < 20 else 3 if n == 35 else 1 for n in range(40)}
+    signed = store._db.execute("SELECT id1 FROM statement WHERE signed = 1").fetchall()
+    assert {biz_id for (biz_id,) in signed} == {str(n) for n in range(10, 40)}
+    store.close()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("commits", [1, 2])
+def test_the_test_push_is_counted_by_the_body_that_is_shown(store: SqliteStore, first: int, commits: int) -> None:
+    push = ("SmsUp", {**reply("1234567890", "内容")[1], "dest_code": "1234"})
+    other = ("SmsUp", {**push[1], "dest_code": "9"})
+    said = mixed(*((push, other) if first == 0 else (other, push)))
+    for batch in [said] if commits == 1 else [said[:1], said[1:]]:
+        store.keep(batch)
+    (facts,) = store.facts().kinds
+    (shown,) = store.list(Query())
+    assert (facts.count, facts.tests, facts.statements) == (int(not shown.test), int(shown.test), 1)
+    store.close()
+
+
+def test_first_and_last_received_span_all_deliveries_of_a_commit(store: SqliteStore) -> None:
+    batch = [
+        decoded(report("1"), at=NOW + 5),
+        decoded(call(), kind="SecretReport", at=NOW),
+        decoded(report("1"), at=NOW - 5),
+    ]
+    store.keep(batch)
+    spans = {facts.kind: (facts.first_received_at, facts.last_received_at) for facts in store.facts().kinds}
+    assert spans == {Kind("SmsReport"): (NOW - 5, NOW + 5), Kind("SecretReport"): (NOW, NOW)}
+    store.close()
+
+
+def test_no_insert_is_too_long_for_the_cache_of_prepared_statements() -> None:
+    assert all(len(insert) < 16_384 for _, insert in Keeper(apsw.Connection(":memory:"))._inserts)
