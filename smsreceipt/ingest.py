@@ -10,28 +10,37 @@ from functools import partial
 from typing import TypeVar
 
 from smsreceipt.decode import decode
-from smsreceipt.errors import SmsReceiptError, StoreLocked
-from smsreceipt.model import Delivery, Tally
+from smsreceipt.errors import StoreFull, StoreLocked
+from smsreceipt.model import Asked, Decoded, Delivery, Tally
 from smsreceipt.store import Kept, Store
 
 T = TypeVar("T")
 
 COMMIT_FRAMES = 4_000  #: a commit takes what waits, up to about this many frames
+COMMIT_BYTES = 1 << 20  #: and about this many bytes: a frame may hold one receipt or two thousand
 LOCK_BUDGET = 30.0  #: seconds that a locked store is waited for before giving up; each attempt waits itself
+_WORD_EVERY = 5.0  # seconds between two words about the same wait
 
 
-def take(deliveries: Sequence[Delivery], store: Store, *, resolves: Collection[str] = ()) -> Kept:
-    """Keep deliveries in one commit, with it drop the rejects they resolve, then ack them.
+def take(
+    deliveries: Sequence[Delivery | Decoded],
+    store: Store,
+    *,
+    resolves: Collection[str] = (),
+    asked: Collection[Asked] = (),
+) -> Kept:
+    """Keep deliveries in one commit, with it drop the rejects they resolve and note what was asked; then ack them.
 
-    A crash leaves each of them stored or unacked. Raises what the store raises; nothing is acked then.
+    What is decoded already is kept as it is. A crash leaves each of them stored or unacked. Raises what the store
+    raises; nothing is acked then.
     """
-    decoded = [decode(delivery) for delivery in deliveries]
-    kept = store.keep(decoded, resolves=resolves)
+    decoded = [each if isinstance(each, Decoded) else decode(each) for each in deliveries]
+    kept = store.keep(decoded, resolves=resolves, asked=asked)
     expected = sum(len(item.receipts) + len(item.rejects) for item in decoded)
     if kept.tally.received != expected or not kept.tally.balanced:
         raise AssertionError("the books do not balance")
-    for delivery in deliveries:
-        delivery.ack()
+    for item in decoded:
+        item.delivery.ack()
     return kept
 
 
@@ -50,7 +59,7 @@ class Patience:
 
     def until_unlocked(self, work: Callable[[], T]) -> T:
         """What *work* returns once the store is free. Raises StoreLocked when the budget is spent."""
-        began = time.monotonic()
+        began, told = time.monotonic(), -_WORD_EVERY
         while True:
             try:
                 return work()
@@ -58,7 +67,9 @@ class Patience:
                 waited = time.monotonic() - began
                 if waited > self._budget or self._over:
                     raise
-                self._say(f"{exc}; waiting, {waited:.0f} s so far")
+                if waited >= told + _WORD_EVERY:
+                    told = waited
+                    self._say(f"{exc}; waiting, {waited:.0f} s so far")
 
 
 class Committer:
@@ -74,22 +85,28 @@ class Committer:
         patience: Patience | None = None,
         on_kept: Callable[[Kept], None] = lambda _: None,
         on_failure: Callable[[], None] = lambda: None,
+        on_full: Callable[[Sequence[Delivery]], None] | None = None,
     ) -> None:
-        """The callbacks come from its thread: after a commit and its acks, and when it gives up."""
+        """The callbacks come from its thread: after a commit and its acks, and when it gives up.
+
+        With *on_full*, a full disk is no reason to give up: what found no room goes back there, unacked, to whoever
+        can have it sent again, and the next commit tries anew.
+        """
         self.tally = Tally()
         self.failure: BaseException | None = None  #: why it gave up; nothing was acked that is not stored
         self._store = store
         self._patience = patience or Patience()
         self._on_kept = on_kept
         self._on_failure = on_failure
-        self._waiting: deque[Delivery] = deque()
+        self._on_full = on_full
+        self._waiting: deque[Delivery | Decoded] = deque()
         self._bell = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
-    def put(self, delivery: Delivery) -> None:
-        """Queue a delivery; its ack tells when it is safe. After a failure it is dropped, unacked."""
+    def put(self, delivery: Delivery | Decoded) -> None:
+        """Queue a delivery, decoded or not; its ack tells when it is safe. After a failure it is dropped, unacked."""
         with self._bell:
             self._waiting.append(delivery)
             self._bell.notify()
@@ -108,32 +125,36 @@ class Committer:
     def _run(self) -> None:
         try:
             while batch := self._next():
-                kept = self._patience.until_unlocked(partial(take, batch, self._store))
-                self.tally += kept.tally
-                self._on_kept(kept)
+                self._commit(batch)
         except BaseException as exc:  # noqa: BLE001 - kept for the thread that waits for us, which raises it
             self.failure = exc
             self._on_failure()
 
-    def _next(self) -> list[Delivery]:
+    def _commit(self, batch: Sequence[Delivery | Decoded]) -> None:
+        try:
+            kept = self._patience.until_unlocked(partial(take, batch, self._store))
+        except StoreFull:
+            if self._on_full is None:
+                raise
+            self._on_full([_delivery(each) for each in batch])
+            return
+        self.tally += kept.tally
+        self._on_kept(kept)
+
+    def _next(self) -> list[Delivery | Decoded]:
         """What waits, once something does; nothing when it is all done."""
-        batch: list[Delivery] = []
-        frames = 0
+        batch: list[Delivery | Decoded] = []
+        frames = size = 0
         with self._bell:
             while not self._waiting and not self._closing:
                 self._bell.wait()
-            while self._waiting and frames < COMMIT_FRAMES:
-                delivery = self._waiting.popleft()
+            while self._waiting and frames < COMMIT_FRAMES and size < COMMIT_BYTES:
+                batch.append(self._waiting.popleft())
+                delivery = _delivery(batch[-1])
                 frames += len(delivery.frames)
-                batch.append(delivery)
+                size += sum(map(len, delivery.frames))
         return batch
 
 
-def worst(failures: Sequence[BaseException]) -> BaseException | None:
-    """Of several failures, the one whose exit code stands for all: 7, 6, 4, 8, 5; a bug of ours before them."""
-    order = {7: 1, 6: 2, 4: 3, 8: 4, 5: 5}
-
-    def rank(exc: BaseException) -> int:
-        return order.get(exc.exit_code, 9) if isinstance(exc, SmsReceiptError) else 0
-
-    return min(failures, key=rank, default=None)
+def _delivery(item: Delivery | Decoded) -> Delivery:
+    return item.delivery if isinstance(item, Decoded) else item

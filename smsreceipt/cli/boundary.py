@@ -41,6 +41,15 @@ def worst(codes: Iterable[int]) -> int:
     return min((code for code in codes if code), default=0, key=_WORST_FIRST.index)
 
 
+def gravest(failures: Iterable[BaseException]) -> BaseException | None:
+    """Of several failures, the one whose exit code counts; a bug of ours before them all."""
+
+    def rank(exc: BaseException) -> int:
+        return _WORST_FIRST.index(exc.exit_code) if isinstance(exc, SmsReceiptError) else -1
+
+    return min(failures, key=rank, default=None)
+
+
 def catch_signals() -> None:
     """Make SIGTERM and SIGHUP unwind like Ctrl-C, unless whoever started us had them ignored (nohup)."""
 

@@ -7,7 +7,6 @@ import gc
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,10 +16,10 @@ from smsreceipt.cli.app import App
 from smsreceipt.cli.filters import complete_kind
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import ReceiptPrinter
-from smsreceipt.cli.report import Reporter
+from smsreceipt.cli.report import Reporter, refuse_full_disk, tell_failures
 from smsreceipt.cli.stop import Stop
 from smsreceipt.cli.times import Duration, Size
-from smsreceipt.errors import SmsReceiptError, StoreUnavailable, UsageError
+from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import Instant, StoredReceipt, Tally
 from smsreceipt.store import NEVER, Run
 
@@ -71,7 +70,7 @@ def command(app: App, **chosen: Any) -> None:
     if chosen["peek"]:
         _peek(app, queues, chosen["max"])
         return
-    _refuse_full_disk(app.store_path, chosen["min_free"])
+    refuse_full_disk(app.store_path, chosen["min_free"])
     with app.open_store(readonly=False) as store:
         _pull(app, queues, chosen, store)
 
@@ -101,17 +100,6 @@ def _queues(app: App, chosen: dict[str, Any]) -> list[Queue]:
             hint="Say --uid UID --type SmsReport, or --queue NAME, or write [queues] into the configuration.",
         )
     return list(found.values())
-
-
-def _refuse_full_disk(path: Path, least: int) -> None:
-    from smsreceipt.store.sqlite import free_bytes
-
-    free = free_bytes(path)
-    if free < least:
-        raise StoreUnavailable(
-            f"only {free // 1024} KiB are free for the store {path}, less than --min-free",
-            hint="Nothing was received. Free space on that disk and run the same command again.",
-        )
 
 
 class _Provider:
@@ -173,7 +161,7 @@ def _peek(app: App, queues: Sequence[Queue], most: int | None) -> None:
         provider.close()
 
     asyncio.run(show())
-    _tell_failures(app, failures)
+    tell_failures(app, failures)
 
 
 def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Store) -> None:
@@ -227,7 +215,7 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
         printed = reporter.close(lambda: stopping.requested)
         if warning := provider.clock.warning():
             app.warn(warning)
-        _tell_failures(app, failures)
+        tell_failures(app, failures)
         _summarise(app, committer.tally, puller, reporter.seconds)
         if not (committed and printed):  # a thread hangs in the store or in standard output, and would hold up the exit
             os._exit(boundary.worst(app.codes))
@@ -270,21 +258,6 @@ def _say_goodbye(
     except SmsReceiptError as exc:
         return [exc]
     return []
-
-
-def _tell_failures(app: App, failures: Sequence[BaseException]) -> None:
-    """A line each, the hint of the worst, and the exit codes. A bug of ours is raised."""
-    from smsreceipt.ingest import worst
-
-    last = worst(failures)
-    if last is not None and not isinstance(last, SmsReceiptError):
-        raise last
-    for exc in failures:
-        if isinstance(exc, SmsReceiptError):
-            app.error(exc)
-            app.attention(exc.exit_code)
-    if last is not None and last.hint:
-        app.say(f"hint: {last.hint}")
 
 
 def _summarise(app: App, tally: Tally, puller: Puller, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What a receiving run says while it works: new statements on standard output, a live line on the terminal.
+"""What a receiving run says: new statements on standard output, a live line on the terminal, and what failed.
 
 Printing has a thread of its own: a reader that pauses must hold up neither commits nor deletes. What it has not taken
 yet is bounded by holding back the receiving.
@@ -6,13 +6,18 @@ yet is bounded by holding back the receiving.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
 
 from smsreceipt.cli.app import App
+from smsreceipt.cli.boundary import gravest
 from smsreceipt.cli.printing import ReceiptPrinter
+from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.model import StoredReceipt, Tally
 from smsreceipt.store import Kept
 
@@ -20,12 +25,48 @@ _BACKLOG = 20_000  # statements kept and not yet printed, beyond which nothing m
 _LAST = 2.0  # seconds that a reader gets for the rest after a stop
 
 
+def refuse_full_disk(path: Path, least: int) -> None:
+    """Raise StoreUnavailable when fewer than *least* bytes are free for the store."""
+    from smsreceipt.store.sqlite import free_bytes
+
+    free = free_bytes(path)
+    if free < least:
+        raise StoreUnavailable(
+            f"only {free // 1024} KiB are free for the store {path}, less than --min-free",
+            hint="Nothing was received. Free space on that disk and run the same command again.",
+        )
+
+
+def tell_failures(app: App, failures: Sequence[BaseException]) -> None:
+    """A line each, the hint of the worst, and the exit codes. A bug of ours is raised."""
+    last = gravest(failures)
+    if last is not None and not isinstance(last, SmsReceiptError):
+        raise last
+    for exc in failures:
+        if isinstance(exc, SmsReceiptError):
+            app.error(exc)
+            app.attention(exc.exit_code)
+    if last is not None and last.hint:
+        app.say(f"hint: {last.hint}")
+
+
+def _leads_nowhere(stream: BinaryIO | None) -> bool:
+    """Whether it is /dev/null."""
+    try:
+        return stream is not None and os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
+    except (OSError, ValueError):  # it has no descriptor
+        return False
+
+
 class Reporter:
     """Takes what was kept from the committer's thread; prints it from its own."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, read: Callable[[], tuple[int, int]] | None = None) -> None:
+        """*read* tells how many bytes of how many are read, for runs that know."""
         self._app = app
+        self._read = read
         self._printer = ReceiptPrinter(app, app.report)
+        self._discarded = _leads_nowhere(app.stdout)
         self._progress = app.progress()
         self._began = time.monotonic()
         self._tally = Tally()
@@ -50,11 +91,15 @@ class Reporter:
         """After a commit and its acks. Returns at once."""
         with self._bell:
             self._tally += kept.tally
-            if kept.new:
+            if kept.new and self._heard():
                 self._news.append(kept.new)
                 self._backlog += len(kept.new)
                 self._bell.notify()
         self._draw()
+
+    def _heard(self) -> bool:
+        """Whether anybody could read what is printed: making JSON for /dev/null is a tenth of a run's work."""
+        return self._app.stdout is not None and not self._discarded
 
     def say(self, text: str, verbosity: int = 0) -> None:
         """One line on standard error, whatever is live there. From any thread."""
@@ -99,4 +144,5 @@ class Reporter:
                 duplicate=tally.duplicate,
                 rejected=tally.rejected,
                 rate=tally.received / max(self.seconds, 0.001),
+                read=self._read() if self._read else None,
             )

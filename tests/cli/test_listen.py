@@ -1,0 +1,398 @@
+"""`smsreceipt listen`, the real program: what it stores, prints, says and refuses, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from smsreceipt.model import StoredReceipt
+from smsreceipt.store import Query
+from smsreceipt.store.sqlite import open_reader
+from tests.cli.listening import SECRET, Listen, free_port, until
+from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
+
+#: One receipt of each type that both services push, by the provider's documentation.
+PUSHED: dict[str, dict[str, object]] = {
+    "SmsReport": report(),
+    "SmsUp": REPLY,
+    "SignSmsReport": {
+        "sign_name": "阿里云", "sign_status": "approved", "reason": "", "create_date": "2026-11-20 10:00:00",
+        "order_id": "20260101", "remark": "",
+    },
+    "TemplateSmsReport": {
+        "template_code": "SMS_1001", "template_name": "x", "template_type": "验证码", "template_status": "approved",
+        "reason": "", "remark": "", "template_content": "x", "create_date": "2026-11-20 10:00:00",
+        "order_id": "20260102",
+    },
+    "SecretStartReport": {
+        **CALL, "call_id": "call-2", "called_display_no": "15800000000", "id": "10145685123456", "city": "北京",
+        "control_type": "CONTINUE", "unconnected_cause": 0,
+    },
+    "SecretReport": CALL_ENDED,
+    "SecretSmsIntercept": {
+        "id": "42", "partner_key": "FC100000012345678", "pool_key": "FC100000012345678", "sub_id": 1, "sms_type": 1,
+        "send_no": "13700002222", "secret_no": "17000000001", "receive_no": "13900001111", "sms_content": "您好",
+        "status": 1, "sms-intercept-type": "NORMAL", "call_id": "", "code": "DELIVRD",
+        "start_time": "2026-11-20 10:00:00",
+    },
+    "SecretRecording": {
+        "pool_key": "FC100000012345678", "call_id": "call-3", "subs_id": 1, "call_time": 1553774465000, "out_id": "1",
+    },
+}  # fmt: skip
+
+
+def stored(store: Path, **query: object) -> list[StoredReceipt]:
+    with closing(open_reader(store)) as reader:
+        return [*reader.list(Query(history=True, **query))]  # type: ignore[arg-type]  # filters by their names
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "receipts.db"
+
+
+# -- what it does ----------------------------------------------------------------------------------------------------
+
+
+def test_a_push_is_stored_printed_once_and_summed_up(store: Path) -> None:
+    bad = {"success": "perhaps"}
+    with Listen(store) as listen:
+        assert listen.ask("GET", f"/{SECRET}/SmsReport") == (200, {"code": 0, "msg": "成功"})
+        assert listen.push(report("13800008000", "1^0"), report("13800008000", "2^0"), kind="SmsReport") == 200
+        assert listen.push(report("13800008000", "2^0"), bad, kind="smsreport") == 200
+        assert listen.ask("GET", "/healthz") == (200, {"code": 0, "msg": "成功"})
+        assert listen.stop() == 143
+        assert [each["biz_id"] for each in listen.printed] == ["1^0", "2^0"]
+        assert {(each["source"], each["origin"]) for each in listen.printed} == {("push", "/SmsReport")}
+        assert listen.talk.splitlines()[-1].startswith("received=4 new=2 duplicate=1 rejected=1 pushes=2 refused=0 ")
+        assert 0 < int(listen.summary["p99_ms"]) <= int(listen.summary["max_ms"]) < 700
+    assert [(each.biz_id, each.times_seen) for each in stored(store)] == [("1^0", 1), ("2^0", 2)]
+
+
+def test_every_type_by_its_path_and_by_its_fields(store: Path) -> None:
+    with Listen(store) as listen:
+        for kind, fields in PUSHED.items():
+            assert listen.push(fields, kind=kind) == 200
+        assert listen.push(*PUSHED.values()) == 200
+        assert listen.push_bytes(json.dumps(PUSHED["SmsUp"]).encode()) == 200  # one object is an array of one
+        assert listen.push() == 200  # nor does an empty one hurt
+        assert listen.stop(signal.SIGINT) == 130
+    assert {each.kind: each.times_seen for each in stored(store)} == {**dict.fromkeys(PUSHED, 2), "SmsUp": 3}
+
+
+def test_one_bad_of_a_hundred_costs_the_others_nothing_and_garbage_is_kept(store: Path) -> None:
+    hundred = [json.dumps(report(biz_id=f"{n}^0")) for n in range(100)]
+    hundred[50] = '{"biz_id": }'
+    with Listen(store) as listen:
+        assert listen.push_bytes(f"[{','.join(hundred)}]".encode(), f"/{SECRET}/SmsReport") == 200
+        for garbage in (b"not json", b"\xff\xfe", b"[{]", b"", b"[" * 5_000, b"{}"):
+            assert listen.push_bytes(garbage) == 200
+        assert listen.push_bytes(b"stranger", "/wrong") == 404
+        assert listen.stop(signal.SIGHUP) == 129
+        assert listen.summary["new"] == "99"
+    with closing(open_reader(store)) as reader:
+        bodies = {reader.reject_body(each.id) for each in reader.rejects()}
+    assert {b'{"biz_id": }', b"not json", b"\xff\xfe", b"{}"} <= bodies
+    assert b"stranger" not in bodies
+
+
+def test_a_signed_answer_outweighs_forged_pushes_and_the_contradiction_is_listed(store: Path, tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.store = store
+    program.keep("SmsReport", *(report(biz_id=f"{n}^0") for n in range(0, 40, 2)))  # these were heard before
+    with Listen(store) as listen:
+        later = {**FAILED, "report_time": "2026-11-20 23:00:00"}
+        assert listen.push(*(report(biz_id=f"{n}^0", **later) for n in range(40)), kind="SmsReport") == 200
+        assert listen.stop() == 143
+    program.keep("SmsReport", *(report(biz_id=f"{n}^0") for n in range(1, 40, 2)))  # and these after
+    assert {each["outcome"] for each in program("list", "--json").objects} == {"delivered"}
+    assert len(program("list", "--conflicts", "--json").objects) == 80
+
+
+def test_identical_pushes_at_once_are_one_statement(store: Path) -> None:
+    body = json.dumps([report()]).encode()
+    wire = f"POST /{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    with Listen(store) as listen:
+        lines = [socket.create_connection(("127.0.0.1", listen.port), timeout=10) for _ in range(20)]
+        for line in lines:
+            line.sendall(wire)
+        assert {line.recv(4096)[:12] for line in lines} == {b"HTTP/1.1 200"}
+        for line in lines:
+            line.close()
+        assert listen.stop() == 143
+        assert len(listen.printed) == 1
+    (one,) = stored(store)
+    assert one.times_seen == 20
+
+
+def test_several_listeners_share_a_store(store: Path) -> None:
+    with Listen(store) as first, Listen(store) as second:
+        for n in range(10):
+            assert first.push(report(biz_id=f"{n}^0"), kind="SmsReport") == 200
+            assert second.push(report(biz_id=f"{n}^0"), report(biz_id=f"{n}^1"), kind="SmsReport") == 200
+        assert (first.stop(), second.stop()) == (143, 143)
+        assert len(first.printed) + len(second.printed) == 20
+    assert len(stored(store)) == 20
+
+
+# -- secrets ---------------------------------------------------------------------------------------------------------
+
+
+def test_on_first_use_a_secret_is_made_and_told_once(store: Path) -> None:
+    with Listen(store, secret=None, preexec_fn=lambda: os.umask(0)) as listen:
+        found = listen.said(r"callback URL: http://127\.0\.0\.1:\d+/([0-9a-f]{32})/SmsReport")
+        assert stat.S_IMODE(listen.file.stat().st_mode) == 0o600
+        assert listen.push(report(), secret=found[1]) == 200
+        listen.stop()
+    with Listen(store, secret=None) as listen:
+        assert listen.push(report(), secret=found[1]) == 200
+        listen.stop()
+        assert found[1] not in listen.talk
+    assert found[1].encode() not in store.read_bytes()
+    assert sorted(path.suffix for path in store.parent.glob("*receipts*")) == [".db", ".secret"]
+
+
+def test_secrets_are_rotated_without_a_restart(store: Path) -> None:
+    new = "the-secret-that-comes-next"
+    with Listen(store) as listen:
+        listen.file.write_text(f"{new}\n{SECRET}\n")
+        listen.said("the secret file has changed")
+        assert [listen.push(report(), secret=each) for each in (new, SECRET)] == [200, 200]
+        listen.file.write_text("short\n")
+        listen.said("warning: line 1 of the secret file .* is no secret for a path; the secrets before count on")
+        assert listen.push(report(), secret=new) == 200
+        listen.file.write_text(f"{new}\n")
+        until(lambda: listen.push(report()) == 404)
+        assert listen.push(report(), secret=new) == 200
+        assert listen.stop() == 143
+        assert new not in listen.talk
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "said"),
+    [
+        (SECRET, 0o644, "others can read the secret file"),
+        (SECRET, 0o640, "others can read the secret file"),
+        ("# nothing\n\n", 0o600, "holds no secret"),
+        ("fine-and-long-enough\nwith/slash-0123456789", 0o600, "line 2 of the secret file"),
+        ("tooshort", 0o600, "line 1 of the secret file"),
+    ],
+)
+def test_a_secret_file_that_cannot_be_trusted_is_refused(store: Path, text: str, mode: int, said: str) -> None:
+    file = store.parent / "push.secret"
+    file.write_text(text)
+    file.chmod(mode)
+    with pytest.raises(AssertionError, match=said):
+        Listen(store, "--secret-file", str(file)).__enter__()
+    ended = Program(store.parent)("listen", "--secret-file", str(file), "--bind", "127.0.0.1:0", "--min-free", "0")
+    assert (ended.code, text in ended.err) == (2, False)
+
+
+# -- metrics ---------------------------------------------------------------------------------------------------------
+
+
+def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None:
+    port = free_port()
+    with Listen(store, metrics=f"127.0.0.1:{port}") as listen:
+        assert listen.push(report(), report(), {"success": 1}, kind="SmsReport") == 200
+        assert listen.push_bytes(b"x" * (1 << 20) + b"x") == 413
+        assert listen.push_bytes(b"", "/wrong") == 404
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            text = answer.read().decode()
+        listen.stop()
+    numbers = dict(re.findall(r"^(smsreceipt_[^ ]+) ([\d.]+)$", text, re.MULTILINE))
+    assert numbers['smsreceipt_receipts_total{result="new"}'] == "1.0"
+    assert numbers['smsreceipt_receipts_total{result="duplicate"}'] == "1.0"
+    assert numbers['smsreceipt_receipts_total{result="rejected"}'] == "1.0"
+    assert numbers['smsreceipt_pushes_total{status="200"}'] == "1.0"
+    assert numbers['smsreceipt_pushes_total{status="413"}'] == "1.0"
+    assert numbers["smsreceipt_strangers_total"] == "1.0"
+    assert numbers['smsreceipt_push_seconds_bucket{le="0.7"}'] == "2.0"
+    assert numbers["smsreceipt_push_seconds_count"] == "2.0"
+    assert numbers["smsreceipt_pushes_in_hand"] == "0.0"
+    assert not re.search(f"{SECRET}|138|phone", text)
+
+
+def test_addresses_that_are_taken(store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        program = Program(store.parent)
+        ended = program("listen", "--bind", address, "--min-free", "0")
+        assert (ended.code, ended.err.splitlines()[0]) == (
+            2, f"error: --bind: cannot listen on {address}: Address already in use",
+        )  # fmt: skip
+        assert "--bind 127.0.0.1:" in ended.err
+        assert not program.store.exists()
+        listen = Listen(store, metrics=address)
+        assert listen.ended() == 2
+        assert f"error: --metrics-bind: cannot listen on {address}" in listen.talk
+
+
+def test_a_default_address_for_metrics_that_is_taken_is_a_warning(store: Path) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 9464))
+            taken.listen()
+        except OSError:
+            pass  # somebody else has it, which does as well
+        with Listen(store, metrics="") as listen:
+            assert "warning: no metrics: --metrics-bind: cannot listen on 127.0.0.1:9464" in listen.talk
+            assert listen.push(report()) == 200
+
+
+@pytest.mark.parametrize("text", ["8080", "127.0.0.1", "127.0.0.1:99999", "::1:8080", "x:y", "127.0.0.1:"])
+def test_an_address_that_cannot_be_is_2(tmp_path: Path, text: str) -> None:
+    ended = Program(tmp_path)("listen", "--bind", text)
+    assert ended.code == 2
+    assert "is no address" in ended.err
+
+
+# -- trouble ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:
+    with Listen(store) as listen:
+        assert listen.push(report(biz_id="0^0")) == 200
+        other = apsw.Connection(str(store))
+        other.execute("BEGIN IMMEDIATE")
+        for n in range(2):
+            began = time.monotonic()
+            assert listen.push(report(biz_id=f"{n}^1")) == 503
+            assert time.monotonic() - began < 0.65
+        assert listen.ask("GET", "/healthz")[0] == 503
+        other.execute("ROLLBACK")
+        other.close()
+        until(lambda: listen.ask("GET", "/healthz")[0] == 200)
+        assert [listen.push(report(biz_id=f"{n}^1")) for n in range(2)] == [200, 200]
+        assert listen.stop() == 143
+        assert listen.talk.count("is locked by another process; waiting") == 1
+        assert listen.summary["refused"] == "2"
+    assert len(stored(store)) == 3
+
+
+def test_a_stop_does_not_wait_for_a_locked_store(store: Path) -> None:
+    with Listen(store) as listen:
+        other = apsw.Connection(str(store))
+        other.execute("BEGIN IMMEDIATE")
+        assert listen.push(report()) == 503
+        began = time.monotonic()
+        assert listen.stop() == 143
+        assert time.monotonic() - began < 5
+        other.close()
+    assert stored(store) == []
+
+
+def test_a_store_that_was_replaced_ends_the_run_with_7(store: Path) -> None:
+    with Listen(store) as listen:
+        assert listen.push(report(biz_id="1^0")) == 200
+        store.rename(store.with_name("moved.db"))
+        assert listen.push(report(biz_id="2^0")) == 503
+        assert listen.ended() == 7
+        assert "was replaced or deleted while in use" in listen.talk
+        assert listen.summary["received"] == "1"
+
+
+def test_a_full_disk_at_the_start_is_6_before_anything_is_made(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    ended = program("listen", "--min-free", "900000GiB")
+    assert ended.code == 6
+    assert "less than --min-free" in ended.err
+    assert not program.store.exists()
+
+
+def test_losing_standard_output_loses_no_work(store: Path) -> None:
+    with Path("/dev/full").open("wb") as full, Listen(store, stdout=full) as listen:
+        assert [listen.push(report(biz_id=f"{n}^0")) for n in range(3)] == [200] * 3
+        assert listen.stop() == 143
+        assert listen.talk.count("standard output: No space left on device") == 1
+    reading, writing = os.pipe()
+    with Listen(store, stdout=writing) as listen:
+        os.close(writing)
+        os.close(reading)
+        assert [listen.push(report(biz_id=f"{n}^1")) for n in range(3)] == [200] * 3
+        assert listen.stop() == 143
+    assert len(stored(store)) == 6
+
+
+def test_what_goes_to_dev_null_is_stored_all_the_same(store: Path) -> None:
+    with Listen(store, stdout=subprocess.DEVNULL) as listen:
+        assert listen.push(*(report(biz_id=f"{n}^0") for n in range(500))) == 200
+        assert listen.stop() == 143
+        assert listen.summary["new"] == "500"
+    assert len(stored(store)) == 500
+
+
+def test_a_reader_that_pauses_holds_back_the_provider_and_loses_nothing(store: Path) -> None:
+    reading, writing = os.pipe()
+    with Listen(store, stdout=writing) as listen:
+        os.close(writing)
+        sent, status = 0, 200
+        while status == 200:
+            status = listen.push(*(report(biz_id=f"{sent}^{n}") for n in range(1_000)), kind="SmsReport")
+            sent += status == 200
+            assert sent < 40
+        assert status == 503
+        assert sent >= 20
+        with os.fdopen(reading, "rb") as reader:
+            lines = sum(1 for _ in zip(range(sent * 1_000), reader, strict=False))
+        assert lines == sent * 1_000
+        assert listen.stop() == 143
+
+
+# -- sockets that are passed on --------------------------------------------------------------------------------------
+
+
+def test_a_socket_that_was_passed_on_outlives_the_listener(store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        number = door.fileno()
+        with Listen(store, "--fd", str(number), bind="", pass_fds=[number]) as listen:
+            assert listen.push(report(biz_id="1^0")) == 200
+            assert listen.stop() == 143
+        with socket.create_connection(door.getsockname(), timeout=20) as line:  # nobody is there to answer yet
+            body = json.dumps([report(biz_id="2^0")]).encode()
+            line.sendall(f"POST /{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            with Listen(store, "--fd", str(number), bind="", pass_fds=[number]) as listen:
+                assert line.recv(4096).startswith(b"HTTP/1.1 200 ")
+                assert listen.stop() == 143
+    assert len(stored(store)) == 2
+
+
+def test_a_socket_passed_as_systemd_does(store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        script = f'exec 3<&{door.fileno()}; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
+        with Listen(store, bind="", wrap=("bash", "-c", script, "bash"), pass_fds=[door.fileno()]) as listen:
+            assert listen.port == door.getsockname()[1]
+            assert listen.push(report()) == 200
+            assert listen.stop() == 143
+
+
+def test_a_descriptor_that_is_no_listening_socket_is_2(store: Path) -> None:
+    with socket.socket() as unbound, store.with_name("file").open("wb") as file:
+        for descriptor, said in ((unbound, "is no listening TCP socket"), (file, "is no socket")):
+            number = descriptor.fileno()
+            listen = Listen(store, "--fd", str(number), bind="", pass_fds=[number])
+            assert listen.ended() == 2
+            assert f"error: descriptor {number} {said}" in listen.talk
+
+
+def test_more_connections_than_the_system_allows_are_2(store: Path) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f"ulimit -n 200; exec {sys.executable} -m smsreceipt listen --store {store}"],
+        capture_output=True, text=True, check=False, timeout=20, env={**os.environ, "HOME": str(store.parent)},
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "--max-connections 256: this process may open only 200 files" in ended.stderr

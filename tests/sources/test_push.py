@@ -1,0 +1,558 @@
+"""The push server on a real socket: routes, limits, timers; and that nothing is answered 200 before it is acked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsreceipt.decode import known_kind
+from smsreceipt.model import Delivery, Instant, Kind, Source
+from smsreceipt.sources.push import MAX_BODY, MAX_ELEMENTS, Receiver, crowded
+from smsreceipt.sources.push_http import Seconds, Server
+from smsreceipt.sources.push_intake import Intake
+
+SECRET, OLD = "s3cret-of-the-callback-url", "the-secret-that-was-before"
+GOOD = {"code": 0, "msg": "成功"}
+NOW = Instant(1_795_000_000_000)
+BODY = b'[{"biz_id":"1^0"}]'
+
+
+class Road:
+    """Stands for the committer: takes deliveries, and acks at once, or when told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[Delivery] = []
+        self.arrived = threading.Semaphore(0)
+        self.holds = False
+        self.intake: Intake
+
+    def put(self, delivery: Delivery) -> None:
+        self.taken.append(delivery)
+        if not self.holds:
+            delivery.ack()
+            self.intake.wake()
+        self.arrived.release()
+
+    def wait(self) -> None:
+        assert self.arrived.acquire(timeout=10)
+
+
+class Listener:
+    """The server in a thread of its own."""
+
+    def __init__(self, *, connections: int = 32, seconds: Seconds | None = None, **bounds: Any) -> None:
+        self.road = Road()
+        self.said: list[str] = []
+        self._ready = threading.Event()
+        self._connections, self._seconds, self._bounds = connections, seconds or Seconds(), bounds
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
+
+    async def _run(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.intake = self.road.intake = Intake(self.road.put, **self._bounds)
+        secrets = (SECRET.encode(), OLD.encode())
+        self.receiver = Receiver(self.intake, lambda: secrets, now=lambda: NOW, kind=known_kind)
+        self.server = Server(self.receiver, connections=self._connections, seconds=self._seconds, tell=self.said.append)
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            self.port = door.getsockname()[1]
+            self._ready.set()
+            await self.server.run_on(door)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.server.stop)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(line):
+            line.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = line.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+
+    def push(self, body: bytes = BODY, path: str = f"/{SECRET}/SmsReport") -> tuple[int, Any]:
+        return self.ask("POST", path, body)
+
+    @contextlib.contextmanager
+    def line(self) -> Iterator[socket.socket]:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+            yield line
+
+    def say(self, *pieces: bytes) -> bytes:
+        """All that comes back on a connection for these bytes, until the server closes it."""
+        with self.line() as line:
+            for piece in pieces:
+                line.sendall(piece)
+            return rest(line)
+
+
+def rest(line: socket.socket) -> bytes:
+    got = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := line.recv(65536):
+            got += piece
+    return got
+
+
+def one(line: socket.socket) -> bytes:
+    """One answer."""
+    got = b""
+    while not got.endswith(b"}"):
+        piece = line.recv(65536)
+        assert piece, got
+        got += piece
+    return got
+
+
+def head(path: str = f"/{SECRET}/SmsReport", *headers: str, method: str = "POST") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Listener]:
+    with Listener() as listener:
+        yield listener
+
+
+@pytest.fixture
+def listener(shared: Listener) -> Listener:
+    """For tests that leave it as it was."""
+    shared.road.taken.clear()
+    return shared
+
+
+# -- routes ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_probe_of_the_console_is_answered_without_touching_the_store(listener: Listener) -> None:
+    for path in (f"/{SECRET}/SmsReport", f"/{SECRET}", f"/{SECRET}/", f"/{OLD}/SmsUp?x=1"):
+        assert listener.ask("GET", path) == (200, GOOD)
+    assert listener.road.taken == []
+
+
+def test_a_push_is_one_delivery_with_its_body_as_it_came(listener: Listener) -> None:
+    assert listener.push() == (200, GOOD)
+    (taken,) = listener.road.taken
+    assert taken.frames == (BODY,)
+    assert (taken.source, taken.kind, taken.origin, taken.received_at) == (Source.PUSH, "SmsReport", "/SmsReport", NOW)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "origin"),
+    [
+        ("", None, "/"),
+        ("/", None, "/"),
+        ("/smsreport", "SmsReport", "/SmsReport"),
+        ("/SECRETREPORT", "SecretReport", "/SecretReport"),
+        ("/BrandNew_Report-2", "BrandNew_Report-2", "/BrandNew_Report-2"),
+        ("/SmsUp?debug=1", "SmsUp", "/SmsUp"),
+    ],
+)
+def test_the_path_tells_the_kind(listener: Listener, path: str, kind: Kind | None, origin: str) -> None:
+    for secret in (SECRET, OLD):
+        assert listener.push(path=f"/{secret}{path}") == (200, GOOD)
+    assert {(taken.kind, taken.origin) for taken in listener.road.taken} == {(kind, origin)}
+    assert SECRET not in repr([taken.origin for taken in listener.road.taken])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "//",
+        "/wrong",
+        f"/{SECRET[:-1]}",
+        f"/{SECRET}x",
+        f"/{SECRET.upper()}/SmsReport",
+        f"//{SECRET}",
+        f"/x/{SECRET}",
+        f"/{SECRET}/SmsReport/more",
+        f"/{SECRET}/..%2f",
+        f"/{SECRET}/{'k' * 65}",
+        f"/%73{SECRET[1:]}",
+        "/healthz/x",
+        "/metrics",
+    ],
+)
+def test_whoever_does_not_know_the_path_gets_404_and_its_body_is_not_awaited(listener: Listener, path: str) -> None:
+    for method in ("POST", "GET", "DELETE"):
+        answer = listener.say(head(path, "Content-Length: 1000", method=method))
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        assert b"connection: close" in answer
+    assert listener.road.taken == []
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_other_methods_are_405(listener: Listener, method: str) -> None:
+    answer = listener.say(head(method=method))
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert b"\r\nallow: GET, POST\r\n" in answer
+
+
+def test_answers_are_constant_and_tell_nothing_of_the_server(listener: Listener) -> None:
+    answers = {listener.say(head(f"/{secret}", "Connection: close", method="GET")) for secret in (SECRET, OLD)}
+    (answer,) = answers
+    names = {line.split(b":")[0] for line in answer.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]}
+    assert names == {b"content-type", b"content-length", b"connection"}
+    for request in (b"\x00\r\n\r\n", head("/nope"), head(f"/{SECRET}", method="OPTIONS")):
+        answer = listener.say(request)
+        assert not re.search(rb"(?i)server:|date:|python|uvicorn|access-control|nope", answer)
+
+
+# -- limits ----------------------------------------------------------------------------------------------------------
+
+
+def chunked(*pieces: bytes) -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (["Content-Length: 1048577"], 413),
+        (["Content-Length: 99999999999999999999999999"], 400),  # the parser's limit, before ours
+        (["Content-Length: -1"], 400),
+        (["Content-Length: 1e3"], 400),
+        (["Content-Length: 10", "Content-Length: 11"], 400),
+        (["Content-Length: 10", "Transfer-Encoding: chunked"], 400),
+        (["Transfer-Encoding: chunked", "Content-Length: 10"], 400),
+        (["Transfer-Encoding: gzip, chunked"], 400),
+        (["Content-Length: 10", "Content-Encoding: gzip"], 415),
+        (["Content-Length: 10", "Content-Encoding: identity, br"], 415),
+        (["Content-Length: 10", "Connection: upgrade", "Upgrade: h2c"], 400),
+    ],
+    ids=str,
+)
+def test_what_is_refused_by_its_head_is_refused_before_its_body(
+    listener: Listener, headers: list[str], status: int
+) -> None:
+    answer = listener.say(head(f"/{SECRET}", *headers))
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert listener.road.taken == []
+
+
+def test_identity_is_no_encoding(listener: Listener) -> None:
+    assert listener.ask("POST", f"/{SECRET}", BODY, Content_Encoding="Identity") == (200, GOOD)
+
+
+def test_a_chunked_body_is_put_together(listener: Listener) -> None:
+    wire = head(f"/{SECRET}", "Transfer-Encoding: chunked", "Connection: close") + chunked(BODY[:5], BODY[5:])
+    assert listener.say(wire[:80], wire[80:]).startswith(b"HTTP/1.1 200 ")
+    assert listener.road.taken[0].frames == (BODY,)
+
+
+def test_a_body_of_the_limit_is_taken_and_a_byte_more_is_not(listener: Listener) -> None:
+    body = b"[" + b" " * (MAX_BODY - 2) + b"]"
+    assert listener.push(body) == (200, GOOD)
+    assert listener.road.taken[0].frames == (body,)
+    assert listener.push(body + b" ")[0] == 413
+
+
+def test_a_flood_of_chunks_is_cut_off(listener: Listener) -> None:
+    flood = chunked(b" " * 65536)[:-5]
+    with listener.line() as line:
+        line.sendall(head(f"/{SECRET}", "Transfer-Encoding: chunked"))
+        with contextlib.suppress(OSError):
+            for _ in range(1_000):
+                line.sendall(flood)
+        assert rest(line).startswith(b"HTTP/1.1 413 ")
+    with listener.line() as line:
+        line.sendall(head(f"/{SECRET}", "Transfer-Encoding: chunked"))
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                line.sendall(b"1;x=y\r\n \r\n" * 10_000)  # little data, much framing
+        assert rest(line).startswith(b"HTTP/1.1 413 ")
+    assert listener.road.taken == []
+    until(lambda: listener.intake.size == 0)
+
+
+def test_elements_are_limited(listener: Listener) -> None:
+    body = json.dumps([{"biz_id": str(n), "content": "{,[" * 5, "inner": {"a": [1, 2]}} for n in range(MAX_ELEMENTS)])
+    assert listener.push(body.encode())[0] == 200
+    assert listener.push(body[:-1].encode() + b",{}]")[0] == 413
+    assert listener.push(b"[" + b"1," * MAX_ELEMENTS + b"1]")[0] == 413
+
+
+@given(
+    st.integers(0, 40),
+    st.lists(st.sampled_from([b'{"a":1,"b":",{"}', b'{"a":{"b":{},"c":[1,2]}}', b"7", b'"\\",{["', b"{}"]), min_size=1),
+    st.sampled_from([b"", b'{"a":', b'"', b"}", b"nul"]),
+)
+def test_elements_are_counted_without_parsing(over: int, kinds: list[bytes], broken: bytes) -> None:
+    """Exact where the array is sound; never tricked into refusing neighbours of a broken last element."""
+    count = MAX_ELEMENTS - 20 + over
+    elements = [kinds[n % len(kinds)] for n in range(count)]
+    assert crowded(b"[" + b", ".join(elements) + b"]") == (count > MAX_ELEMENTS)
+    assert not crowded(b"[" + b", ".join([*elements[: MAX_ELEMENTS - 1], broken]) + b"]")
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b'"\\', b"{", b"}", b"[{", b'{"a":', b",", b"[,"])
+def test_counting_takes_no_longer_for_hostile_bodies(unit: bytes) -> None:
+    body = (b"[" + b"," * MAX_ELEMENTS + unit * MAX_BODY)[:MAX_BODY]
+    began = time.process_time()
+    crowded(body)
+    assert time.process_time() - began < 0.5
+
+
+def test_huge_headers_are_431(listener: Listener) -> None:
+    assert listener.say(head(f"/{SECRET}", "X: " + "x" * 40_000)).startswith(b"HTTP/1.1 431 ")
+    assert listener.say(head(f"/{SECRET}", *["X: xxxxxx"] * 9_000)).startswith(b"HTTP/1.1 431 ")
+    endless = head(f"/{SECRET}")[:-4] + b"\r\nX: "
+    with listener.line() as line:
+        with contextlib.suppress(OSError):
+            line.sendall(endless + b"x" * 400_000)
+        assert rest(line).startswith(b"HTTP/1.1 431 ")
+    assert listener.say(b"GET /" + b"x" * 70_000).startswith(b"HTTP/1.1 431 ")
+
+
+def test_requests_sent_ahead_are_answered_in_order_up_to_a_bound(listener: Listener) -> None:
+    ahead = b"".join(
+        head(f"/{SECRET}/{kind}", f"Content-Length: {len(BODY)}") + BODY for kind in ("SmsReport", "SmsUp")
+    )
+    answers = listener.say(ahead + head("/nope", "Content-Length: 0"))
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"200", b"404"]
+    assert [taken.kind for taken in listener.road.taken] == ["SmsReport", "SmsUp"]
+    assert len(re.findall(rb"HTTP/1.1", listener.say(head(f"/{SECRET}", method="GET") * 500))) < 20
+
+
+def test_garbage_after_a_push_does_not_cost_it_its_answer(listener: Listener) -> None:
+    answer = listener.say(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY + b"\x00garbage\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ") or answer == b""
+    assert answer.count(b"HTTP/1.1") <= 1
+
+
+def test_a_peer_that_sends_no_more_may_still_listen(listener: Listener) -> None:
+    with listener.line() as line:
+        line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+        line.shutdown(socket.SHUT_WR)
+        assert rest(line).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_refused_sender_that_is_still_sending_gets_its_answer(listener: Listener) -> None:
+    with listener.line() as line:
+        line.sendall(head("/wrong", "Content-Length: 4000000"))
+        line.sendall(b" " * 3_000_000)
+        assert rest(line).startswith(b"HTTP/1.1 404 ")
+
+
+# -- time ------------------------------------------------------------------------------------------------------------
+
+HASTY = Seconds(head=0.2, body=0.3, idle=0.4, answer=2, linger=0.2, stop=2)
+
+
+def timed(listener: Listener, *pieces: bytes) -> float:
+    """Seconds until the server ends the connection."""
+    began = time.monotonic()
+    listener.say(*pieces)
+    return time.monotonic() - began
+
+
+def test_slow_peers_are_cut_off_and_others_are_not() -> None:
+    with Listener(seconds=HASTY) as listener:
+        assert 0.1 < timed(listener) < 1.5  # says nothing
+        assert 0.1 < timed(listener, head()[:-4]) < 1.5  # its head never ends
+        assert 0.2 < timed(listener, head(f"/{SECRET}", "Content-Length: 100"), b"[") < 1.5  # nor its body
+        with listener.line() as line:
+            for _ in range(3):
+                line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+                assert one(line).startswith(b"HTTP/1.1 200 ")
+            began = time.monotonic()
+            assert rest(line) == b""
+            assert 0.3 < time.monotonic() - began < 1.5  # idle
+        until(lambda: listener.intake.size == listener.server.connections == 0)
+
+
+def test_a_dripping_body_has_all_its_time_and_no_more() -> None:
+    with Listener(seconds=HASTY) as listener, listener.line() as line:
+        line.sendall(head(f"/{SECRET}", "Content-Length: 100000"))
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < 5:
+                line.sendall(b" ")
+                time.sleep(0.02)
+        assert time.monotonic() - began < 2
+
+
+def test_nothing_is_answered_before_it_is_acked() -> None:
+    with Listener() as listener, listener.line() as line:
+        listener.road.holds = True
+        line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+        listener.road.wait()
+        line.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            line.recv(1)
+        listener.road.taken[0].ack()
+        listener.intake.wake()
+        line.settimeout(10)
+        assert one(line).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_stalled_store_is_503_in_time_and_what_was_taken_stays_in_hand() -> None:
+    with Listener() as listener:
+        listener.road.holds = True
+        began = time.monotonic()
+        status, text = listener.push()
+        assert status == 503
+        assert text["code"] != 0
+        assert 0.5 < time.monotonic() - began < 0.65
+        assert listener.ask("GET", "/healthz")[0] == 503
+        assert (listener.intake.pushes, listener.intake.size) == (1, len(BODY))
+        assert listener.ask("GET", f"/{SECRET}") == (200, GOOD)  # the probe asks for no store
+        listener.road.taken[0].ack()  # it lands late
+        listener.intake.wake()
+        until(lambda: listener.intake.pushes == 0)
+        assert listener.intake.size == 0
+        assert listener.ask("GET", "/healthz") == (200, GOOD)
+        assert listener.receiver.pushes == {503: 1}
+
+
+def test_a_sender_that_leaves_costs_nothing() -> None:
+    with Listener() as listener:
+        listener.road.holds = True
+        with listener.line() as line:
+            line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+            listener.road.wait()
+        until(lambda: not listener.server.connections)
+        listener.road.taken[0].ack()
+        listener.intake.wake()
+        until(lambda: listener.intake.pushes == 0)
+        assert listener.said == []
+
+
+@pytest.mark.parametrize("bounds", [{"max_pushes": 3}, {"max_bytes": 3 * len(BODY)}])
+def test_what_is_in_hand_is_bounded_and_then_503_comes_at_once(bounds: dict[str, Any]) -> None:
+    with Listener(**bounds) as listener, contextlib.ExitStack() as stack:
+        listener.road.holds = True
+        for _ in range(3):
+            line = stack.enter_context(listener.line())
+            line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+            listener.road.wait()
+        began = time.monotonic()
+        assert listener.push()[0] == 503
+        assert time.monotonic() - began < 0.3
+        assert listener.ask("GET", "/healthz")[0] == 503
+        for taken in listener.road.taken:
+            taken.ack()
+        listener.intake.wake()
+        listener.road.holds = False
+        until(lambda: listener.intake.pushes == 0)
+        assert listener.push()[0] == 200
+
+
+def test_a_reader_that_does_not_keep_up_holds_back_the_receiving() -> None:
+    keeps_up = False
+    with Listener(room=lambda: keeps_up) as listener:
+        assert listener.push()[0] == 503
+        assert listener.road.taken == []
+        keeps_up = True
+        assert listener.push()[0] == 200
+
+
+def test_a_full_disk_is_503_at_once_until_there_is_space() -> None:
+    space = False
+    with Listener(space=lambda: space) as listener:
+        listener.road.holds = True
+        with listener.line() as line:
+            line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+            listener.road.wait()
+            listener.intake.full(listener.road.taken)
+            assert one(line).startswith(b"HTTP/1.1 503 ")
+        assert listener.intake.pushes == listener.intake.size == 0
+        assert listener.ask("GET", "/healthz")[0] == 503
+        space = True
+        listener.road.holds = False
+        assert listener.push()[0] == 200  # a push always tries
+        assert listener.ask("GET", "/healthz")[0] == 200
+
+
+def test_when_the_committer_gives_up_everybody_is_told_503() -> None:
+    with Listener() as listener:
+        listener.road.holds = True
+        with listener.line() as line:
+            line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+            listener.road.wait()
+            listener.intake.fail()
+            assert one(line).startswith(b"HTTP/1.1 503 ")
+        assert listener.push()[0] == 503
+        assert listener.ask("GET", "/healthz")[0] == 503
+
+
+# -- connections -----------------------------------------------------------------------------------------------------
+
+
+def test_a_crowd_of_silent_connections_keeps_nobody_out() -> None:
+    with Listener(connections=5) as listener, contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(listener.line()) for _ in range(20)]
+        assert listener.push()[0] == 200
+        until(lambda: listener.server.connections <= 5)
+        assert rest(silent[0]) == b""
+
+
+def test_beyond_the_limit_a_connection_is_told_503_when_all_others_are_busy() -> None:
+    with Listener(connections=2) as listener, contextlib.ExitStack() as stack:
+        listener.road.holds = True
+        for _ in range(2):
+            line = stack.enter_context(listener.line())
+            line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+            listener.road.wait()
+        assert listener.say().startswith(b"HTTP/1.1 503 ")
+
+
+def test_a_stop_finishes_what_is_in_flight() -> None:
+    listener = Listener()
+    with listener:
+        listener.road.holds = True
+        with listener.line() as line, listener.line() as idle:
+            line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+            listener.road.wait()
+            listener.stop()
+            assert rest(idle) == b""
+            with pytest.raises(OSError, match="refused"):
+                listener.line().__enter__()
+            listener.road.taken[0].ack()
+            listener.intake.wake()
+            answer = rest(line)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer
+
+
+def test_a_bug_is_told_by_its_type_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    def broken(_: Delivery) -> None:
+        raise ValueError(SECRET)
+
+    with Listener() as listener:
+        listener.intake._put = broken
+        answer = listener.say(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+        listener.say(b"\x00\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert listener.said == ["error: internal: ValueError"]
+    assert capfd.readouterr() == ("", "")
