@@ -9,13 +9,25 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from smsreceipt.model import Instant, Kind, Outcome, Source, StoredReceipt, StoredReject, iso_beijing, iso_utc
+from smsreceipt.model import (
+    DAY_MS,
+    Instant,
+    Kind,
+    Outcome,
+    Send,
+    Source,
+    StoredReceipt,
+    StoredReject,
+    iso_beijing,
+    iso_utc,
+)
+from smsreceipt.store import StoredSend
 
 #: Characters that act on a terminal, hide, or reorder what is read: C0, DEL, C1, separators, bidirectional controls,
 #: zero-width and filler characters, lone surrogates, tags.
@@ -25,6 +37,7 @@ _ACTIVE = re.compile(
 )
 #: The bytes with which their UTF-8 begins; most Chinese text holds none of them.
 _SUSPECT = bytes([*range(0x20), 0x7F, 0xC2, 0xCD, 0xD8, 0xE1, 0xE2, 0xE3, 0xED, 0xEF, 0xF3])
+_SUSPICIOUS = re.compile(b"[" + re.escape(_SUSPECT.replace(b"\n", b"")) + b"]")  # in several lines
 _BLANKS = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
 _MAINLAND = re.compile(r"(?<!\d)((?:\+|00)?(?:86)?[- ]?)(1[3-9]\d)(\d{4})(\d{4})(?!\d)")
 #: What a spreadsheet takes for a formula; the full-width forms are normalised by some of them.
@@ -136,10 +149,25 @@ class RejectRecord(msgspec.Struct):
     times_seen: int
 
 
+class SendRecord(msgspec.Struct):
+    """The send object of the data contract: these keys, in this order, always there."""
+
+    phone: str
+    biz_id: str
+    sent_at: str  #: a bare date where only the day is known
+    out_id: str | None
+    template_code: str | None
+    sign_name: str | None
+    parts: int | None
+    state: str
+
+
+SEND_KEYS = SendRecord.__struct_fields__
 RECEIPT_KEYS = ReceiptRecord.__struct_fields__
 REJECT_KEYS = RejectRecord.__struct_fields__
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _second = lru_cache(maxsize=8192)(lambda second: iso_beijing(Instant(second * 1000)))
 _instant = lru_cache(maxsize=1024)(iso_utc)
 
@@ -197,6 +225,15 @@ def receipt_line(receipt: StoredReceipt, mask: bool) -> bytes:
     return _harmless(_encode(_record(shown, compact(shown.body))))
 
 
+def receipt_lines(receipts: Sequence[StoredReceipt], mask: bool) -> bytes:
+    """A line of NDJSON for each. Many at once cost less, since nearly always all of them are harmless."""
+    if not mask:
+        lines = _encode_lines([_record(receipt, receipt.body) for receipt in receipts])
+        if not _SUSPICIOUS.search(lines) and lines.count(b"\n") == len(receipts):
+            return lines
+    return b"".join([receipt_line(receipt, mask) for receipt in receipts])
+
+
 def reject_line(reject: StoredReject) -> bytes:
     """One line of NDJSON, newline included: the reject object."""
     return json_line(reject_record(reject))
@@ -213,6 +250,32 @@ def reject_record(reject: StoredReject) -> RejectRecord:
         iso_utc(reject.received_at),
         reject.size,
         reject.times_seen,
+    )
+
+
+def masked_send(send: Send) -> Send:
+    """The send with its number masked, wherever it stands."""
+    return msgspec.structs.replace(
+        send,
+        phone=mask_phone(send.phone),
+        biz_id=mask_numbers(send.biz_id, send.phone),
+        out_id=mask_numbers(send.out_id, send.phone),
+    )
+
+
+def send_record(stored: StoredSend, mask: bool) -> SendRecord:
+    """The send object."""
+    send = masked_send(stored.send) if mask else stored.send
+    sent = iso_beijing(Instant(send.day * DAY_MS))[:10] if send.sent_at is None else _second(send.sent_at // 1000)
+    return SendRecord(
+        send.phone,
+        send.biz_id,
+        sent,
+        send.out_id or None,
+        send.template_code or None,
+        send.sign_name or None,
+        send.parts,
+        stored.state,
     )
 
 

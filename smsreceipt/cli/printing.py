@@ -8,7 +8,7 @@ from itertools import islice
 
 from smsreceipt.cli.app import App
 from smsreceipt.model import StoredReceipt
-from smsreceipt.records import RECEIPT_KEYS, csv_lines, json_line, receipt_line, receipt_row
+from smsreceipt.records import RECEIPT_KEYS, csv_lines, json_line, receipt_lines, receipt_row
 
 _PIECE = 500
 
@@ -45,8 +45,7 @@ class ReceiptPrinter:
 
     def _piece(self, receipts: Sequence[StoredReceipt]) -> bytes:
         if self._form == "json":
-            mask = self._mask
-            return b"".join([receipt_line(receipt, mask) for receipt in receipts])
+            return receipt_lines(receipts, self._mask)
         if self._form == "csv":
             heads = [] if self._headed else [RECEIPT_KEYS]
             self._headed = True

@@ -1,0 +1,236 @@
+"""`smsreceipt replay`: feed saved payloads into the store, or send them to a URL."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smsreceipt.cli import boundary
+from smsreceipt.cli.app import App
+from smsreceipt.cli.filters import complete_kind
+from smsreceipt.cli.options import command as make
+from smsreceipt.cli.report import Reporter, refuse_full_disk, tell_failures
+from smsreceipt.cli.stop import Stop
+from smsreceipt.cli.times import Size
+from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.model import Decoded, Tally
+
+if TYPE_CHECKING:
+    from smsreceipt.ingest import Committer
+    from smsreceipt.model import Reached
+    from smsreceipt.sources.replay import Piece, Replay
+    from smsreceipt.sources.replay_files import Named
+
+_CLOSE = 3.0  # seconds for the last commit after a stop
+_AHEAD = 8_000  # receipts decoded and not yet committed: two commits
+_STDIN = "-"
+
+
+@make("replay")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|-...")
+@click.option("--kind", metavar="KIND", shell_complete=complete_kind, help="Read all of it as this message type.")
+@click.option("--dry-run", is_flag=True, help="Store nothing; tell what would be stored, by kind.")
+@click.option("--no-resume", is_flag=True, help="Begin at the beginning, though an earlier run was cut off.")
+@click.option("--to", metavar="URL", help="Send it there instead, as the provider does; {kind} is replaced.")
+@click.option(
+    "--batch", type=click.IntRange(1, 2000), default=100, show_default=True, help="Receipts in a push, with --to."
+)
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Pushes a second, with --to.")
+@click.option(
+    "--retry-scale",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    metavar="X",
+    help="Times the 1, 5, 10 minutes after which a push is tried again.",
+)
+@click.option(
+    "--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free."
+)
+def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
+    """Feed saved payloads into the store, or send them to a URL.
+
+    Takes JSON arrays, objects, NDJSON, base64 bodies of queue messages, what `list --json` prints, any mixture of
+    them, and all of it packed with gzip. Bad elements become rejects with file and offset. A run that was cut off is
+    taken up where it stopped; replaying anything again changes nothing.
+
+    \b
+      smsreceipt replay backup/ SmsReport-2026-11-20.ndjson.gz
+      smsreceipt list --json --date yesterday | smsreceipt replay - --to http://127.0.0.1:9000/cb
+    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
+    gc.set_threshold(50_000)  # receipts are no cycles: looking at each of them again and again only costs
+    inputs = Inputs(app, files, chosen["kind"])
+    if chosen["to"]:
+        from smsreceipt.cli.replay_to import send
+
+        send(app, inputs, chosen)
+    elif chosen["dry_run"]:
+        from smsreceipt.cli.replay_look import look
+
+        look(app, inputs)
+    else:
+        refuse_full_disk(app.store_path, chosen["min_free"])
+        _store(app, inputs, resume=not chosen["no_resume"])
+
+
+class Inputs:
+    """What is to be read: files that are known to be there, or standard input. And how far that is done."""
+
+    def __init__(self, app: App, words: Sequence[str], kind: str | None) -> None:
+        from smsreceipt.decode import KINDS, known_kind
+        from smsreceipt.sources.replay_files import find
+
+        self._app = app
+        self._kind = known_kind(kind) if kind else None
+        self._kinds = {known.casefold(): known for known in KINDS}
+        if _STDIN in words and app.stdin is None:
+            raise UsageError("standard input is closed")
+        self._named = [None if word == _STDIN else found for word in words for found in self._find(word, find)]
+        if not self._named:
+            app.say("no files there")
+        self._whole = sum(each.path.lstat().st_size for each in self._named if each) if None not in self._named else 0
+        self._before = 0
+        self._now: Replay | None = None
+        self.halt = threading.Event()  #: reading ends soon after it is set
+        self.failures: list[BaseException] = []  #: of single files; the others are read all the same
+
+    def _find(self, word: str, find: Any) -> list[Any]:
+        return [None] if word == _STDIN else find([word], self._app.say)
+
+    def read(self) -> tuple[int, int]:
+        """How many bytes of how many are read; of 0: nobody knows."""
+        return self._before + (self._now.read if self._now else 0), self._whole
+
+    def pieces(self, unfinished: dict[str, Reached] | None = None) -> Iterator[Piece]:
+        """What is in them, one after the other, taken up where an earlier run was cut off."""
+        for named in self._named:
+            if self.halt.is_set():
+                return
+            try:
+                with self._open(named) as replay:
+                    yield from replay.pieces(self._start(replay, unfinished or {}))
+            except SmsReceiptError as exc:
+                self.failures.append(exc)
+
+    @contextmanager
+    def _open(self, named: Named | None) -> Iterator[Replay]:
+        from smsreceipt.sources.replay import Replay, kind_told
+        from smsreceipt.sources.replay_files import Opened
+
+        if named is None:
+            assert self._app.stdin is not None  # noqa: S101 - looked at before
+            opened, told = Opened(self._app.stdin, _STDIN, waits=True), None
+        else:
+            opened, told = Opened.of(named), kind_told(named, lambda word: self._kinds.get(word.casefold()))
+        try:
+            self._now = Replay(opened, kind=self._kind, fallback=told, now=self._app.now, stopped=self.halt.is_set)
+            yield self._now
+        finally:
+            self._before, self._now = self._before + opened.read, None
+            opened.close()
+
+    def _start(self, replay: Replay, unfinished: dict[str, Reached]) -> int:
+        reached = unfinished.get(replay.identity)
+        if reached is None or not replay.fits(reached):
+            return 0
+        self._app.say(f"{replay.name}: taken up at byte {reached.offset:,}, where an earlier run was cut off")
+        return reached.offset
+
+
+def _store(app: App, inputs: Inputs, *, resume: bool) -> None:
+    """Keep it all, then say how it went; the exit code tells the worst of it."""
+    from smsreceipt.ingest import Committer, Patience
+
+    with app.open_store(readonly=False) as store:
+        unfinished = store.unfinished() if resume else {}
+        reporter = Reporter(app, read=inputs.read)
+        patience = Patience(reporter.say)
+
+        def stop() -> None:
+            patience.end()
+            inputs.halt.set()
+
+        with Stop(app, stop) as stopping:
+            committer = Committer(store, patience=patience, on_kept=reporter.kept, on_failure=inputs.halt.set)
+            road = _Road(committer, reporter, inputs.halt)
+            for piece in inputs.pieces(unfinished):
+                road.put(piece)
+            committed = committer.close(_CLOSE if stopping.requested else None)
+            printed = reporter.close(lambda: stopping.requested)
+            tell_failures(app, [*inputs.failures, *filter(None, [committer.failure])])
+            _summarise(app, committer.tally, reporter.seconds)
+            if not (committed and printed):  # a thread hangs in the store or in standard output
+                os._exit(boundary.worst(app.codes))
+
+
+class _Road:
+    """From what is read to the committer: decoded here while it commits there, and never far ahead of it."""
+
+    def __init__(self, committer: Committer, reporter: Reporter, halt: threading.Event) -> None:
+        self._committer, self._reporter, self._halt = committer, reporter, halt
+        self._ahead = 0
+        self._settled = threading.Condition()
+
+    def put(self, piece: Piece) -> None:
+        """Decode a piece and hand it on, once there is room."""
+        decoded = decode_piece(piece)
+        last = decoded[-1]
+        delivery = replace(last.delivery, ack=partial(self._acked, piece.frames))
+        decoded[-1] = replace(last, delivery=delivery)
+        with self._settled:
+            while (self._ahead > _AHEAD or not self._reporter.room()) and not self._halt.is_set():
+                self._settled.wait(0.1)
+            self._ahead += piece.frames
+        for each in decoded:
+            self._committer.put(each)
+
+    def _acked(self, frames: int) -> None:
+        with self._settled:
+            self._ahead -= frames
+            self._settled.notify()
+
+
+def decode_piece(piece: Piece) -> list[Decoded]:
+    """The receipts of a piece; before them its rejects, one by one, each with its place in the file as its origin."""
+    from smsreceipt.decode import decode
+
+    decoded = [decode(delivery) for delivery in piece.deliveries]
+    if not any(item.rejects for item in decoded):
+        return decoded
+    rejects: list[Decoded] = []
+    offsets = iter(piece.offsets())
+    for n, item in enumerate(decoded):
+        places = [next(offsets) for _ in item.delivery.frames]
+        if not item.rejects:
+            continue
+        bodies = {reject.body for _, reject in item.rejects}
+        for frame, place in zip(item.delivery.frames, places, strict=True):
+            if frame in bodies or not frame.startswith(b"{"):
+                origin = f"{item.delivery.origin}:{place}"
+                alone = decode(replace(item.delivery, frames=(frame,), origin=origin, reached=None))
+                rejects += [replace(alone, receipts=())] if alone.rejects else []
+        decoded[n] = replace(item, rejects=())
+    return rejects + decoded
+
+
+def _summarise(app: App, tally: Tally, seconds: float) -> None:
+    app.summary(
+        {
+            "received": tally.received,
+            "new": tally.new,
+            "duplicate": tally.duplicate,
+            "rejected": tally.rejected,
+            "seconds": f"{seconds:.1f}",
+            "rate": round(tally.received / max(seconds, 0.001)),
+        }.items()
+    )
+    if tally.fresh_rejects:
+        app.attention()

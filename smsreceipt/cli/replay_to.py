@@ -1,0 +1,142 @@
+"""`smsreceipt replay --to`: send saved receipts to a callback, as the provider does."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from smsreceipt.cli.app import App
+from smsreceipt.cli.report import tell_failures
+from smsreceipt.cli.stop import Stop
+from smsreceipt.decode import kind_of
+from smsreceipt.decode.frames import elements, unwrap
+from smsreceipt.model import Reason
+from smsreceipt.records import csv_lines, json_line, mask_value
+from smsreceipt.sources.replay_push import LIMIT, Callback, Push, Sender
+
+if TYPE_CHECKING:
+    from smsreceipt.cli.replay import Inputs
+    from smsreceipt.sources.replay import Piece
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def send(app: App, inputs: Inputs, chosen: dict[str, Any]) -> None:
+    """Send it all, print what became of each push, then say how it went."""
+    callback = Callback(chosen["to"], insecure_http=app.insecure_http)
+    counts: Counter[str] = Counter()
+    printer = _Printer(app)
+    began = time.monotonic()
+
+    def settled(push: Push) -> None:
+        counts.update(
+            receipts=push.receipts,
+            accepted=push.receipts * push.accepted,
+            refused=push.receipts * (not push.accepted),
+            pushes=1,
+            attempts=push.attempts,
+            over_limit=push.over_limit,
+        )
+        printer.print(push)
+
+    with Stop(app, inputs.halt.set):
+        sender = Sender(
+            callback,
+            batch=chosen["batch"],
+            rate=chosen["rate"],
+            scale=chosen["retry_scale"],
+            settled=settled,
+            tell=app.say,
+            wait=inputs.halt.wait,
+        )
+        try:
+            for piece in inputs.pieces():
+                counts["skipped"] += _send(app, piece, sender, by_kind=callback.by_kind)
+            sender.finish()
+        finally:
+            callback.close()
+        tell_failures(app, inputs.failures)
+        _summarise(app, counts, time.monotonic() - began)
+
+
+def _send(app: App, piece: Piece, sender: Sender, *, by_kind: bool) -> int:
+    """Send the receipts of a piece; return how many of its elements are none."""
+    skipped = 0
+    mask = app.setting("mask") == "mask"
+    frames = [(delivery, frame) for delivery in piece.deliveries for frame in delivery.frames]
+    for index, (delivery, frame) in enumerate(frames):
+        for body in _objects(frame):
+            kind = delivery.kind
+            if not isinstance(body, Reason):
+                kind = kind or kind_of(_fields(body))
+                if kind or not by_kind:
+                    sender.add(kind, _masked(body) if mask else body)
+                    continue
+                body = Reason.KIND_UNKNOWN  # noqa: PLW2901 - it is none that can be sent
+            skipped += 1
+            app.say(f"{delivery.origin}:{piece.offsets()[index]}: left out: {body}", verbosity=1)
+    return skipped
+
+
+def _objects(frame: bytes) -> Iterator[bytes | Reason]:
+    """The JSON objects in a frame as they are written, and why there is none where there is none."""
+    found = elements(unwrap(frame))
+    for body in [found] if isinstance(found, Reason) else found:
+        if isinstance(body, bytes):
+            try:
+                _fields(body)
+            except (ValueError, RecursionError):
+                yield Reason.JSON if body.startswith(b"{") else Reason.NOT_OBJECT
+                continue
+        yield body
+
+
+def _masked(body: bytes) -> bytes:
+    return msgspec.json.encode(mask_value(msgspec.json.decode(body)))
+
+
+class _Printer:
+    """A line for each push, as it is settled."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._headed = False
+
+    def print(self, push: Push) -> None:
+        """Print what became of it."""
+        record: dict[str, object] = {
+            "push": push.number,
+            "kind": push.kind,
+            "receipts": push.receipts,
+            "accepted": push.accepted,
+            "status": push.status,
+            "ms": round(push.seconds * 1000, 1),
+            "over_limit": push.over_limit,
+            "attempts": push.attempts,
+            "trouble": push.trouble or None,
+        }
+        app, head, self._headed = self._app, not self._headed, True
+        if app.output == "json":
+            app.report(json_line(record))
+        elif app.output == "csv":
+            app.report(csv_lines([record.keys(), record.values()] if head else [record.values()]))
+        else:
+            from smsreceipt.view.replayed import push_line
+
+            app.report(app.encode(push_line(record, app.look(), head=head)))
+
+
+def _summarise(app: App, counts: Counter[str], seconds: float) -> None:
+    names = ("receipts", "accepted", "refused", "skipped", "pushes", "attempts", "over_limit")
+    told = [(name, counts[name]) for name in names]
+    if counts["over_limit"]:
+        app.say(f"{counts['over_limit']} of the pushes took longer than the {LIMIT * 1000:.0f} ms the provider waits")
+    app.summary([*told, ("seconds", f"{seconds:.1f}"), ("rate", round(counts["receipts"] / max(seconds, 0.001)))])
+    if counts["refused"]:
+        app.attention(5)
+    if counts["skipped"]:
+        app.attention()

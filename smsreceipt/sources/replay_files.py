@@ -1,0 +1,214 @@
+"""The files that are replayed: found, opened read-only without following links, unpacked, never changed."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from smsreceipt.errors import SmsReceiptError, UsageError
+
+BLOCK = 256 * 1024  #: bytes read, and unpacked, at once: about a thousand receipts
+RATIO = 100  #: more bytes out of a packed one than this are no receipts, but somebody's bomb
+UNPACKED = 64 << 30  #: bytes that one packed file may hold
+
+_GZIP = b"\x1f\x8b"
+_SLACK = 1 << 20  # small files of one repeated receipt pack better than real ones
+_PREFIX = 4096
+_PATIENCE = 0.2  # seconds between two looks at whether to stop
+
+
+class FileDamaged(SmsReceiptError):
+    """A file ends too early, is packed wrongly, or is no text; what was read of it before is kept."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A file to be replayed, and what its place in the tree may tell."""
+
+    path: Path
+    parts: tuple[str, ...]  #: of the path as it was named, or below the folder that was
+
+    @property
+    def name(self) -> str:
+        """The path as text that every store and stream takes."""
+        return os.fsencode(self.path).decode("utf-8", "backslashreplace")
+
+
+def find(words: Sequence[str], tell: Callable[[str], None]) -> list[Named]:
+    """The files that are meant, those of a folder sorted by their paths; *tell* is told of what is left out.
+
+    Raises UsageError for what is not there or neither a file nor a folder, before anything is read.
+    """
+    found: list[Named] = []
+    for word in words:
+        path = Path(word)
+        try:
+            mode = path.lstat().st_mode
+        except OSError as exc:
+            raise UsageError(f"{Named(path, ()).name}: {exc.strerror}") from exc
+        if stat.S_ISDIR(mode):
+            found += _below(path, tell)
+        elif stat.S_ISREG(mode):
+            found.append(Named(path, path.parts))
+        else:
+            raise UsageError(
+                f"{Named(path, ()).name} is neither a file nor a folder",
+                hint="Links are not followed: name the file itself, or pipe it in: smsreceipt replay - < FILE.",
+            )
+    return found
+
+
+def _below(folder: Path, tell: Callable[[str], None]) -> list[Named]:
+    found: list[Named] = []
+
+    def unreadable(exc: OSError) -> None:
+        raise UsageError(f"{Named(Path(exc.filename), ()).name}: {exc.strerror}") from exc
+
+    for here, _, names in os.walk(folder, onerror=unreadable):
+        for name in names:
+            path = Path(here, name)
+            if _is_file(path):
+                found.append(Named(path, path.parts))
+            else:
+                tell(f"{Named(path, ()).name} is no regular file: left out")
+    return sorted(found, key=lambda each: each.path)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:  # it is gone by now
+        return False
+
+
+class Opened:
+    """An open file, or standard input: its bytes unpacked, in blocks."""
+
+    def __init__(self, stream: BinaryIO, name: str, *, waits: bool = False) -> None:
+        """*waits*: bytes may come at any time, and what has come is not to be held back."""
+        self.name = name
+        self.size = 0  #: bytes on disk; 0 where nobody knows
+        self.read = 0  #: of them, so many are read
+        self.waits = waits
+        self._stream = stream
+        self._head = b""
+        self.identity = ""
+
+    @classmethod
+    def of(cls, named: Named) -> Opened:
+        """Open a regular file for reading. Raises UsageError."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            stream = os.fdopen(os.open(named.path, flags), "rb", buffering=0)
+        except OSError as exc:
+            raise UsageError(f"{named.name} cannot be read: {exc.strerror}") from exc
+        opened = cls(stream, named.name)
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            stream.close()
+            raise UsageError(f"{named.name} is no regular file any more")
+        opened.size = found.st_size
+        opened._head = opened._next(_PREFIX)
+        opened.identity = f"{found.st_dev}:{found.st_ino}:{sha256(opened._head).hexdigest()}"
+        return opened
+
+    def close(self) -> None:
+        """Close it, unless it is standard input, which is not ours."""
+        if not self.waits:
+            self._stream.close()
+
+    def blocks(self, skip: int = 0, stopped: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+        """The unpacked bytes from *skip* on; ends at once when *stopped* says so. Raises FileDamaged and UsageError."""
+        head = self._head
+        if not self.waits:
+            self.read = self._stream.seek(len(head))
+        while len(head) < _PREFIX and (more := self._wait(_PREFIX - len(head), stopped)):
+            head += more
+            if self.waits and len(head) > len(_GZIP):
+                break
+        if head.startswith(_GZIP):
+            yield from _from(self._unpacked(head, stopped), skip)
+            return
+        if b"\0" in head:
+            raise FileDamaged(
+                f"{self.name} is no text: nothing of it was read",
+                hint="Receipts are UTF-8. Convert UTF-16 with iconv; unpack archives other than .gz first.",
+            )
+        if skip > len(head):
+            self.read = self._stream.seek(skip)
+            head = b""
+        if head and not self.waits:
+            head += self._wait(BLOCK, stopped)
+        if head[skip:]:
+            yield head[skip:]
+        while block := self._wait(BLOCK, stopped):
+            yield block
+
+    def _unpacked(self, head: bytes, stopped: Callable[[], bool]) -> Iterator[bytes]:
+        """Several packed files behind each other are one, as gzip itself has it."""
+        packed, total = zlib.decompressobj(wbits=31), 0
+        block = head
+        while block:
+            try:
+                out = packed.decompress(block, BLOCK)
+            except zlib.error as exc:
+                raise self._bad("is packed wrongly") from exc
+            total += len(out)
+            if total > min(UNPACKED, self.read * RATIO + _SLACK):
+                raise self._bad("unpacks to more than receipts can")
+            if out:
+                yield out
+            block = packed.unconsumed_tail
+            if packed.eof:
+                block = packed.unused_data.lstrip(b"\0")
+                block = block or self._wait(BLOCK, stopped)
+                packed = zlib.decompressobj(wbits=31) if block else packed
+            elif not block:
+                block = self._wait(BLOCK, stopped)
+        if not packed.eof and not stopped():
+            raise self._bad("ends too early")
+
+    def _bad(self, what: str) -> FileDamaged:
+        return FileDamaged(f"{self.name} {what}, after {self.read:,} bytes", hint="What was read before that is kept.")
+
+    def _wait(self, size: int, stopped: Callable[[], bool]) -> bytes:
+        """The next bytes; none at the end, or when it is time to stop."""
+        if self.waits:
+            while not stopped() and not self._ready():
+                pass
+        return b"" if stopped() else self._next(size)
+
+    def _ready(self) -> bool:
+        try:
+            return bool(select.select([self._stream], [], [], _PATIENCE)[0])
+        except (OSError, ValueError):  # no descriptor: it never blocks
+            return True
+
+    def _next(self, size: int) -> bytes:
+        try:
+            if self.waits:
+                block = self._stream.read1(size) if hasattr(self._stream, "read1") else self._stream.read(size)
+            else:
+                block = self._stream.read(size)
+        except OSError as exc:
+            raise UsageError(f"{self.name} cannot be read: {exc.strerror}") from exc
+        self.read += len(block)
+        return block
+
+
+def _from(blocks: Iterator[bytes], skip: int) -> Iterator[bytes]:
+    for block in blocks:
+        if skip >= len(block):
+            skip -= len(block)
+        else:
+            yield block[skip:]
+            skip = 0

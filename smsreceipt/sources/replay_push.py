@@ -1,0 +1,202 @@
+"""Saved receipts sent to a callback, as the provider sends them: what it posts, how long it waits, when it tries again.
+
+By the provider's documentation (help.aliyun.com, "HTTP batch push"): POST of a JSON array, answered within 700 ms with
+200 and an object whose code is a number; else again after 1, 5 and 10 minutes, then never again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from smsreceipt.aliyun.endpoints import Endpoint
+from smsreceipt.errors import UsageError
+from smsreceipt.model import Kind
+
+LIMIT = 0.7  #: seconds for an answer
+AGAIN = (60.0, 300.0, 600.0)  #: seconds until a push is tried again
+WAITING = 1_000  #: pushes that wait for their next try, beyond which no new one is sent
+
+_KIND = "{kind}"
+_LONGEST = 64 * 1024  # bytes of an answer that are looked at
+
+
+@dataclass(slots=True)
+class Push:
+    """One array on its way, and what became of it."""
+
+    number: int
+    kind: Kind | None
+    receipts: int
+    body: bytes
+    attempts: int = 0
+    status: int | None = None  #: of the last answer; None: there was none in time
+    seconds: float = 0.0  #: of the last attempt
+    over_limit: bool = False  #: an attempt took longer than LIMIT
+    accepted: bool = False
+    trouble: str = ""  #: why it was not accepted
+
+
+class Callback:
+    """Somebody's URL. Certificates are verified, no redirect is followed, no proxy is used; connections are kept."""
+
+    def __init__(self, url: str, *, insecure_http: bool = False) -> None:
+        """*url* may hold {kind}. Raises UsageError for one that is none, or would send numbers in clear."""
+        parts = urlsplit(url.strip())
+        if parts.scheme not in {"http", "https"}:
+            raise UsageError("--to needs a URL that begins with http:// or https://")
+        try:
+            self.endpoint = Endpoint.parse(f"{parts.scheme}://{parts.netloc}", insecure_http=insecure_http)
+        except UsageError as exc:
+            raise UsageError(f"--to: {exc}", hint=exc.hint) from None
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        self._url = f"{self.endpoint.url}{path}"
+        self.by_kind = _KIND in path
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.mount("https://", _Verified())
+        # At DEBUG it prints the path of every request, and that is a secret.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+        self._session.headers.update({"Content-Type": "application/json;charset=UTF-8", "User-Agent": "smsreceipt"})
+
+    def post(self, push: Push) -> None:
+        """Send it once, and note what came of it."""
+        url = self._url.replace(_KIND, quote(push.kind or "", safe=""))
+        push.attempts += 1
+        push.status, push.accepted, push.trouble = None, False, ""
+        began = time.monotonic()
+        try:
+            with self._session.post(url, data=push.body, timeout=LIMIT, allow_redirects=False, stream=True) as answer:
+                push.status = answer.status_code
+                body = _read(answer, began + LIMIT)
+        except requests.Timeout:
+            push.trouble = "no answer in time"
+        except (requests.RequestException, OSError) as exc:
+            push.trouble = "the certificate is not valid" if _untrusted(exc) else "no connection"
+        else:
+            push.trouble = _fault(push.status, body)
+        push.seconds = time.monotonic() - began
+        if push.seconds > LIMIT:
+            push.over_limit = True
+            push.trouble = "no answer in time"
+        push.accepted = not push.trouble
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+
+class _Verified(HTTPAdapter):
+    """Trusts what the system trusts, by TLS 1.2 at least."""
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        """As requests does, with a context of our own."""
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        super().init_poolmanager(*args, ssl_context=context, **more)
+
+
+def _read(answer: requests.Response, deadline: float) -> bytes:
+    """The answer's body, or as much of it as comes in time."""
+    body = b""
+    for block in answer.iter_content(4096):
+        body += block
+        if len(body) > _LONGEST or time.monotonic() > deadline:
+            break
+    return body
+
+
+def _fault(status: int, body: bytes) -> str:
+    """Why the provider would not be content with an answer; "" where it would."""
+    if status != 200:
+        return f"answered {status}"
+    try:
+        code = msgspec.json.decode(body, type=dict[str, object]).get("code")
+    except (ValueError, RecursionError):
+        return "answered no JSON object"
+    number = isinstance(code, int | float) and not isinstance(code, bool)
+    return "" if number else "answered without a code that is a number"
+
+
+def _untrusted(exc: BaseException) -> bool:
+    return isinstance(exc, requests.exceptions.SSLError)
+
+
+class Sender:
+    """Puts receipts into arrays, sends each, and tries again what was not accepted. Nothing of it is kept on disk."""
+
+    def __init__(
+        self,
+        callback: Callback,
+        *,
+        batch: int,
+        rate: float | None,
+        scale: float,
+        settled: Callable[[Push], None],
+        tell: Callable[[str], None],
+        wait: Callable[[float], bool],
+    ) -> None:
+        """*settled* is called once for each push; *wait* sleeps, and says True when it is time to stop."""
+        self._callback, self._batch, self._scale = callback, batch, scale
+        self._pause = 1 / rate if rate else 0.0
+        self._settled, self._tell, self._wait = settled, tell, wait
+        self._gathered: dict[Kind | None, list[bytes]] = {}
+        self._again: list[tuple[float, int, Push]] = []  # when to try it again
+        self._free_at = 0.0  # when the rate allows the next one
+        self._number = 0
+        self.stopped = False
+
+    def add(self, kind: Kind | None, body: bytes) -> None:
+        """Send one receipt with others of its kind: a callback is registered for one type."""
+        gathered = self._gathered.setdefault(kind, [])
+        gathered.append(body)
+        if len(gathered) >= self._batch:
+            self._send(kind, self._gathered.pop(kind))
+
+    def finish(self) -> None:
+        """Send what is left, and wait until each push is accepted or given up."""
+        for kind in [*self._gathered]:
+            self._send(kind, self._gathered.pop(kind))
+        while self._again:
+            self._next()
+
+    def _send(self, kind: Kind | None, bodies: Sequence[bytes]) -> None:
+        while self._again and (self._again[0][0] <= time.monotonic() or len(self._again) >= WAITING):
+            self._next()
+        self._number += 1
+        self._try(Push(self._number, kind, len(bodies), b"[" + b",".join(bodies) + b"]"))
+
+    def _next(self) -> None:
+        """Try the push again that has waited longest, once it is due."""
+        due, _, push = heapq.heappop(self._again)
+        self._sleep(due - time.monotonic())
+        self._try(push)
+
+    def _try(self, push: Push) -> None:
+        self._sleep(self._free_at - time.monotonic())
+        if self.stopped:
+            push.trouble = push.trouble or "not sent"
+            self._settled(push)
+            return
+        self._free_at = time.monotonic() + self._pause
+        self._callback.post(push)
+        if push.accepted or push.attempts > len(AGAIN):
+            self._settled(push)
+            return
+        seconds = AGAIN[push.attempts - 1] * self._scale
+        self._tell(f"push {push.number}: {push.trouble}; again in {seconds:g} s")
+        heapq.heappush(self._again, (time.monotonic() + seconds, push.number, push))
+
+    def _sleep(self, seconds: float) -> None:
+        if not self.stopped:
+            self.stopped = self._wait(max(seconds, 0.0))

@@ -1,0 +1,260 @@
+"""`replay --to`: what a callback gets, what it is told it got, and what is done when it does not take it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.program import REPLY, Ended, Program, report
+from tests.cli.test_replay import save, some
+
+GOOD = (200, b'{"code":0,"msg":"\xe6\x88\x90\xe5\x8a\x9f"}')
+Answer = Callable[[int], tuple[int, bytes]]  #: from how often it was asked
+
+
+class Receiver(ThreadingHTTPServer):
+    """A callback on loopback that notes what it gets."""
+
+    daemon_threads = True
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
+        self.got: list[tuple[str, list[dict[str, Any]]]] = []
+        self.connections: set[int] = set()
+        self.types: set[str] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server = self.server
+        server.got.append((self.path, body))
+        server.connections.add(self.client_address[1])
+        server.types.add(self.headers["Content-Type"])
+        status, answer = server.answer(len(server.got))
+        head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(answer)}\r\nLocation: http://169.254.169.254/\r\n\r\n"
+        with contextlib.suppress(OSError):  # whoever asked may have gone
+            self.wfile.write(head.encode() + answer)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+Start = Callable[[Answer], Receiver]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    running: list[Receiver] = []
+
+    def started(answer: Answer) -> Receiver:
+        receiver = Receiver(answer)
+        threading.Thread(target=receiver.serve_forever, args=(0.01,), daemon=True).start()
+        running.append(receiver)
+        return receiver
+
+    yield started
+    for receiver in running:
+        receiver.shutdown()
+        receiver.server_close()
+
+
+def summary(ended: Ended) -> dict[str, int]:
+    last = ended.err.splitlines()[-1]
+    found = {name: int(float(value)) for name, value in (pair.split("=") for pair in last.split())}
+    assert [*found] == [
+        *("receipts", "accepted", "refused", "skipped", "pushes", "attempts", "over_limit", "seconds", "rate"),
+    ]
+    assert found["receipts"] == found["accepted"] + found["refused"]
+    return found
+
+
+def test_a_stored_day_is_sent_again_in_arrays_on_one_connection(program: Program, start: Start) -> None:
+    receiver = start(lambda _: GOOD)
+    program.keep("SmsReport", *some(250))
+    program.keep("SmsUp", REPLY)
+    program.stdin = program("list", "--json", "--date", "2026-11-20").raw
+    ended = program("replay", "-", "--to", f"{receiver.url}/cb?x=1", "--json")
+    assert ended.code == 0
+    assert {name: summary(ended)[name] for name in ("receipts", "accepted", "pushes", "attempts")} == {
+        "receipts": 251,
+        "accepted": 251,
+        "pushes": 4,
+        "attempts": 4,
+    }
+    assert [(path, len(body)) for path, body in receiver.got] == [
+        ("/cb?x=1", 100), ("/cb?x=1", 100), ("/cb?x=1", 50), ("/cb?x=1", 1)
+    ]  # fmt: skip
+    assert [each for _, body in receiver.got[:3] for each in body] == some(250)
+    assert receiver.types == {"application/json;charset=UTF-8"}
+    assert len(receiver.connections) == 1
+    first = ended.objects[0]
+    assert first.pop("ms") < 700
+    assert first == {
+        "push": 1,
+        "kind": "SmsReport",
+        "receipts": 100,
+        "accepted": True,
+        "status": 200,
+        "over_limit": False,
+        "attempts": 1,
+        "trouble": None,
+    }
+
+
+def test_the_kind_in_the_url_is_replaced_and_masked_people_stay_unknown(
+    program: Program, start: Start, tmp_path: Path
+) -> None:
+    receiver = start(lambda _: GOOD)
+    saved = save(tmp_path / "saved", *some(3), REPLY, {"unheard": "of"})
+    ended = program("replay", saved, "--to", f"{receiver.url}/s/{{kind}}", "--batch", "2", "--mask")
+    assert (ended.code, summary(ended)["skipped"]) == (3, 1)
+    assert [path for path, _ in receiver.got] == ["/s/SmsReport", "/s/SmsReport", "/s/SmsUp"]
+    sent = json.dumps([body for _, body in receiver.got], ensure_ascii=False)
+    assert "13800000000" not in sent
+    assert "138****0000" in sent
+    assert "您好" not in sent
+    odd = program("replay", saved, "--to", f"{receiver.url}/{{kind}}", "--kind", "a b/../c")
+    assert (odd.code, receiver.got[-1][0]) == (0, "/a%20b%2F..%2Fc")
+
+
+def test_what_is_no_object_is_left_out_and_said(program: Program, start: Start, tmp_path: Path) -> None:
+    receiver = start(lambda _: GOOD)
+    saved = save(tmp_path / "saved", text='[{"biz_id":"1"},7,{"biz_id":"x\nhello\neyJhIjoxfQ==\n{"a":tru}')
+    ended = program("replay", saved, "--to", receiver.url, "-v")
+    assert (ended.code, summary(ended)["skipped"], summary(ended)["accepted"]) == (3, 4, 2)
+    assert receiver.got == [("/", [{"biz_id": "1"}, {"a": 1}])]
+    assert f"{saved}:16: left out: not-object" in ended.err
+    assert not program.store.exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ((500, b""), "answered 500"),
+        ((302, b""), "answered 302"),
+        ((200, b"ok"), "answered no JSON object"),
+        ((200, b'{"code":"0"}'), "answered without a code that is a number"),
+    ],
+)
+def test_what_is_not_accepted_is_tried_four_times_and_is_5(
+    program: Program, start: Start, tmp_path: Path, answer: tuple[int, bytes], says: str
+) -> None:
+    receiver = start(lambda _: answer)
+    ended = program("replay", save(tmp_path / "saved", *some(2)), "--to", receiver.url, "--retry-scale", "0.0001")
+    assert (ended.code, len(receiver.got)) == (5, 4)
+    assert [(each["accepted"], each["attempts"], each["trouble"]) for each in ended.objects] == [(False, 4, says)]
+    assert (summary(ended)["refused"], summary(ended)["attempts"]) == (2, 4)
+    assert re.findall(r"push 1: (.*); again in (.*) s", ended.err) == [(says, "0.006"), (says, "0.03"), (says, "0.06")]
+
+
+def test_a_second_try_that_is_accepted_is_all_there_is_to_it(program: Program, start: Start, tmp_path: Path) -> None:
+    receiver = start(lambda times: GOOD if times > 2 else (503, b""))
+    saved = save(tmp_path / "saved", *some(20))
+    ended = program("replay", saved, "--to", receiver.url, "--retry-scale", "0.0001", "--batch", "10")
+    assert (ended.code, summary(ended)["accepted"], summary(ended)["attempts"]) == (0, 20, 4)
+    assert sorted(each["attempts"] for each in ended.objects) == [2, 2]
+
+
+def test_an_answer_after_700_ms_does_not_count(program: Program, start: Start, tmp_path: Path) -> None:
+    free = threading.Event()
+
+    def slow(times: int) -> tuple[int, bytes]:
+        if times == 1:
+            free.wait(5)
+        return GOOD
+
+    receiver = start(slow)
+    saved = save(tmp_path / "saved", *some(1))
+    ended = program("replay", saved, "--to", receiver.url, "--retry-scale", "0.0001")
+    free.set()
+    assert (ended.code, summary(ended)["over_limit"]) == (0, 1)
+    assert [(each["over_limit"], each["attempts"], each["ms"] < 700) for each in ended.objects] == [(True, 2, True)]
+    assert "push 1: no answer in time; again in 0.006 s" in ended.err
+
+
+def test_nobody_there_is_5(program: Program, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    ended = program("replay", save(tmp_path / "saved", *some(1)), "--to", url, "--retry-scale", "0")
+    assert ended.code == 5
+    assert [(each["status"], each["trouble"]) for each in ended.objects] == [(None, "no connection")]
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://example.com/cb", "plain http to example.com is refused"),
+        ("ftp://127.0.0.1/", "begins with http:// or https://"),
+        ("127.0.0.1:9000", "begins with http:// or https://"),
+        ("http://user:pass@127.0.0.1/", "no path, query or user name"),
+        ("http://{kind}.example.com/", "endpoint is a host"),
+    ],
+)
+def test_where_nothing_is_sent_to_is_2(program: Program, tmp_path: Path, url: str, says: str) -> None:
+    ended = program("replay", save(tmp_path / "saved", *some(1)), "--to", url)
+    assert ended.code == 2
+    assert says in ended.err
+
+
+def test_the_rate_is_held(program: Program, start: Start, tmp_path: Path) -> None:
+    receiver = start(lambda _: GOOD)
+    began = time.monotonic()
+    ended = program("replay", save(tmp_path / "s", *some(5)), "--to", receiver.url, "--rate", "20", "--batch", "1")
+    assert (ended.code, len(receiver.got)) == (0, 5)
+    assert time.monotonic() - began > 0.2
+
+
+def test_a_terminal_gets_a_table_and_csv_one_head(program: Program, start: Start, tmp_path: Path) -> None:
+    receiver = start(lambda times: GOOD if times % 2 else (500, b""))
+    words = ("replay", save(tmp_path / "saved", *some(4)), "--to", receiver.url, "--batch", "1", "--retry-scale", "0")
+    table = program(*words, "--no-color", terminal=True).out.splitlines()
+    assert [line.split() for line in table[:2]] == [
+        ["PUSH", "KIND", "RECEIPTS", "ACCEPTED", "STATUS", "MS", "TRIES"],
+        ["1", "SmsReport", "1", "yes", "200", table[1].split()[5], "1"],
+    ]
+    rows = program(*words, "-o", "csv").out.splitlines()
+    assert rows[0] == "push,kind,receipts,accepted,status,ms,over_limit,attempts,trouble"
+    assert len(rows) == 5
+
+
+def test_a_signal_ends_the_waiting_for_a_retry(program: Program, start: Start, tmp_path: Path) -> None:
+    receiver = start(lambda _: (500, b""))
+    saved = save(tmp_path / "saved", *some(3))
+    words = [sys.executable, "-m", "smsreceipt", "replay", saved, "--to", receiver.url]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr
+        assert "again in 60 s" in run.stderr.readline()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(10) == 130
+        assert "receipts=3 accepted=0 refused=3" in run.stderr.read()
+
+
+def test_no_secret_path_and_no_number_is_told(program: Program, start: Start, tmp_path: Path) -> None:
+    receiver = start(lambda _: (500, b""))
+    saved = save(tmp_path / "saved", report("13800000000"))
+    ended = program("replay", saved, "--to", f"{receiver.url}/s3cret", "--retry-scale", "0", "-vv")
+    assert "s3cret" not in ended.out + ended.err
+    assert "13800000000" not in ended.out + ended.err

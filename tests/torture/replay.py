@@ -1,0 +1,173 @@
+"""kill -9 in the middle of a replay, again and again, each run taken up where the last one was killed.
+
+In the end the store must be that of one clean run, and nothing may have been read twice but what a kill cut off: every
+receipt in the file is there once, so how often the store has seen them tells how many were.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import apsw
+
+from tests.torture.world import KINDS, ROOT, kill, message, serials, unsound, until
+
+AGAIN = 1_000  #: receipts that one kill may cost to be read again
+_LEAST = 5_000  # receipts read by the time of a kill, on average
+
+
+@dataclass
+class Figures:
+    """What a file went through, and what became of it."""
+
+    receipts: int = 0
+    kills: int = 0
+    resumed: int = 0  #: runs that went on where an earlier one was killed
+    lost: int = 0
+    duplicated: int = 0
+    unexpected: int = 0
+    again: int = 0  #: receipts read more than once
+    memory: int = 0  #: MiB at the peak of a clean run
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        wrong = self.lost or self.duplicated or self.unexpected or self.faults
+        return not wrong and self.again <= AGAIN * self.kills
+
+    def __str__(self) -> str:
+        said = "; ".join(sorted(set(self.faults))[:8])
+        return (
+            f"receipts={self.receipts} kills={self.kills} resumed={self.resumed} lost={self.lost}"
+            f" duplicated={self.duplicated} unexpected={self.unexpected} read-again={self.again}"
+            f" peak={self.memory} MiB integrity/books={said or 'ok'}"
+        )
+
+
+class File:
+    """A file of mixed kinds, a little of it broken, and two stores: one gets it cleanly."""
+
+    def __init__(self, receipts: int, seed: int, bug: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="smsreceipt-torture-"))
+        self.path = self.folder / "saved.ndjson"
+        self.bug = bug
+        self.figures = Figures(receipts)
+        dice = random.Random(seed)
+        with self.path.open("w", encoding="utf-8") as file:
+            for n in range(receipts):
+                serial = f"T{n:09}"
+                body = json.dumps(message(dice.choice(KINDS), serial), ensure_ascii=False, separators=(",", ":"))
+                file.write((body if dice.random() > 0.001 else f"!!!!{serial}!!!!") + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def store(self, name: str) -> Path:
+        return self.folder / f"{name}.db"
+
+    def start(self, name: str, bug: str = "") -> subprocess.Popen[bytes]:
+        """Replay into the store of that name; what is printed goes to files of that name."""
+        module = ["tests.torture.planted", bug] if bug else ["smsreceipt"]
+        words = [sys.executable, "-m", *module, "replay", str(self.path), "--json", "--store", str(self.store(name))]
+        with (self.folder / f"{name}.out").open("wb") as out, (self.folder / f"{name}.err").open("wb") as err:
+            return subprocess.Popen(words, cwd=ROOT, stdout=out, stderr=err, start_new_session=True)
+
+    def clean(self, name: str) -> int:
+        """One run to its end; return the MiB it took at the peak."""
+        process = self.start(name)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said = (self.folder / f"{name}.err").read_text(errors="replace")
+        if process.returncode not in {0, 3} or "Traceback" in said:
+            self.figures.faults.append(f"{name} ended with {process.returncode}: {said.strip()[-200:]}")
+        self.figures.resumed += "taken up at byte" in said
+        return usage.ru_maxrss // 1024
+
+    def kill_one(self, dice: random.Random) -> bool:
+        """Start a run and kill it within a quarter of a second of its first statement; False: it was faster."""
+        out = self.folder / "killed.out"
+        out.unlink(missing_ok=True)
+        process = self.start("killed", self.bug)
+        until(lambda: process.poll() is not None or (out.exists() and out.stat().st_size > 0))
+        time.sleep(dice.uniform(0, 0.25))
+        in_time = process.poll() is None
+        kill(process)
+        self.figures.resumed += b"taken up at byte" in (self.folder / "killed.err").read_bytes()
+        self.figures.kills += in_time
+        return in_time
+
+    def judge(self) -> Figures:
+        """Compare the store that was killed over with the clean one."""
+        figures, found = self.figures, serials(self.store("killed"))
+        figures.lost = sum(f"T{n:09}" not in found for n in range(figures.receipts))
+        figures.duplicated = sum(times - 1 for times in found.values())
+        figures.unexpected = len(found) - (figures.receipts - figures.lost)
+        figures.again = seen(self.store("killed")) - figures.receipts
+        figures.faults += unsound(self.store("killed"))
+        if statements(self.store("killed")) != statements(self.store("clean")):
+            figures.faults.append("not the store of a clean run")
+        return figures
+
+
+def statements(store: Path) -> Counter[str]:
+    """Everything that a statement or a reject says, without when and how often it was seen."""
+    db = apsw.Connection(str(store), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        said = db.execute(
+            "SELECT kind.name, id1, id2, outcome, code, reported_at, detail, sent_at, phone, current, conflict, digest"
+            " FROM statement JOIN kind ON kind.id = statement.kind"
+            " UNION ALL SELECT kind, reject.id, reason, origin, '', '', '', '', '', '', '', body"
+            " FROM reject JOIN road ON road.id = reject.road"
+        )
+        return Counter(map(repr, said))
+    finally:
+        db.close()
+
+
+def seen(store: Path) -> int:
+    """How often all statements and rejects together were seen."""
+    db = apsw.Connection(str(store), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        sums = "SELECT total(times_seen) FROM statement UNION ALL SELECT total(times_seen) FROM reject"
+        return sum(round(float(str(times))) for (times,) in db.execute(sums))
+    finally:
+        db.close()
+
+
+def torture(kills: int, *, seed: int = 1, bug: str = "") -> Figures:
+    """Kill so often over one file, run once to the end, and judge."""
+    dice = random.Random(seed)
+    with File(kills * _LEAST * 3, seed, bug) as file:
+        while file.figures.kills < kills and file.kill_one(dice):
+            pass
+        file.clean("killed")
+        file.figures.memory = file.clean("clean")
+        return file.judge()
+
+
+def main(full: bool) -> bool:
+    """Print the figures; whether they are as promised."""
+    good = True
+    for bug in ("place-first", "no-place"):
+        figures = torture(8, bug=bug)
+        print(f"replay, planted {bug}: {'caught' if not figures.good else 'NOT CAUGHT'}: {figures}", flush=True)
+        good &= not figures.good
+    for seed in range(2 if full else 1):
+        figures = torture(20, seed=seed)
+        print(f"replay: {figures}", flush=True)
+        good &= figures.good and figures.kills >= 15 and figures.memory <= 150
+    return good
