@@ -22,6 +22,10 @@ class Faults:
         """Seconds the provider sits on a throttled answer: 10 to 500 ms, mostly short."""
         return min(0.5, 0.01 + self._dice.expovariate(25))
 
+    def below(self, most: int) -> int:
+        """A number from 0 on, under *most*."""
+        return self._dice.randrange(most)
+
     def gateway(self) -> bool:
         """Whether a server error comes from a gateway in front, which speaks no XML."""
         return self._dice.random() < 1 / 3

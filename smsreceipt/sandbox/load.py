@@ -1,31 +1,42 @@
-"""Messages from files, and how a receipt travels."""
+"""Messages and past sends from files, and how a receipt travels."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from smsreceipt.errors import UsageError
+from smsreceipt.sandbox.sends import PastSend
 
 
 class Line(msgspec.Struct):
     """One line of a file to load."""
 
-    body: msgspec.Raw
+    body: msgspec.Raw = msgspec.Raw()
     queue: str = ""
     kind: str = ""
+    send: PastSend | None = None
 
     def __post_init__(self) -> None:
-        if not self.queue and not self.kind:
-            raise ValueError("neither queue nor kind")
+        if (self.send is None) != bool(self.body and (self.queue or self.kind)):
+            raise ValueError("neither a message for a queue nor a send")
 
 
-def lines_of(path: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Yield (queue, kind, message text) of an NDJSON file; queue or kind may be empty, not both. Raises UsageError."""
+class Loaded(NamedTuple):
+    """A message for a queue; queue or kind may be empty, not both."""
+
+    queue: str
+    kind: str
+    body: object  #: a text travels as it is
+
+
+def lines_of(path: Path) -> Iterator[Loaded | PastSend]:
+    """Yield what each line of an NDJSON file holds. Raises UsageError."""
     decode = msgspec.json.Decoder(Line).decode
     try:
         with path.open("rb") as lines:
@@ -33,23 +44,16 @@ def lines_of(path: Path) -> Iterator[tuple[str, str, bytes]]:
                 if text.strip():
                     try:
                         line = decode(text)
-                        yield line.queue, line.kind, body_of(line.body)
+                        loaded = line.send or Loaded(line.queue, line.kind, msgspec.json.decode(line.body))
                     except ValueError as error:
-                        message = f'{path}: line {number} is not {{"queue" or "kind": …, "body": …}}'
+                        message = f'{path}: line {number} is not {{"queue" or "kind": …, "body": …}} or {{"send": …}}'
                         raise UsageError(message) from error
+                    yield loaded
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
 
 
-def body_of(raw: msgspec.Raw) -> bytes:
-    """A line's body as message text: a text as it is, anything else as compact JSON in base64."""
-    value = msgspec.json.decode(raw)
-    if isinstance(value, str):
-        return value.encode()
-    return base64.b64encode(msgspec.json.encode(value))
-
-
-def encoded(receipt: Mapping[str, object]) -> bytes:
+def encoded(receipt: object) -> bytes:
     """A receipt as it travels in a queue: compact UTF-8 JSON in base64."""
     text = json.dumps(receipt, ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(text.encode("utf-8", "surrogatepass"))

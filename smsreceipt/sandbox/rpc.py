@@ -142,6 +142,12 @@ def refused(error: RpcError, request: Request) -> Answer:
     return answer(error.status, fields)
 
 
+def limited() -> Answer:
+    """Too often, as the SMS service itself says it: with a status of success."""
+    fields = {"RequestId": request_uuid(), "Code": "isv.BUSINESS_LIMIT_CONTROL", "Message": "触发流控"}
+    return answer(200, fields)
+
+
 def answer(status: int, fields: Mapping[str, object]) -> Answer:
     """JSON, in UTF-8 as it is."""
     return Answer(status, json.dumps(fields, ensure_ascii=False).encode(), b"application/json;charset=utf-8")

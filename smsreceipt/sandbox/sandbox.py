@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Self, TypeVar
 
@@ -13,30 +13,29 @@ from smsreceipt.sandbox import auth, rpc
 from smsreceipt.sandbox.auth import Keyring
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.http import Answer, Cut, Request
+from smsreceipt.sandbox.http import Answer, Request
 from smsreceipt.sandbox.load import encoded, lines_of
 from smsreceipt.sandbox.mns import Mns
-from smsreceipt.sandbox.mnsxml import Refusal, refused
 from smsreceipt.sandbox.options import KINDS, Options
+from smsreceipt.sandbox.push import Pusher
 from smsreceipt.sandbox.queues import Queue
-from smsreceipt.sandbox.rpc import Rpc, RpcError
-from smsreceipt.sandbox.sends import Send, Sends
+from smsreceipt.sandbox.rates import CAPS, Rates, action_of
+from smsreceipt.sandbox.rpc import Rpc
+from smsreceipt.sandbox.sends import PastSend, Send, Sends
 from smsreceipt.sandbox.server import Connection
 from smsreceipt.sandbox.sms import Sms
 from smsreceipt.sandbox.traffic import generate
+from smsreceipt.sandbox.trouble import Trouble, cut_short
 
 T = TypeVar("T")
 
 HOST = "127.0.0.1"
 #: of a queue, and in total: sent + duplicated = queued + invisible + deleted + expired; polling: receives that wait
 COUNTERS = ("sent", "duplicated", "queued", "invisible", "deleted", "expired", "polling")
-_GATEWAY = (
-    b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
-)
 
 
 class Sandbox:
-    """MNS, the token desk and the SMS service on one loopback port.
+    """MNS, the token desk and the SMS service on one loopback port; and pushes, where there is a callback URL.
 
     Every method but start and stop may be called from any thread, before and while it runs; what it holds is in
     memory and gone with it.
@@ -48,9 +47,12 @@ class Sandbox:
         self._keys = Keyring(self._clock, options.token_life)
         self._faults = Faults(options.faults, options.seed)
         self._mns = Mns(options, self._clock, self._keys, self._faults)
-        sends = Sends(self._clock, options.seed, options.report_delay)
-        self._sms = Sms(self._clock, self._keys, self._faults, sends, self._deliver)
+        self._pusher = Pusher(options, self._clock, self._faults)
+        self._sends = Sends(self._clock, options.seed, options.report_delay)
+        self._sms = Sms(self._clock, self._keys, self._faults, self._sends, self._deliver)
         self._rpc = Rpc(self._clock, self._keys, self._sms)
+        self._trouble = Trouble(self._faults)
+        self._rates = Rates(CAPS if options.qps_limit is None else {**CAPS, "QuerySendDetails": options.qps_limit})
         self._gate = threading.Lock()  # who is not the loop's thread comes one by one
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -60,10 +62,14 @@ class Sandbox:
         for kind in KINDS:
             self._mns.queue(options.queue_of(kind), kind)
         for path in options.load:
-            for queue, kind, body in lines_of(path):
-                self._put(queue or options.queue_of(kind), kind or None, [body])
+            for line in lines_of(path):
+                if isinstance(line, PastSend):
+                    self._sends.remember(line)
+                else:
+                    text = line.body.encode() if isinstance(line.body, str) else encoded(line.body)
+                    self._hand(line.queue or options.queue_of(line.kind), line.kind or None, [(text, line.body)])
         for message in generate(options.seed, options.generate, options.poison):
-            self.put(options.queue_of(message.kind), message.text)
+            self._hand(options.queue_of(message.kind), message.kind, [(message.text.encode(), message.receipt)])
 
     # -- life
 
@@ -93,8 +99,10 @@ class Sandbox:
             ready.set_exception(error)
             return
         self._loop = loop
+        self._pusher.open()
         ready.set_result(server.sockets[0].getsockname()[1])
         await self._stopped.wait()
+        await self._pusher.close()
         # A server that is closed while it accepts leaks the socket: let the half-accepted in, then close all.
         while accepting := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(accepting)
@@ -155,7 +163,13 @@ class Sandbox:
         """Queue receipts as the service does: compact UTF-8 JSON in base64. A kind means its default queue."""
         known = queue_or_kind in self._mns.queues or queue_or_kind.startswith("Alicom-Queue-")
         queue = queue_or_kind if known else self._options.queue_of(queue_or_kind)
-        self._put(queue, None if known else queue_or_kind, [encoded(each) for each in objects])
+        kind = None if known else queue_or_kind
+        self._hand(queue, kind, [(encoded(each), each) for each in objects])
+
+    def remember(self, sends: Iterable[PastSend]) -> None:
+        """Put sends of the past into the provider's record: they can be queried, and bring no receipts."""
+        past = list(sends)
+        self._call(lambda: self._sends.remember(*past))
 
     def _put(self, queue: str, kind: str | None, bodies: Iterable[str | bytes]) -> None:
         ready = [
@@ -165,8 +179,23 @@ class Sandbox:
         self._call(lambda: self._mns.queue(queue, kind).put(ready))
 
     def _deliver(self, send: Send) -> None:
-        message = self._mns.message(encoded(send.receipt()))
-        self._mns.queue(self._options.queue_of("SmsReport"), "SmsReport").put([message], self._options.report_delay)
+        receipt = send.receipt()
+        queue = self._options.queue_of("SmsReport")
+        self._hand(queue, "SmsReport", [(encoded(receipt), receipt)], self._options.report_delay)
+
+    def _hand(self, name: str, kind: str | None, receipts: Sequence[tuple[bytes, object]], delay: float = 0.0) -> None:
+        """Let receipts, each as message text and as an object, go their way or ways."""
+        ready = [(self._mns.message(text), receipt) for text, receipt in receipts]
+
+        def hand() -> None:
+            queue = self._mns.queue(name, kind)
+            ways = [(message, receipt, *self._pusher.ways(queue.kind, receipt)) for message, receipt in ready]
+            queue.put([message for message, _receipt, queued, _pushed in ways if queued], delay)
+            for _message, receipt, _queued, pushed in ways:
+                if pushed and isinstance(receipt, dict):
+                    self._pusher.take(queue.kind or "", receipt, delay)
+
+        self._call(hand)
 
     # -- looking in, and time
 
@@ -179,12 +208,16 @@ class Sandbox:
         totals = {name: sum(each[name] for each in queues.values()) for name in COUNTERS}
         return {
             **totals,
-            "pushed": 0,
-            "accepted": 0,
+            **self._pusher.state(),
             "lost": self._sms.lost,
             "calls": dict(sorted((self._mns.calls + self._rpc.calls).items())),
+            "peaks": dict(sorted(self._rates.peaks.items())),
             "queues": queues,
         }
+
+    def call_times(self, action: str) -> tuple[float, ...]:
+        """When an RPC action was called, whatever became of it, in seconds of the host's monotonic clock."""
+        return self._call(lambda: self._rates.times(action))
 
     def advance(self, seconds: float) -> None:
         """Move the clock: tokens age, hidden messages come back, delayed ones appear."""
@@ -204,6 +237,7 @@ class Sandbox:
             self._clock.offset = offset
             for queue in self._mns.queues.values():
                 queue.wake()
+            self._pusher.wake()
 
         self._call(move)
 
@@ -225,37 +259,19 @@ class Sandbox:
         if path == "/_sandbox/state":
             return rpc.answer(200, self._state())
         queues = path != "/"
-        faults = self._faults
-        if faults.hit("drop-before"):
-            return Answer(0, cut=Cut.NOTHING)
-        if faults.hit("500"):
-            return self._broken(request, queues)
-        if faults.hit("throttle"):
-            return self._throttled(request, queues)
-        cut = Cut.NOTHING if faults.hit("drop-after") else Cut.HALF if faults.hit("truncate") else None
+        too_often = not queues and not self._rates.arrived(action_of(request))
+        refusal = self._trouble.meet(request, queues)
+        if refusal is not None:
+            return refusal
+        if too_often:
+            return self._trouble.throttled(request, queues)
+        cut = self._trouble.cut()
         result = self._mns.respond(request) if queues else self._rpc.respond(request)
         if isinstance(result, Answer):
             cut_short(result, cut)
         elif cut is not None:
             result.add_done_callback(lambda future: None if future.cancelled() else cut_short(future.result(), cut))
         return result
-
-    def _broken(self, request: Request, queues: bool) -> Answer:
-        if self._faults.gateway():
-            return Answer(502, _GATEWAY, b"text/html")
-        if queues:
-            refusal = Refusal(500, "InternalError", "Internal error.")
-            return refused(refusal, request.headers.get(b"host", b""))
-        return rpc.refused(RpcError(500, "InternalError"), request)
-
-    def _throttled(self, request: Request, queues: bool) -> Answer:
-        if queues:
-            refusal = Refusal(429, "TooManyRequests", "denied by cluster flow limiter")
-            answer = refused(refusal, request.headers.get(b"host", b""))
-        else:
-            answer = rpc.refused(RpcError(400, "Throttling.User"), request)
-        answer.hold = self._faults.hold()
-        return answer
 
 
 def serve(options: Options, ready: Callable[[Sandbox], None]) -> None:
@@ -274,11 +290,6 @@ def settle(done: Future[T], act: Callable[[], T]) -> None:
         done.set_result(act())
     except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
         done.set_exception(error)
-
-
-def cut_short(answer: Answer, cut: Cut | None) -> None:
-    """Let an answer be lost on its way; half of an empty one is nothing."""
-    answer.cut = Cut.NOTHING if cut is not None and not answer.body else cut
 
 
 def counters(queue: Queue) -> dict[str, int]:

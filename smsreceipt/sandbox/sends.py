@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import random
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import count
+from math import inf
+from operator import attrgetter
 
+import msgspec
+
+from smsreceipt.model import BEIJING
 from smsreceipt.sandbox.clock import Clock, beijing
 
 #: err_code, err_msg, and how many of a thousand messages end so.
@@ -37,7 +44,7 @@ class Send:
     sign_name: str
     content: str
     sent: float  #: seconds since 1970
-    reported: float  #: seconds since 1970; before that the provider waits too
+    reported: float  #: seconds since 1970, infinite when nobody ever will; before that the provider waits too
     code: str
     queried_code: str  #: as QuerySendDetails spells it: carriers' spelling or nothing occurs there
 
@@ -65,19 +72,23 @@ class Send:
             "report_time": beijing(self.reported),
             "success": self.delivered,
             "err_code": self.code,
-            "err_msg": _TEXTS[self.code],
+            "err_msg": _TEXTS.get(self.code, self.code),
             "sms_size": str(self.parts),
             "biz_id": self.biz_id,
         }
         return {**fields, "out_id": self.out_id} if self.out_id else fields
 
+    def waiting(self, now: float) -> bool:
+        """Whether the provider waits at *now* for the carrier's word; some receipts tell no more than that it does."""
+        return now < self.reported or self.code == "REQUEST_SUCCESS"
+
     def detail(self, now: float) -> dict[str, object]:
         """Its row in QuerySendDetails at *now*."""
-        waiting = now < self.reported
+        waiting = self.waiting(now)
         row: dict[str, object] = {
             "PhoneNum": self.phone,
             "SendStatus": 1 if waiting else 3 if self.delivered else 2,
-            "ErrCode": "" if waiting else self.queried_code,
+            "ErrCode": "" if now < self.reported else self.queried_code,
             "TemplateCode": self.template_code,
             "Content": f"【{self.sign_name}】{self.content}",
             "SendDate": beijing(self.sent),
@@ -85,6 +96,37 @@ class Send:
         if not waiting:
             row["ReceiveDate"] = beijing(self.reported)
         return {**row, "OutId": self.out_id} if self.out_id else row
+
+
+class PastSend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A send of the past, for the provider's record: it can be queried, and puts no receipt into any queue."""
+
+    phone: str  #: digits as receipts show them
+    biz_id: str
+    sent: float  #: seconds since 1970: what SendDate tells
+    reported: float | None = None  #: seconds since 1970; None: nobody ever reported
+    code: str = "DELIVERED"  #: how it ended, once reported
+    queried_code: str | None = None  #: as QuerySendDetails spells it; None: as it is
+    out_id: str = ""
+    template_code: str = "SMS_123456789"
+    sign_name: str = "示例商城"
+    content: str = "您有一条新的通知。"
+    filed: str = ""  #: the Beijing day (yyyyMMdd) to be asked for; "": that of *sent*. Near midnight it may be another.
+
+    def send(self) -> Send:
+        """The row of the record."""
+        return Send(
+            self.phone,
+            self.biz_id,
+            self.out_id,
+            self.template_code,
+            self.sign_name,
+            self.content,
+            self.sent,
+            inf if self.reported is None else self.reported,
+            self.code,
+            self.code if self.queried_code is None else self.queried_code,
+        )
 
 
 class Sends:
@@ -107,8 +149,23 @@ class Sends:
         code = self._dice.choices(_CODES, _WEIGHTS)[0]
         queried = self._dice.choices((code, "DELIVRD", ""), (8, 1, 1))[0] if code == "DELIVERED" else code
         send = Send(phone, biz_id, out_id, template_code, sign_name, content, now, now + self._delay, code, queried)
-        self._rows[phone, beijing(now)[:10].replace("-", "")].append(send)
+        self._rows[phone, day_of(now)].append(send)
         return send
+
+    def remember(self, *sends: PastSend) -> None:
+        """File sends of the past."""
+        for past in sends:
+            self.file(past.send(), past.filed or day_of(past.sent))
+
+    def file(self, send: Send, day: str) -> None:
+        """File *send* under *day* (yyyyMMdd), in the order of time."""
+        insort(self._rows[send.phone, day], send, key=attrgetter("sent"))
+
+    def again(self, like: Send, sent: float, out_id: str, day: str) -> None:
+        """File another delivered send to the same number, with a BizId of its own."""
+        text = (like.template_code, like.sign_name, like.content)
+        send = Send(like.phone, self.biz_id(), out_id, *text, sent, sent + 1, "DELIVERED", "DELIVERED")
+        self.file(send, day)
 
     def of_day(self, phone: str, day: str, biz_id: str = "") -> list[Send]:
         """The sends to one number on one Beijing day (yyyyMMdd), the newest first."""
@@ -122,12 +179,22 @@ class Sends:
                 yield from ((day, send) for send in sends)
 
 
+def day_of(seconds: float) -> str:
+    """The Beijing day, yyyyMMdd."""
+    return beijing(seconds)[:10].replace("-", "")
+
+
+def day_end(day: str) -> float:
+    """The first second after a Beijing day (yyyyMMdd)."""
+    return (datetime.strptime(day, "%Y%m%d").replace(tzinfo=BEIJING) + timedelta(days=1)).timestamp()
+
+
 def statistics(sends: Iterable[tuple[str, Send]], now: float) -> list[dict[str, object]]:
     """One row a day, the newest first, as QuerySendStatistics answers."""
     days: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for day, send in sends:
         row = days[day]
         row[0] += send.parts
-        row[3 if now < send.reported else 1 if send.delivered else 2] += send.parts
+        row[3 if send.waiting(now) else 1 if send.delivered else 2] += send.parts
     names = ("TotalCount", "RespondedSuccessCount", "RespondedFailCount", "NoRespondedCount")
     return [{"SendDate": day, **dict(zip(names, days[day], strict=True))} for day in sorted(days, reverse=True)]

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox.auth import Keyring
 from smsreceipt.sandbox.clock import Clock, beijing
+from smsreceipt.sandbox.details import Pages
 from smsreceipt.sandbox.faults import Faults
 from smsreceipt.sandbox.sends import Send, Sends, statistics
 
@@ -57,6 +58,7 @@ class Sms:
         self._faults = faults
         self._sends = sends
         self._deliver = deliver
+        self._pages = Pages(clock, faults, sends)
         self.actions: Mapping[str, Action] = {
             "QueryTokenForMnsQueue": Action(("MessageType",), self.query_token),
             "SendSms": Action(("PhoneNumbers", "SignName", "TemplateCode"), self.send),
@@ -129,9 +131,9 @@ class Sms:
         size, page = page_of(parameters["PageSize"], MAX_PAGE), page_of(parameters["CurrentPage"])
         day = self._day(parameters["SendDate"])
         phone = phone_of(parameters["PhoneNumber"])
-        sends = self._sends.of_day(phone, day, parameters.get("BizId", "")) if self._remembered(day) else []
-        rows = [send.detail(self._clock.now()) for send in sends[(page - 1) * size : page * size]]
-        return {"TotalCount": str(len(sends)), "SmsSendDetailDTOs": {"SmsSendDetailDTO": rows}}
+        if not self._remembered(day):
+            return {"TotalCount": "0", "SmsSendDetailDTOs": {"SmsSendDetailDTO": []}}
+        return self._pages.page(phone, day, parameters.get("BizId", ""), page, size)
 
     def query_statistics(self, parameters: Parameters) -> Mapping[str, object]:
         """Billed parts of each day, by how they ended."""
@@ -165,11 +167,12 @@ class Sms:
 
 
 def phone_of(number: str) -> str:
-    """Digits as receipts show them: no +, no 00, no 86 before a mainland number. Raises Business."""
+    """Digits as receipts show them: no +, no 00, no 86 before a mainland number. Raises Business.
+
+    Numbers abroad are their country code and number, by the pages without any prefix; one is taken all the same.
+    """
     digits = _PREFIX.sub("", number, count=1)
-    mainland = re.fullmatch(r"1[3-9]\d{9}", digits, re.ASCII)
-    foreign = digits != number and re.fullmatch(r"[2-9]\d{6,14}|1\d{10}", digits, re.ASCII)
-    if not mainland and not foreign:
+    if not re.fullmatch(r"1\d{10}|[2-9]\d{6,14}", digits, re.ASCII):
         raise Business("isv.MOBILE_NUMBER_ILLEGAL", f"{number}invalid mobile number")
     return digits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -50,6 +50,7 @@ class Message:
     text: str  #: what travels
     is_poison: bool = False  #: holds no receipt: whoever reads it has to put it aside
     is_duplicate: bool = False  #: the text of an earlier message, word for word
+    receipt: Mapping[str, object] | None = None  #: what it says; None for poison
 
 
 def generate(seed: int | None, n: int, poison: float = 0.0, *, day: date | None = None) -> Iterator[Message]:
@@ -68,10 +69,10 @@ def generate(seed: int | None, n: int, poison: float = 0.0, *, day: date | None 
             yield Message(kind, text, is_poison=True)
         elif earlier and dice.random() < REPEATED:
             old = dice.choice(earlier)
-            yield Message(old.kind, old.text, is_duplicate=True)
+            yield Message(old.kind, old.text, is_duplicate=True, receipt=old.receipt)
         else:
             piece = next(told)
-            message = Message(piece.kind, transported(dice, piece))
+            message = Message(piece.kind, transported(dice, piece), receipt=piece.body)
             earlier.append(message)
             del earlier[:-1000]
             yield message

@@ -62,6 +62,16 @@ def test_a_throttled_request_is_refused_in_either_protocol(make: Make) -> None:
     assert sandbox.state()["queued"] == 2
 
 
+@pytest.mark.parametrize("target", [BATCH, "/?Action=QuerySendDetails"])
+def test_a_stalled_request_is_never_answered_and_does_nothing(make: Make, target: str) -> None:
+    sandbox = always(make, "stall")
+    with Wire(sandbox.url) as wire:
+        wire.http.timeout = 0.3
+        with pytest.raises(TimeoutError):
+            wire.ask("GET", target)
+    assert sandbox.state()["queued"] == 2
+
+
 def test_a_server_error_speaks_xml_json_or_the_gateways_html(make: Make) -> None:
     sandbox = always(make, "500")
     with Wire(sandbox.url) as wire:
@@ -144,7 +154,7 @@ def date_of(sandbox: Sandbox) -> str:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_under_all_faults_together_nothing_is_lost_and_the_books_balance(seed: int) -> None:
-    faults = {name: 0.1 for name in FAULTS if name != "throttle"}
+    faults = {name: 0.1 for name in FAULTS if name not in {"throttle", "stall"}}
     with Sandbox(Options(port=0, seed=seed, faults=faults)) as sandbox:
         sent = {f"{seed}-{n}" for n in range(300)}
         sandbox.put(REPORTS, *random.Random(seed).sample(sorted(sent), 300))
