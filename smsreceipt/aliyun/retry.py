@@ -9,16 +9,20 @@ from enum import Enum
 BASE = 0.2  #: seconds: the first delay is at most this
 CAP = 30.0  #: seconds: no delay is longer, whatever the provider asks for
 
-#: Codes that mean "later", whatever the status they come with; a name that ends in * is the beginning of many.
-_LATER = (
+#: Codes that mean "too many", whatever the status they come with; a name that ends in * is the beginning of many.
+_THROTTLED = (
     "TooManyRequests",
     "QpsLimitExceeded",
     "Throttling*",
+    "isv.BUSINESS_LIMIT_CONTROL",
+)
+#: Codes that mean "later".
+_LATER = (
+    *_THROTTLED,
     "ServiceUnavailable*",
     "InternalError",
     "InternalServerError",
     "SignatureNonceUsed",
-    "isv.BUSINESS_LIMIT_CONTROL",
     "isp.*",
 )
 #: Codes that a better key, right or token would change, beside every 403.
@@ -61,6 +65,11 @@ def verdict(status: int, code: str, *, temporary: bool) -> Verdict:
     if not code and not 300 <= status < 400:
         return Verdict.LATER  # a gateway's page: it knows nothing of our queue
     return Verdict.FINAL
+
+
+def throttled(status: int, code: str) -> bool:
+    """Whether the provider refused a request only because there were too many."""
+    return status == 429 or _listed(code, _THROTTLED)
 
 
 def denied(status: int, code: str) -> bool:

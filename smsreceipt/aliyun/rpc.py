@@ -7,18 +7,14 @@ business error as success. This one does not.
 from __future__ import annotations
 
 import json
-import logging
 import random
-import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
-import requests
+import msgspec
 from aliyunsdkcore.acs_exception.exceptions import ServerException
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NameResolutionError
 
 from smsreceipt.errors import AuthError, ProviderError
 
@@ -26,14 +22,11 @@ from . import signing
 from .clock import Clock
 from .credentials import Credentials, Provider
 from .endpoints import Endpoint
-from .faults import Untrusted
-from .retry import Budget, Verdict, denied, retry_after, verdict
+from .retry import Budget, Verdict, denied, retry_after, throttled, verdict
+from .wires import Trouble, Wires
 
 if TYPE_CHECKING:
     from aliyunsdkcore.request import RpcRequest
-
-CONNECT, READ, TOTAL = 5.0, 10.0, 60.0  #: seconds: to connect, between two pieces of an answer, for all of it
-MAX_BODY = 4 * 1024 * 1024
 
 _CLOCK_HINT = "Set the clock of this machine, then run again."
 
@@ -53,11 +46,24 @@ class ApiError(ProviderError, ServerException):  # type: ignore[misc]  # the SDK
         return f"the provider answered {self.code or self.status} (request {self.args[2] or 'unknown'})"
 
 
+class Pace(Protocol):
+    """Who says when a request may go, and is told how requests went: a limit that many callers share."""
+
+    def acquire(self) -> None:
+        """Return when the next request may go; called before each, those that are sent again included."""
+
+    def throttled(self) -> None:
+        """The provider refused a request for there being too many."""
+
+    def ok(self) -> None:
+        """A request was answered."""
+
+
 class Caller:
     """Calls one service, from any number of threads.
 
-    Connections are https unless the endpoint says otherwise; redirects are not followed, proxies are used only where
-    one is given. What may pass is tried again within *budget*, which is made afresh for every call.
+    Connections are https unless the endpoint says otherwise. What may pass is tried again within *budget*, which is
+    made afresh for every call.
     """
 
     def __init__(
@@ -80,31 +86,35 @@ class Caller:
         self._budget = budget
         self._sleep = sleep
         self._chance = chance
-        self._session = _session(endpoint, proxy, connections)
+        self._wires = Wires(endpoint, proxy=proxy, kept=connections)
 
-    def call(self, request: RpcRequest) -> dict[str, Any]:
+    def call(self, request: RpcRequest, *, pace: Pace | None = None) -> dict[str, Any]:
         """Return the answer to an official request object, once its Code is OK.
 
         Raises AuthError (key, right, token or clock), ApiError (any other refusal) and ProviderError (the retry
-        budget is spent; Untrusted at once). Calls may be sent more than once: only for requests that change nothing.
+        budget is spent; its kind Untrusted at once). Calls may be sent more than once: only for requests that change
+        nothing.
         """
         budget = self._budget()
         once = {Verdict.CLOCK, Verdict.TOKEN}  # what is worth one more try of its own
         while True:
             credentials = self._provider.get()
             wait: float | None = None
+            if pace:
+                pace.acquire()
             try:
                 status, answer, wait = self._send(request, credentials)
-            except requests.RequestException as exc:
-                if unproven := _unproven(exc):
-                    raise Untrusted(f"{self.endpoint}: {unproven.verify_message}") from None
-                # Not chained and not quoted: the message holds the URL, and that phone numbers and the key's id.
-                failure: Exception = ProviderError(f"no answer from {self.endpoint}: {_trouble(exc)}")
+            except Trouble as exc:
+                failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
             else:
                 code = _text(answer, "Code")
                 if status == 200 and answer and code in {"", "OK"}:
+                    if pace:
+                        pace.ok()
                     return answer
+                if pace and throttled(status, code):
+                    pace.throttled()
                 failure = _failure(status, code, answer)
                 judged = verdict(status, code, temporary=credentials.temporary)
             if judged in once:
@@ -117,93 +127,27 @@ class Caller:
 
     def close(self) -> None:
         """Close every connection. Idempotent."""
-        self._session.close()
+        self._wires.close()
 
     def _send(self, request: RpcRequest, credentials: Credentials) -> tuple[int, dict[str, Any], float | None]:
         """Status, JSON object ({} where there is none) and Retry-After of the answer."""
-        stamp = self._clock.rpc_timestamp()
-        query = signing.rpc_parameters(request, credentials, stamp, str(uuid.uuid4()), self._region)
-        began = time.monotonic()
-        sent_at = self._clock.local()
-        with self._session.request(
-            request.get_method(),
-            f"{self.endpoint.url}/?{signing.query_string(query)}",
-            data=request.get_body_params() or None,
-            timeout=(CONNECT, READ),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            self._clock.learn(response.headers.get("Date"), sent_at, self._clock.local())
-            body = b""
-            for piece in response.iter_content(64 * 1024):
-                body += piece
-                if len(body) > MAX_BODY or time.monotonic() - began > TOTAL:
-                    raise requests.RequestException
-            return response.status_code, _object(body), retry_after(response.headers.get("Retry-After"))
-
-
-def _session(endpoint: Endpoint, proxy: str | None, connections: int) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.mount(endpoint.url, _Adapter(pool_connections=1, pool_maxsize=connections))
-    if proxy:
-        session.proxies = {"http": proxy, "https": proxy}
-    # At DEBUG it prints every request line, and with it phone numbers, the key's id and the signature.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
-    return session
-
-
-class _Adapter(HTTPAdapter):
-    """TLS of at least 1.2, trusting what the system trusts."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        super().init_poolmanager(*args, ssl_context=context, **kwargs)
-
-
-def _trouble(exc: BaseException) -> str:
-    """What went wrong on the way, in words that name no address."""
-    chain = [*_inside(exc)]
-    for kind, words in _TROUBLES:
-        if any(isinstance(each, kind) for each in chain):
-            return words
-    return "the connection broke off" if isinstance(exc, requests.ConnectionError) else "the answer cannot be read"
-
-
-def _inside(exc: BaseException) -> Iterator[BaseException]:
-    """The exception, and those that requests and urllib3 wrapped into it."""
-    yield exc
-    for each in (*exc.args, getattr(exc, "reason", None), exc.__cause__, exc.__context__):
-        if isinstance(each, BaseException):
-            yield from _inside(each)
-
-
-#: The first that is found counts.
-_TROUBLES: tuple[tuple[type[BaseException], str], ...] = (
-    (requests.exceptions.ProxyError, "the proxy does not let us through"),
-    (requests.ConnectTimeout, f"timed out while connecting, after {CONNECT:.0f} s"),
-    (requests.Timeout, f"timed out, after {READ:.0f} s without a byte"),
-    (NameResolutionError, "its name cannot be resolved"),
-    (ConnectionRefusedError, "connection refused"),
-    (ConnectionResetError, "connection reset"),
-    (ssl.SSLError, "TLS failed"),
-)
-
-
-def _unproven(exc: BaseException) -> ssl.SSLCertVerificationError | None:
-    """What is wrong with the peer's certificate, where that is behind *exc*; other troubles of TLS may pass."""
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return exc
-    inside = (*exc.args, getattr(exc, "reason", None))
-    return next(filter(None, (_unproven(each) for each in inside if isinstance(each, BaseException))), None)
+        stamp, sent_at = self._clock.rpc_timestamp(), self._clock.local()
+        query, form = signing.rpc_request(request, credentials, stamp, str(uuid.uuid4()), self._region)
+        response = self._wires.send(request.get_method(), query, form)
+        headers = response.headers
+        self._clock.learn(headers.get("date"), sent_at, self._clock.local())
+        return response.status, _object(response.body), retry_after(headers.get("retry-after"))
 
 
 def _object(body: bytes) -> dict[str, Any]:
+    found: object
     try:
-        found = json.loads(body)
+        found = msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        return {}
+        try:
+            found = json.loads(body)  # half a character in one row must not hide the others
+        except (ValueError, RecursionError):
+            return {}
     return found if isinstance(found, dict) else {}
 
 

@@ -58,7 +58,13 @@ def mns(request: Request, host: str, credentials: Credentials, date: str) -> byt
 
 def rpc_signature(method: str, parameters: Mapping[str, str], secret: str) -> str:
     """The Signature that goes with all *parameters* of the query and the form together."""
-    return _sign(f"{secret}&", f"{method}&%2F&{_encode(query_string(parameters))}")
+    return _rpc_sign(method, query_string(parameters), secret)
+
+
+def _rpc_sign(method: str, canonical: str, secret: str) -> str:
+    # All that is left to escape in what is escaped already.
+    again = canonical.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+    return _sign(f"{secret}&", f"{method}&%2F&{again}")
 
 
 def query_string(parameters: Mapping[str, str]) -> str:
@@ -66,12 +72,13 @@ def query_string(parameters: Mapping[str, str]) -> str:
     return "&".join(f"{_encode(name)}={_encode(value)}" for name, value in sorted(parameters.items()))
 
 
-def rpc_parameters(
+def rpc_request(
     request: RpcRequest, credentials: Credentials, timestamp: str, nonce: str, region: str = "cn-hangzhou"
-) -> dict[str, str]:
-    """Every query parameter of an official request object, signed: its own, the common ones, the Signature."""
-    parameters = {name: str(value) for name, value in request.get_query_params().items() if value is not None}
-    parameters |= {
+) -> tuple[str, str]:
+    """The query and the form of an official request object: its own parameters, the common ones, the Signature."""
+    parameters = {
+        "RegionId": region,
+        **{name: str(value) for name, value in request.get_query_params().items() if value is not None},
         "Action": request.get_action_name(),
         "Version": request.get_version(),
         "Format": "JSON",
@@ -82,14 +89,16 @@ def rpc_parameters(
         "SignatureNonce": nonce,
         "AccessKeyId": credentials.access_key_id,
     }
-    parameters.setdefault("RegionId", region)
     if credentials.security_token:
         parameters["SecurityToken"] = credentials.security_token
-    signed = parameters | {name: str(value) for name, value in request.get_body_params().items()}
-    parameters["Signature"] = rpc_signature(request.get_method(), signed, credentials.access_key_secret)
-    return parameters
+    query = query_string(parameters)
+    fields = {name: str(value) for name, value in request.get_body_params().items()}
+    signed = query_string(parameters | fields) if fields else query
+    signature = _rpc_sign(request.get_method(), signed, credentials.access_key_secret)
+    return f"{query}&Signature={_encode(signature)}", query_string(fields)
 
 
+@lru_cache(maxsize=512)
 def _encode(text: str) -> str:
     """RFC 3986: everything but letters, digits and -._~ is escaped."""
     return quote(text, safe="-._~")

@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkdysmsapi.request.v20170525.QuerySendDetailsRequest import QuerySendDetailsRequest
 
@@ -93,12 +92,19 @@ def service() -> Iterator[Service]:
 class Calls:
     """A caller for the service, what it slept, and its clock."""
 
-    def __init__(self, service: Service, *, token: str = "", proxy: str | None = None, tries: int = 4) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        token: str = "",
+        proxy: str | None = None,
+        tries: int = 4,
+        endpoint: Endpoint | None = None,
+    ) -> None:
         self.slept: list[float] = []
         self.clock = Clock()
-        endpoint = Endpoint.parse(f"127.0.0.1:{service.server.server_port}")
         self.caller = Caller(
-            endpoint,
+            endpoint or Endpoint.parse(f"127.0.0.1:{service.server.server_port}"),
             Fixed(Credentials(ID, SECRET, token)),
             self.clock,
             proxy=proxy,
@@ -107,10 +113,10 @@ class Calls:
             chance=lambda: 0.5,
         )
 
-    def ask(self) -> dict[str, Any]:
+    def ask(self, pace: rpc.Pace | None = None) -> dict[str, Any]:
         request = QuerySendDetailsRequest()
         request.set_PhoneNumber(PHONE)
-        return self.caller.call(request)
+        return self.caller.call(request, pace=pace)
 
 
 def test_a_call_is_signed_and_answered(service: Service) -> None:
@@ -290,32 +296,40 @@ sys.exit(f"root {logging.root.handlers}" if logging.root.handlers else 0)
 
 
 def test_other_troubles_of_tls_are_tried_again(service: Service) -> None:
-    calls = Calls(service, tries=3)  # it speaks plain http, where TLS is expected
-    calls.caller.endpoint = Endpoint("127.0.0.1", service.server.server_port, tls=True)
+    # It speaks plain http, where TLS is expected.
+    calls = Calls(service, tries=3, endpoint=Endpoint("127.0.0.1", service.server.server_port, tls=True))
     with pytest.raises(ProviderError, match="no answer") as refused:
         calls.ask()
     assert not isinstance(refused.value, Untrusted)
     assert len(calls.slept) == 2
 
 
-@pytest.mark.parametrize(
-    ("trouble", "words"),
-    [
-        (requests.ConnectTimeout(), "timed out while connecting, after 5 s"),
-        (requests.ReadTimeout(), "timed out, after 10 s without a byte"),
-        (requests.ConnectionError(ConnectionResetError(104, "13800000001")), "connection reset"),
-        (requests.ConnectionError("13800000001"), "the connection broke off"),
-        (requests.exceptions.ChunkedEncodingError(), "the answer cannot be read"),
-    ],
-)
-def test_troubles_on_the_way_are_told_in_words(trouble: requests.RequestException, words: str) -> None:
-    assert rpc._trouble(trouble) == words
-
-
 def test_a_port_that_nobody_listens_on_refuses_the_connection(service: Service) -> None:
-    calls = Calls(service, tries=1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # bound, and nobody listens
-        calls.caller.endpoint = Endpoint("127.0.0.1", free.getsockname()[1], tls=False)
+        calls = Calls(service, tries=1, endpoint=Endpoint("127.0.0.1", free.getsockname()[1], tls=False))
         with pytest.raises(ProviderError, match=r"^no answer from \S+: connection refused$"):
             calls.ask()
+
+
+class Pace:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def acquire(self) -> None:
+        self.heard.append("acquire")
+
+    def throttled(self) -> None:
+        self.heard.append("throttled")
+
+    def ok(self) -> None:
+        self.heard.append("ok")
+
+
+def test_a_pace_is_asked_before_every_request_and_told_of_refusals_for_being_too_many(service: Service) -> None:
+    service.script = [(400, refusal("Throttling.User")), (503, b""), DROP, OK]
+    pace = Pace()
+    Calls(service).ask(pace)
+    assert pace.heard == ["acquire", "throttled", "acquire", "acquire", "acquire", "ok"]

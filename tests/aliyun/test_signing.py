@@ -90,22 +90,23 @@ def test_rpc_requests_are_signed_as_the_official_client_signs_them(
     monkeypatch.setattr(parameter_helper, "get_iso_8061_date", lambda: "2026-11-20T03:01:34Z")
     monkeypatch.setattr(parameter_helper, "get_uuid", lambda: "a-nonce")
     request = build()
-    ours = signing.rpc_parameters(request, key, "2026-11-20T03:01:34Z", "a-nonce")
+    query, form = signing.rpc_request(request, key, "2026-11-20T03:01:34Z", "a-nonce")
     official = build()
     official.set_accept_format("JSON")
     if key.security_token:
         official.add_query_param("SecurityToken", key.security_token)
     url = official.get_url("cn-hangzhou", key.access_key_id, key.access_key_secret)
     theirs = {name: values[0] for name, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
-    assert ours == theirs
-    sent = {name: values[0] for name, values in parse_qs(signing.query_string(ours), keep_blank_values=True).items()}
-    assert sent == theirs
+    assert {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()} == theirs
+    assert form == ""
 
 
 def test_form_fields_are_signed_together_with_the_query() -> None:
     request = token()
-    without = signing.rpc_parameters(request, KEY, "t", "n")["Signature"]
-    request.add_body_params("A", "b")
-    parameters = signing.rpc_parameters(request, KEY, "t", "n")
-    assert "A" not in parameters
-    assert parameters["Signature"] != without
+    without, _ = signing.rpc_request(request, KEY, "t", "n")
+    request.add_body_params("A", "b c")
+    query, form = signing.rpc_request(request, KEY, "t", "n")
+    assert form == "A=b%20c"
+    ours, theirs = (dict(parse_qs(text, keep_blank_values=True)) for text in (query, without))
+    assert ours.pop("Signature") != theirs.pop("Signature")
+    assert ours == theirs
