@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -82,7 +83,7 @@ class Reason(StrEnum):
     KIND_UNKNOWN = "kind-unknown"  #: neither the origin nor the fields tell the message type
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """One provider statement about one message, call or review, decoded.
 
     A msgspec Struct because it is made once per message on the hot road: a frozen dataclass of this width costs more
@@ -116,6 +117,15 @@ def _nothing() -> None:
     """A file needs no ack."""
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """How far a file has been read; a run that is cut off is taken up there."""
+
+    file: str  #: which file, by what its system and its first bytes say
+    offset: int  #: in bytes, unpacked
+    mark: str  #: digest of the bytes before that place: the file must not have changed there
+    done: bool  #: there is no more; the note of it can go
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """Frames that arrived together, and how to let the sender forget them."""
@@ -128,6 +138,7 @@ class Delivery:
     ack: Callable[[], None] = _nothing  #: called once, only after the receipts are durably committed
     damaged: frozenset[int] = frozenset()  #: indices of frames whose checksum does not fit
     biz_id: str = ""  #: of the send that was asked about, where the frames (answers of a query) do not tell it
+    reached: Reached | None = None  #: how far its file is read once this is kept; noted in the same commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ class Decoded:
     rejects: tuple[tuple[Kind | None, Reject], ...]  #: with the kind the delivery named, if it named one
 
 
-class StoredReceipt(msgspec.Struct, frozen=True):
+class StoredReceipt(msgspec.Struct, frozen=True, gc=False):
     """A statement as the store holds it. Field order is the order of the JSON object that users see."""
 
     seq: int | None  #: None while it is only peeked at
@@ -182,6 +193,36 @@ class StoredReceipt(msgspec.Struct, frozen=True):
             receipt.test,
             receipt.body,
         )
+
+
+class Send(msgspec.Struct, frozen=True):
+    """One message that was sent to one number: a row of the ledger. The text itself is never kept."""
+
+    phone: str  #: normalised
+    biz_id: str
+    day: int  #: Beijing day since 1970-01-01
+    sent_at: Instant | None  #: None: only the day is known
+    out_id: str
+    template_code: str
+    sign_name: str
+    parts: int | None  #: billed parts; None: not known
+
+
+class Answer(StrEnum):
+    """What the provider said when it was last asked about a send."""
+
+    ANSWERED = "answered"  #: its receipt, which is a statement now
+    WAITING = "waiting"  #: it still waits for the carrier itself
+    NO_RECORD = "no_record"  #: it knows of no such send
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A note that the provider was asked about one send; committed together with what it answered."""
+
+    biz_id: str
+    phone: str
+    at: Instant
+    answer: Answer
 
 
 class StoredReject(msgspec.Struct, frozen=True):
@@ -237,6 +278,28 @@ def _descending(text: str) -> tuple[int, ...]:
 def contradictory(outcomes: set[Outcome | None]) -> bool:
     """Whether settled outcomes about one identity differ: a conflict the user should see."""
     return len(outcomes & SETTLED) > 1
+
+
+_SEPARATED = re.compile(r"\+?\d+(?:[ -]\d+)*", re.ASCII)
+_MAINLAND = re.compile(r"(?:0086|86)(1\d{10})", re.ASCII)
+
+
+def normalise_phone(text: str) -> str:
+    """The one spelling of a phone number: digits, without +, and without 86 before a mainland mobile number.
+
+    Text that is no phone number comes back as it is, without the space around it.
+    """
+    text = text.strip()
+    if not _SEPARATED.fullmatch(text):
+        return text
+    digits = text.replace(" ", "").replace("-", "").removeprefix("+")
+    mainland = _MAINLAND.fullmatch(digits)
+    return mainland[1] if mainland else digits
+
+
+def billed_parts(characters: int) -> int:
+    """How many messages a text of so many characters is billed as, its signature with brackets included."""
+    return 1 if characters <= 70 else -(-characters // 67)
 
 
 def beijing_day(at: Instant) -> int:

@@ -206,6 +206,7 @@ _UNSAID = frozenset({"config"})
 _DANGEROUS = frozenset(
     {
         ("rejects", "drop", "yes"),
+        ("sends", "forget", "yes"),
         ("config", "init", "force"),
         ("rejects", "retry", "everything"),
         ("rejects", "retry", "kind"),

@@ -73,7 +73,7 @@ def filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def query_of(app: App, chosen: dict[str, Any]) -> Query:
     """The Query that the filter options ask for. Raises UsageError when they contradict each other."""
-    begin, end = _bounds(app.now(), chosen["date"], chosen["since"], chosen["until"])
+    begin, end = bounds(app.now(), chosen["date"], chosen["since"], chosen["until"])
     for name in ("kind", "phone", "biz_id", "out_id", "call_id", "code"):
         refuse_empty(chosen[name], f"--{name.replace('_', '-')}")
     return Query(
@@ -139,7 +139,8 @@ def phones_of(words: list[str]) -> list[str]:
     return [normalise_phone(word) for word in words]
 
 
-def _bounds(now: Instant, day: str | None, begin: str | None, end: str | None) -> tuple[Instant | None, Instant | None]:
+def bounds(now: Instant, day: str | None, begin: str | None, end: str | None) -> tuple[Instant | None, Instant | None]:
+    """From which instant on and up to which one --date, --since and --until ask. Raises UsageError."""
     if day is None:
         return since(begin, now) if begin else None, until(end, now) if end else None
     if begin or end:

@@ -84,6 +84,8 @@ def _object(facts: StoreFacts) -> dict[str, object]:
         "last_seq": facts.last_seq,
         "last_received_at": None if last is None else iso_utc(last),
         "receipts": sum(kind.count for kind in facts.kinds),
+        "sends": facts.sends,
+        "open_sends": facts.open_sends,
         "conflicts": facts.conflicts,
         "rejects": facts.rejects,
         "kinds": [_kind(kind) for kind in facts.kinds],

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
-from smsreceipt.model import Decoded, Instant, Kind, Outcome, Source, StoredReceipt, StoredReject, Tally
+import msgspec
+
+from smsreceipt.model import (
+    Answer,
+    Asked,
+    Decoded,
+    Instant,
+    Kind,
+    Outcome,
+    Reached,
+    Send,
+    Source,
+    StoredReceipt,
+    StoredReject,
+    Tally,
+)
 
 NEVER = Instant(0)  #: no time at all
 
@@ -16,7 +32,7 @@ class Kept:
     """What one commit did."""
 
     tally: Tally
-    new: tuple[StoredReceipt, ...]  #: the statements nobody had made before, in seq order
+    new: Sequence[StoredReceipt]  #: the statements nobody had made before, in seq order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +54,86 @@ class Query:
     conflicts: bool = False  #: only the statements of identities whose settled outcomes differ
     limit: int | None = None
     newest: bool = False  #: with a limit: the last ones instead of the first (still ascending seq)
+
+
+class SendState(StrEnum):
+    """How far a send is from being accounted for."""
+
+    OPEN = "open"  #: no final receipt, and nothing said of it
+    WITH_RECEIPT = "with_receipt"  #: delivered, failed or expired
+    WAITING = "waiting"  #: asked: the provider waits for the carrier itself
+    NO_RECORD = "no_record"  #: asked: the provider knows of no such send
+
+
+class StoredSend(msgspec.Struct, frozen=True):
+    """A send as the store holds it, and what its receipts and the provider's answers say of it."""
+
+    send: Send
+    outcome: Outcome | None  #: that of its receipt's state; None without a receipt
+    settled: bool  #: that outcome is final: delivered, failed or expired
+    asked_at: Instant | None  #: when the provider was last asked about it
+    answer: Answer | None  #: and what it said
+
+    @property
+    def state(self) -> SendState:
+        """The state that users are told."""
+        if self.settled:
+            return SendState.WITH_RECEIPT
+        if self.answer is Answer.WAITING:
+            return SendState.WAITING
+        return SendState.NO_RECORD if self.answer is Answer.NO_RECORD else SendState.OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendQuery:
+    """Which sends to read. Empty collections mean no filter; values within one are alternatives."""
+
+    phones: Collection[str] = ()  #: normalised
+    biz_ids: Collection[str] = ()
+    out_ids: Collection[str] = ()
+    states: Collection[SendState] = ()
+    since: Instant | None = None  #: inclusive; a send of which only the day is known counts if its day touches this
+    until: Instant | None = None  #: exclusive
+    limit: int | None = None
+    newest: bool = False  #: with a limit: the last ones instead of the first (still ascending)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What one batch of sends did to the ledger: new + known + completed = offered."""
+
+    new: int = 0
+    known: int = 0  #: nothing was learnt
+    completed: int = 0  #: known, and the ledger learnt more of it: a time, an out_id, …
+    contradicting: int = 0  #: of the known and completed, those that say otherwise than the ledger, which kept its own
+
+    def __add__(self, other: Imported) -> Imported:
+        return Imported(
+            self.new + other.new,
+            self.known + other.known,
+            self.completed + other.completed,
+            self.contradicting + other.contradicting,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DayParts:
+    """What one Beijing day's SMS receipts add up to; each message counts once, by its state."""
+
+    day: int
+    messages: dict[Outcome, int]
+    parts: dict[Outcome, int]  #: billed parts
+    slots: tuple[int, ...]  #: messages by the ten minutes in which they were sent: 144 from midnight on
+
+
+@dataclass(frozen=True, slots=True)
+class CallGap:
+    """A call of which something was heard, but never its end."""
+
+    pool_key: str
+    call_id: str
+    kinds: tuple[Kind, ...]  #: what was heard
+    first_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +161,8 @@ class StoreFacts:
     rejects: int
     conflicts: int  #: statements in conflict
     kinds: tuple[KindFacts, ...] = field(default=())
+    sends: int = 0  #: in the ledger
+    open_sends: int = 0  #: of them, those without a final receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +180,17 @@ class Store(Protocol):
     Raises StoreUnavailable (locked, full, read-only) and StoreDamaged (corrupt, foreign, newer, replaced).
     """
 
-    def keep(self, decoded: Sequence[Decoded], *, resolves: Collection[str] = ()) -> Kept:
-        """Store every receipt and reject in one transaction, deleting the rejects that these resolve."""
+    def keep(
+        self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
+    ) -> Kept:
+        """Store every receipt and reject in one transaction, deleting the rejects that these resolve.
+
+        With them, note of which sends the provider was *asked*; one that the ledger does not hold is left aside. And
+        how far the files are read from which these came.
+        """
+
+    def unfinished(self) -> dict[str, Reached]:
+        """The files whose replay was cut off, by what identifies them, and how far each was read."""
 
     def list(self, query: Query) -> Iterator[StoredReceipt]:
         """Yield the receipts that *query* asks for, in ascending seq."""
@@ -103,6 +210,43 @@ class Store(Protocol):
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
 
+    def add_sends(self, sends: Sequence[Send]) -> Imported:
+        """Enter what was sent, in one transaction. Sends that are known are completed, never contradicted."""
+
+    def sends(self, query: SendQuery) -> Iterator[StoredSend]:
+        """Yield the sends that *query* asks for, by day, BizId and number."""
+
+    def sends_of(self, phone: str, day: int) -> Sequence[StoredSend]:
+        """Every send to a number on a Beijing day, with a receipt or without."""
+
+    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
+        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""
+
+    def count_sends(self, first_day: int, last_day: int) -> int:
+        """How many sends the ledger holds of these Beijing days, both included."""
+
+    def forget_sends(self, query: SendQuery) -> int:
+        """Drop the sends that *query* asks for from the ledger; return how many there were. Receipts stay."""
+
+    def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
+        """When the comparison of these days that is now under way began.
+
+        That is *at*, noted durably; or, where one that began less than six hours earlier has not come to its end, the
+        time that one began.
+        """
+
+    def end_comparison(self, first_day: int, last_day: int) -> None:
+        """The comparison of these days is complete; idempotent."""
+
+    def day_parts(self, first_day: int, last_day: int, parts_of: Callable[[bytes], int]) -> Sequence[DayParts]:
+        """What the SMS receipts of these Beijing days add up to, a row for each day that has any.
+
+        *parts_of* tells the billed parts from a receipt's body.
+        """
+
+    def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
+        """Yield the calls of these Beijing days of which something was heard, but never their end."""
+
     def begin_run(self, queue: str) -> Run:
         """Note that this process receives from *queue*. Only end_run removes the note: a crash leaves it behind."""
 
@@ -111,6 +255,9 @@ class Store(Protocol):
 
         *hidden_until*: what this run asked for and never saw may be invisible until then; NEVER: there is none.
         """
+
+    def wait_for_locks(self, milliseconds: int) -> None:
+        """How long a write waits for another process before it raises StoreLocked; five seconds unless told."""
 
     def close(self) -> None:
         """Release the store; idempotent."""

@@ -15,7 +15,7 @@ import apsw
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
 
 APPLICATION_ID = 0x534D5352  # "SMSR": a file that says otherwise is somebody else's
-SCHEMA = 1  #: the newest migration in sql/
+SCHEMA = 4  #: the newest migration in sql/
 BUSY_MS = 5_000  #: how long a writer waits for another before it gives up; must stay below a queue's visibility
 
 #: SQLite's file locks are not to be trusted on these.

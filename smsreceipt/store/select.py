@@ -17,7 +17,7 @@ import msgspec
 
 from smsreceipt.model import Instant, Kind, Outcome, Source, StoredReceipt, beijing_day
 from smsreceipt.store import Query
-from smsreceipt.store.keep import rows
+from smsreceipt.store.rows import rows
 
 _Value = str | int
 _COLUMNS = (

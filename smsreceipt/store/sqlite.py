@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,16 +12,35 @@ import apsw
 
 from smsreceipt.errors import StoreDamaged
 from smsreceipt.model import (
+    Asked,
     Decoded,
     Instant,
     Kind,
+    Reached,
     Reason,
+    Send,
     Source,
     StoredReceipt,
     StoredReject,
     Tally,
 )
-from smsreceipt.store import NEVER, Kept, KindFacts, Query, Run, StoreFacts, process, select
+from smsreceipt.store import (
+    NEVER,
+    CallGap,
+    DayParts,
+    Imported,
+    Kept,
+    KindFacts,
+    Query,
+    Run,
+    SendQuery,
+    StoredSend,
+    StoreFacts,
+    process,
+    replays,
+    select,
+    totals,
+)
 from smsreceipt.store.connect import (
     SCHEMA,
     beside,
@@ -33,7 +52,10 @@ from smsreceipt.store.connect import (
     reading,
     translated,
 )
-from smsreceipt.store.keep import Keeper, number, rows
+from smsreceipt.store.keep import Keeper
+from smsreceipt.store.rows import number, rows
+from smsreceipt.store.sends import Sends
+from smsreceipt.store.tie import Ties
 
 
 def open_store(path: Path, *, vfs: str | None = None) -> SqliteStore:
@@ -63,25 +85,37 @@ class SqliteStore:
         self._path = path
         self._db = connection
         self._keeper = Keeper(connection)
+        self._sends = Sends(connection)
+        self._ties = Ties(connection, self._keeper.decide)
         self._file = _inode(path)
         self._wal = beside(path, "-wal")
         self._journal: tuple[int, int] | None = None
         self._sound = True
         self._closed = False
 
+    def wait_for_locks(self, milliseconds: int) -> None:
+        """How long a write waits for another process before it raises StoreLocked."""
+        self._db.set_busy_timeout(milliseconds)
+
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def keep(self, decoded: Sequence[Decoded], *, resolves: Collection[str] = ()) -> Kept:
+    def keep(
+        self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
+    ) -> Kept:
         """Store every receipt and reject in one transaction, deleting the rejects that these resolve.
 
+        With them, note of which sends the provider was *asked*; one that the ledger does not hold is left aside.
         When this returns, its rows survive a power cut; when it raises, nothing of it happened.
         """
         with self._transaction():
-            new, received = self._keeper.receipts(decoded)
+            with self._ties.around_receipts(decoded):
+                new, received = self._keeper.receipts(decoded)
             fresh, rejected = self._keeper.rejects(decoded)
             self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in resolves])
+            self._sends.note(asked)
+            replays.note(self._db, decoded)
         tally = Tally(received + rejected, len(new), received - len(new), rejected, fresh)
-        return Kept(tally, tuple(new))
+        return Kept(tally, new)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -121,6 +155,26 @@ class SqliteStore:
             self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in ids])
             return self._db.total_changes() - before
 
+    def add_sends(self, sends: Sequence[Send]) -> Imported:
+        """Enter what was sent, in one transaction. Sends that are known are completed, never contradicted."""
+        with self._transaction(), self._ties.around_sends(sends):
+            return self._sends.add(sends)
+
+    def forget_sends(self, query: SendQuery) -> int:
+        """Drop the sends that *query* asks for from the ledger; return how many there were. Receipts stay."""
+        with self._transaction(), self._ties.around_everything():
+            return self._sends.forget(query)
+
+    def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
+        """When the comparison of these days that is now under way began: *at*, or that of one cut off lately."""
+        with self._transaction():
+            return self._sends.begin_comparison(first_day, last_day, at)
+
+    def end_comparison(self, first_day: int, last_day: int) -> None:
+        """The comparison of these days is complete; idempotent."""
+        with self._transaction():
+            self._sends.end_comparison(first_day, last_day)
+
     # -- reading -------------------------------------------------------------------------------------------------
 
     def list(self, query: Query) -> Iterator[StoredReceipt]:
@@ -151,6 +205,36 @@ class SqliteStore:
                 return bytes(body)
         raise KeyError(reject_id)
 
+    def sends(self, query: SendQuery) -> Iterator[StoredSend]:
+        """Yield the sends that *query* asks for, by day, BizId and number."""
+        with reading(self._path):
+            yield from self._sends.find(query)
+
+    def sends_of(self, phone: str, day: int) -> Sequence[StoredSend]:
+        """Every send to a number on a Beijing day, with a receipt or without."""
+        with reading(self._path):
+            return self._sends.of(phone, day)
+
+    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
+        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""
+        with reading(self._path):
+            yield from self._sends.missing(first_day, last_day)
+
+    def count_sends(self, first_day: int, last_day: int) -> int:
+        """How many sends the ledger holds of these Beijing days, both included."""
+        with reading(self._path):
+            return self._sends.count(first_day, last_day)
+
+    def day_parts(self, first_day: int, last_day: int, parts_of: Callable[[bytes], int]) -> Sequence[DayParts]:
+        """What the SMS receipts of these Beijing days add up to, a row for each day that has any."""
+        with reading(self._path):
+            return totals.day_parts(self._db, first_day, last_day, parts_of)
+
+    def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
+        """Yield the calls of these Beijing days of which something was heard, but never their end."""
+        with reading(self._path):
+            yield from totals.call_gaps(self._db, first_day, last_day)
+
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
         with reading(self._path):
@@ -171,7 +255,14 @@ class SqliteStore:
                 rejects=number(self._db, "SELECT count(*) FROM reject"),
                 conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
                 kinds=kinds,
+                sends=number(self._db, "SELECT sends FROM counter"),
+                open_sends=self._sends.open(),
             )
+
+    def unfinished(self) -> dict[str, Reached]:
+        """The files whose replay was cut off, by what identifies them, and how far each was read."""
+        with reading(self._path):
+            return replays.unfinished(self._db)
 
     # -- runs ----------------------------------------------------------------------------------------------------
 

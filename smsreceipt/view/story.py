@@ -16,9 +16,11 @@ from rich.text import Text
 
 from smsreceipt import codes
 from smsreceipt.codes import Explanation
-from smsreceipt.model import BEIJING, Instant, Outcome, Source, StoredReceipt, contradictory
-from smsreceipt.records import mask_value, masked_receipt, safe
+from smsreceipt.model import BEIJING, DAY_MS, Answer, Instant, Outcome, Source, StoredReceipt, contradictory
+from smsreceipt.records import mask_value, masked_receipt, masked_send, safe
+from smsreceipt.store import StoredSend
 from smsreceipt.view.look import OUTCOME_STYLE, Look, elapsed, outcome_text, text, wall_clock, wrapped
+from smsreceipt.view.sends import state_text
 from smsreceipt.view.tables import meaning_lines
 
 #: Steps of a call in the order in which they happen: the field that tells when, and what to call it.
@@ -27,6 +29,13 @@ _CALL_STEPS = (
     ("ring_time", "ringing", "振铃"),
     ("start_time", "answered", "接听"),
 )
+#: Kinds whose identity is that of a send.
+_REPORTS = ("SmsReport", "DypnsSmsVerifyReport")
+#: What the provider said of a send when there was no receipt to be had.
+_ANSWERS: dict[Answer | None, tuple[str, str]] = {
+    Answer.WAITING: ("asked: the provider still waits for the carrier", "已查询：服务商仍在等待运营商回执"),
+    Answer.NO_RECORD: ("asked: the provider knows of no such send", "已查询：服务商没有该条发送记录"),
+}
 _RELEASED_BY = {"0": ("platform", "平台"), "1": ("caller", "主叫"), "2": ("callee", "被叫")}
 
 #: What a statement of a kind is called on the time line.
@@ -60,24 +69,35 @@ class _Event:
     title: Text
     lines: list[Text] = field(default_factory=list)
     style: str = "cyan"
+    day_only: bool = False  #: nobody knows the time
 
 
 @dataclass(slots=True)
 class _Subject:
-    """A message, a call, a review: the statements that belong together."""
+    """A message, a call, a review: the statements that belong together, and what the ledger says of it."""
 
     statements: list[StoredReceipt]
     is_call: bool
+    sent: StoredSend | None = None
 
     @property
     def first(self) -> Instant:
-        return min(_happened(statement) for statement in self.statements)
+        known = [_happened(statement) for statement in self.statements]
+        return min([*known, _sent_at(self.sent)] if self.sent else known)
 
 
-def story(statements: Sequence[StoredReceipt], current: frozenset[int | None], look: Look) -> str:
-    """Everything these statements tell, one subject after the other; *current* holds the seqs of the states."""
+def story(
+    statements: Sequence[StoredReceipt],
+    current: frozenset[int | None],
+    look: Look,
+    sends: Iterable[StoredSend] = (),
+) -> str:
+    """Everything these statements and sends tell, one subject after the other.
+
+    *current* holds the seqs of the statements that are states.
+    """
     parts: list[RenderableType] = []
-    for subject in sorted(_subjects(statements), key=lambda each: each.first):
+    for subject in sorted(_subjects(statements, sends), key=lambda each: each.first):
         if parts:
             parts.append("")
         parts.extend(_heading(subject, current, look))
@@ -85,14 +105,24 @@ def story(statements: Sequence[StoredReceipt], current: frozenset[int | None], l
     return look.draw(*parts)
 
 
-def _subjects(statements: Iterable[StoredReceipt]) -> Iterable[_Subject]:
+def _subjects(statements: Iterable[StoredReceipt], sends: Iterable[StoredSend]) -> Iterable[_Subject]:
     """Statements about one identity belong together; those about one call do too, whatever their kind."""
     found: dict[tuple[str, ...], _Subject] = {}
     for statement in statements:
         call = statement.call_id
         key = ("call", call) if call else (statement.kind, *statement.identity)
         found.setdefault(key, _Subject([], bool(call))).statements.append(statement)
+    for stored in sends:
+        identity = (stored.send.biz_id, stored.send.phone)
+        kind = next((kind for kind in _REPORTS if (kind, *identity) in found), _REPORTS[0])
+        found.setdefault((kind, *identity), _Subject([], is_call=False)).sent = stored
     return found.values()
+
+
+def _sent_at(stored: StoredSend) -> Instant:
+    """When it was sent; where only the day is known, when that began in Beijing."""
+    send = stored.send
+    return Instant(send.day * DAY_MS - 8 * 3_600_000) if send.sent_at is None else send.sent_at
 
 
 def _happened(statement: StoredReceipt) -> Instant:
@@ -105,15 +135,15 @@ def _happened(statement: StoredReceipt) -> Instant:
 
 def _heading(subject: _Subject, current: frozenset[int | None], look: Look) -> Iterator[RenderableType]:
     """Who, what, how it ended; then the ids; then whatever is wrong with it."""
+    if not subject.statements:
+        yield from _heading_of_send(subject, look)
+        return
     states = [statement for statement in subject.statements if statement.seq in current] or subject.statements
     best = next((state for state in states if state.outcome), states[0])
     shown = masked_receipt(best) if look.mask else best
     title = Text()
-    for piece in (
-        text(shown.phone, "bold"),
-        Text(_what(subject, best, look), "bold" if not shown.phone else ""),
-        outcome_text(best.outcome, look),
-    ):
+    what = Text(_what(subject, best, look), "bold" if not shown.phone else "")
+    for piece in (text(shown.phone, "bold"), what, outcome_text(best.outcome, look)):
         if piece.plain:
             title.append(look.dot if title.plain else "").append(piece)
     title.stylize("bold")
@@ -122,13 +152,29 @@ def _heading(subject: _Subject, current: frozenset[int | None], look: Look) -> I
     if any(statement.test for statement in subject.statements):
         yield Text(look.say("a test push of the console, not a message", "控制台的测试推送，并非真实消息"), "dim")
     yield from _conflict(subject, look)
-    yield Rule(style="dim", characters="─" if look.unicode else "-")
+    yield _rule(look)
+
+
+def _heading_of_send(subject: _Subject, look: Look) -> Iterator[RenderableType]:
+    """Of what was sent and never heard of again."""
+    assert subject.sent is not None  # noqa: S101 - a subject has one or the other
+    send = masked_send(subject.sent.send) if look.mask else subject.sent.send
+    message = look.say("message", "短信")
+    yield Text.assemble(
+        text(send.phone), look.dot, message, look.dot, state_text(subject.sent.state, look), style="bold"
+    )
+    yield _named([("biz id", send.biz_id), ("out id", send.out_id)], look)
+    yield _rule(look)
+
+
+def _rule(look: Look) -> Rule:
+    return Rule(style="dim", characters="─" if look.unicode else "-")
 
 
 def _what(subject: _Subject, best: StoredReceipt, look: Look) -> str:
     if subject.is_call and best.kind != "SecretSmsIntercept":
         return look.say("call", "通话")
-    if best.kind in {"SmsReport", "DypnsSmsVerifyReport"}:
+    if best.kind in _REPORTS:
         return look.say("message", "短信")
     return _kind_word(best, look)
 
@@ -141,13 +187,17 @@ def _kind_word(statement: StoredReceipt, look: Look) -> str:
 
 def _ids(shown: StoredReceipt, look: Look) -> Iterator[Text]:
     pairs = [("biz id", shown.biz_id), ("out id", shown.out_id), ("call id", shown.call_id)]
-    named = [(name, value) for name, value in pairs if value]
-    if not named:
-        named = [(look.say("id", "标识"), " ".join(part for part in shown.identity if part))]
+    if not any(value for _, value in pairs):
+        pairs = [(look.say("id", "标识"), " ".join(part for part in shown.identity if part))]
+    yield _named(pairs, look)
+
+
+def _named(pairs: Iterable[tuple[str, str | None]], look: Look) -> Text:
     line = Text(style="dim")
-    for name, value in named:
-        line.append(look.dot if line.plain else "").append(f"{name} ").append(text(value))
-    yield line
+    for name, value in pairs:
+        if value:
+            line.append(look.dot if line.plain else "").append(f"{name} ").append(text(value))
+    return line
 
 
 def _conflict(subject: _Subject, look: Look) -> Iterator[Text]:
@@ -168,6 +218,9 @@ def _conflict(subject: _Subject, look: Look) -> Iterator[Text]:
 def _events(subject: _Subject, current: frozenset[int | None], look: Look) -> Iterator[_Event]:
     sent: set[tuple[Instant, str]] = set()
     told: set[tuple[str, str]] = set()
+    if subject.sent:
+        yield from _ledger(subject.sent, [each.sent_at for each in subject.statements if each.sent_at], look)
+        sent |= {(at, each.phone or "") for each in subject.statements if (at := each.sent_at) is not None}
     for statement in sorted(subject.statements, key=lambda each: each.seq or 0):
         body = _body(statement, look)
         if statement.kind == "SecretReport":
@@ -178,6 +231,19 @@ def _events(subject: _Subject, current: frozenset[int | None], look: Look) -> It
                 sent.add(key)
                 yield _Event(statement.sent_at, Text(look.say("sent", "发送")))
         yield _statement(statement, body, told, statement.seq in current, look)
+
+
+def _ledger(stored: StoredSend, told: Sequence[Instant], look: Look) -> Iterator[_Event]:
+    """What the ledger says of a message; the provider's own time of sending, where it told one, is the better one."""
+    send = stored.send
+    at = min(told) if told else _sent_at(stored)
+    parts = "" if send.parts is None else str(send.parts)
+    pairs = [(look.say("template", "模板"), send.template_code), (look.say("signature", "签名"), send.sign_name)]
+    line = _named([*pairs, (look.say("parts", "条数"), parts)], look)
+    day_only = not told and send.sent_at is None
+    yield _Event(at, Text(look.say("sent", "发送")), [line] if line.plain else [], day_only=day_only)
+    if stored.asked_at is not None and stored.answer in _ANSWERS:
+        yield _Event(stored.asked_at, Text(look.say(*_ANSWERS[stored.answer])), style="magenta")
 
 
 def _body(statement: StoredReceipt, look: Look) -> dict[str, Any]:
@@ -214,7 +280,7 @@ def _statement(
     if statement.outcome is not None:
         style = OUTCOME_STYLE[statement.outcome]
         title = Text.assemble((look.outcome(statement.outcome), f"bold {style}"))
-        if statement.kind not in {"SmsReport", "DypnsSmsVerifyReport"}:
+        if statement.kind not in _REPORTS:
             title = Text(_kind_word(statement, look)).append(look.dot).append(title)
     if statement.code:
         title.append("  ").append(text(statement.code, "bold"))
@@ -295,7 +361,8 @@ def _time_line(events: Sequence[_Event], look: Look) -> Table:
             table.add_row(Text(stamp[:5], "dim"), "", "")
         day = stamp[:5]
         last = index == len(events) - 1
-        _add(table, Text(stamp[6:] if narrow else stamp), event, last, look)
+        time = "" if event.day_only else stamp[6:]
+        _add(table, Text(time if narrow else f"{day} {time}"), event, last, look)
     return table
 
 

@@ -246,6 +246,7 @@ def status(facts: StoreFacts, look: Look, now: Instant) -> str:
     pairs = [
         (say("store", "数据库"), text(facts.path).append(absent)),
         (say("engine", "引擎"), Text(look.dot.join([facts.engine, f"schema {facts.schema}", size(facts.size)]))),
+        *([(say("sends", "发送"), _sends(facts, look))] if facts.sends else []),
         (say("conflicts", "矛盾"), _alarm(facts.conflicts, "list --conflicts")),
         (say("rejects", "拒收"), _alarm(facts.rejects, "rejects list")),
     ]
@@ -253,6 +254,15 @@ def status(facts: StoreFacts, look: Look, now: Instant) -> str:
     if not facts.kinds:
         return look.draw(top, "", Text(say("No receipts yet.", "还没有回执。"), "dim"))
     return look.draw(top, "") + _kinds(facts, look, now)
+
+
+def _sends(facts: StoreFacts, look: Look) -> Text:
+    """How much was sent, and how much of it has no final receipt."""
+    said = Text(f"{facts.sends:,}")
+    if facts.open_sends:
+        said.append(look.dot).append(look.say(f"{facts.open_sends:,} open", f"{facts.open_sends:,} 待回执"), "magenta")
+        said.append("  smsreceipt reconcile", "dim")
+    return said
 
 
 def _alarm(count: int, command: str) -> Text:

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from smsreceipt.model import Claim, Decoded, Delivery, Instant, Outcome, Source, contradictory
 from smsreceipt.store import Query
-from smsreceipt.store.keep import rows
+from smsreceipt.store.rows import rows
 from smsreceipt.store.sqlite import SqliteStore, open_reader
 from tests.store.expected import Expected, numberless, timeless
 from tests.store.statements import NOW, decoded, pool
@@ -132,7 +132,7 @@ def test_the_harness_would_notice_an_order_that_matters() -> None:
     machine = Convergence()
     pending = {"phone_number": "1", "biz_id": "1", "success": False, "err_code": "UNKNOWN", "send_time": ""}
     first, then = (decoded(("SmsReport", {**pending, **more})) for more in ({}, {"success": True, "err_code": ""}))
-    machine.store._keeper._decide = lambda *_: {}  # type: ignore[method-assign,assignment]
+    machine.store._keeper.decide = lambda *_: {}  # type: ignore[method-assign,assignment]
     machine.keep([first])
     machine.keep([then])
     with pytest.raises(AssertionError):

@@ -1,0 +1,135 @@
+"""Which row of a provider's answer is which send.
+
+A row names neither its BizId nor anything else that no other row has. What it does have is the OutId, where the send
+had one, and the second of the send. Everything here is a function of the two sets, whatever their order, and never
+guesses: where two candidates are equally good, there is no answer, and a call that filters by BizId gives one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Protocol
+
+from smsreceipt.model import Instant, Kind, beijing_day
+
+SMS_REPORT = Kind("SmsReport")  #: a statement about one send: its identity is [biz_id, phone]
+SEND_DETAIL = Kind("SendDetail")  #: a row that is not known to be any send's: [phone, SendDate, TemplateCode, OutId]
+
+TOLERANCE_MS = 60_000  #: how far the sender's note of the time may be from the provider's
+
+
+class Row(Protocol):
+    """One row of an answer about one number, as far as it matters here; a decoded Receipt is one."""
+
+    @property
+    def sent_at(self) -> Instant | None:
+        """The provider's time of the send."""
+
+    @property
+    def out_id(self) -> str:
+        """The sender's own id, or ""; the provider gives it back whenever the send had one."""
+
+
+class Sent(Protocol):
+    """One send to that number; a row of the ledger is one."""
+
+    @property
+    def day(self) -> int:
+        """Beijing day since 1970-01-01."""
+
+    @property
+    def sent_at(self) -> Instant | None:
+        """The sender's time of the send; None: only the day is known."""
+
+    @property
+    def out_id(self) -> str:
+        """The sender's own id; "" where it had none, or where the ledger was not told."""
+
+
+def fit(row: Row, send: Sent) -> int:
+    """How well they fit: 0 not at all, 1 best, 5 worst.
+
+    A row with an OutId never fits a send with another one, and a row without one never a send with one. With the same
+    OutId the time is not what counts, up to a day, because a ledger's clock or zone may be wrong; it only decides
+    between sends that share their OutId, as those of a campaign do. Without an OutId the time must fit.
+    """
+    same = bool(row.out_id) and row.out_id == send.out_id
+    if not same and send.out_id:
+        return 0
+    if row.sent_at is None:
+        return 3 if same else 0
+    away = abs(beijing_day(row.sent_at) - send.day)
+    if send.sent_at is None:
+        near, level = away == 0, 1
+    else:
+        near, level = abs(row.sent_at - send.sent_at) <= TOLERANCE_MS, 0
+    if near:
+        return (1 if same else 4) + level
+    return 3 if same and away <= 1 else 0
+
+
+def ties(rows: Sequence[Row], sends: Sequence[Sent]) -> dict[int, int]:
+    """Of one number's rows and sends, which row (its index) is which send (its index).
+
+    The best fits are looked at first, then, among what is left, the next best with them. A row and a send belong
+    together only if each is the other's only fit.
+    """
+    fits = _fits(rows, sends)
+    tied: dict[int, int] = {}
+    for level in range(1, 6):
+        of_row: dict[int, list[int]] = defaultdict(list)
+        of_send: dict[int, list[int]] = defaultdict(list)
+        for (row, send), strength in fits.items():
+            if strength <= level:
+                of_row[row].append(send)
+                of_send[send].append(row)
+        found = {row: mine[0] for row, mine in of_row.items() if len(mine) == 1 == len(of_send[mine[0]])}
+        if found:
+            tied |= found
+            gone = set(found.values())
+            fits = {pair: strength for pair, strength in fits.items() if pair[0] not in found and pair[1] not in gone}
+    return tied
+
+
+def apart(sends: Iterable[Sent]) -> bool:
+    """Whether each row of a complete answer about these sends of one number could be told from all the others.
+
+    True promises that :func:`ties` ties all of them, as long as the ledger's OutIds and times are right.
+    """
+    by_out_id: dict[str, list[Sent]] = defaultdict(list)
+    for send in sends:
+        by_out_id[send.out_id].append(send)
+    return all(len(alike) == 1 or _times_apart(alike) for alike in by_out_id.values())
+
+
+def _times_apart(sends: Sequence[Sent]) -> bool:
+    times = sorted(send.sent_at for send in sends if send.sent_at is not None)
+    return len(times) == len(sends) and all(later - sooner > 2 * TOLERANCE_MS for sooner, later in pairwise(times))
+
+
+def _fits(rows: Sequence[Row], sends: Sequence[Sent]) -> Mapping[tuple[int, int], int]:
+    """Every pair that fits at all."""
+    alike: dict[str, list[int]] = defaultdict(list)
+    of_day: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for index, send in enumerate(sends):
+        alike[send.out_id].append(index)
+        of_day[send.out_id, send.day].append(index)
+    found: dict[tuple[int, int], int] = {}
+    for index, row in enumerate(rows):
+        for place in _near(row, alike, of_day):
+            if strength := fit(row, sends[place]):
+                found[index, place] = strength
+    return found
+
+
+def _near(row: Row, alike: Mapping[str, list[int]], of_day: Mapping[tuple[str, int], list[int]]) -> Iterator[int]:
+    """The sends that are worth a look: nothing fits that is more than a day away."""
+    if row.sent_at is None:
+        yield from alike.get(row.out_id, ())
+        return
+    day = beijing_day(row.sent_at)
+    for out_id in {row.out_id, ""}:
+        for near in (day - 1, day, day + 1):
+            yield from of_day.get((out_id, near), ())
