@@ -17,7 +17,13 @@ test: .venv/installed-test node-clients
 bench: .venv/installed-test node-clients
 	$(BIN)/python -m tests.bench.decode
 	$(BIN)/python -m tests.bench.startup
+	$(BIN)/python -m tests.bench.road
 	$(BIN)/python -m tests.bench.pull
+	$(BIN)/python -m tests.bench.listen
+	$(BIN)/python -m tests.bench.replay
+	$(BIN)/python -m tests.bench.reconcile
+	$(BIN)/python -m tests.bench.ask
+	$(BIN)/python -m tests.bench.ledger
 	$(BIN)/python -m tests.bench.look
 
 # Known holes in what we depend on; asks the network, so it is no part of `make test`.

@@ -13,17 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsreceipt.errors import (
-    AuthError,
-    ProviderError,
-    QueueNotFound,
-    SmsReceiptError,
-    StoreDamaged,
-    StoreLocked,
-    StoreUnavailable,
-)
-from smsreceipt.ingest import Committer, Patience, take, worst
-from smsreceipt.model import Decoded, Delivery, Instant, Kind, Source, Tally
+from smsreceipt.errors import StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
+from smsreceipt.ingest import COMMIT_BYTES, Committer, Patience, take
+from smsreceipt.model import Answer, Asked, Decoded, Delivery, Instant, Kind, Source, Tally
 from smsreceipt.store import Kept, Query, Store
 from smsreceipt.store.sqlite import open_reader, open_store
 from tests.store.statements import NOW, bad, frame, report
@@ -41,12 +33,20 @@ class Recorder:
     def __init__(self, *answers: Exception | BaseException | None, kept: Kept | None = None) -> None:
         self.events: list[object] = []
         self.batches: list[int] = []
+        self.asked: list[Asked] = []
         self.entered, self.gate = threading.Event(), threading.Event()
         self.gate.set()
         self._answers = list(answers)
         self._kept = kept
 
-    def keep(self, decoded: Sequence[Decoded], *, resolves: Collection[str] = ()) -> Kept:  # noqa: ARG002
+    def keep(
+        self,
+        decoded: Sequence[Decoded],
+        *,
+        resolves: Collection[str] = (),  # noqa: ARG002
+        asked: Collection[Asked] = (),
+    ) -> Kept:
+        self.asked += asked
         self.entered.set()
         assert self.gate.wait(10)
         answer = self._answers.pop(0) if self._answers else None
@@ -78,7 +78,16 @@ def test_everything_is_kept_in_one_commit_before_anything_is_acked() -> None:
     assert (kept.tally.received, kept.tally.rejected) == (3, 1)
 
 
-@pytest.mark.parametrize("failure", [StoreLocked("x"), StoreUnavailable("x"), StoreDamaged("x"), OSError(), PowerCut()])
+def test_what_was_asked_is_noted_with_what_it_brought() -> None:
+    seen = Recorder()
+    asked = Asked("900^0", "13800008000", NOW, Answer.ANSWERED)
+    take([seen.delivery()], seen.store, asked=[asked])
+    assert seen.asked == [asked]
+
+
+@pytest.mark.parametrize(
+    "failure", [StoreLocked("x"), StoreFull("x"), StoreUnavailable("x"), StoreDamaged("x"), OSError(), PowerCut()]
+)
 def test_nothing_is_acked_when_it_could_not_be_kept(failure: BaseException) -> None:
     seen = Recorder(failure)
     with pytest.raises(type(failure)):
@@ -246,8 +255,51 @@ def test_a_locked_store_is_waited_for() -> None:
         time.sleep(0.001)
     committer.close()
     assert seen.events == ["refused", "refused", "kept", "acked"]
-    assert waits == ["locked; waiting, 0 s so far"] * 2
+    assert waits == ["locked; waiting, 0 s so far"]
     assert committer.failure is None
+
+
+def test_a_commit_takes_no_more_bytes_than_it_should() -> None:
+    seen = Recorder()
+    seen.gate.clear()
+    committer = Committer(seen.store)
+    committer.put(seen.delivery())
+    assert seen.entered.wait(10)
+    large = b"[" + b" " * (COMMIT_BYTES // 2) + b"]"
+    for _ in range(5):
+        committer.put(seen.delivery(large))
+    seen.gate.set()
+    committer.close()
+    assert seen.batches == [1, 2, 2, 1]
+
+
+def test_on_a_full_disk_a_run_that_can_ask_again_goes_on() -> None:
+    refused: list[Sequence[Delivery]] = []
+    full = threading.Event()
+
+    def on_full(batch: Sequence[Delivery]) -> None:
+        refused.append(batch)
+        full.set()
+
+    seen = Recorder(StoreFull("no space left"))
+    committer = Committer(seen.store, on_full=on_full)
+    first = seen.delivery(name="first")
+    committer.put(first)
+    assert full.wait(10)
+    committer.put(seen.delivery(name="second"))
+    committer.close()
+    assert refused == [[first]]
+    assert seen.events == ["refused", "kept", "second"]
+    assert (committer.tally, committer.failure) == (Tally(1, 1), None)
+
+
+def test_on_a_full_disk_any_other_run_gives_up() -> None:
+    seen = Recorder(StoreFull("no space left"))
+    committer = Committer(seen.store)
+    committer.put(seen.delivery())
+    committer.close()
+    assert isinstance(committer.failure, StoreFull)
+    assert seen.events == ["refused"]
 
 
 def test_a_store_that_stays_locked_is_given_up_after_the_budget() -> None:
@@ -309,18 +361,3 @@ def test_the_committer_and_a_real_store(tmp_path: Path) -> None:
     reader = open_reader(path)
     assert reader.count(Query(), 1_000) == 101
     reader.close()
-
-
-# -- several failures ------------------------------------------------------------------------------------------------
-
-
-def test_the_worst_of_several_failures_stands_for_all() -> None:
-    provider, queue, auth = ProviderError("5"), QueueNotFound("8"), AuthError("4")
-    full, damaged, bug = StoreUnavailable("6"), StoreDamaged("7"), ValueError("1")
-    assert worst([]) is None
-    assert worst([provider, queue]) is queue
-    assert worst([queue, auth, provider]) is auth
-    assert worst([auth, full]) is full
-    assert worst([full, damaged, auth]) is damaged
-    assert worst([damaged, bug]) is bug
-    assert isinstance(worst([SmsReceiptError("?"), provider]), ProviderError)

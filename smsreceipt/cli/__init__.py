@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 #: Name -> where its ``command`` lives, and its short help (a test holds it equal to the command's own).
 COMMANDS = {
     "pull": ("smsreceipt.cli.pull", "Drain the queues: store, delete, show."),
+    "listen": ("smsreceipt.cli.listen", "Receive HTTP pushes: store, answer, show."),
+    "replay": ("smsreceipt.cli.replay", "Feed saved payloads into the store, or send them to a URL."),
+    "query-details": ("smsreceipt.cli.query_details", "Ask the provider for one day's send records."),
+    "query-stats": ("smsreceipt.cli.query_stats", "Ask the provider for its day totals, beside ours."),
+    "reconcile": ("smsreceipt.cli.reconcile", "Find what has no receipt, fetch it, report."),
+    "sends": ("smsreceipt.cli.sends", "Tell what was sent, so that what has no receipt can be found."),
     "list": ("smsreceipt.cli.list", "List receipts: the state of each message, call and review."),
     "show": ("smsreceipt.cli.show", "Show everything known about a message or a call."),
     "explain": ("smsreceipt.cli.explain", "Explain a receipt code: what it means, what to do."),

@@ -25,8 +25,8 @@ _EPOCH = date(1970, 1, 1)
 
 
 @make("query-stats", data=True)
-@click.option("--from", required=True, type=When(), metavar="DAY", help="From this Beijing day on …")
-@click.option("--to", type=When(), metavar="DAY", help="… up to and with this one; default today.")
+@click.option("--from", required=True, type=When(), metavar="DAY", help="From this Beijing day on.")
+@click.option("--to", type=When(), metavar="DAY", help="Up to and with this one; default today.")
 def command(app: App, **chosen: Any) -> None:
     """Ask the provider for its day totals, beside ours.
 

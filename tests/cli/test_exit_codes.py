@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt import errors
-from smsreceipt.cli.boundary import ReaderGone, Stopped, worst
+from smsreceipt.cli.boundary import ReaderGone, Stopped, gravest, worst
 from smsreceipt.model import Instant
 from smsreceipt.store import Store
 from tests.cli.program import NOW, Program, report
@@ -73,7 +73,7 @@ def test_a_line_of_ours_is_one_line_whatever_it_quotes(program: Program) -> None
     ("words", "error"),
     [
         (["nonsense"], "No such command 'nonsense'."),
-        (["lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["exlain"], "No such command 'exlain'. Did you mean 'explain'?"),
         (["list", "--bogus"], "No such option '--bogus'."),
         (["list", "extra"], "Got unexpected extra argument (extra)"),
         (["list", "--limit", "0"], "Invalid value for '--limit'"),
@@ -156,3 +156,14 @@ def test_every_error_of_ours_has_a_number_of_the_contract() -> None:
 def test_status_ends_with_3_when_nothing_came_for_too_long(program: Program) -> None:
     program.keep("SmsReport", report(), received_at=Instant(NOW - 7_200_000))
     assert program("status", "--max-age", "1h").code == 3
+
+
+def test_of_several_failures_the_one_with_the_worst_number_counts() -> None:
+    provider, queue, auth = errors.ProviderError("5"), errors.QueueNotFound("8"), errors.AuthError("4")
+    full, damaged, bug = errors.StoreUnavailable("6"), errors.StoreDamaged("7"), ValueError("1")
+    assert gravest([]) is None
+    assert gravest([provider, queue]) is queue
+    assert gravest([queue, auth, provider]) is auth
+    assert gravest([auth, full]) is full
+    assert gravest([full, damaged, auth]) is damaged
+    assert gravest([damaged, bug]) is bug

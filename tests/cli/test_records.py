@@ -94,6 +94,15 @@ def test_json_lines_hold_nothing_active_and_mean_the_same(text: str) -> None:
     assert (read["origin"], read["code"], read["identity"]) == (text, text, [text])
 
 
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("odd", ["", "a\u202eb", "\x1b[31m", "收到，谢谢"])
+def test_many_lines_at_once_are_the_lines_one_by_one(odd: str, mask: bool) -> None:
+    body = b'{\n"biz_id": "1^0"\n}'
+    found = [receipt(), receipt({"content": odd}), msgspec.structs.replace(receipt(), body=body), receipt(out_id=odd)]
+    for each in (found, found[:2], found[:1], []):
+        assert records.receipt_lines(each, mask) == b"".join(records.receipt_line(one, mask) for one in each)
+
+
 def test_times_are_written_as_the_contract_says() -> None:
     read = json.loads(records.receipt_line(receipt(sent_at=Instant(-1000)), mask=False))
     assert read["sent_at"] == "1970-01-01T07:59:59+08:00"

@@ -9,7 +9,21 @@ import time
 
 import apsw
 
-HARNESSES = ("powercut", "order", "syscalls", "kills", "disk", "faults", "signals", "concurrency", "damage", "clocks")
+HARNESSES = (
+    "powercut",
+    "order",
+    "syscalls",
+    "kills",
+    "disk",
+    "faults",
+    "signals",
+    "concurrency",
+    "damage",
+    "clocks",
+    "push",
+    "reconcile",
+    "replay",
+)
 
 
 def main() -> int:

@@ -1,14 +1,16 @@
-"""The order of things, by strace: whatever a DELETE names was written to the journal and flushed before it was sent."""
+"""The order of things, by strace: what a DELETE names, or a 200 answers, was written to the journal and flushed."""
 
 from __future__ import annotations
 
 import base64
 import re
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.torture.push import Listener
 from tests.torture.world import World, serial_of
 
 _LINE = re.compile(r"^(\d+) +(?:(\w+)\((.*)|<\.\.\. (\w+) resumed>(.*))$")
@@ -18,6 +20,7 @@ _MESSAGE = re.compile(rb"<Message>\s*<MessageId>.*?</Message>", re.DOTALL)
 _TEXT = re.compile(rb"<MessageBody>([^<]*)<")
 #: What the loops use on sockets: asyncio's the first of each, uvloop the second.
 _RECEIVING, _SENDING = ("recvfrom", "read"), ("sendto", "write")
+_SERIAL = re.compile(rb"T\d{9}")
 _FRAME = 24  # bytes of a journal frame's header; its second word is not zero in the frame that commits
 
 
@@ -66,13 +69,15 @@ class Figures:
     acks: int = 0
     flushed: int = 0
     deletes: int = 0  #: requests
+    answers: int = 0  #: to pushes
 
     @property
     def good(self) -> bool:
         return 0 < self.acks == self.flushed
 
     def __str__(self) -> str:
-        return f"deletes={self.deletes} messages acked={self.acks} flushed before={self.flushed}"
+        sent = f"answers={self.answers} pushes" if self.answers else f"deletes={self.deletes} messages"
+        return f"{sent} acked={self.acks} flushed before={self.flushed}"
 
 
 class _Journal:
@@ -88,7 +93,7 @@ class _Journal:
         if len(call.data) == _FRAME:
             self._last = call.data[4:8] != bytes(4)
             return
-        self._written |= {found.decode() for found in re.findall(rb"T\d{9}", call.data)}
+        self._written |= {found.decode() for found in _SERIAL.findall(call.data)}
         if self._last:
             self._committed.append((call.ended, self._written))
             self._written, self._last = set(), False
@@ -123,16 +128,51 @@ def judge(log: Path) -> Figures:
     return figures
 
 
+def judge_answers(log: Path) -> Figures:
+    """Follow each push from its socket through the journal to its 200."""
+    figures, journal = Figures(), _Journal()
+    unanswered: defaultdict[str, bytes] = defaultdict(bytes)
+    for call in sorted(calls(log), key=lambda call: call.began if call.name in _SENDING else call.ended):
+        if call.name in _RECEIVING and call.file.startswith("socket:"):
+            unanswered[call.file] += call.data
+        elif call.name == "pwrite64" and call.file.endswith("-wal"):
+            journal.write(call)
+        elif call.name == "fdatasync" and call.file.endswith("-wal") and re.search(r"\) += 0\b", call.text):
+            journal.flush(call)
+        elif call.name in _SENDING and call.data.startswith(b"HTTP/1.1 200 "):
+            pushed = {found.decode() for found in _SERIAL.findall(unanswered.pop(call.file, b""))}
+            figures.answers += bool(pushed)
+            figures.acks += len(pushed)
+            figures.flushed += len(pushed & journal.safe)
+    return figures
+
+
+def torture_listen(seconds: float, bug: str = "") -> Figures:
+    """A listener under strace that is pushed to for so long."""
+    with Listener() as listener:
+        listener.stop()  # the store is made, and every module is compiled
+        words = listener.words()
+        tracer = _tracer(listener.folder / "strace.log")
+        listener.start([*words[:2], "tests.torture.traced", tracer, bug, *words[words.index("listen") :]])
+        listener.pusher(seconds, "--connections", "8", "--receipts", "3").communicate(timeout=60)
+        listener.process.send_signal(signal.SIGTERM)
+        listener.process.wait(30)
+        return judge_answers(listener.folder / "strace.log")
+
+
+def _tracer(log: Path) -> str:
+    watched = ",".join((*_RECEIVING, *_SENDING, "pwrite64", "fdatasync"))
+    slow = "--inject=fdatasync:delay_enter=20000"  # who does not wait for the disk is seen not to
+    return f"strace -f -qq -xx -y -s 200000 -o {log} --trace={watched} {slow}"
+
+
 def torture(messages: int, bug: str = "") -> tuple[Figures, bool]:
     """A pull of so many messages under strace; the figures, and whether the store is right."""
     with World(bug=bug) as world:
         world.put(messages)
         log = world.folder / "strace.log"
-        watched = ",".join((*_RECEIVING, *_SENDING, "pwrite64", "fdatasync"))
-        slow = "--inject=fdatasync:delay_enter=20000"  # who does not wait for the disk is seen not to
-        tracer = f"strace -f -qq -xx -y -s 200000 -o {log} --trace={watched} {slow}"
         words = world.pull_words()
-        world.run([*words[:2], "tests.torture.traced", tracer, bug, *words[words.index("pull") :]])
+        world.run([*words[:2], "tests.torture.traced", _tracer(log), bug, *words[words.index("pull") :]])
         figures = judge(log)
         world.bug = ""
         world.drain()
@@ -148,4 +188,11 @@ def main(full: bool) -> bool:
         good &= not figures.good
     figures, sound = torture(5_000 if full else 500)
     print(f"order: {figures}")
-    return good and figures.good and sound
+    good &= figures.good and sound
+    for bug in ("ok-before-commit", "normal"):
+        figures = torture_listen(1, bug)
+        print(f"order of pushes, planted {bug}: {'caught' if not figures.good else 'NOT CAUGHT'}: {figures}")
+        good &= not figures.good
+    figures = torture_listen(20 if full else 2)
+    print(f"order of pushes: {figures}")
+    return good and figures.good

@@ -5,11 +5,16 @@ A harness that does not find these finds nothing. The program itself knows nothi
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import re
 import sys
+import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
 
@@ -20,18 +25,25 @@ from smsreceipt.aliyun import tokens
 from smsreceipt.cli import main, pull
 from smsreceipt.decode import decode
 from smsreceipt.errors import StoreUnavailable
-from smsreceipt.model import Delivery, Instant, Tally
-from smsreceipt.store import Kept, Store, connect, keep
+from smsreceipt.model import Asked, Decoded, Delivery, Instant, Tally
+from smsreceipt.store import Kept, Store, connect, keep, replays
 from smsreceipt.store import sqlite as engine
 
 
 def delete_before_commit() -> None:
     """Messages are deleted from the queue first, and stored then."""
 
-    def take(deliveries: Sequence[Delivery], store: Store, *, resolves: Collection[str] = ()) -> Kept:
-        for delivery in deliveries:
-            delivery.ack()
-        return store.keep([decode(delivery) for delivery in deliveries], resolves=resolves)
+    def take(
+        deliveries: Sequence[Delivery | Decoded],
+        store: Store,
+        *,
+        resolves: Collection[str] = (),
+        asked: Collection[Asked] = (),
+    ) -> Kept:
+        decoded = [each if isinstance(each, Decoded) else decode(each) for each in deliveries]
+        for item in decoded:
+            item.delivery.ack()
+        return store.keep(decoded, resolves=resolves, asked=asked)
 
     ingest.take = take
 
@@ -41,7 +53,8 @@ def no_unique_key() -> None:
     honest = connect.sql
 
     def sql(name: str) -> str:
-        return re.sub(r"ON CONFLICT.*", "", honest(name).replace("CREATE UNIQUE INDEX", "CREATE INDEX"))
+        text = honest(name).replace("CREATE UNIQUE INDEX", "CREATE INDEX")
+        return re.sub(r"ON CONFLICT.*", "", text, flags=re.DOTALL)
 
     connect.sql = keep.sql = sql  # type: ignore[attr-defined]  # keep imports it by name
 
@@ -113,6 +126,111 @@ def give_up() -> None:
     patch.object(ingest, "decode", brittle).start()
 
 
+def ok_before_commit() -> None:
+    """A push is answered 200 as soon as it waits to be committed."""
+    from smsreceipt.sources.push_intake import Intake
+
+    honest = Intake.offer
+
+    def hasty(intake: Intake, *push: Any) -> Any:
+        answer = honest(intake, *push)
+        answer.set_result(True)
+        return answer
+
+    patch.object(Intake, "offer", hasty).start()
+
+
+def guess() -> None:
+    """The rows of an answer are taken for the sends in the order in which they come."""
+    from smsreceipt.reconcile import inquiry
+
+    patch.object(inquiry, "ties", lambda rows, sends: {n: n for n in range(min(len(rows), len(sends)))}).start()
+
+
+def mark_first() -> None:
+    """That a send was asked about is noted before what was answered is stored."""
+    from smsreceipt.reconcile import run
+
+    def take(deliveries: Sequence[Delivery], store: Store, *, asked: Collection[Any] = ()) -> Kept:
+        ingest.take([], store, asked=asked)
+        time.sleep(0.05)
+        return ingest.take(deliveries, store)
+
+    patch.object(run, "take", take).start()
+
+
+def no_marks() -> None:
+    """Nobody notes what was asked."""
+    from smsreceipt.reconcile import run
+
+    def take(deliveries: Sequence[Delivery], store: Store, **_asked: object) -> Kept:
+        return ingest.take(deliveries, store)
+
+    patch.object(run, "take", take).start()
+
+
+def no_midnight() -> None:
+    """A send is looked for on its own day only."""
+    from smsreceipt.reconcile import calendar
+
+    patch.object(calendar, "neighbour", lambda _send: None).start()
+
+
+def place_first() -> None:
+    """How far a file is read is noted before what was read is stored."""
+    honest = engine.SqliteStore.keep
+
+    def keep(store: engine.SqliteStore, decoded: Any, **more: Any) -> Kept:
+        with store._transaction():
+            replays.note(store._db, decoded)
+        return honest(store, decoded, **more)
+
+    engine.SqliteStore.keep = keep  # type: ignore[method-assign, assignment]
+
+
+def no_place() -> None:
+    """Nobody notes how far a file is read."""
+    patch.object(replays, "note", lambda *_: None).start()
+
+
+def hasty(factor: float = 1.0) -> None:
+    """No bug: an answer that never comes is waited for a second, so that a harness comes to its end.
+
+    When each call was let go is written into the file that TORTURE_PACE names.
+    """
+    from smsreceipt.aliyun import wires
+    from smsreceipt.sources.rate import Rate
+
+    patch.object(wires, "READ", 1.0).start()
+    honest, made, let_go, here = Rate.acquire, Rate.__init__, list[float](), threading.local()
+
+    def acquire(rate: Rate) -> None:
+        here.asks = True
+        try:
+            honest(rate)
+        finally:
+            here.asks = False
+
+    def init(rate: Rate, qps: float) -> None:
+        def clock() -> float:
+            now = time.monotonic()
+            if getattr(here, "asks", False) and rate._due - rate._leeway <= now:
+                let_go.append(now)
+            return now
+
+        made(rate, qps * factor)
+        rate._clock = clock
+
+    patch.object(Rate, "acquire", acquire).start()
+    patch.object(Rate, "__init__", init).start()
+    atexit.register(lambda: Path(os.environ["TORTURE_PACE"]).write_text("\n".join(map(repr, let_go))))
+
+
+def rush() -> None:
+    """Calls go a little faster than they were told to."""
+    hasty(1.05)
+
+
 BUGS: dict[str, Callable[[], None]] = {
     "delete-before-commit": delete_before_commit,
     "no-unique-key": no_unique_key,
@@ -123,6 +241,15 @@ BUGS: dict[str, Callable[[], None]] = {
     "zone-naive": zone_naive,
     "trusting": trusting,
     "give-up": give_up,
+    "guess": guess,
+    "mark-first": mark_first,
+    "no-marks": no_marks,
+    "no-midnight": no_midnight,
+    "place-first": place_first,
+    "no-place": no_place,
+    "hasty": hasty,
+    "rush": rush,
+    "ok-before-commit": ok_before_commit,
 }
 
 

@@ -10,7 +10,20 @@ from typing import TypeVar
 import pytest
 
 from smsreceipt.store import connect
-from tests.torture import clocks, damage, disk, faults, kills, order, powercut, signals, syscalls
+from tests.torture import (
+    clocks,
+    damage,
+    disk,
+    faults,
+    kills,
+    order,
+    powercut,
+    push,
+    reconcile,
+    replay,
+    signals,
+    syscalls,
+)
 
 T = TypeVar("T")
 
@@ -62,6 +75,16 @@ def test_every_delete_follows_the_flush_of_what_it_deletes() -> None:
 
 
 @pytest.mark.needs("strace")
+def test_every_200_follows_the_flush_of_what_it_answers() -> None:
+    planted, figures = together(
+        lambda: order.torture_listen(0.5, "ok-before-commit"), lambda: order.torture_listen(0.5)
+    )
+    assert not planted.good
+    assert planted.acks
+    assert figures.good, figures
+
+
+@pytest.mark.needs("strace")
 def test_a_failing_disk_ends_the_run_with_6() -> None:
     (_, _, planted), (code, hit, verdict) = together(
         lambda: disk.fail(disk.Failure("fdatasync", "EIO", 1, committer=True), "swallow"),
@@ -109,3 +132,53 @@ def test_clocks_that_are_wrong_and_tokens_that_end() -> None:
     assert not planted.good
     for verdict in verdicts:
         assert verdict.good, verdict
+
+
+def test_a_comparison_finds_all_that_is_lost_and_goes_on_after_a_kill() -> None:
+    guessed, marked, whole, killed, failed = together(
+        lambda: reconcile.caught("guess", 600),
+        lambda: reconcile.caught("mark-first", 600),
+        lambda: reconcile.day(1_500),
+        lambda: reconcile.killed(3, 600, lost=0.3),
+        # A call that is never answered takes its time: it has its place in the full figures.
+        lambda: reconcile.failing(("throttle", "500", "repeat", "shift", "short"), 600, lost=0.3),
+    )
+    assert not guessed.good
+    assert not marked.good
+    for judged in (whole, killed, failed):
+        assert judged.good, judged
+
+
+def test_a_replay_that_is_killed_goes_on_where_it_was() -> None:
+    planted, sound = together(lambda: replay.torture(2, bug="place-first"), lambda: replay.torture(2, seed=2))
+    assert planted.lost
+    assert sound.good, sound
+    assert (sound.kills, sound.again) == (2, 0)
+
+
+def test_what_is_answered_200_is_there_once_after_a_kill() -> None:
+    # One of them kills; the lock of the other is waited for meanwhile.
+    planted, killed, stalled = together(
+        lambda: push.load(3, bug="ok-before-commit", connections=32),
+        lambda: push.load(3, receipts=3, connections=16),
+        lambda: push.stall(2),
+    )
+    assert planted.lost
+    assert killed.good, killed
+    assert stalled.good, stalled
+
+
+def test_garbage_costs_a_listener_nothing() -> None:
+    siege = push.garbage(400, idle=100)
+    assert not siege.faults, siege
+    assert siege.answered
+    assert (siege.refused, max(siege.leaked, 0)) == (0, 0), siege
+
+
+@pytest.mark.needs("strace")
+def test_a_failing_disk_ends_a_listener_with_6_and_costs_nothing() -> None:
+    planted, figures = together(
+        lambda: push.failing_disk("fdatasync", "swallow"), lambda: push.failing_disk("fdatasync")
+    )
+    assert planted.lost
+    assert figures.good, figures

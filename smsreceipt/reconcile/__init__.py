@@ -1,0 +1,35 @@
+"""The comparison: which sends have no final receipt, what the provider says of them, and how much time is left to ask.
+
+:func:`survey` reads the ledger and plans, :class:`Run` asks and keeps, :class:`Books` counts. A comparison can be
+broken off at any point: what was answered is kept with the note that it was asked for, and the next one goes on there.
+"""
+
+from smsreceipt.reconcile.books import Books, Class, Learnt
+from smsreceipt.reconcile.calendar import PRESSING, Calendar, Standing, date_of, end_of, number_of, start_of
+from smsreceipt.reconcile.days import Days, survey
+from smsreceipt.reconcile.inquiry import Asks, Done, inquire
+from smsreceipt.reconcile.plan import Job, Known, Plan, jobs
+from smsreceipt.reconcile.run import Run
+
+__all__ = [
+    "PRESSING",
+    "Asks",
+    "Books",
+    "Calendar",
+    "Class",
+    "Days",
+    "Done",
+    "Job",
+    "Known",
+    "Learnt",
+    "Plan",
+    "Run",
+    "Standing",
+    "date_of",
+    "end_of",
+    "inquire",
+    "jobs",
+    "number_of",
+    "start_of",
+    "survey",
+]

@@ -1,0 +1,102 @@
+"""When a send can be asked about: Beijing days, whatever zone the host is in. Pure: the time is handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from smsreceipt.model import DAY_MS, Answer, Instant, Send, beijing_day
+
+HISTORY = 30  #: days back for which the provider answers, today not counted
+PRESSING = 25  #: from this age on, in days, an open send is warned about
+MIDNIGHT_MS = 300_000  #: so near midnight the provider may file a send under the other day
+RECORDED_MS = DAY_MS  #: so long after its end a day's records are complete: no record then is the last word
+
+_EPOCH = date(1970, 1, 1)
+
+
+class Standing(StrEnum):
+    """What can be done about a send without a final receipt."""
+
+    YOUNG = "young"  #: its receipt may well be on its way
+    MISSING = "missing"  #: to be asked about
+    TOO_LATE = "too_late"  #: its day is beyond what the provider tells about
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """One moment, and what it means for the days around it."""
+
+    now: Instant
+    min_age: int = 3 * 3_600_000  #: milliseconds that a receipt is given before it counts as missing
+
+    @property
+    def today(self) -> int:
+        """The number of the Beijing day."""
+        return beijing_day(self.now)
+
+    @property
+    def oldest(self) -> int:
+        """The first day that can still be asked about."""
+        return self.today - HISTORY
+
+    def askable(self, day: int) -> bool:
+        """Whether the provider tells about this day now."""
+        return self.oldest <= day <= self.today
+
+    def standing(self, send: Send) -> Standing:
+        """What can be done about *send*. Where only its day is known, its age counts from the end of that day."""
+        if send.day < self.oldest:
+            return Standing.TOO_LATE
+        since = end_of(send.day) if send.sent_at is None else send.sent_at
+        young = send.day > self.today or self.now - since < self.min_age
+        return Standing.YOUNG if young else Standing.MISSING
+
+    def days_left(self, day: int) -> int | None:
+        """How many days it can still be asked about after today; 0: today is the last. None: no more."""
+        return day - self.oldest if day >= self.oldest else None
+
+    def pressing(self, day: int) -> bool:
+        """Whether little time is left to ask about *day*."""
+        return self.oldest <= day <= self.today - PRESSING
+
+    def neighbour(self, send: Send) -> int | None:
+        """The other day that may have the record of a send near midnight, where it can be asked about."""
+        day = neighbour(send)
+        return day if day is not None and self.askable(day) else None
+
+
+def neighbour(send: Send) -> int | None:
+    """The other day under which the provider may have filed a send that went out near midnight."""
+    if send.sent_at is None:
+        return None
+    into = send.sent_at - start_of(send.day)
+    if into <= MIDNIGHT_MS:
+        return send.day - 1
+    return send.day + 1 if DAY_MS - into <= MIDNIGHT_MS else None
+
+
+def start_of(day: int) -> Instant:
+    """The first instant of a Beijing day."""
+    return Instant(day * DAY_MS - 8 * 3_600_000)
+
+
+def end_of(day: int) -> Instant:
+    """The first instant after a Beijing day."""
+    return start_of(day + 1)
+
+
+def date_of(day: int) -> date:
+    """The calendar date of a Beijing day's number."""
+    return _EPOCH + timedelta(days=day)
+
+
+def number_of(day: date) -> int:
+    """The number of a calendar date."""
+    return (day - _EPOCH).days
+
+
+def last_word(day: int, answer: Answer | None, asked_at: Instant | None) -> bool:
+    """Whether asking again cannot change anything: there was no record when the day's records were complete."""
+    return answer is Answer.NO_RECORD and asked_at is not None and asked_at >= end_of(day) + RECORDED_MS

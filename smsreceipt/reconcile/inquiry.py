@@ -1,0 +1,181 @@
+"""One job, asked: what the provider's rows say of each send, ready to be kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from smsreceipt.decode import decode
+from smsreceipt.errors import SmsReceiptError
+from smsreceipt.matching import ties
+from smsreceipt.model import Answer, Asked, Claim, Decoded, Delivery, Instant, Kind, Outcome, Receipt, Send, Source
+from smsreceipt.reconcile.books import Class, Learnt
+from smsreceipt.reconcile.calendar import Calendar, date_of, last_word
+from smsreceipt.reconcile.plan import Job
+from smsreceipt.sources.query import ORIGIN, Halted, Question, Rows
+
+_REPORT, _DETAIL = Kind("SmsReport"), Kind("SendDetail")
+
+
+class Asks(Protocol):
+    """Who asks the provider: sources.query.Asker."""
+
+    def ask(self, question: Question) -> Rows:
+        """All rows about *question*. Raises AuthError, ApiError, ProviderError and Halted."""
+
+
+@dataclass(slots=True)
+class Done:
+    """What came of a job: to be kept in one commit."""
+
+    job: Job
+    deliveries: list[Delivery | Decoded] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    learnt: list[Learnt] = field(default_factory=list)  #: each send of the job, once
+    unstable: int = 0  #: answers whose pages contradicted each other to the end
+    failure: Exception | None = None  #: why the rest was not asked
+    halted: bool = False
+
+
+class _Late(Exception):
+    """Meanwhile the day is beyond what the provider tells about: its silence says nothing."""
+
+
+def inquire(job: Job, asker: Asks, now: Callable[[], Instant]) -> Done:
+    """Do the job. Whatever goes wrong, what was answered is in what it returns, and every send has its class."""
+    inquiry = _Inquiry(job, asker, now)
+    done = inquiry.done
+    note = ""
+    try:
+        inquiry.run()
+    except _Late:
+        note = "meanwhile its day can no longer be asked about"
+    except Halted:
+        done.halted = True
+    except SmsReceiptError as exc:
+        done.failure = exc
+        note = str(getattr(exc, "code", ""))
+    settled = {learnt.send.biz_id for learnt in done.learnt}
+    done.learnt += unasked((send for send in job.sends if send.biz_id not in settled), note)
+    return done
+
+
+def unasked(sends: Iterable[Send], note: str = "") -> list[Learnt]:
+    """The word on sends that nobody was asked about."""
+    return [Learnt(send, Class.UNASKED, note=note) for send in sends]
+
+
+class _Inquiry:
+    """The calls of one job, one after the other."""
+
+    def __init__(self, job: Job, asker: Asks, now: Callable[[], Instant]) -> None:
+        self.done = Done(job)
+        self._job, self._asker, self._now = job, asker, now
+        self._at = now()
+        self._loose: list[Receipt] = []  # rows of which nobody can say to what they belong
+
+    def run(self) -> None:
+        try:
+            for send in self._by_number() if self._job.wide else self._job.sends:
+                self._by_biz_id(send)
+        finally:
+            self._keep_loose()
+
+    def _by_number(self) -> list[Send]:
+        """Ask by number alone; return the sends that this did not settle."""
+        answer, said = self._ask(self._job.day, _DETAIL)
+        rows = [row for row in said.receipts if row.phone == self._job.phone]
+        if said.rejects:
+            self.done.deliveries.append(Decoded(said.delivery, (), said.rejects))
+        candidates = (*self._job.sends, *self._job.others)
+        of_row = ties(rows, candidates)
+        for row, index in of_row.items():
+            self._keep([rows[row].body], _REPORT, candidates[index].biz_id)
+        self._loose = [row for index, row in enumerate(rows) if index not in of_row]
+        self._loose += [row for row in said.receipts if row.phone != self._job.phone]
+        doubtful = bool(self._loose or said.rejects) or not answer.stable
+        tied = {index: rows[row] for row, index in of_row.items()}
+        rest = []
+        for index, send in enumerate(self._job.sends):
+            if index in tied:
+                self._settle(send, [tied[index]])
+            elif doubtful:
+                rest.append(send)
+            else:
+                self._elsewhere(send)
+        return rest
+
+    def _by_biz_id(self, send: Send) -> None:
+        """Ask about this send alone."""
+        if not self._about(send, self._job.day):
+            self._elsewhere(send)
+
+    def _elsewhere(self, send: Send) -> None:
+        """Its day has no record of it: near midnight the other day may have."""
+        other = Calendar(self._at).neighbour(send)
+        if other is None or not self._about(send, other):
+            word = last_word(max(send.day, other or 0), Answer.NO_RECORD, self._at)
+            self._note(send, Answer.NO_RECORD, Learnt(send, Class.NO_RECORD, last_word=word))
+
+    def _about(self, send: Send, day: int) -> bool:
+        """Ask about this send on this day, and keep what is said; False: there is no record."""
+        answer, said = self._ask(day, _REPORT, send.biz_id)
+        if answer.rows:
+            self.done.deliveries.append(said)
+            self._forget_loose(said.receipts)
+        mine = [receipt for receipt in said.receipts if receipt.phone == send.phone]
+        if mine:
+            self._settle(send, mine)
+        elif answer.rows or not answer.stable:  # something was said that cannot be read, or not to the end
+            self.done.learnt.append(Learnt(send, Class.UNASKED, note="the answer cannot be relied on"))
+        return bool(mine or answer.rows or not answer.stable)
+
+    def _ask(self, day: int, kind: Kind, biz_id: str = "") -> tuple[Rows, Decoded]:
+        """The answer, and what its rows say."""
+        if not Calendar(self._now()).askable(day):
+            raise _Late
+        answer = self._asker.ask(Question(self._job.phone, date_of(day), biz_id))
+        self._at = self._now()
+        self.done.unstable += not answer.stable
+        if not answer.rows and not Calendar(self._at).askable(day):
+            raise _Late
+        return answer, decode(self._delivery(answer.rows, kind, biz_id))
+
+    def _settle(self, send: Send, receipts: Sequence[Receipt]) -> None:
+        """The provider's word on a send; of several rows, the one that would be its state."""
+        claims = [Claim(each.outcome, each.code, True, each.reported_at, each.detail) for each in receipts]
+        best = max(claims, key=Claim.rank)
+        if best.outcome is Outcome.DELIVERED:
+            found = Class.DELIVERED
+        else:
+            found = Class.FAILED if best.settled else Class.STILL_WAITING
+        learnt = Learnt(send, found, best.outcome, best.code)
+        self._note(send, Answer.ANSWERED if best.settled else Answer.WAITING, learnt)
+
+    def _note(self, send: Send, answer: Answer, learnt: Learnt) -> None:
+        self.done.asked.append(Asked(send.biz_id, send.phone, self._at, answer))
+        self.done.learnt.append(learnt)
+
+    def _keep(self, frames: Sequence[bytes], kind: Kind, biz_id: str = "") -> None:
+        if frames:
+            self.done.deliveries.append(self._delivery(frames, kind, biz_id))
+
+    def _delivery(self, frames: Sequence[bytes], kind: Kind, biz_id: str) -> Delivery:
+        return Delivery(tuple(frames), kind, Source.QUERY, ORIGIN, self._at, biz_id=biz_id)
+
+    def _forget_loose(self, rows: Sequence[Receipt]) -> None:
+        """These are known now."""
+        known = Counter(row.body for row in rows)
+        rest = []
+        for row in self._loose:
+            if known[row.body]:
+                known[row.body] -= 1
+            else:
+                rest.append(row)
+        self._loose = rest
+
+    def _keep_loose(self) -> None:
+        """Nothing is thrown away: what belongs to no send that we know of is kept as it is, to be tied later."""
+        self._keep([row.body for row in self._loose], _DETAIL)
