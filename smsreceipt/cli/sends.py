@@ -42,14 +42,13 @@ command = Group("sends", help="Tell what was sent, so that what has no receipt c
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="FILE|-")
 @click.option(
     "--map",
-    "names",
     multiple=True,
     metavar="FIELD=NAME,…",
     help="What the list calls a field: phone=mobile,biz_id=Bid.",
 )
 @click.option("--date", type=When(), metavar="DAY", help="Beijing day of the rows that tell no time.")
 @click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="Of the list: gb18030, utf-16.")
-def import_command(app: App, file: str, *, names: tuple[str, ...], date: str | None, encoding: str) -> None:
+def import_command(app: App, file: str, **chosen: Any) -> None:
     """Enter what was sent, from a CSV with a header, JSON lines, or a log of SendSms calls.
 
     Needs the number, the BizId, and the time or day of each send; keeps OutId, template, signature and billed parts
@@ -63,7 +62,8 @@ def import_command(app: App, file: str, *, names: tuple[str, ...], date: str | N
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.ledger import Form
 
-    form = Form(_names(names), beijing_day(span(date, app.now())[0]) if date else None, encoding)
+    day = beijing_day(span(chosen["date"], app.now())[0]) if chosen["date"] else None
+    form = Form(_names(chosen["map"]), day, chosen["encoding"])
     with _opened(app, file) as stream:
         size = 0 if file == "-" else Path(file).stat().st_size
         _Import(app, form, lambda: (stream.tell(), size) if size else None).run(stream)
