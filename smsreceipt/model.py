@@ -170,6 +170,7 @@ class StoredReceipt(msgspec.Struct, frozen=True, gc=False):
     times_seen: int
     test: bool
     body: bytes
+    signed: bool = False  #: a source that proved who it is said so, first or later; no part of the JSON object
 
     @classmethod
     def of(cls, receipt: Receipt, delivery: Delivery, seq: int | None) -> StoredReceipt:
@@ -192,6 +193,7 @@ class StoredReceipt(msgspec.Struct, frozen=True, gc=False):
             1,
             receipt.test,
             receipt.body,
+            delivery.source.signed,
         )
 
 

@@ -292,6 +292,12 @@ def test_a_list_that_cannot_be_read_says_why_and_quotes_no_number(text: str | by
     assert PHONE not in str(caught.value) + caught.value.hint
 
 
+def test_utf_16_without_a_mark_is_told_from_a_damaged_list() -> None:
+    with pytest.raises(UsageError, match="not in utf-16") as caught:
+        read("phone,biz_id,time\n".encode("utf-16-be"), encoding="utf-16")
+    assert "utf-16-be" in caught.value.hint
+
+
 def test_an_unknown_encoding_or_column_is_a_slip() -> None:
     with pytest.raises(UsageError, match="encoding"):
         read("phone\n", encoding="gbk-8")

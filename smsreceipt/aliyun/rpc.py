@@ -26,6 +26,8 @@ from .retry import Budget, Verdict, denied, retry_after, throttled, verdict
 from .wires import Trouble, Wires
 
 if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
     from aliyunsdkcore.request import RpcRequest
 
 _CLOCK_HINT = "Set the clock of this machine, then run again."
@@ -100,10 +102,9 @@ class Caller:
         while True:
             credentials = self._provider.get()
             wait: float | None = None
-            if pace:
-                pace.acquire()
             try:
-                status, answer, wait = self._send(request, credentials)
+                over = self._turn(pace) if pace else None
+                status, answer, wait = self._send(request, credentials, over)
             except Trouble as exc:
                 failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
@@ -129,11 +130,23 @@ class Caller:
         """Close every connection. Idempotent."""
         self._wires.close()
 
-    def _send(self, request: RpcRequest, credentials: Credentials) -> tuple[int, dict[str, Any], float | None]:
+    def _turn(self, pace: Pace) -> HTTPConnection:
+        """A connection, open before its turn has come: requests that wait for connections would go all at once."""
+        connection = self._wires.open()
+        try:
+            pace.acquire()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _send(
+        self, request: RpcRequest, credentials: Credentials, over: HTTPConnection | None
+    ) -> tuple[int, dict[str, Any], float | None]:
         """Status, JSON object ({} where there is none) and Retry-After of the answer."""
         stamp, sent_at = self._clock.rpc_timestamp(), self._clock.local()
         query, form = signing.rpc_request(request, credentials, stamp, str(uuid.uuid4()), self._region)
-        response = self._wires.send(request.get_method(), query, form)
+        response = self._wires.send(request.get_method(), query, form, over=over)
         headers = response.headers
         self._clock.learn(headers.get("date"), sent_at, self._clock.local())
         return response.status, _object(response.body), retry_after(headers.get("retry-after"))

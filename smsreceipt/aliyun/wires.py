@@ -40,9 +40,16 @@ class Wires:
         self._tls: ssl.SSLContext | None = None
         weakref.finalize(self, _close_all, self._idle)
 
-    def send(self, method: str, query: str, form: str = "") -> Response:
-        """Send one request, once, and return its whole answer. Raises Trouble, and Untrusted where a name is false."""
-        connection = self._take() or self._open()
+    def open(self) -> HTTPConnection:
+        """An open connection for the caller alone, to be handed to send() or closed. Raises as send() does."""
+        return self._take() or self._open()
+
+    def send(self, method: str, query: str, form: str = "", *, over: HTTPConnection | None = None) -> Response:
+        """Send one request, once, and return its whole answer. Raises Trouble, and Untrusted where a name is false.
+
+        It goes *over* that connection, unless that has ended meanwhile.
+        """
+        connection = over if over is not None and _usable(over) else self.open()
         try:
             answer, keep = _exchange(connection.sock, self._request(method, query, form))
         except BaseException as exc:
@@ -75,11 +82,8 @@ class Wires:
     def _take(self) -> HTTPConnection | None:
         """A connection that is open and silent; bytes that nobody asked for, an end among them, make it useless."""
         while (connection := _pop(self._idle)) is not None:
-            poll = select.poll()
-            poll.register(connection.sock, select.POLLIN)
-            if not poll.poll(0):
+            if _usable(connection):
                 return connection
-            connection.close()
         return None
 
     def _open(self) -> HTTPConnection:
@@ -112,6 +116,16 @@ class Wires:
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             self._tls = context
         return self._tls
+
+
+def _usable(connection: HTTPConnection) -> bool:
+    """Whether a connection is open and silent; any other is closed."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    if not poll.poll(0):
+        return True
+    connection.close()
+    return False
 
 
 def _pop(idle: list[HTTPConnection]) -> HTTPConnection | None:

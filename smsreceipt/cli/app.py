@@ -233,6 +233,7 @@ class App:
         except ReaderGone as exc:
             self._output_fault = exc
             self.codes.append(141)
+            self.say("nobody reads standard output any more: going on without it")
             self._abandon()
         except OutputError as exc:
             self._output_fault = exc

@@ -10,6 +10,7 @@ from smsreceipt.cli.printing import print_objects
 from smsreceipt.model import iso_beijing
 from smsreceipt.reconcile import date_of
 from smsreceipt.reconcile.totals import DayGap, gaps
+from smsreceipt.sources.pages import PAGE
 
 if TYPE_CHECKING:
     from smsreceipt.sources.query import DayTotals
@@ -24,11 +25,12 @@ def report_totals(app: App, first: int, last: int, chosen: dict[str, Any]) -> No
         app.say("--details needs what was sent: see `smsreceipt sends import`")
     qps = min(chosen["qps"], _QPS)
     if chosen["dry_run"]:
-        plan = {"from": f"{date_of(first)}", "to": f"{date_of(last)}", "planned_calls": len(_GLOBES),
-                "seconds": round(len(_GLOBES) / qps, 1)}  # fmt: skip
-        print_objects(app, [plan], lambda: f"{len(_GLOBES)} calls\n")
+        calls = len(_GLOBES) * ((last - first + 1) // PAGE + 1)  # a page that is full is never known to be the last
+        plan = {"from": f"{date_of(first)}", "to": f"{date_of(last)}", "planned_calls": calls,
+                "seconds": round(calls / qps, 1)}  # fmt: skip
+        print_objects(app, [plan], lambda: f"{calls} calls\n")
         return
-    rows = _compared(app, first, last, qps)
+    rows, calls = _compared(app, first, last, qps)
 
     def draw() -> str:
         from smsreceipt.view.comparison import totals
@@ -37,12 +39,13 @@ def report_totals(app: App, first: int, last: int, chosen: dict[str, Any]) -> No
 
     print_objects(app, [_object(row) for row in rows], draw)
     lacking = sum(max(row.gap, 0) for row in rows)
-    app.summary([("days", len(rows)), ("gap", lacking), ("api_calls", len(_GLOBES))])
+    app.summary([("days", len(rows)), ("gap", lacking), ("api_calls", calls)])
     if lacking and chosen["fail_on_missing"]:
         app.attention()
 
 
-def _compared(app: App, first: int, last: int, qps: float) -> list[DayGap]:
+def _compared(app: App, first: int, last: int, qps: float) -> tuple[list[DayGap], int]:
+    """A row for each day, and how many calls that took."""
     from smsreceipt.decode.parts import parts_of
 
     theirs: list[DayTotals] = []
@@ -50,7 +53,7 @@ def _compared(app: App, first: int, last: int, qps: float) -> list[DayGap]:
         for globe in _GLOBES:
             theirs += asker.statistics(date_of(first), date_of(last), globe=globe)
     with app.open_store(readonly=True) as store:
-        return gaps(first, last, theirs, store.day_parts(first, last, parts_of))
+        return gaps(first, last, theirs, store.day_parts(first, last, parts_of)), asker.rate.calls
 
 
 def _object(row: DayGap) -> dict[str, object]:

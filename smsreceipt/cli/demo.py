@@ -43,7 +43,10 @@ def command(app: App) -> None:
     Sends a few hundred SMS through SendSms with the official SDK to a sandbox, receives their receipts by push and
     from the queues, replays a saved payload, and asks the sandbox about those that never came. Nothing leaves this
     machine; it takes about half a minute. Every command it runs is printed, to be repeated by hand.
-    """
+
+    \b
+      smsreceipt demo
+    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     folder = Path(tempfile.mkdtemp(prefix="smsreceipt-demo-"))
     with ExitStack() as stack:
         story = _Story(Stage(app, folder), stack)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _METRICS = "127.0.0.1:9464"
 _BUSY_MS = 300  # a commit waits this long for another process and tries again; clients hear 503 meanwhile
 _SLOW = 0.35  # seconds: half of what the provider allows
+_LAP = 60.0  # seconds whose answers are looked at together
 _CLOSE = 3.0  # seconds for the last commit after a stop
 _LEAST_FREE = 1 << 20  # bytes on a disk that was full, below which it still is
 _GOOD = 0.99
@@ -174,7 +175,7 @@ class _Listening:
             stack.enter_context(stopping.inside_loop())
             if stopping.requested:
                 self._server.stop()
-            self._next_warning = time.monotonic() + 60
+            self._next_warning = time.monotonic() + _LAP
             await self._server.run_on(self._door)
 
     def _stop(self) -> None:
@@ -207,7 +208,7 @@ class _Listening:
             except UsageError as exc:
                 self._warn(f"{exc}; the secrets before count on")
         if now >= self._next_warning:
-            self._next_warning = now + 60
+            self._next_warning = now + _LAP
             if (seconds := self.receiver.times.lap(_GOOD)) > _SLOW:
                 self._warn(
                     f"1 % of the last minute's answers took {seconds * 1000:.0f} ms or more; the provider waits 700 ms"

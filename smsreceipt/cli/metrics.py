@@ -77,10 +77,10 @@ def serve(where: Where, listener: Listener) -> Iterator[None]:
     registry.register(_Reading(listener))
     try:
         server, thread = start_http_server(where.port, where.host or "0.0.0.0", registry)  # noqa: S104 - as asked
-    except OSError as exc:
+    except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
+        reason = exc.strerror if isinstance(exc, OSError) else "no name of a host"
         raise UsageError(
-            f"--metrics-bind: cannot listen on {where}: {exc.strerror}",
-            hint="Choose another port, or --metrics-bind off.",
+            f"--metrics-bind: cannot listen on {where}: {reason}", hint="Choose another port, or --metrics-bind off."
         ) from exc
     try:
         yield

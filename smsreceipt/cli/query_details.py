@@ -29,7 +29,6 @@ from smsreceipt.model import (
     Tally,
     beijing_day,
     iso_beijing,
-    normalise_phone,
 )
 from smsreceipt.records import csv_lines, json_line, mask_numbers, mask_phone, mask_text
 
@@ -76,6 +75,9 @@ def command(app: App, **chosen: Any) -> None:
 
 def _phones(app: App, given: tuple[str, ...], file: str | None) -> list[str]:
     """The numbers, each once, ascending. Raises UsageError, which names none."""
+    from smsreceipt.ledger import number_of
+    from smsreceipt.ledger.values import Refused
+
     words = [("--phone", word) for word in read_dash(app, given)]
     if file is not None:
         words += [(f"line {n} of {file}", line.strip()) for n, line in enumerate(_lines(app, file), 1) if line.strip()]
@@ -83,10 +85,10 @@ def _phones(app: App, given: tuple[str, ...], file: str | None) -> list[str]:
         raise UsageError("no number to ask about", hint="Say --phone NUMBER, --phone - or --phones-from FILE.")
     found = set()
     for where, word in words:
-        phone = normalise_phone(word)
-        if not (phone.isascii() and phone.isdigit() and 5 <= len(phone) <= 20):
-            raise UsageError(f"{where}: not a phone number")
-        found.add(phone)
+        try:
+            found.add(number_of(word))
+        except Refused:
+            raise UsageError(f"{where}: not a phone number") from None
     return sorted(found)
 
 

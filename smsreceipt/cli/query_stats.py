@@ -40,7 +40,8 @@ def command(app: App, **chosen: Any) -> None:
     first, last = (beijing_day(span(text, now)[0]) for text in (chosen["from"], chosen["to"] or "today"))
     if not first <= last <= beijing_day(now):
         raise UsageError("--from is after --to, or --to after today", hint=f"Today is {today(app)} in Beijing.")
-    rows = _rows(first, last, _theirs(app, first, last), _ours(app, first, last))
+    theirs, calls = _theirs(app, first, last)
+    rows = _rows(first, last, theirs, _ours(app, first, last))
 
     def draw() -> str:
         from smsreceipt.view.details import day_totals
@@ -48,16 +49,17 @@ def command(app: App, **chosen: Any) -> None:
         return day_totals(rows, app.look())
 
     print_objects(app, rows, draw)
-    app.summary([("days", len(rows)), ("api_calls", len(_GLOBES))])
+    app.summary([("days", len(rows)), ("api_calls", calls)])
 
 
-def _theirs(app: App, first: int, last: int) -> dict[int, list[DayTotals]]:
+def _theirs(app: App, first: int, last: int) -> tuple[dict[int, list[DayTotals]], int]:
+    """What the provider says of each day, and how many calls that took."""
     found: dict[int, list[DayTotals]] = {}
     with asking(app, qps=_QPS) as asker:
         for globe in _GLOBES:
             for total in asker.statistics(_date(first), _date(last), globe=globe):
                 found.setdefault((total.day - _EPOCH).days, []).append(total)
-    return found
+    return found, asker.rate.calls
 
 
 def _ours(app: App, first: int, last: int) -> dict[int, DayParts]:

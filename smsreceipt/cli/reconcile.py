@@ -208,9 +208,10 @@ class _Comparison:
     def _survey(self, store: Store, begun: Instant) -> tuple[Days, Books]:
         from smsreceipt.reconcile import survey
 
-        if self._details.wanted:
-            self._write_with_receipt(store)
-        days = survey(store, self._first, self._last, self._calendar, begun)
+        with store.snapshot():
+            if self._details.wanted:
+                self._write_with_receipt(store)
+            days = survey(store, self._first, self._last, self._calendar, begun)
         self._details.add(days.settled)
         return days, days.books()
 

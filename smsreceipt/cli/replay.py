@@ -96,7 +96,7 @@ class Inputs:
         self._named = [None if word == _STDIN else found for word in words for found in self._find(word, find)]
         if not self._named:
             app.say("no files there")
-        self._whole = sum(each.path.lstat().st_size for each in self._named if each) if None not in self._named else 0
+        self._whole = sum(each.size() for each in self._named if each) if None not in self._named else 0
         self._before = 0
         self._now: Replay | None = None
         self.halt = threading.Event()  #: reading ends soon after it is set

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,15 +13,19 @@ import msgspec
 from smsreceipt.cli.app import App
 from smsreceipt.cli.report import tell_failures
 from smsreceipt.cli.stop import Stop
-from smsreceipt.decode import kind_of
+from smsreceipt.decode import decode, kind_of
 from smsreceipt.decode.frames import elements, unwrap
-from smsreceipt.model import Reason
+from smsreceipt.decode.pushed import as_pushed
+from smsreceipt.matching import SEND_DETAIL
+from smsreceipt.model import Delivery, Kind, Reason
 from smsreceipt.records import csv_lines, json_line, mask_value
 from smsreceipt.sources.replay_push import LIMIT, Callback, Push, Sender
 
 if TYPE_CHECKING:
     from smsreceipt.cli.replay import Inputs
     from smsreceipt.sources.replay import Piece
+
+_NEVER_PUSHED = "an answer to a question, of which no push can be made"
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -69,17 +74,34 @@ def _send(app: App, piece: Piece, sender: Sender, *, by_kind: bool) -> int:
     mask = app.setting("mask") == "mask"
     frames = [(delivery, frame) for delivery in piece.deliveries for frame in delivery.frames]
     for index, (delivery, frame) in enumerate(frames):
-        for body in _objects(frame):
-            kind = delivery.kind
-            if not isinstance(body, Reason):
-                kind = kind or kind_of(_fields(body))
-                if kind or not by_kind:
-                    sender.add(kind, _masked(body) if mask else body)
-                    continue
-                body = Reason.KIND_UNKNOWN  # noqa: PLW2901 - it is none that can be sent
+        for kind, body in _bodies(delivery, frame, by_kind=by_kind):
+            if isinstance(body, bytes):
+                sender.add(kind, _masked(body) if mask else body)
+                continue
             skipped += 1
             app.say(f"{delivery.origin}:{piece.offsets()[index]}: left out: {body}", verbosity=1)
     return skipped
+
+
+def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tuple[Kind | None, bytes | str]]:
+    """What can be sent of a frame, and why the rest of it cannot."""
+    for body in _objects(frame):
+        if isinstance(body, Reason):
+            yield delivery.kind, body
+            continue
+        kind = delivery.kind or kind_of(_fields(body))
+        if delivery.biz_id or kind == SEND_DETAIL:  # the words of an answer, which are never pushed
+            yield kind, _answer(delivery, body)
+        elif kind or not by_kind:
+            yield kind, body
+        else:
+            yield kind, Reason.KIND_UNKNOWN
+
+
+def _answer(delivery: Delivery, body: bytes) -> bytes | str:
+    """What would have been pushed instead of an answer of QuerySendDetails."""
+    receipts = decode(replace(delivery, frames=(body,))).receipts if delivery.biz_id else ()
+    return as_pushed(receipts[0]) or _NEVER_PUSHED if receipts else _NEVER_PUSHED
 
 
 def _objects(frame: bytes) -> Iterator[bytes | Reason]:

@@ -74,6 +74,7 @@ class Reporter:
         self._backlog = 0
         self._bell = threading.Condition()
         self._terminal = threading.RLock()
+        self._printing = False  # on the terminal where the live line is: the two must not run into each other
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         self._thread.start()
@@ -125,7 +126,9 @@ class Reporter:
         while (news := self._next()) is not None:
             with self._terminal:
                 self._progress.clear()
-            self._printer.print(news)
+                self._printing = self._app.stdout_is_tty
+            self._printer.print(news)  # without the lock: a reader that pauses would hold up everybody
+            self._printing = False
             with self._bell:  # the committer's thread counts up meanwhile
                 self._backlog -= len(news)
 
@@ -138,6 +141,8 @@ class Reporter:
     def _draw(self) -> None:
         tally = self._tally
         with self._terminal:
+            if self._printing:
+                return
             self._progress.update(
                 received=tally.received,
                 new=tally.new,

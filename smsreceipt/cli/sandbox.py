@@ -65,7 +65,10 @@ def command(app: App, *, fault: tuple[str, ...], **chosen: Any) -> None:
 
     Faults of requests: 500, drop-before, drop-after, truncate, stall, throttle; of queues: token, duplicate, stale; of
     receipts: lose, lose-push, repeat-push; of the pages of QuerySendDetails: total, empty, short, repeat, shift.
-    """
+
+    \b
+      smsreceipt sandbox --generate 1000 --seed 7 --fault lose=0.03
+    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.sandbox import Sandbox
 
     with Sandbox(_options(fault, {**chosen, "say": app.say})) as sandbox:

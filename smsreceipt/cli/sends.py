@@ -58,7 +58,7 @@ def import_command(app: App, file: str, **chosen: Any) -> None:
     \b
       smsreceipt sends import sent-2026-11-20.csv
       smsreceipt sends import --map phone=mobile,sent_at=created app.log.gz
-      psql -qc "COPY sms TO STDOUT CSV HEADER" | smsreceipt sends import --date yesterday -
+      psql -qc "COPY sms TO STDOUT CSV HEADER" | smsreceipt sends import -
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.ledger import Form
 

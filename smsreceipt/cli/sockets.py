@@ -72,7 +72,7 @@ def listener(where: Where, option: str) -> socket.socket:
     """A socket bound there, which listens once it is served. Raises UsageError, naming the option, when it cannot."""
     try:
         found = socket.getaddrinfo(where.host or None, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as exc:
+    except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
         raise UsageError(f"{option}: {where} is no address of this machine", hint="Say HOST:PORT.") from exc
     family, kind, protocol, _, address = found[0]
     opened = socket.socket(family, kind, protocol)
@@ -105,6 +105,8 @@ def adopt(descriptor: int | None, environ: Mapping[str, str]) -> socket.socket |
         if found.type == socket.SOCK_STREAM and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return found
         found.detach()
+    except OverflowError as exc:
+        raise UsageError(f"descriptor {descriptor} is no socket: no number of one is so high") from exc
     except OSError as exc:
         raise UsageError(f"descriptor {descriptor} is no socket: {exc.strerror}") from exc
     raise UsageError(f"descriptor {descriptor} is no listening TCP socket", hint="With systemd: a .socket unit.")

@@ -11,7 +11,7 @@ from smsreceipt.model import Reason
 MAX_BYTES = 128 * 1024  #: twice what a queue message can hold
 
 _BOM = b"\xef\xbb\xbf"
-OBJECT, _OBJECT_END, _ARRAY = b"{", b"}", b"["
+OBJECT, OBJECT_END, _ARRAY = b"{", b"}", b"["
 _raw = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _bytes = msgspec.json.Decoder(bytes).decode
 
@@ -21,7 +21,7 @@ def unwrap(frame: bytes) -> bytes:
 
     Never raises. Base64 counts only where every byte of it does: a lenient decoder drops what it does not know.
     """
-    if frame[:1] == OBJECT and frame[-1:] == _OBJECT_END:
+    if frame[:1] == OBJECT and frame[-1:] == OBJECT_END:
         return frame
     text = _trim(frame)
     if text[:1] in (OBJECT, _ARRAY):
@@ -30,7 +30,7 @@ def unwrap(frame: bytes) -> bytes:
         inner = unbase64(text)
     except ValueError:
         return text
-    if inner[:1] == OBJECT and inner[-1:] == _OBJECT_END:
+    if inner[:1] == OBJECT and inner[-1:] == OBJECT_END:
         return inner
     inner = _trim(inner)
     return inner if inner[:1] in (OBJECT, _ARRAY) or not _is_json(text) else text

@@ -15,7 +15,7 @@ import msgspec
 
 from smsreceipt.decode import times
 from smsreceipt.decode.dialect import Dialect, Success
-from smsreceipt.decode.frames import MAX_BYTES
+from smsreceipt.decode.frames import MAX_BYTES, OBJECT_END
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import BACKSLASH, QUOTE
 from smsreceipt.model import Outcome, Receipt
@@ -44,7 +44,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
     test = tuple(row.test.get(part) for part in row.identity)
 
     def read(body: bytes) -> Receipt | None:
-        if BACKSLASH in body or len(body) > MAX_BYTES:
+        if BACKSLASH in body or body[-1:] != OBJECT_END or len(body) > MAX_BYTES:  # a body ends with its object
             return None
         try:
             fields = parse(body)

@@ -102,7 +102,12 @@ def _lines(stream: BinaryIO, encoding: str) -> Iterator[str]:
     try:
         while line := text.readline(_LONGEST_LINE):
             yield line
-    except (EOFError, gzip.BadGzipFile, OSError, UnicodeError) as exc:
+    except UnicodeError as exc:
+        raise UsageError(
+            f"the list is not in {encoding}, or not to its end",
+            hint="Of UTF-16 without a mark: utf-16-le or utf-16-be.",
+        ) from exc
+    except (EOFError, gzip.BadGzipFile, OSError) as exc:
         if isinstance(exc, OSError) and not isinstance(exc, gzip.BadGzipFile):
             raise UsageError(f"the list cannot be read: {exc.strerror}") from exc
         raise UsageError(

@@ -12,8 +12,6 @@ from smsreceipt.reconcile.packed import Packed
 from smsreceipt.reconcile.plan import Known, Plan, jobs, near_midnight
 from smsreceipt.store import Store, StoredSend
 
-_TRIES = 3
-
 
 @dataclass(slots=True)
 class Days:
@@ -48,18 +46,14 @@ class Days:
 
 
 def survey(store: Store, first: int, last: int, calendar: Calendar, begun: Instant) -> Days:
-    """Read the days *first* to *last*, the oldest first.
+    """Read the days *first* to *last*, the oldest first, inside a snapshot of *store*: others may write meanwhile.
 
     What was answered since *begun* belongs to this comparison, which is taken up where it stopped.
     """
-    days = Days(first, last, calendar)
-    for _ in range(_TRIES):  # somebody may enter sends meanwhile; receipts that come meanwhile do no harm
-        days = Days(first, last, calendar, store.count_sends(first, last))
-        for day in range(first, last + 1):
-            for job in jobs(_to_ask(store, days, day, begun), lambda phone, at: _known(store, phone, at)):
-                days.plan.add(job)
-        if store.count_sends(first, last) == days.sent:
-            break
+    days = Days(first, last, calendar, store.count_sends(first, last))
+    for day in range(first, last + 1):
+        for job in jobs(_to_ask(store, days, day, begun), lambda phone, at: _known(store, phone, at)):
+            days.plan.add(job)
     return days
 
 
@@ -91,5 +85,5 @@ def _class_without_asking(row: StoredSend, calendar: Calendar, begun: Instant) -
 
 def _known(store: Store, phone: str, day: int) -> Known:
     """What an answer about one number and day may tell of."""
-    beside = (row.send for other in (day - 1, day + 1) for row in store.sends_of(phone, other))
-    return Known([row.send for row in store.sends_of(phone, day)], near_midnight(beside, day))
+    sends = store.sends_of(phone, day - 1, day + 1)
+    return Known([send for send in sends if send.day == day], near_midnight(sends, day))

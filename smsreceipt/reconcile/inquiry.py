@@ -74,38 +74,54 @@ class _Inquiry:
         self.done = Done(job)
         self._job, self._asker, self._now = job, asker, now
         self._at = now()
-        self._loose: list[Receipt] = []  # rows of which nobody can say to what they belong
+        self._loose: list[Receipt] = []  # rows of which nobody can say yet to what they belong
+        self._tied: dict[str, Receipt] = {}  # of them, by BizId, what its row is unless a call by BizId says otherwise
+        self._nothing: set[tuple[str, int]] = set()  # BizIds and days of which there is no record
 
     def run(self) -> None:
         try:
             for send in self._by_number() if self._job.wide else self._job.sends:
                 self._by_biz_id(send)
+            self._conclude()
         finally:
             self._keep_loose()
 
     def _by_number(self) -> list[Send]:
-        """Ask by number alone; return the sends that this did not settle."""
+        """Ask by number alone; return the sends that have no row, or none that is theirs for sure.
+
+        That they have no record is not concluded from it: a ledger whose times are late lets one send's row pass for
+        another's.
+        """
         answer, said = self._ask(self._job.day, _DETAIL)
         rows = [row for row in said.receipts if row.phone == self._job.phone]
         if said.rejects:
             self.done.deliveries.append(Decoded(said.delivery, (), said.rejects))
         candidates = (*self._job.sends, *self._job.others)
-        of_row = ties(rows, candidates)
-        for row, index in of_row.items():
-            self._keep([rows[row].body], _REPORT, candidates[index].biz_id)
-        self._loose = [row for index, row in enumerate(rows) if index not in of_row]
-        self._loose += [row for row in said.receipts if row.phone != self._job.phone]
-        doubtful = bool(self._loose or said.rejects) or not answer.stable
-        tied = {index: rows[row] for row, index in of_row.items()}
-        rest = []
-        for index, send in enumerate(self._job.sends):
-            if index in tied:
-                self._settle(send, [tied[index]])
-            elif doubtful:
-                rest.append(send)
-            else:
-                self._elsewhere(send)
-        return rest
+        self._loose = [*said.receipts]
+        self._tied = {candidates[index].biz_id: rows[row] for row, index in ties(rows, candidates).items()}
+        untied = [send for send in self._job.sends if send.biz_id not in self._tied]
+        if said.rejects or not answer.stable or len(self._tied) < len(self._loose):
+            return untied
+        return [send for send in untied if not self._beyond_midnight(send)]
+
+    def _conclude(self) -> None:
+        """Take rows for the sends that they fit, but for those that calls by BizId have shown to be others'."""
+        mine = {send.biz_id: send for send in self._job.sends}
+        while taken := self._tied.keys() - self._fitting():
+            for biz_id in sorted(taken):
+                del self._tied[biz_id]
+                if biz_id in mine:
+                    self._by_biz_id(mine[biz_id])
+        for biz_id, row in self._tied.items():
+            self._keep([row.body], _REPORT, biz_id)
+            if biz_id in mine:
+                self._settle(mine[biz_id], [row])
+        self._forget_loose(self._tied.values())
+
+    def _fitting(self) -> set[str]:
+        """The BizIds whose rows nobody else has claimed."""
+        loose = set(map(id, self._loose))
+        return {biz_id for biz_id, row in self._tied.items() if id(row) in loose}
 
     def _by_biz_id(self, send: Send) -> None:
         """Ask about this send alone."""
@@ -114,13 +130,20 @@ class _Inquiry:
 
     def _elsewhere(self, send: Send) -> None:
         """Its day has no record of it: near midnight the other day may have."""
-        other = Calendar(self._at).neighbour(send)
-        if other is None or not self._about(send, other):
+        if not self._beyond_midnight(send):
+            other = Calendar(self._at).neighbour(send)
             word = last_word(max(send.day, other or 0), Answer.NO_RECORD, self._at)
             self._note(send, Answer.NO_RECORD, Learnt(send, Class.NO_RECORD, last_word=word))
 
+    def _beyond_midnight(self, send: Send) -> bool:
+        """Whether the send is near midnight, and the other day has a record of it."""
+        other = Calendar(self._at).neighbour(send)
+        return other is not None and self._about(send, other)
+
     def _about(self, send: Send, day: int) -> bool:
-        """Ask about this send on this day, and keep what is said; False: there is no record."""
+        """Ask about this send on this day, unless that was done, and keep what is said; False: there is no record."""
+        if (send.biz_id, day) in self._nothing:
+            return False
         answer, said = self._ask(day, _REPORT, send.biz_id)
         if answer.rows:
             self.done.deliveries.append(said)
@@ -130,7 +153,9 @@ class _Inquiry:
             self._settle(send, mine)
         elif answer.rows or not answer.stable:  # something was said that cannot be read, or not to the end
             self.done.learnt.append(Learnt(send, Class.UNASKED, note="the answer cannot be relied on"))
-        return bool(mine or answer.rows or not answer.stable)
+        else:
+            self._nothing.add((send.biz_id, day))
+        return (send.biz_id, day) not in self._nothing
 
     def _ask(self, day: int, kind: Kind, biz_id: str = "") -> tuple[Rows, Decoded]:
         """The answer, and what its rows say."""
@@ -165,7 +190,7 @@ class _Inquiry:
     def _delivery(self, frames: Sequence[bytes], kind: Kind, biz_id: str) -> Delivery:
         return Delivery(tuple(frames), kind, Source.QUERY, ORIGIN, self._at, biz_id=biz_id)
 
-    def _forget_loose(self, rows: Sequence[Receipt]) -> None:
+    def _forget_loose(self, rows: Iterable[Receipt]) -> None:
         """These are known now."""
         known = Counter(row.body for row in rows)
         rest = []

@@ -83,7 +83,7 @@ class Run:
             self._under_way[id(job)] = job
             self._todo.put(job)
         late = self._halted.is_set() and time.monotonic() - self._halted_at > _LAST
-        return bool(self._under_way) and not late
+        return bool(self._under_way) and not (late and self._done.empty())
 
     def _work(self) -> None:
         while (job := self._todo.get()) is not None:

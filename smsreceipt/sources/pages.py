@@ -28,6 +28,7 @@ class Page:
         rows = listed.get("SmsSendDetailDTO") if isinstance(listed, dict) else listed
         self._rows: list[object] = rows if isinstance(rows, list) else []
         self.total = number(answer.get("TotalCount"))  #: None: it does not say, or not in a number
+        self.mute = self.total is None and not isinstance(rows, list)  #: it says neither what there is nor how much
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -95,8 +96,8 @@ class Reading:
 
     @property
     def lacks(self) -> bool:
-        """Whether the provider says on any page that there are more rows than it gave."""
-        return any(page.total is not None and page.total > _count(self.rows) for page in self._pages)
+        """Whether the provider says on any page that there are more rows than it gave, or says nothing at all."""
+        return any(page.mute or (page.total is not None and page.total > _count(self.rows)) for page in self._pages)
 
     def agrees(self, other: Reading) -> bool:
         """Whether two readings found the same rows, and neither has word of more."""

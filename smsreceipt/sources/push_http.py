@@ -236,12 +236,12 @@ class _Transport(asyncio.Transport):
             self.flush()
         elif data[:9] == b"HTTP/1.1 " and data[9:12] != b"100":
             self._head = bytes(data)
-        elif not self._over():
+        elif not self.is_closing():
             self._wire.write(data)
 
     def flush(self) -> None:
-        """Write what was held back, unless the last answer is written."""
-        if self._head and not self._over():
+        """Write what was held back, unless the last answer is written or the peer has gone: uvloop raises there."""
+        if self._head and not self.is_closing():
             self._wire.write(self._head)
         self._head = b""
 

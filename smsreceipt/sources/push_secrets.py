@@ -22,7 +22,7 @@ class PushSecrets:
     def __init__(self, path: Path) -> None:
         """Make the file (0600, 128 bits) if there is none. Raises UsageError where it cannot be read or trusted."""
         self.path = path
-        self.made = not path.exists() and _make(path)  #: by us, just now
+        self.made = not _there(path) and _make(path)  #: by us, just now
         self._mark = _mark(path)
         self._secrets = _read(path)
 
@@ -52,6 +52,13 @@ def _mark(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as exc:  # its name is too long, or a folder above it is closed to us
+        raise UsageError(f"the secret file {path} cannot be read: {exc.strerror}") from exc
 
 
 def _make(path: Path) -> bool:

@@ -41,19 +41,26 @@ class _Record(msgspec.Struct):
     kind: str
     identity: msgspec.Raw
     body: msgspec.Raw
-    source: str = ""
     biz_id: str | None = None
 
 
+class _Row(msgspec.Struct):
+    """What only an answer has, of the bodies that are shown for a receipt: it does not say which send it is about."""
+
+    PhoneNum: msgspec.Raw
+
+
 _record = msgspec.json.Decoder(_Record).decode
+_row = msgspec.json.Decoder(_Row).decode
 _RECORD_MARK = b'"identity"'
+_ROW_MARK = b'"PhoneNum"'
 
 
 class Run(NamedTuple):
     """Payloads that follow each other and are of one kind."""
 
     kind: str | None  #: as a record told it
-    biz_id: str  #: as the record of a query's answer told it: the answer itself does not
+    biz_id: str  #: as the record told it whose body is a query's answer: that itself does not
     frames: list[bytes]
 
 
@@ -223,8 +230,9 @@ class _Scan:
             except (ValueError, RecursionError):
                 self._extend(None, "", [frame])
             else:
-                asked = record.biz_id or "" if record.source == "query" else ""
-                self._extend(record.kind, asked, [bytes(record.body)])
+                body = bytes(record.body)
+                asked = record.biz_id or "" if _ROW_MARK in body and _is_row(body) else ""
+                self._extend(record.kind, asked, [body])
 
     def _extend(self, kind: str | None, biz_id: str, frames: list[bytes]) -> None:
         runs = self.runs
@@ -232,6 +240,14 @@ class _Scan:
             runs[-1].frames.extend(frames)
         elif frames:
             runs.append(Run(kind, biz_id, frames))
+
+
+def _is_row(body: bytes) -> bool:
+    try:
+        _row(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _between(text: bytes, at: int) -> int:

@@ -42,6 +42,13 @@ class Named:
         """The path as text that every store and stream takes."""
         return os.fsencode(self.path).decode("utf-8", "backslashreplace")
 
+    def size(self) -> int:
+        """Its bytes on disk; 0 where it is gone by now, which opening it will tell."""
+        try:
+            return self.path.lstat().st_size
+        except OSError:
+            return 0
+
 
 def find(words: Sequence[str], tell: Callable[[str], None]) -> list[Named]:
     """The files that are meant, those of a folder sorted by their paths; *tell* is told of what is left out.
@@ -51,6 +58,8 @@ def find(words: Sequence[str], tell: Callable[[str], None]) -> list[Named]:
     found: list[Named] = []
     for word in words:
         path = Path(word)
+        if not word:  # Path takes it for the folder we are in
+            raise UsageError("an empty name is no file", hint="Is a variable of the shell unset?")
         try:
             mode = path.lstat().st_mode
         except OSError as exc:

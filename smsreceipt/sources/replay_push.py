@@ -52,7 +52,10 @@ class Callback:
 
     def __init__(self, url: str, *, insecure_http: bool = False) -> None:
         """*url* may hold {kind}. Raises UsageError for one that is none, or would send numbers in clear."""
-        parts = urlsplit(url.strip())
+        try:
+            parts = urlsplit(url.strip())
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in {"http", "https"}:
             raise UsageError("--to needs a URL that begins with http:// or https://")
         try:

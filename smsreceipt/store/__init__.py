@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -216,8 +217,11 @@ class Store(Protocol):
     def sends(self, query: SendQuery) -> Iterator[StoredSend]:
         """Yield the sends that *query* asks for, by day, BizId and number."""
 
-    def sends_of(self, phone: str, day: int) -> Sequence[StoredSend]:
-        """Every send to a number on a Beijing day, with a receipt or without."""
+    def sends_of(self, phone: str, first_day: int, last_day: int) -> Sequence[Send]:
+        """Every send to a number on these Beijing days, both included, with a receipt or without."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All that is read inside is of one moment, whatever others write meanwhile. Nothing can be written inside."""
 
     def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
         """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""

@@ -22,7 +22,7 @@ from smsreceipt.store.rows import rows
 _Value = str | int
 _COLUMNS = (
     "statement.seq, kind.name, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,"
-    " sent_at, reported_at, received_at, source, origin, times_seen, test, digest, body"
+    " sent_at, reported_at, received_at, source, origin, times_seen, test, digest, body, signed"
 )
 _TABLES = "statement {} CROSS JOIN kind ON kind.id = statement.kind CROSS JOIN road ON road.id = statement.road"
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
@@ -224,7 +224,7 @@ def _rare_kind(db: apsw.Connection, query: Query) -> bool:
 
 def _receipt(row: tuple[Any, ...]) -> StoredReceipt:
     (seq, kind, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,
-     sent, reported, received, source, origin, seen, test, digest, body) = row  # fmt: skip
+     sent, reported, received, source, origin, seen, test, digest, body, signed) = row  # fmt: skip
     if sha256(body).digest() != digest:
         raise ValueError("a body is not what was kept")
     identity = (id2, id1, id3, id4) if lead else (id1, id2, id3, id4)
@@ -246,4 +246,5 @@ def _receipt(row: tuple[Any, ...]) -> StoredReceipt:
         seen,
         bool(test),
         body,
+        bool(signed),
     )

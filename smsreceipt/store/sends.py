@@ -129,10 +129,14 @@ class Sends:
         )
         return map(_stored, list(found)[::-1] if backward else found)
 
-    def of(self, phone: str, day: int) -> list[StoredSend]:
-        """Every send to a number on a Beijing day."""
-        found = self._db.execute(f"{self._select()} WHERE phone = ? AND day = ? ORDER BY sent_at, biz_id", (phone, day))
-        return [_stored(row) for row in found]
+    def of(self, phone: str, first_day: int, last_day: int) -> list[Send]:
+        """Every send to a number on these days."""
+        found = self._db.execute(
+            f"SELECT {_OWN} FROM send INDEXED BY send_phone WHERE phone = ? AND day BETWEEN ? AND ?"
+            " ORDER BY sent_at, biz_id",
+            (phone, first_day, last_day),
+        )
+        return [_send(row) for row in found]
 
     def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
         """Yield the sends of these days without a final receipt, by number, day and BizId."""
@@ -232,20 +236,17 @@ def _merged(known: tuple[Any, ...], said: tuple[Any, ...]) -> tuple[tuple[Any, .
     return (day, sent, *merged), otherwise
 
 
+def _send(row: Sequence[Any]) -> Send:
+    biz_id, phone, day, sent, out_id, template, sign, parts = row
+    at = None if sent < 0 else Instant(sent)
+    return Send(phone, biz_id, day, at, out_id, template, sign, None if parts < 0 else parts)
+
+
 def _stored(row: tuple[Any, ...]) -> StoredSend:
-    biz_id, phone, day, sent, out_id, template, sign, parts, asked, answer, said = row
+    *sent, asked, answer, said = row
     outcome = Outcome(said) if said else None
     return StoredSend(
-        Send(
-            phone,
-            biz_id,
-            day,
-            None if sent < 0 else Instant(sent),
-            out_id,
-            template,
-            sign,
-            None if parts < 0 else parts,
-        ),
+        _send(sent),
         outcome,
         outcome in SETTLED,
         None if asked < 0 else Instant(asked),

@@ -177,6 +177,17 @@ class SqliteStore:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever others write meanwhile. Nothing can be written inside."""
+        with reading(self._path):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
     def list(self, query: Query) -> Iterator[StoredReceipt]:
         """Yield the receipts that *query* asks for, in ascending seq."""
         with reading(self._path):
@@ -210,10 +221,10 @@ class SqliteStore:
         with reading(self._path):
             yield from self._sends.find(query)
 
-    def sends_of(self, phone: str, day: int) -> Sequence[StoredSend]:
-        """Every send to a number on a Beijing day, with a receipt or without."""
+    def sends_of(self, phone: str, first_day: int, last_day: int) -> Sequence[Send]:
+        """Every send to a number on these Beijing days, both included, with a receipt or without."""
         with reading(self._path):
-            return self._sends.of(phone, day)
+            return self._sends.of(phone, first_day, last_day)
 
     def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
         """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from smsreceipt import codes
 from smsreceipt.codes import Explanation
-from smsreceipt.model import BEIJING, DAY_MS, Answer, Instant, Outcome, Source, StoredReceipt, contradictory
+from smsreceipt.model import BEIJING, DAY_MS, Answer, Instant, Outcome, StoredReceipt, contradictory
 from smsreceipt.records import mask_value, masked_receipt, masked_send, safe
 from smsreceipt.store import StoredSend
 from smsreceipt.view.look import OUTCOME_STYLE, Look, elapsed, outcome_text, text, wall_clock, wrapped
@@ -339,7 +339,7 @@ def _provenance(statement: StoredReceipt, look: Look) -> Text:
     line.append(look.dot + wall_clock(statement.received_at))
     if statement.times_seen > 1:
         line.append(look.dot + look.say(f"seen {statement.times_seen} times", f"收到 {statement.times_seen} 次"))
-    if statement.source is Source.PUSH or statement.source is Source.REPLAY:
+    if not statement.signed:
         line.append(look.dot + look.say("unsigned", "未签名"))
     return line
 

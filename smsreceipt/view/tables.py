@@ -183,8 +183,8 @@ def _receipt_columns(look: Look) -> list[_Column[StoredReceipt]]:
 
 
 def _short_kind(kind: str) -> str:
-    """SmsReport as Sms, SecretStartReport as Start: enough where there is no room for more."""
-    short = kind.removesuffix("Report")
+    """SecretStartReport as Start: enough where there is no room for more. What is short enough stays whole."""
+    short = kind.removesuffix("Report") if len(kind) > len("SmsReport") else kind
     return short.removeprefix("Secret") or short
 
 

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsreceipt.aliyun.retry import CAP, Budget, Verdict, delay, retry_after, verdict
+from smsreceipt import codes
+from smsreceipt.aliyun.retry import CAP, Budget, Verdict, delay, retry_after, throttled, verdict
 
 LATER, TOKEN, CLOCK, FINAL = Verdict.LATER, Verdict.TOKEN, Verdict.CLOCK, Verdict.FINAL
+NEXT_DAY = {"isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL", "isv.SMS_OVER_LIMIT"}  # no wait of ours is that long
 
 
 @pytest.mark.parametrize(
@@ -91,3 +93,13 @@ def test_a_delete_and_a_receive_do_not_spend_each_others_budget() -> None:
     receive, delete = Budget(tries=1), Budget(tries=2)
     assert receive.failed(0, None, lambda: 0) is None
     assert delete.failed(0, None, lambda: 0) is not None
+
+
+@pytest.mark.parametrize("row", codes.rows(codes.TABLES["api"]), ids=lambda row: row["code"])
+def test_a_business_error_is_treated_as_the_table_of_codes_says(row: dict[str, str]) -> None:
+    code, category = row["code"].removesuffix("*"), row["category"]
+    asked_again = category in {"retry", "back-off"} and code not in NEXT_DAY
+    assert (verdict(200, code, temporary=False) is LATER) == asked_again
+    assert throttled(200, code) == (category == "back-off" and asked_again)
+    if category == "refresh-token":
+        assert verdict(200, code, temporary=True) is TOKEN

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -333,3 +334,48 @@ def test_a_pace_is_asked_before_every_request_and_told_of_refusals_for_being_too
     pace = Pace()
     Calls(service).ask(pace)
     assert pace.heard == ["acquire", "throttled", "acquire", "acquire", "acquire", "ok"]
+
+
+def test_a_turn_is_waited_for_with_an_open_connection_and_none_is_spent_where_there_is_none(service: Service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+
+        class Over(Exception):
+            pass
+
+        class Waiting(Pace):
+            def acquire(self) -> None:
+                super().acquire()
+                connection, _ = server.accept()  # it is there before anything may be sent
+                connection.setblocking(False)
+                with connection, pytest.raises(BlockingIOError):
+                    connection.recv(1)
+                raise Over
+
+        calls, pace = Calls(service, endpoint=Endpoint("127.0.0.1", server.getsockname()[1], tls=False)), Waiting()
+        for _ in range(2):
+            with pytest.raises(Over):
+                calls.ask(pace)
+    with pytest.raises(ProviderError, match="connection refused"):
+        calls.ask(pace)
+    assert pace.heard == ["acquire"] * 2
+
+
+def test_a_connection_that_ends_before_its_turn_costs_no_call(service: Service) -> None:
+    class Late(Pace):
+        def acquire(self) -> None:
+            super().acquire()
+            for connection in held:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    calls, pace, held = Calls(service), Late(), list[HTTPConnection]()
+    opened = calls.caller._wires.open
+
+    def noted() -> HTTPConnection:
+        held[:] = [opened()]
+        return held[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calls.caller._wires, "open", noted)
+        calls.ask(pace)
+    assert pace.heard == ["acquire", "ok"]

@@ -148,6 +148,22 @@ def test_several_listeners_share_a_store(store: Path) -> None:
     assert len(stored(store)) == 20
 
 
+def test_nothing_of_a_push_is_told_and_no_url_in_it_is_called(store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere, Listen(store, "-vvv") as listen:
+        elsewhere.setblocking(False)
+        url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/canary"
+        recording = {**PUSHED["SecretReport"], "record_url": url, "ring_record_url": url, "phone_no": "13811112222"}
+        reply = {**REPLY, "phone_number": "13811112222", "content": f"canary {url}"}
+        assert listen.push(recording, reply, {"url": url, "canary": "13811112222"}) == 200
+        assert listen.push_bytes(f"canary 13811112222 {url}".encode()) == 200
+        assert listen.ask("GET", f"/{SECRET}/../canary")[0] == 404
+        assert listen.stop() == 143
+        assert listen.summary["received"] == "4"
+        assert not re.search("canary|13811112222", listen.talk)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+
+
 # -- secrets ---------------------------------------------------------------------------------------------------------
 
 
@@ -181,26 +197,6 @@ def test_secrets_are_rotated_without_a_restart(store: Path) -> None:
         assert new not in listen.talk
 
 
-@pytest.mark.parametrize(
-    ("text", "mode", "said"),
-    [
-        (SECRET, 0o644, "others can read the secret file"),
-        (SECRET, 0o640, "others can read the secret file"),
-        ("# nothing\n\n", 0o600, "holds no secret"),
-        ("fine-and-long-enough\nwith/slash-0123456789", 0o600, "line 2 of the secret file"),
-        ("tooshort", 0o600, "line 1 of the secret file"),
-    ],
-)
-def test_a_secret_file_that_cannot_be_trusted_is_refused(store: Path, text: str, mode: int, said: str) -> None:
-    file = store.parent / "push.secret"
-    file.write_text(text)
-    file.chmod(mode)
-    with pytest.raises(AssertionError, match=said):
-        Listen(store, "--secret-file", str(file)).__enter__()
-    ended = Program(store.parent)("listen", "--secret-file", str(file), "--bind", "127.0.0.1:0", "--min-free", "0")
-    assert (ended.code, text in ended.err) == (2, False)
-
-
 # -- metrics ---------------------------------------------------------------------------------------------------------
 
 
@@ -226,41 +222,6 @@ def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None
     assert not re.search(f"{SECRET}|138|phone", text)
 
 
-def test_addresses_that_are_taken(store: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        program = Program(store.parent)
-        ended = program("listen", "--bind", address, "--min-free", "0")
-        assert (ended.code, ended.err.splitlines()[0]) == (
-            2, f"error: --bind: cannot listen on {address}: Address already in use",
-        )  # fmt: skip
-        assert "--bind 127.0.0.1:" in ended.err
-        assert not program.store.exists()
-        listen = Listen(store, metrics=address)
-        assert listen.ended() == 2
-        assert f"error: --metrics-bind: cannot listen on {address}" in listen.talk
-
-
-def test_a_default_address_for_metrics_that_is_taken_is_a_warning(store: Path) -> None:
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(("127.0.0.1", 9464))
-            taken.listen()
-        except OSError:
-            pass  # somebody else has it, which does as well
-        with Listen(store, metrics="") as listen:
-            assert "warning: no metrics: --metrics-bind: cannot listen on 127.0.0.1:9464" in listen.talk
-            assert listen.push(report()) == 200
-
-
-@pytest.mark.parametrize("text", ["8080", "127.0.0.1", "127.0.0.1:99999", "::1:8080", "x:y", "127.0.0.1:"])
-def test_an_address_that_cannot_be_is_2(tmp_path: Path, text: str) -> None:
-    ended = Program(tmp_path)("listen", "--bind", text)
-    assert ended.code == 2
-    assert "is no address" in ended.err
-
-
 # -- trouble ---------------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +235,7 @@ def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:
             assert listen.push(report(biz_id=f"{n}^1")) == 503
             assert time.monotonic() - began < 0.65
         assert listen.ask("GET", "/healthz")[0] == 503
+        assert listen.ask("GET", f"/{SECRET}/SmsReport")[0] == 200  # the console's probe needs no store
         other.execute("ROLLBACK")
         other.close()
         until(lambda: listen.ask("GET", "/healthz")[0] == 200)
@@ -282,6 +244,26 @@ def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:
         assert listen.talk.count("is locked by another process; waiting") == 1
         assert listen.summary["refused"] == "2"
     assert len(stored(store)) == 3
+
+
+#: Runs the program behind it with laps of half a second.
+_SHORT_LAPS = (
+    "import runpy, sys; from smsreceipt.cli import listen; listen._LAP = 0.5;"
+    " sys.argv = sys.argv[3:]; runpy.run_module('smsreceipt', run_name='__main__')"
+)
+
+
+def test_answers_that_take_half_of_what_the_provider_allows_are_a_warning(store: Path) -> None:
+    with Listen(store, wrap=(sys.executable, "-c", _SHORT_LAPS)) as listen:
+        assert listen.push(report(biz_id="1^0")) == 200
+        with closing(apsw.Connection(str(store))) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert listen.push(report(biz_id="2^0")) == 503
+        found = listen.said(
+            r"warning: 1 % of the last minute's answers took (\d+) ms or more; the provider waits 700 ms"
+        )
+        assert 350 < int(found[1]) < 700
+        assert listen.stop() == 143
 
 
 def test_a_stop_does_not_wait_for_a_locked_store(store: Path) -> None:
@@ -304,14 +286,6 @@ def test_a_store_that_was_replaced_ends_the_run_with_7(store: Path) -> None:
         assert listen.ended() == 7
         assert "was replaced or deleted while in use" in listen.talk
         assert listen.summary["received"] == "1"
-
-
-def test_a_full_disk_at_the_start_is_6_before_anything_is_made(tmp_path: Path) -> None:
-    program = Program(tmp_path)
-    ended = program("listen", "--min-free", "900000GiB")
-    assert ended.code == 6
-    assert "less than --min-free" in ended.err
-    assert not program.store.exists()
 
 
 def test_losing_standard_output_loses_no_work(store: Path) -> None:
@@ -351,48 +325,3 @@ def test_a_reader_that_pauses_holds_back_the_provider_and_loses_nothing(store: P
             lines = sum(1 for _ in zip(range(sent * 1_000), reader, strict=False))
         assert lines == sent * 1_000
         assert listen.stop() == 143
-
-
-# -- sockets that are passed on --------------------------------------------------------------------------------------
-
-
-def test_a_socket_that_was_passed_on_outlives_the_listener(store: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        number = door.fileno()
-        with Listen(store, "--fd", str(number), bind="", pass_fds=[number]) as listen:
-            assert listen.push(report(biz_id="1^0")) == 200
-            assert listen.stop() == 143
-        with socket.create_connection(door.getsockname(), timeout=20) as line:  # nobody is there to answer yet
-            body = json.dumps([report(biz_id="2^0")]).encode()
-            line.sendall(f"POST /{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-            with Listen(store, "--fd", str(number), bind="", pass_fds=[number]) as listen:
-                assert line.recv(4096).startswith(b"HTTP/1.1 200 ")
-                assert listen.stop() == 143
-    assert len(stored(store)) == 2
-
-
-def test_a_socket_passed_as_systemd_does(store: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        script = f'exec 3<&{door.fileno()}; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
-        with Listen(store, bind="", wrap=("bash", "-c", script, "bash"), pass_fds=[door.fileno()]) as listen:
-            assert listen.port == door.getsockname()[1]
-            assert listen.push(report()) == 200
-            assert listen.stop() == 143
-
-
-def test_a_descriptor_that_is_no_listening_socket_is_2(store: Path) -> None:
-    with socket.socket() as unbound, store.with_name("file").open("wb") as file:
-        for descriptor, said in ((unbound, "is no listening TCP socket"), (file, "is no socket")):
-            number = descriptor.fileno()
-            listen = Listen(store, "--fd", str(number), bind="", pass_fds=[number])
-            assert listen.ended() == 2
-            assert f"error: descriptor {number} {said}" in listen.talk
-
-
-def test_more_connections_than_the_system_allows_are_2(store: Path) -> None:
-    ended = subprocess.run(
-        ["bash", "-c", f"ulimit -n 200; exec {sys.executable} -m smsreceipt listen --store {store}"],
-        capture_output=True, text=True, check=False, timeout=20, env={**os.environ, "HOME": str(store.parent)},
-    )  # fmt: skip
-    assert ended.returncode == 2
-    assert "--max-connections 256: this process may open only 200 files" in ended.stderr

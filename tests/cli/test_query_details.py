@@ -183,6 +183,15 @@ def test_what_was_sent_ties_what_was_saved(desk: Make) -> None:
     assert len(ask("list", "--json", "--history").objects) == 2
 
 
+def test_a_number_abroad_is_asked_about_however_it_is_written(desk: Make) -> None:
+    ask = desk()
+    ask.sent("85251230001", 1)
+    words = [word for form in ("85251230001", "+852 5123 0001", "0085251230001") for word in ("--phone", form)]
+    ended = ask("query-details", "--date", YESTERDAY, *words)
+    assert [each["phone"] for each in ended.objects] == ["85251230001"]
+    assert "numbers=1" in ended.err
+
+
 def test_many_numbers_are_asked_side_by_side_and_told_in_order(desk: Make) -> None:
     ask = desk(latency=5)
     phones = [f"138{n:08}" for n in range(230)]
@@ -313,6 +322,16 @@ def test_day_totals_stand_beside_ours(desk: Make) -> None:
     table = ask("query-stats", "--from", YESTERDAY, terminal=True)
     assert YESTERDAY in table.out
     assert "billed parts" in table.out
+
+
+def test_day_totals_count_the_calls_that_were_really_made(desk: Make) -> None:
+    ask = desk(faults={"500": 0.5})
+    made = [0]
+    for words in (("query-stats", "--from", "7d"), ("reconcile", "--totals", "--date", YESTERDAY)):
+        ended = ask(*words)
+        made.append(len(ask.sandbox.call_times("QuerySendStatistics")))
+        assert ended.err.splitlines()[-1].endswith(f" api_calls={made[-1] - made[-2]}")
+    assert made[-1] > 4
 
 
 @pytest.mark.parametrize("words", [["--from", "today", "--to", "yesterday"], ["--from", "today", "--to", "2099-01-01"]])

@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 
 from smsreceipt.cli import COMMANDS
+from smsreceipt.errors import StoreFull
 from smsreceipt.model import BEIJING, Instant, Send, beijing_day
 from smsreceipt.sandbox import Options, PastSend, Sandbox
-from smsreceipt.store import SendQuery
-from smsreceipt.store.sqlite import open_store
+from smsreceipt.store import Kept, SendQuery, Store
+from smsreceipt.store.connect import connect
+from smsreceipt.store.sqlite import SqliteStore, open_reader, open_store
+from tests.aliyun.test_wires import says, serving
 from tests.cli.program import CALL, CALL_ENDED, Ended, Program
 from tests.reconcile.test_calendar import ZONES
 
@@ -248,6 +251,25 @@ def test_a_wrong_key_stops_at_once_with_4_and_everything_is_unasked(company: Com
     assert company.reconcile().objects[0]["unasked"] == 0
 
 
+def test_a_provider_out_of_reach_is_5_and_a_store_that_cannot_be_written_6(company: Company) -> None:
+    with serving(says(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")) as (other, _):
+        environ = {**company.sandbox.environment(), "SMSRECEIPT_DYSMSAPI_ENDPOINT": other.url}
+        ended = company.reconcile(environ=environ)
+    assert (ended.code, ended.objects[0]["unasked"]) == (5, 8)
+
+    def full(path: Path, readonly: bool) -> Store:
+        class Full(SqliteStore):
+            def keep(self, *_args: Any, **_more: Any) -> Kept:
+                raise StoreFull("no space left")
+
+        return open_reader(path) if readonly else Full(path, connect(path, writable=True))
+
+    ended = company.reconcile(opener=full)
+    assert (ended.code, ended.objects[0]["unasked"]) == (6, 8)
+    assert "no space left" in ended.err
+    assert company.reconcile().objects[0]["unasked"] == 0
+
+
 def test_no_key_is_4_unless_there_is_nothing_to_ask(company: Company) -> None:
     environ = {"SMSRECEIPT_DYSMSAPI_ENDPOINT": company.sandbox.url}
     assert company.reconcile(environ=environ).code == 4
@@ -309,7 +331,10 @@ def test_calls_without_an_end_are_listed(program: Program) -> None:
     assert not program("reconcile", "--calls", "--date", "2026-11-20", "--min-age", "5d").out
 
 
-def test_a_signal_ends_it_with_its_number_and_the_next_run_goes_on(program: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_with_its_number_and_the_next_run_goes_on(
+    program: Program, stop: signal.Signals, code: int
+) -> None:
     with Sandbox(Options(port=0, latency=30)) as sandbox:
         company = Company(program, sandbox)
         company.send(300)
@@ -318,10 +343,10 @@ def test_a_signal_ends_it_with_its_number_and_the_next_run_goes_on(program: Prog
         process = subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while company.calls < 20:
             time.sleep(0.01)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(stop)
         out, err = process.communicate(timeout=30)
         summary = json.loads(out)
-        assert process.returncode == 143, err
+        assert process.returncode == code, err
         assert 0 < summary["compensated_delivered"] < 300
         assert summary["compensated_delivered"] + summary["unasked"] == 300
         rest = company.reconcile().objects[0]

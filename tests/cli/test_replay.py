@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import re
@@ -95,6 +96,25 @@ def test_the_records_of_list_give_the_very_same_statements(program: Program, tmp
         {key: each[key] for key in each if key not in CHANGING} for each in first.objects
     ]
     assert {each["origin"] for each in copied} == {"-"}
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["asked for only", "asked for, then pushed"])
+def test_what_was_asked_for_survives_one_store_after_the_other(
+    program: Program, tmp_path: Path, *, native: bool
+) -> None:
+    row = {"PhoneNum": "13800008000", "SendStatus": 3, "ErrCode": "DELIVERED", "SendDate": "2026-11-20 10:00:00",
+           "ReceiveDate": "2026-11-20 10:00:03", "TemplateCode": "SMS_1", "OutId": "PhoneNum"}  # fmt: skip
+    pushed = {"phone_number": "13800008000", "biz_id": "77^0", "out_id": "PhoneNum", "success": True,
+              "err_code": "DELIVERED", "send_time": row["SendDate"], "report_time": row["ReceiveDate"]}  # fmt: skip
+    record = {"seq": 1, "kind": "SmsReport", "identity": ["77^0", "13800008000"], "source": "query", "biz_id": "77^0"}
+    program.stdin = compact({**record, "body": pushed if native else row}).encode()
+    for generation in range(3):
+        program.store = tmp_path / f"{generation}.db"
+        ended = program("replay", "-", "--json")
+        assert (ended.code, summary(ended)["new"]) == (0, 1)
+        (found,) = ended.objects
+        assert (found["identity"], found["outcome"]) == (["77^0", "13800008000"], "delivered")
+        program.stdin = program("list", "--json").raw
 
 
 def test_a_folder_mixed_with_everything_and_replayed_twice(program: Program, tmp_path: Path) -> None:
@@ -193,11 +213,35 @@ def test_what_is_not_there_is_2_before_anything_is_read(program: Program, tmp_pa
     link = tmp_path / "link"
     link.symlink_to(saved)
     assert "Links are not followed" in program("replay", str(link)).err
+    unset = program("replay", "")
+    assert (unset.code, "an empty name is no file" in unset.err) == (2, True)
     assert program("replay").code == 2
     (tmp_path / "empty").mkdir()
     nothing = program("replay", str(tmp_path / "empty"))
     assert (nothing.code, summary(nothing)["received"]) == (0, 0)
     assert "no files there" in nothing.err
+
+
+class _Removes(io.StringIO):
+    """Standard error; whatever is said there, a file goes."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def write(self, text: str) -> int:
+        self._file.unlink(missing_ok=True)
+        return super().write(text)
+
+
+def test_a_file_that_goes_before_its_turn_is_2_and_the_others_are_read(program: Program, tmp_path: Path) -> None:
+    gone = save(tmp_path / "a", *some(3))
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder" / "pipe")  # which is told when the file is found already
+    err = _Removes(Path(gone))
+    ended = program("replay", gone, str(tmp_path / "folder"), save(tmp_path / "b", *some(3)), stderr=err)
+    assert (ended.code, len(ended.objects)) == (2, 3)
+    assert f"{gone} cannot be read: No such file or directory" in err.getvalue()
 
 
 def test_a_file_that_ends_too_early_is_3_and_the_others_are_read(program: Program, tmp_path: Path) -> None:

@@ -139,6 +139,37 @@ def test_the_kind_in_the_url_is_replaced_and_masked_people_stay_unknown(
     assert (odd.code, receiver.got[-1][0]) == (0, "/a%20b%2F..%2Fc")
 
 
+def test_what_was_asked_for_is_sent_as_it_would_have_been_pushed(
+    program: Program, start: Start, tmp_path: Path
+) -> None:
+    row = {"PhoneNum": "13800000001", "SendDate": "2026-11-20 10:00:00", "TemplateCode": "SMS_1", "OutId": "a",
+           "Content": "x" * 71, "ReceiveDate": "2026-11-20 10:00:03"}  # fmt: skip
+    rows = [
+        {**row, "SendStatus": 3, "ErrCode": "DELIVERED"},
+        {**row, "SendStatus": 2, "ErrCode": "MK:0011", "OutId": "b"},
+        {**row, "SendStatus": 1, "ErrCode": "", "ReceiveDate": "", "OutId": "c"},
+    ]
+    lines = [
+        {"seq": 1, "kind": "SmsReport", "identity": [], "source": "query", "biz_id": f"{n}^0", "body": each}
+        for n, each in enumerate(rows)
+    ]
+    untied = {"seq": 9, "kind": "SendDetail", "identity": [], "source": "query", "biz_id": None, "body": rows[0]}
+    receiver = start(lambda _: GOOD)
+    saved = tmp_path / "saved"
+    saved.write_text("\n".join(map(json.dumps, [*lines, untied, rows[1]])))
+    ended = program("replay", str(saved), "--to", f"{receiver.url}/{{kind}}", "-v")
+    assert (ended.code, summary(ended)["receipts"], summary(ended)["skipped"]) == (3, 2, 3)
+    assert ended.err.count("left out: an answer to a question, of which no push can be made") == 3
+    ((path, sent),) = receiver.got
+    common = {"phone_number": "13800000001", "send_time": "2026-11-20 10:00:00", "report_time": "2026-11-20 10:00:03",
+              "err_msg": "", "sms_size": "2"}  # fmt: skip
+    assert path == "/SmsReport"
+    assert sent == [
+        {**common, "success": True, "biz_id": "0^0", "out_id": "a", "err_code": "DELIVERED"},
+        {**common, "success": False, "biz_id": "1^0", "out_id": "b", "err_code": "MK:0011"},
+    ]
+
+
 def test_what_is_no_object_is_left_out_and_said(program: Program, start: Start, tmp_path: Path) -> None:
     receiver = start(lambda _: GOOD)
     saved = save(tmp_path / "saved", text='[{"biz_id":"1"},7,{"biz_id":"x\nhello\neyJhIjoxfQ==\n{"a":tru}')
@@ -208,6 +239,7 @@ def test_nobody_there_is_5(program: Program, tmp_path: Path) -> None:
     [
         ("http://example.com/cb", "plain http to example.com is refused"),
         ("ftp://127.0.0.1/", "begins with http:// or https://"),
+        ("http://[::1/", "begins with http:// or https://"),
         ("127.0.0.1:9000", "begins with http:// or https://"),
         ("http://user:pass@127.0.0.1/", "no path, query or user name"),
         ("http://{kind}.example.com/", "endpoint is a host"),

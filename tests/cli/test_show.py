@@ -103,6 +103,16 @@ def test_a_conflict_a_repeat_and_a_claim_are_visible(program: Program) -> None:
     assert screen.startswith("138****8000 · message · delivered\n")
 
 
+def test_a_claim_that_was_signed_later_is_none_any_more(program: Program) -> None:
+    program.keep("SmsReport", report(), source=Source.PUSH, origin="/push")
+    before = program("show", "order-67890", "-o", "table").out
+    program.keep("SmsReport", report())
+    after = program("show", "order-67890", "-o", "table").out
+    assert ("unsigned" in before, "unsigned" in after) == (True, False)
+    assert "came by push" in after
+    assert "seen 2 times" in after
+
+
 def test_a_code_that_no_table_knows_and_a_test_push(program: Program) -> None:
     test_push = report(
         "18612345678",

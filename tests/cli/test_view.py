@@ -64,7 +64,7 @@ def test_the_shortest_id_is_shown_and_a_kind_is_shortened_before_it_goes() -> No
     long = "900619746936498440^0"
     rows = [receipt(biz_id=long, out_id="order-1"), receipt(kind=Kind("SecretStartReport"), biz_id=long)]
     _, first, second = ReceiptTable(Look(width=80)).draw(rows).splitlines()
-    assert first.split()[2:] == ["Sms", "138****5678", "delivered", "DELIVERED", "order-1"]
+    assert first.split()[2:] == ["SmsReport", "138****5678", "delivered", "DELIVERED", "order-1"]
     assert second.split()[2:] == ["Start", "138****5678", "delivered", "DELIVERED", long]
 
 

@@ -105,13 +105,33 @@ def test_the_consoles_test_push_is_told_apart() -> None:
         said(success="true"),
         said(err_msg="\n"),
         said(err_msg="x" * 140_000),
+        REPORT + b"\n",
         b"",
         b"{" * 100_000,
     ],
-    ids=["twice", "unknown", "number", "86", "wide", "no biz_id", "time", "quoted", "escape", "long", "empty", "deep"],
+    ids=[
+        "twice",
+        "unknown",
+        "number",
+        "86",
+        "wide",
+        "no biz_id",
+        "time",
+        "quoted",
+        "escape",
+        "long",
+        "end",
+        "empty",
+        "deep",
+    ],
 )
 def test_what_is_unusual_is_left_to_the_general_reader(body: bytes) -> None:
     assert plain(body) is None
+
+
+def test_a_body_ends_with_its_object_whatever_stands_around_it() -> None:
+    bodies = {decode(delivery(frame)).receipts[0].body for frame in (REPORT, REPORT + b"\r\n", b" \n" + REPORT + b" ")}
+    assert bodies == {REPORT}
 
 
 def test_only_simple_rows_have_one() -> None:

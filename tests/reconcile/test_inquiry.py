@@ -123,10 +123,50 @@ def test_rows_that_the_ledger_does_not_know_make_sure_of_the_rest_by_biz_id_and_
     ]
 
 
-def test_those_without_a_row_have_no_record_when_nothing_is_left_over() -> None:
+def test_that_there_is_no_record_is_said_only_once_the_biz_id_was_asked_about() -> None:
     done = ask(wide(*SENDS), provider := Provider([record_of(SENDS[0])]))
-    assert len(provider.questions) == 1
-    assert classes(done) == [Class.DELIVERED, Class.NO_RECORD, Class.NO_RECORD]
+    assert [question.biz_id for question in provider.questions] == ["", "11^0", "12^0"]
+    assert {learnt.send.biz_id: learnt.found for learnt in done.learnt} == {
+        "10^0": Class.DELIVERED, "11^0": Class.NO_RECORD, "12^0": Class.NO_RECORD,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("absent", range(4))
+def test_a_ledger_whose_times_are_late_by_just_the_time_between_sends_takes_no_row_for_anothers(absent: int) -> None:
+    sends = [send(f"{serial}^0", f"2026-11-19 10:{5 * serial:02}:00") for serial in range(4)]
+    records = [
+        replace(record_of(each), moment=record_of(each).moment + 300_000, status=2, code=f"CODE{serial}")
+        for serial, each in enumerate(sends)
+        if serial != absent
+    ]
+    done = ask(wide(*sends), Provider(records))
+    assert {learnt.send.biz_id: learnt.code for learnt in done.learnt} == {
+        each.biz_id: f"CODE{serial}" if serial != absent else "" for serial, each in enumerate(sends)
+    }
+    assert Counter(classes(done)) == {Class.FAILED: 3, Class.NO_RECORD: 1}
+    assert sorted(kept(done)) == [("SmsReport", record.biz_id, record.biz_id) for record in records]
+
+
+def test_near_midnight_no_day_is_asked_about_twice() -> None:
+    late = send("23^0", "2026-11-19 23:57:00")
+    done = ask(wide(*SENDS, late), provider := Provider([record_of(each) for each in SENDS]))
+    assert provider.questions[1:] == [
+        Question(PHONE, date(2026, 11, 20), "23^0"),
+        Question(PHONE, date(2026, 11, 19), "23^0"),
+    ]
+    assert Counter(classes(done)) == {Class.DELIVERED: 3, Class.NO_RECORD: 1}
+
+
+def test_what_a_broken_off_job_heard_is_kept_and_what_it_did_not_make_sure_of_stays_open() -> None:
+    def halt(question: Question, rows: Rows) -> Rows:
+        if question.biz_id:
+            raise Halted
+        return rows
+
+    done = ask(wide(*SENDS), Provider([record_of(each) for each in SENDS[:2]], trouble=halt))
+    assert classes(done) == [Class.UNASKED] * 3
+    assert not done.asked
+    assert kept(done) == [("SendDetail", "", each.biz_id) for each in SENDS[:2]]
 
 
 def test_a_ledger_whose_clock_is_wrong_costs_calls_and_no_answers() -> None:

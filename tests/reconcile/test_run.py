@@ -344,19 +344,52 @@ def test_a_call_that_hangs_holds_up_a_stop_only_for_a_while(store: Store, monkey
     assert [each.found for each in learnt] == [Class.UNASKED] * 2
 
 
-def test_sends_entered_meanwhile_do_not_upset_the_books(store: Store) -> None:
-    store.add_sends(people(3))
-    more = iter([*people(6)[3:]])
+def test_answers_that_waited_for_a_slow_commit_are_kept_though_the_run_was_stopped_long_ago(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store was locked for longer than a stop waits for calls."""
+    monkeypatch.setattr(module, "_LAST", 0.0)
+    store.add_sends(sends := people(10))
+    provider = Provider([record_of(each) for each in sends])
+    committing, answered, runs, learnt = threading.Event(), threading.Event(), list[Run](), list[Learnt]()
+
+    def ask(job: Any) -> Any:
+        assert not provider.questions or committing.wait(20)
+        done = inquire(job, provider, lambda: NOW)
+        if len(provider.questions) == len(sends):
+            answered.set()
+        return done
+
+    def slow(*args: Any, **more: Any) -> Any:
+        committing.set()
+        assert answered.wait(20)
+        runs[0].stop()
+        return take(*args, **more)
+
+    monkeypatch.setattr(module, "take", slow)
+    days = survey(store, DAY, DAY, Calendar(NOW), NOW)
+    runs.append(Run(store, ask, Rate(50), workers=1, on_learnt=learnt.extend))
+    runs[0].go(days.plan)
+    kept = sum(each.found is Class.DELIVERED for each in learnt)
+    assert (kept >= 9, len(learnt)) == (True, 10)  # the last may have been on its way from one thread to the other
+    assert len([*store.list(Query())]) == kept
+
+
+def test_what_others_write_meanwhile_does_not_upset_the_books(store: Store, tmp_path: Path) -> None:
+    store.add_sends(people(6))
     count = store.count_sends
 
     def counting(first: int, last: int) -> int:
+        """Somebody enters a send, and a receipt comes."""
         found = count(first, last)
-        if (late := next(more, None)) is not None:
-            store.add_sends([late])
+        with closing(open_store(tmp_path / "receipts.db")) as other:
+            other.add_sends(people(7)[6:])
+            take([receipt(people(1)[0])], other)
         return found
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, store.snapshot():
         patch.setattr(store, "count_sends", counting)
         days = survey(store, DAY, DAY, Calendar(NOW), NOW)
-    assert days.sent >= days.without >= 3
-    assert days.with_receipt == 0
+    assert (days.sent, days.without, days.with_receipt) == (6, 6, 0)
+    days = survey(store, DAY, DAY, Calendar(NOW), NOW)
+    assert (days.sent, days.without, days.with_receipt) == (7, 6, 1)

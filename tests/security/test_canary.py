@@ -45,7 +45,7 @@ def sandbox() -> Iterator[Sandbox]:
     sandbox.put("Alicom-Queue-1000000001-SmsReport", base64.b64encode(POISON.encode()))
     noon = (datetime.now(BEIJING) - timedelta(days=1)).replace(hour=12).timestamp()
     sandbox.remember(
-        PastSend(phone=phone, biz_id=f"{phone}^0", sent=noon, reported=noon, content=TEXT) for phone in PHONES
+        PastSend(phone=phone, biz_id=f"{n}^0", sent=noon, reported=noon, content=TEXT) for n, phone in enumerate(PHONES)
     )
     sandbox.start()
     yield sandbox
@@ -77,6 +77,9 @@ def test_under_every_fault_secrets_turn_up_nowhere_and_people_only_in_the_store(
 ) -> None:
     store, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
     elsewhere.mkdir()
+    sent, bad = f"{datetime.now(BEIJING) - timedelta(days=1):%Y-%m-%d} 12:00:00", f"{PHONES[0]}{TEXT}"
+    rows = [f"{phone},{biz_id},{sent},{TEXT}" for n, phone in enumerate((*PHONES, bad)) for biz_id in (f"{n}^0", "9^0")]
+    (tmp_path / "sent.csv").write_text("\n".join(["phone,biz_id,sent_at,content", *rows, f"{PHONES[1]},,{TEXT}"]))
     environ = {
         **os.environ,
         **sandbox.environment(),
@@ -88,6 +91,11 @@ def test_under_every_fault_secrets_turn_up_nowhere_and_people_only_in_the_store(
     for words in (
         ("pull", *QUEUES, "--wait", "0", "--for", "6s"),
         ("query-details", "--date", "yesterday", "--phone", PHONES[0], "--phone", PHONES[1], "--save"),
+        ("sends", "import", str(tmp_path / "sent.csv")),
+        ("sends", "list"),
+        ("reconcile", "--date", "yesterday", "--min-age", "0s", "--dry-run", "--details", "-"),
+        ("reconcile", "--date", "yesterday", "--min-age", "0s", "--details", "-"),
+        ("reconcile", "--date", "yesterday", "--totals"),
         ("list", "--history", "--limit", "100"),
         ("show", "call-1"),
         ("rejects", "list"),

@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -218,6 +219,11 @@ def test_other_methods_are_405(listener: Listener, method: str) -> None:
     assert b"\r\nallow: GET, POST\r\n" in answer
 
 
+def test_a_target_without_a_path_is_404(listener: Listener) -> None:
+    for method in ("OPTIONS", "GET", "POST"):
+        assert listener.say(head("*", method=method)).startswith(b"HTTP/1.1 404 ")
+
+
 def test_answers_are_constant_and_tell_nothing_of_the_server(listener: Listener) -> None:
     answers = {listener.say(head(f"/{secret}", "Connection: close", method="GET")) for secret in (SECRET, OLD)}
     (answer,) = answers
@@ -293,6 +299,15 @@ def test_a_flood_of_chunks_is_cut_off(listener: Listener) -> None:
         assert rest(line).startswith(b"HTTP/1.1 413 ")
     assert listener.road.taken == []
     until(lambda: listener.intake.size == 0)
+
+
+def test_elements_are_counted_in_base64_too() -> None:
+    for count in (2_000, 2_001):
+        packed = b64encode(b"[" + b",".join([b"{}"] * count) + b"]")
+        for body in (packed, b" " + packed + b"\r\n", b"\xef\xbb\xbf" + packed):
+            assert crowded(body) == (count > 2_000)
+    assert not crowded(b"[" * 5_000)
+    assert not crowded(b"!" * 5_000)
 
 
 def test_elements_are_limited(listener: Listener) -> None:
@@ -435,14 +450,16 @@ def test_a_stalled_store_is_503_in_time_and_what_was_taken_stays_in_hand() -> No
         assert listener.receiver.pushes == {503: 1}
 
 
-def test_a_sender_that_leaves_costs_nothing() -> None:
+@pytest.mark.parametrize("ahead", [1, 2, 30])
+def test_a_sender_that_leaves_costs_nothing_however_much_it_sent_ahead(ahead: int) -> None:
     with Listener() as listener:
         listener.road.holds = True
         with listener.line() as line:
-            line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+            line.sendall((head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY) * ahead)
             listener.road.wait()
         until(lambda: not listener.server.connections)
-        listener.road.taken[0].ack()
+        for taken in listener.road.taken:
+            taken.ack()
         listener.intake.wake()
         until(lambda: listener.intake.pushes == 0)
         assert listener.said == []

@@ -138,7 +138,18 @@ def test_an_answer_without_a_list_is_an_empty_one(answer: dict[str, Any]) -> Non
         def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
             return answer
 
-    assert Asker(Odd()).ask(QUESTION).rows == ()
+    told = Asker(Odd()).ask(QUESTION)
+    assert (told.rows, told.stable) == ((), False)  # but not a word that there is none
+
+
+@pytest.mark.parametrize("answer", [{"TotalCount": "0"}, {"SmsSendDetailDTOs": {"SmsSendDetailDTO": []}}])
+def test_nothing_is_believed_where_it_is_said(answer: dict[str, Any]) -> None:
+    class Empty:
+        def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
+            return answer
+
+    told = Asker(Empty()).ask(QUESTION)
+    assert (told.rows, told.stable) == ((), True)
 
 
 def test_the_same_page_for_ever_comes_to_an_end() -> None:

@@ -190,12 +190,16 @@ def test_what_is_one_payload(text: str, expected: list[str]) -> None:
 def test_a_record_gives_its_body_byte_for_byte_and_its_kind() -> None:
     body = '{"biz_id" : "1^0",  "n": 1.50, "text":"\\u4f60"}'
     record = '{"seq":7,"kind":"SmsReport","identity":["1^0",""],"source":"%s","biz_id":"1^0","body":%s}'
-    text = "\n".join([record % ("mns", body), record % ("query", body), '{"seq":1,"identity":["x"]}', REPORT, ""])
+    row = '{"PhoneNum" : "1", "OutId":"a"}'
+    records = [record % said for said in (("mns", body), ("query", body), ("query", row), ("replay", row))]
+    text = "\n".join([*records, '{"seq":1,"identity":["x"]}', REPORT, ""])
     for places in ([], [*range(len(text))]):
         runs = [run for cut in cuts(text.encode(), places) for run in cut.runs]
         assert [(run.kind, run.biz_id, frame.decode()) for run in runs for frame in run.frames] == [
             ("SmsReport", "", body),
-            ("SmsReport", "1^0", body),
+            ("SmsReport", "", body),  # a push came after the answer
+            ("SmsReport", "1^0", row),
+            ("SmsReport", "1^0", row),
             (None, "", '{"seq":1,"identity":["x"]}'),
             (None, "", REPORT),
         ]

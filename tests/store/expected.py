@@ -51,7 +51,8 @@ class Statement:
         return Claim(receipt.outcome, receipt.code, signed, receipt.reported_at, receipt.detail)
 
     def stored(self, seq: int | None) -> StoredReceipt:
-        return structs.replace(StoredReceipt.of(self.shown, self.delivery, seq), times_seen=len(self.seen))
+        first = StoredReceipt.of(self.shown, self.delivery, seq)
+        return structs.replace(first, times_seen=len(self.seen), signed=self.claim.signed)
 
 
 FIELDS = StoredReceipt.__struct_fields__

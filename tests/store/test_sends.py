@@ -53,7 +53,7 @@ def test_an_empty_ledger_is_empty(store: SqliteStore) -> None:
     assert (store.count_sends(0, 10**6), store.facts().sends, store.facts().open_sends) == (0, 0, 0)
     assert store.add_sends([]) == Imported()
     assert store.forget_sends(SendQuery()) == 0
-    assert store.sends_of(PHONE, DAY) == []
+    assert store.sends_of(PHONE, DAY, DAY) == []
 
 
 def test_what_is_entered_comes_back_as_it_was(store: SqliteStore) -> None:
@@ -291,8 +291,9 @@ def test_each_filter_alone_and_together(store: SqliteStore) -> None:
     assert ids(store, limit=2) == ["4", "1"]
     assert ids(store, limit=2, newest=True) == ["2", "3"]
     assert ids(store, limit=1, newest=True, phones=["13"]) == ["2"]
-    assert [stored.send.biz_id for stored in store.sends_of("13", DAY)] == ["2", "1"]
-    assert store.sends_of("13", DAY + 1) == []
+    assert [each.biz_id for each in store.sends_of("13", DAY, DAY)] == ["2", "1"]
+    assert [each.biz_id for each in store.sends_of("15", DAY - 1, DAY)] == ["4"]
+    assert store.sends_of("13", DAY + 1, DAY + 1) == []
 
 
 def test_the_newest_are_found_without_reading_the_ledger_through(store: SqliteStore) -> None:
@@ -440,13 +441,14 @@ def old_store(path: Path) -> None:
     kind = "INSERT INTO kind VALUES (1, 'SmsReport', 1, 0, 1, 5, 5)"
     body = bytes(decoded(report("1")).receipts[0].body)
     digest = decoded(report("1")).receipts[0].digest
-    for statement in (road, kind, "UPDATE counter SET last_seq = 1"):
+    for statement in (road, kind, "UPDATE counter SET last_seq = 1, phones_to = 1"):
         db.execute(statement)
     db.execute(
         "INSERT INTO statement VALUES (1, 1, 0, 2, '1', ?, '', '', 'delivered', 'DELIVERED', 1795160998000, '',"
         " 1795160995000, 5, 20777, ?, '1', 'order-1', '', 1, 1, 1, 1, 0, 0, 1, ?, ?)",
         (PHONE, PHONE, digest, body),
     )
+    db.execute("INSERT INTO phone VALUES (?, 1)", (PHONE,))
     db.close()
     path.chmod(0o600)
 
@@ -463,6 +465,19 @@ def test_a_store_of_the_first_release_is_upgraded_by_the_next_write(tmp_path: Pa
         assert missing(store) == ["3"]
     with closing(open_reader(path)) as reader:
         assert reader.facts().open_sends == 1
+
+
+def test_an_upgrade_leaves_a_sound_file_and_is_seen_by_who_has_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "receipts.db"
+    old_store(path)
+    open_already = apsw.Connection(str(path))
+    assert open_already.execute("PRAGMA foreign_key_list(phone)").fetchall()
+    with closing(open_store(path)) as store:
+        for check, sound in (("integrity_check", [("ok",)]), ("foreign_key_check", []), ("writable_schema", [(0,)])):
+            assert store._db.execute(f"PRAGMA {check}").fetchall() == sound
+    assert not open_already.execute("PRAGMA foreign_key_list(phone)").fetchall()
+    assert open_already.execute("SELECT phone, seq FROM phone").fetchall() == [(PHONE, 1)]
+    open_already.close()
 
 
 def test_an_upgraded_store_is_like_a_new_one(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tests.torture import (
     push,
     reconcile,
     replay,
+    siege,
     signals,
     syscalls,
 )
@@ -169,10 +170,10 @@ def test_what_is_answered_200_is_there_once_after_a_kill() -> None:
 
 
 def test_garbage_costs_a_listener_nothing() -> None:
-    siege = push.garbage(400, idle=100)
-    assert not siege.faults, siege
-    assert siege.answered
-    assert (siege.refused, max(siege.leaked, 0)) == (0, 0), siege
+    stood = siege.garbage(400, idle=100)
+    assert not stood.faults, stood
+    assert stood.answered
+    assert (stood.refused, max(stood.leaked, 0)) == (0, 0), stood
 
 
 @pytest.mark.needs("strace")
