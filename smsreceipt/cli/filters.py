@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
+def doubtful_kind(kind: str) -> str:
+    """What to say of a message type that no table knows: it may be a slip. "" for a known one."""
+    from difflib import get_close_matches
+
+    from smsreceipt.decode import KINDS
+
+    if kind in KINDS:
+        return ""
+    near = get_close_matches(kind, KINDS, 1, 0.8)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"{kind} is no message type known here: kept whole, but not read{meant}"
+
+
 def complete_kind(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The message types that a shell offers, whatever the case of what is there."""
     from click.shell_completion import CompletionItem

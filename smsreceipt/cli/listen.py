@@ -16,13 +16,14 @@ import click
 
 from smsreceipt.cli import boundary
 from smsreceipt.cli.app import App
+from smsreceipt.cli.filters import doubtful_kind
 from smsreceipt.cli.options import command as make
-from smsreceipt.cli.report import Reporter, refuse_full_disk, tell_failures
+from smsreceipt.cli.report import Reporter, point_to_rejects, refuse_full_disk, tell_failures
 from smsreceipt.cli.sockets import Address, adopt, begin_listening, listener, raise_descriptor_limit
 from smsreceipt.cli.stop import Stop
 from smsreceipt.cli.times import Size
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
-from smsreceipt.model import Delivery, Tally
+from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.store import Kept, Run
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _LAP = 60.0  # seconds whose answers are looked at together
 _CLOSE = 3.0  # seconds for the last commit after a stop
 _LEAST_FREE = 1 << 20  # bytes on a disk that was full, below which it still is
 _GOOD = 0.99
+_DOUBTS = 20  # message types that a word is said about
 
 
 @make("listen")
@@ -101,7 +103,8 @@ class _Listening:
         self.receiver: Receiver
         self._server: Server | None = None
         self._run: Run | None = None
-        self._next_look = self._next_warning = 0.0
+        self._next_look = self._next_warning = self._next_complaint = 0.0
+        self._doubted: set[Kind] = set()
 
     @property
     def tally(self) -> Tally:
@@ -135,7 +138,6 @@ class _Listening:
                 os._exit(boundary.worst(self._app.codes))
 
     async def _serve(self, stopping: Stop) -> None:
-        from smsreceipt.decode import known_kind
         from smsreceipt.ingest import Committer
         from smsreceipt.sources.push import Receiver
         from smsreceipt.sources.push_http import Server
@@ -156,7 +158,7 @@ class _Listening:
             self._committer.put(delivery)
 
         self.intake = Intake(put, room=self._reporter.room, space=self._space)
-        self.receiver = Receiver(self.intake, self._secrets, now=self._app.now, kind=known_kind)
+        self.receiver = Receiver(self.intake, self._secrets, now=self._app.now, kind=self._kind)
         self._committer = Committer(
             self._store, patience=self._patience, on_kept=kept, on_failure=failed, on_full=self.intake.full
         )
@@ -214,12 +216,27 @@ class _Listening:
                     f"1 % of the last minute's answers took {seconds * 1000:.0f} ms or more; the provider waits 700 ms"
                 )
 
+        if now >= self._next_complaint and not self._reporter.room():
+            self._next_complaint = now + _LAP
+            self._warn("nobody reads standard output: pushes are answered 503 until somebody does")
+
+    def _kind(self, name: str) -> Kind:
+        """The message type that a path names, with a word on one that may be a slip: once each."""
+        from smsreceipt.decode import known_kind
+
+        kind = known_kind(name)
+        if kind not in self._doubted and len(self._doubted) < _DOUBTS and (doubt := doubtful_kind(kind)):
+            self._doubted.add(kind)
+            self._warn(doubt)
+        return kind
+
     def _warn(self, text: str) -> None:
         self._reporter.say(f"warning: {text}", verbosity=-1)
 
     def _summarise(self) -> None:
         tally, receiver, seconds = self.tally, self.receiver, self._reporter.seconds
         pushes, good = receiver.pushes.total(), receiver.pushes[200]
+        point_to_rejects(self._app, tally)
         self._app.summary(
             {
                 "received": tally.received,
@@ -234,8 +251,6 @@ class _Listening:
                 "max_ms": math.ceil(receiver.times.longest * 1000),
             }.items()
         )
-        if tally.fresh_rejects:
-            self._app.attention()
 
     # -- what it asks
 

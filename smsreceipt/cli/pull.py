@@ -13,10 +13,10 @@ import click
 
 from smsreceipt.cli import boundary
 from smsreceipt.cli.app import App
-from smsreceipt.cli.filters import complete_kind
+from smsreceipt.cli.filters import complete_kind, doubtful_kind
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import ReceiptPrinter
-from smsreceipt.cli.report import Reporter, refuse_full_disk, tell_failures
+from smsreceipt.cli.report import Reporter, point_to_rejects, refuse_full_disk, tell_failures
 from smsreceipt.cli.stop import Stop
 from smsreceipt.cli.times import Duration, Size
 from smsreceipt.errors import SmsReceiptError, UsageError
@@ -93,6 +93,8 @@ def _queues(app: App, chosen: dict[str, Any]) -> list[Queue]:
             raise UsageError(
                 f"queue {name!r} does not tell its message type", hint=f"Say it: --queue {name or 'NAME'}=SmsReport."
             )
+        if doubt := doubtful_kind(known):
+            app.warn(doubt)
         found[name] = Queue(name, known)
     if not found:
         raise UsageError(
@@ -261,6 +263,7 @@ def _say_goodbye(
 
 
 def _summarise(app: App, tally: Tally, puller: Puller, seconds: float) -> None:
+    point_to_rejects(app, tally)
     app.summary(
         {
             "received": tally.received,
@@ -273,5 +276,3 @@ def _summarise(app: App, tally: Tally, puller: Puller, seconds: float) -> None:
             "rate": round(tally.received / max(seconds, 0.001)),
         }.items()
     )
-    if tally.fresh_rejects:
-        app.attention()

@@ -12,12 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from smsreceipt.cli import boundary
 from smsreceipt.cli.app import App
-from smsreceipt.cli.filters import complete_kind
+from smsreceipt.cli.filters import complete_kind, doubtful_kind
 from smsreceipt.cli.options import command as make
-from smsreceipt.cli.report import Reporter, refuse_full_disk, tell_failures
+from smsreceipt.cli.report import Reporter, point_to_rejects, refuse_full_disk, tell_failures
 from smsreceipt.cli.stop import Stop
 from smsreceipt.cli.times import Size
 from smsreceipt.errors import SmsReceiptError, UsageError
@@ -66,6 +67,7 @@ def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
       smsreceipt replay backup/ SmsReport-2026-11-20.ndjson.gz
       smsreceipt list --json --date yesterday | smsreceipt replay - --to http://127.0.0.1:9000/cb
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
+    _refuse_contradictions(chosen)
     gc.set_threshold(50_000)  # receipts are no cycles: looking at each of them again and again only costs
     inputs = Inputs(app, files, chosen["kind"])
     if chosen["to"]:
@@ -81,6 +83,19 @@ def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
         _store(app, inputs, resume=not chosen["no_resume"])
 
 
+def _refuse_contradictions(chosen: dict[str, Any]) -> None:
+    """Sending and storing are not to be mistaken for one another."""
+    source = click.get_current_context().get_parameter_source
+    if chosen["to"]:
+        if chosen["dry_run"]:
+            raise UsageError("--dry-run and --to contradict each other", hint="Try --to on a receiver of your own.")
+        return
+    for option in ("batch", "rate", "retry_scale"):
+        if source(option) is ParameterSource.COMMANDLINE:
+            name = option.replace("_", "-")
+            raise UsageError(f"--{name} says how to send, and --to is not there", hint="Add --to URL, or leave it out.")
+
+
 class Inputs:
     """What is to be read: files that are known to be there, or standard input. And how far that is done."""
 
@@ -90,6 +105,8 @@ class Inputs:
 
         self._app = app
         self._kind = known_kind(kind) if kind else None
+        if self._kind and (doubt := doubtful_kind(self._kind)):
+            app.warn(doubt)
         self._kinds = {known.casefold(): known for known in KINDS}
         if _STDIN in words and app.stdin is None:
             raise UsageError("standard input is closed")
@@ -222,6 +239,7 @@ def decode_piece(piece: Piece) -> list[Decoded]:
 
 
 def _summarise(app: App, tally: Tally, seconds: float) -> None:
+    point_to_rejects(app, tally)
     app.summary(
         {
             "received": tally.received,
@@ -232,5 +250,3 @@ def _summarise(app: App, tally: Tally, seconds: float) -> None:
             "rate": round(tally.received / max(seconds, 0.001)),
         }.items()
     )
-    if tally.fresh_rejects:
-        app.attention()

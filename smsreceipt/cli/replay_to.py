@@ -41,7 +41,8 @@ def send(app: App, inputs: Inputs, chosen: dict[str, Any]) -> None:
         counts.update(
             receipts=push.receipts,
             accepted=push.receipts * push.accepted,
-            refused=push.receipts * (not push.accepted),
+            refused=push.receipts * (push.attempts > 0 and not push.accepted),
+            unsent=push.receipts * (not push.attempts),
             pushes=1,
             attempts=push.attempts,
             over_limit=push.over_limit,
@@ -153,12 +154,12 @@ class _Printer:
 
 
 def _summarise(app: App, counts: Counter[str], seconds: float) -> None:
-    names = ("receipts", "accepted", "refused", "skipped", "pushes", "attempts", "over_limit")
+    names = ("receipts", "accepted", "refused", "unsent", "skipped", "pushes", "attempts", "over_limit")
     told = [(name, counts[name]) for name in names]
     if counts["over_limit"]:
         app.say(f"{counts['over_limit']} of the pushes took longer than the {LIMIT * 1000:.0f} ms the provider waits")
     app.summary([*told, ("seconds", f"{seconds:.1f}"), ("rate", round(counts["receipts"] / max(seconds, 0.001)))])
-    if counts["refused"]:
+    if counts["refused"] or counts["unsent"]:
         app.attention(5)
     if counts["skipped"]:
         app.attention()

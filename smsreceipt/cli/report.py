@@ -50,6 +50,13 @@ def tell_failures(app: App, failures: Sequence[BaseException]) -> None:
         app.say(f"hint: {last.hint}")
 
 
+def point_to_rejects(app: App, tally: Tally) -> None:
+    """Tell where what could not be read is to be found, and end with the code for it, if any of it is new."""
+    if tally.fresh_rejects:
+        app.say(f"what could not be read is kept ({tally.fresh_rejects} new): smsreceipt rejects list")
+        app.attention()
+
+
 def _leads_nowhere(stream: BinaryIO | None) -> bool:
     """Whether it is /dev/null."""
     try:
@@ -120,7 +127,11 @@ class Reporter:
                 deadline = time.monotonic() + _LAST
         with self._terminal:
             self._progress.clear()
-        return not self._thread.is_alive()
+        if not self._thread.is_alive():
+            return True
+        unseen = f"smsreceipt list --history --after {self._printer.last_seq}"
+        self._app.say(f"about {self._backlog} statements are stored that were not shown: {unseen}")
+        return False
 
     def _run(self) -> None:
         while (news := self._next()) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import socket
@@ -81,10 +82,12 @@ def listener(where: Where, option: str) -> socket.socket:
         opened.bind(address)
     except OSError as exc:
         opened.close()
-        raise UsageError(
-            f"{option}: cannot listen on {where}: {exc.strerror}",
-            hint=f"Is another program there? Choose another port: {option} {Where(where.host, where.port + 1)}",
-        ) from exc
+        hint = f"Is another program there? Choose another port: {option} {Where(where.host, where.port + 1)}"
+        if exc.errno == errno.EADDRNOTAVAIL:
+            hint = f"This machine has no such address. For all of its own: {option} {Where('0.0.0.0', where.port)}"  # noqa: S104
+        elif exc.errno == errno.EACCES:
+            hint = f"Ports below 1024 are the system's. Choose another: {option} {Where(where.host, 8080)}"
+        raise UsageError(f"{option}: cannot listen on {where}: {exc.strerror}", hint=hint) from exc
     return opened
 
 

@@ -95,7 +95,8 @@ class Offer:
     def _add(self, item: Decoded, kind: Callable[[Kind, Delivery], int], road: int) -> None:
         """The loop that every receipt goes through; what is the same for all of a delivery is asked for once."""
         delivery, values = item.delivery, self.values
-        received, signed, native = delivery.received_at, delivery.source.signed, delivery.source is not Source.QUERY
+        received, signed = delivery.received_at, delivery.source.signed
+        native = delivery.source is not Source.QUERY and not delivery.biz_id  # a replayed answer of a query is one
         kinds = {name: kind(name, delivery) for name in {receipt.kind for receipt in item.receipts}}
         for seq, receipt in enumerate(item.receipts, self.last_seq + len(self) + 1):
             identity, call_id = receipt.identity, receipt.call_id

@@ -39,6 +39,12 @@ def test_addresses_that_are_taken(store: Path) -> None:
         assert f"error: --metrics-bind: cannot listen on {address}" in listen.talk
 
 
+def test_an_address_of_another_machine_is_called_so(store: Path) -> None:
+    ended = Program(store.parent)("listen", "--bind", "192.0.2.1:8080", "--min-free", "0")
+    assert ended.code == 2
+    assert "hint: This machine has no such address" in ended.err
+
+
 def test_a_default_address_for_metrics_that_is_taken_is_a_warning(store: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -334,3 +334,9 @@ def test_masked_records_are_no_receipts_again(program: Program, tmp_path: Path) 
     saved.write_bytes(program("list", "--json", "--mask").raw)
     ended = program("replay", str(saved))
     assert (ended.code, summary(ended)["rejected"]) == (3, 1)
+
+
+def test_a_message_type_that_may_be_a_slip_is_doubted_aloud(program: Program, tmp_path: Path) -> None:
+    saved = save(tmp_path / "saved.json", *some(1))
+    assert "did you mean SmsReport?" in program("replay", saved, "--kind", "SmsReports", "--dry-run").err
+    assert "warning" not in program("replay", saved, "--kind", "smsreport", "--dry-run").err

@@ -84,9 +84,10 @@ def summary(ended: Ended) -> dict[str, int]:
     last = ended.err.splitlines()[-1]
     found = {name: int(float(value)) for name, value in (pair.split("=") for pair in last.split())}
     assert [*found] == [
-        *("receipts", "accepted", "refused", "skipped", "pushes", "attempts", "over_limit", "seconds", "rate"),
+        *("receipts", "accepted", "refused", "unsent", "skipped", "pushes", "attempts", "over_limit", "seconds"),
+        "rate",
     ]
-    assert found["receipts"] == found["accepted"] + found["refused"]
+    assert found["receipts"] == found["accepted"] + found["refused"] + found["unsent"]
     return found
 
 
@@ -282,6 +283,33 @@ def test_a_signal_ends_the_waiting_for_a_retry(program: Program, start: Start, t
         run.send_signal(signal.SIGINT)
         assert run.wait(10) == 130
         assert "receipts=3 accepted=0 refused=3" in run.stderr.read()
+
+
+def test_what_a_stop_kept_from_being_sent_is_not_called_refused(program: Program, start: Start, tmp_path: Path) -> None:
+    receiver = start(lambda _: GOOD)
+    words = [sys.executable, "-m", "smsreceipt", "replay", save(tmp_path / "saved", *some(50)), "--to", receiver.url]
+    words += ["--batch", "1", "--rate", "2", "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        assert run.stderr
+        run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        said = run.stderr.read().splitlines()[-1]
+        assert run.wait(10) == 130
+    told = dict(pair.split("=") for pair in said.split())
+    assert int(told["unsent"]) >= 45
+    assert int(told["accepted"]) + int(told["unsent"]) == 50
+
+
+def test_sending_and_storing_are_not_mistaken_for_one_another(program: Program, start: Start, tmp_path: Path) -> None:
+    receiver = start(lambda _: GOOD)
+    saved = save(tmp_path / "saved", *some(1))
+    both = program("replay", saved, "--to", receiver.url, "--dry-run")
+    assert (both.code, receiver.got) == (2, [])
+    alone = program("replay", saved, "--batch", "10")
+    assert alone.code == 2
+    assert "--batch says how to send, and --to is not there" in alone.err
+    assert program("list").objects == []
 
 
 def test_no_secret_path_and_no_number_is_told(program: Program, start: Start, tmp_path: Path) -> None:

@@ -41,7 +41,11 @@ class Statement:
     @property
     def shown(self) -> Receipt:
         """Of the bodies: a native one, then that of the smallest digest."""
-        native = {receipt.digest for receipt, delivery in self.seen if delivery.source is not Source.QUERY}
+        native = {
+            receipt.digest
+            for receipt, delivery in self.seen
+            if delivery.source is not Source.QUERY and not delivery.biz_id
+        }
         return min((receipt for receipt, _ in self.seen), key=lambda each: (each.digest not in native, each.digest))
 
     @property
