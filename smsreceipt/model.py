@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import NewType
 
@@ -18,6 +18,7 @@ BEIJING = timezone(
     timedelta(hours=8), "Asia/Shanghai"
 )  #: no daylight saving since 1991; zone-less provider text is this
 DAY_MS = 86_400_000
+_EPOCH = date(1970, 1, 1)
 
 
 class Outcome(StrEnum):
@@ -309,6 +310,16 @@ def beijing_day(at: Instant) -> int:
     return (at + 8 * 3_600_000) // DAY_MS
 
 
+def date_of(day: int) -> date:
+    """The Beijing calendar day of that number."""
+    return _EPOCH + timedelta(days=day)
+
+
+def number_of(day: date) -> int:
+    """The number of a Beijing calendar day."""
+    return (day - _EPOCH).days
+
+
 def iso_beijing(at: Instant) -> str:
     """ISO 8601 in whole seconds with +08:00, as receipts show sent_at and reported_at."""
     return datetime.fromtimestamp(at // 1000, BEIJING).isoformat(timespec="seconds")
@@ -337,6 +348,10 @@ class Tally:
             self.rejected + other.rejected,
             self.fresh_rejects + other.fresh_rejects,
         )
+
+    def books(self) -> dict[str, int]:
+        """What every summary tells, in its order."""
+        return {"received": self.received, "new": self.new, "duplicate": self.duplicate, "rejected": self.rejected}
 
     @property
     def balanced(self) -> bool:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from smsreceipt.cli.access import access
 from smsreceipt.cli.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import BEIJING
@@ -25,19 +26,13 @@ def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[Asker]:
 
     Nothing is sent before the first question.
     """
-    from smsreceipt.aliyun import credentials
     from smsreceipt.aliyun.clock import Clock
-    from smsreceipt.aliyun.endpoints import DEFAULTS, Endpoints
     from smsreceipt.aliyun.rpc import Caller
     from smsreceipt.sources.query import Asker, Rate
 
-    named = {f"SMSRECEIPT_{name.upper()}_ENDPOINT": app.endpoint(name) or "" for name in DEFAULTS}
-    endpoints = Endpoints.of(named, insecure_http=app.insecure_http)
-    loaded = credentials.load(app.environ, app.explicit_profile, app.home)
-    for warning in loaded.warnings:
-        app.warn(warning)
+    endpoints, provider = access(app)
     clock, rate = Clock(), Rate(qps)
-    caller = Caller(endpoints.dysmsapi, loaded.provider, clock, connections=workers, sleep=rate.pause)
+    caller = Caller(endpoints.dysmsapi, provider, clock, connections=workers, sleep=rate.pause)
     try:
         yield Asker(caller, rate=rate)
     finally:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from smsreceipt.cli.app import App
 from smsreceipt.cli.asking import asking
 from smsreceipt.cli.printing import print_objects
-from smsreceipt.model import iso_beijing
-from smsreceipt.reconcile import date_of
+from smsreceipt.model import date_of, iso_beijing
 from smsreceipt.reconcile.totals import DayGap, gaps
 from smsreceipt.sources.pages import PAGE
 

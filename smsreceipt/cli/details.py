@@ -51,7 +51,7 @@ class Details:
             self._guarded(self._file.close)
 
     def _object(self, learnt: Learnt) -> dict[str, object]:
-        from smsreceipt.reconcile import date_of
+        from smsreceipt.model import date_of
 
         send = learnt.send
         phone, out_id = (mask_phone(send.phone), mask_numbers(send.out_id)) if self._mask else (send.phone, send.out_id)

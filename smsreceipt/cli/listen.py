@@ -239,10 +239,7 @@ class _Listening:
         point_to_rejects(self._app, tally)
         self._app.summary(
             {
-                "received": tally.received,
-                "new": tally.new,
-                "duplicate": tally.duplicate,
-                "rejected": tally.rejected,
+                **tally.books(),
                 "pushes": pushes,
                 "refused": pushes - good,
                 "seconds": f"{seconds:.1f}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsreceipt.cli import boundary
+from smsreceipt.cli.access import access
 from smsreceipt.cli.app import App
 from smsreceipt.cli.filters import complete_kind, doubtful_kind
 from smsreceipt.cli.options import command as make
@@ -108,21 +109,15 @@ class _Provider:
     """The provider's side as this command needs it: one clock, one pool, a line for each queue."""
 
     def __init__(self, app: App) -> None:
-        from smsreceipt.aliyun import credentials
         from smsreceipt.aliyun.clock import Clock
-        from smsreceipt.aliyun.endpoints import DEFAULTS, Endpoints
         from smsreceipt.aliyun.http import Pool
         from smsreceipt.aliyun.rpc import Caller
         from smsreceipt.aliyun.tokens import Tokens
 
-        named = {f"SMSRECEIPT_{name.upper()}_ENDPOINT": app.endpoint(name) or "" for name in DEFAULTS}
-        endpoints = Endpoints.of(named, insecure_http=app.insecure_http)
-        loaded = credentials.load(app.environ, app.explicit_profile, app.home)
-        for warning in loaded.warnings:
-            app.warn(warning)
+        endpoints, provider = access(app)
         self.clock = Clock()
         self.pool = Pool(endpoints.mns)
-        self._caller = Caller(endpoints.dybaseapi, loaded.provider, self.clock)
+        self._caller = Caller(endpoints.dybaseapi, provider, self.clock)
         self._tokens = Tokens(self._caller, self.clock)
 
     def lines(self, queues: Sequence[Queue], tell: Callable[[str, int], None]) -> list[Line]:
@@ -266,10 +261,7 @@ def _summarise(app: App, tally: Tally, puller: Puller, seconds: float) -> None:
     point_to_rejects(app, tally)
     app.summary(
         {
-            "received": tally.received,
-            "new": tally.new,
-            "duplicate": tally.duplicate,
-            "rejected": tally.rejected,
+            **tally.books(),
             "deleted": puller.counts.deleted,
             "undeleted": puller.counts.undeleted,
             "seconds": f"{seconds:.1f}",

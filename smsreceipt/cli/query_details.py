@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from smsreceipt.model import (
     Source,
     Tally,
     beijing_day,
+    date_of,
     iso_beijing,
 )
 from smsreceipt.records import csv_lines, json_line, mask_numbers, mask_phone, mask_text
@@ -65,7 +66,7 @@ def command(app: App, **chosen: Any) -> None:
       smsreceipt query-details --date yesterday --phone 13800008000
       smsreceipt query-details --date 2026-11-20 --phones-from numbers.txt --save --json
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
-    day = date(1970, 1, 1) + timedelta(days=beijing_day(span(chosen["date"], app.now())[0]))
+    day = date_of(beijing_day(span(chosen["date"], app.now())[0]))
     refuse_unanswerable(day, day, today(app))
     phones = _phones(app, chosen["phone"], chosen["phones_from"])
     if chosen["biz_id"] is not None and not chosen["biz_id"].strip():
@@ -150,7 +151,7 @@ class _Run:
         """Store what was answered, then print it."""
         given, waiting[:] = list(waiting), []
         if store is not None and given:
-            self._save([each.delivery for each in given], store)
+            self._save(given, store)
         self._print(given)
 
     def _goes_on(self, answered: Answered) -> bool:
@@ -177,10 +178,10 @@ class _Run:
             self._say(f"{mask_phone(question.phone)}: the pages contradict each other; shown is all that they held")
         return decoded
 
-    def _save(self, deliveries: Sequence[Delivery], store: Store) -> None:
+    def _save(self, decoded: Sequence[Decoded], store: Store) -> None:
         from smsreceipt.ingest import Patience, take
 
-        self._tally += Patience(self._say).until_unlocked(partial(take, deliveries, store)).tally
+        self._tally += Patience(self._say).until_unlocked(partial(take, decoded, store)).tally
 
     def _print(self, decoded: Iterable[Decoded]) -> None:
         self._progress.clear()
@@ -197,8 +198,6 @@ class _Run:
         self._app.say(text)
 
     def _sum_up(self) -> None:
-        tally = self._tally
-        books = {"received": tally.received, "new": tally.new, "duplicate": tally.duplicate, "rejected": tally.rejected}
         self._app.summary(
             {
                 "numbers": len(self._phones),
@@ -207,7 +206,7 @@ class _Run:
                 "api_calls": self._calls,
                 **({"unstable": self._unstable} if self._unstable else {}),
                 **({"refused": self._refused} if self._refused else {}),
-                **(books if self._chosen["save"] else {}),
+                **(self._tally.books() if self._chosen["save"] else {}),
                 "seconds": f"{time.monotonic() - self._began:.1f}",
             }.items()
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +12,7 @@ from smsreceipt.cli.options import command as make
 from smsreceipt.cli.printing import print_objects
 from smsreceipt.cli.times import When, span
 from smsreceipt.errors import UsageError
-from smsreceipt.model import Outcome, beijing_day
+from smsreceipt.model import Outcome, beijing_day, date_of, number_of
 
 if TYPE_CHECKING:
     from smsreceipt.sources.query import DayTotals
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 _GLOBES = (1, 2)  # the mainland, and everywhere else: the provider counts them apart
 _QPS = 20  # the provider's limit for this action
-_EPOCH = date(1970, 1, 1)
 
 
 @make("query-stats", data=True)
@@ -57,8 +55,8 @@ def _theirs(app: App, first: int, last: int) -> tuple[dict[int, list[DayTotals]]
     found: dict[int, list[DayTotals]] = {}
     with asking(app, qps=_QPS) as asker:
         for globe in _GLOBES:
-            for total in asker.statistics(_date(first), _date(last), globe=globe):
-                found.setdefault((total.day - _EPOCH).days, []).append(total)
+            for total in asker.statistics(date_of(first), date_of(last), globe=globe):
+                found.setdefault(number_of(total.day), []).append(total)
     return found, asker.rate.calls
 
 
@@ -80,7 +78,7 @@ def _rows(
         failed = parts.get(Outcome.FAILED, 0) + parts.get(Outcome.EXPIRED, 0)
         rows.append(
             {
-                "date": _date(day).isoformat(),
+                "date": date_of(day).isoformat(),
                 "sent": sum(total.sent for total in said),
                 "succeeded": sum(total.succeeded for total in said),
                 "failed": sum(total.failed for total in said),
@@ -91,7 +89,3 @@ def _rows(
             }
         )
     return rows
-
-
-def _date(day: int) -> date:
-    return _EPOCH + timedelta(days=day)

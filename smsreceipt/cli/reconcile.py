@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -132,7 +131,6 @@ class _Comparison:
         self._calendar: Calendar = Calendar(app.now(), round(chosen["min_age"] * 1000))
         self._details: Details = Details(app, chosen["details"], self._calendar)
         self._progress = app.progress()
-        self._began = time.monotonic()
 
     def run(self) -> None:
         try:
@@ -250,11 +248,11 @@ class _Comparison:
 
     def _conflicts(self, store: Store) -> int | None:
         """How many messages of these days have receipts that contradict each other."""
-        from smsreceipt.model import Kind
+        from smsreceipt.matching import SMS_REPORT
         from smsreceipt.reconcile import end_of, start_of
         from smsreceipt.store import Query
 
-        query = Query(kinds=[Kind("SmsReport")], conflicts=True, since=start_of(self._first), until=end_of(self._last))
+        query = Query(kinds=[SMS_REPORT], conflicts=True, since=start_of(self._first), until=end_of(self._last))
         return len({receipt.identity for receipt in store.list(query)})
 
     def _attend(self, runs: Sequence[Run], failures: Sequence[BaseException]) -> None:

@@ -242,10 +242,7 @@ def _summarise(app: App, tally: Tally, seconds: float) -> None:
     point_to_rejects(app, tally)
     app.summary(
         {
-            "received": tally.received,
-            "new": tally.new,
-            "duplicate": tally.duplicate,
-            "rejected": tally.rejected,
+            **tally.books(),
             "seconds": f"{seconds:.1f}",
             "rate": round(tally.received / max(seconds, 0.001)),
         }.items()

@@ -5,7 +5,7 @@ broken off at any point: what was answered is kept with the note that it was ask
 """
 
 from smsreceipt.reconcile.books import Books, Class, Learnt
-from smsreceipt.reconcile.calendar import PRESSING, Calendar, Standing, date_of, end_of, number_of, start_of
+from smsreceipt.reconcile.calendar import PRESSING, Calendar, Standing, end_of, start_of
 from smsreceipt.reconcile.days import Days, survey
 from smsreceipt.reconcile.inquiry import Asks, Done, inquire
 from smsreceipt.reconcile.plan import Job, Known, Plan, jobs
@@ -25,11 +25,9 @@ __all__ = [
     "Plan",
     "Run",
     "Standing",
-    "date_of",
     "end_of",
     "inquire",
     "jobs",
-    "number_of",
     "start_of",
     "survey",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from enum import StrEnum
 
 from smsreceipt.model import DAY_MS, Answer, Instant, Send, beijing_day
@@ -12,8 +11,6 @@ HISTORY = 30  #: days back for which the provider answers, today not counted
 PRESSING = 25  #: from this age on, in days, an open send is warned about
 MIDNIGHT_MS = 300_000  #: so near midnight the provider may file a send under the other day
 RECORDED_MS = DAY_MS  #: so long after its end a day's records are complete: no record then is the last word
-
-_EPOCH = date(1970, 1, 1)
 
 
 class Standing(StrEnum):
@@ -85,16 +82,6 @@ def start_of(day: int) -> Instant:
 def end_of(day: int) -> Instant:
     """The first instant after a Beijing day."""
     return start_of(day + 1)
-
-
-def date_of(day: int) -> date:
-    """The calendar date of a Beijing day's number."""
-    return _EPOCH + timedelta(days=day)
-
-
-def number_of(day: date) -> int:
-    """The number of a calendar date."""
-    return (day - _EPOCH).days
 
 
 def last_word(day: int, answer: Answer | None, asked_at: Instant | None) -> bool:

@@ -9,14 +9,25 @@ from typing import Protocol
 
 from smsreceipt.decode import decode
 from smsreceipt.errors import SmsReceiptError
-from smsreceipt.matching import ties
-from smsreceipt.model import Answer, Asked, Claim, Decoded, Delivery, Instant, Kind, Outcome, Receipt, Send, Source
+from smsreceipt.matching import SEND_DETAIL, SMS_REPORT, ties
+from smsreceipt.model import (
+    Answer,
+    Asked,
+    Claim,
+    Decoded,
+    Delivery,
+    Instant,
+    Kind,
+    Outcome,
+    Receipt,
+    Send,
+    Source,
+    date_of,
+)
 from smsreceipt.reconcile.books import Class, Learnt
-from smsreceipt.reconcile.calendar import Calendar, date_of, last_word
+from smsreceipt.reconcile.calendar import Calendar, last_word
 from smsreceipt.reconcile.plan import Job
 from smsreceipt.sources.query import ORIGIN, Halted, Question, Rows
-
-_REPORT, _DETAIL = Kind("SmsReport"), Kind("SendDetail")
 
 
 class Asks(Protocol):
@@ -92,7 +103,7 @@ class _Inquiry:
         That they have no record is not concluded from it: a ledger whose times are late lets one send's row pass for
         another's.
         """
-        answer, said = self._ask(self._job.day, _DETAIL)
+        answer, said = self._ask(self._job.day, SEND_DETAIL)
         rows = [row for row in said.receipts if row.phone == self._job.phone]
         if said.rejects:
             self.done.deliveries.append(Decoded(said.delivery, (), said.rejects))
@@ -113,7 +124,7 @@ class _Inquiry:
                 if biz_id in mine:
                     self._by_biz_id(mine[biz_id])
         for biz_id, row in self._tied.items():
-            self._keep([row.body], _REPORT, biz_id)
+            self._keep([row.body], SMS_REPORT, biz_id)
             if biz_id in mine:
                 self._settle(mine[biz_id], [row])
         self._forget_loose(self._tied.values())
@@ -144,7 +155,7 @@ class _Inquiry:
         """Ask about this send on this day, unless that was done, and keep what is said; False: there is no record."""
         if (send.biz_id, day) in self._nothing:
             return False
-        answer, said = self._ask(day, _REPORT, send.biz_id)
+        answer, said = self._ask(day, SMS_REPORT, send.biz_id)
         if answer.rows:
             self.done.deliveries.append(said)
             self._forget_loose(said.receipts)
@@ -203,4 +214,4 @@ class _Inquiry:
 
     def _keep_loose(self) -> None:
         """Nothing is thrown away: what belongs to no send that we know of is kept as it is, to be tied later."""
-        self._keep([row.body for row in self._loose], _DETAIL)
+        self._keep([row.body for row in self._loose], SEND_DETAIL)

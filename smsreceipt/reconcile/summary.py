@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from smsreceipt.model import date_of
 from smsreceipt.reconcile.books import MISSING, Books, Class
-from smsreceipt.reconcile.calendar import date_of
 
 
 def span(first: int, last: int) -> dict[str, object]:

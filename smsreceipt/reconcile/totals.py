@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from smsreceipt.model import Instant, Outcome
-from smsreceipt.reconcile.calendar import number_of, start_of
+from smsreceipt.model import Instant, Outcome, number_of
+from smsreceipt.reconcile.calendar import start_of
 from smsreceipt.sources.query import DayTotals
 from smsreceipt.store import DayParts
 

@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from smsreceipt import codes
-from smsreceipt.reconcile import Books, Class, date_of
+from smsreceipt.model import date_of
+from smsreceipt.reconcile import Books, Class
 from smsreceipt.reconcile.totals import DayGap
 from smsreceipt.store import CallGap
 from smsreceipt.view.look import Look, plain_table, text, wall_clock, widest, wrapped

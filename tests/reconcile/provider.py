@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from smsreceipt.model import BEIJING, Instant, Send, beijing_day
-from smsreceipt.reconcile import date_of
+from smsreceipt.model import BEIJING, Instant, Send, beijing_day, date_of
 from smsreceipt.sources.query import Question, Rows
 
 PHONE = "13800008000"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsreceipt.model import DAY_MS, Instant, Outcome
-from smsreceipt.reconcile import Books, Calendar, Class, Learnt, date_of, number_of, start_of
+from smsreceipt.model import DAY_MS, Instant, Outcome, date_of, number_of
+from smsreceipt.reconcile import Books, Calendar, Class, Learnt, start_of
 from smsreceipt.reconcile.summary import summary
 from smsreceipt.reconcile.totals import gaps
 from smsreceipt.sources.query import DayTotals

@@ -9,8 +9,8 @@ import pytest
 
 from smsreceipt.cli.app import App
 from smsreceipt.cli.reconcile import _days
-from smsreceipt.model import Answer, Instant
-from smsreceipt.reconcile import Calendar, Job, Standing, date_of, end_of, inquire, number_of, start_of
+from smsreceipt.model import Answer, Instant, date_of, number_of
+from smsreceipt.reconcile import Calendar, Job, Standing, end_of, inquire, start_of
 from smsreceipt.reconcile.calendar import last_word, neighbour
 from tests.reconcile.provider import NOW, Provider, at, send
 
