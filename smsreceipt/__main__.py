@@ -1,5 +1,5 @@
 """``python -m smsreceipt`` is the command itself."""
 
-from smsreceipt.cli import main
+from smsreceipt.cli.main import main
 
 main()

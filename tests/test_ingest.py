@@ -17,7 +17,7 @@ from smsreceipt.errors import StoreDamaged, StoreFull, StoreLocked, StoreUnavail
 from smsreceipt.ingest import COMMIT_BYTES, Committer, Patience, take
 from smsreceipt.model import Answer, Asked, Decoded, Delivery, Instant, Kind, Source, Tally
 from smsreceipt.store import Kept, Query, Store
-from smsreceipt.store.sqlite import open_reader, open_store
+from smsreceipt.store.sqlite.store import open_reader, open_store
 from tests.store.statements import NOW, bad, frame, report
 
 NOWHERE = Path("there-is-no-such-file.db")
@@ -124,7 +124,7 @@ def test_acked_implies_stored_wherever_the_power_is_cut(groups: list[list[int]],
     pending = dict(enumerate(groups))
 
     def stored() -> set[str]:
-        return {each.biz_id or "" for each in store.list(Query(history=True))}
+        return {each.receipt.biz_id or "" for each in store.list(Query(history=True))}
 
     for cut in [*cuts, -1]:
         steps = iter(range(1_000))
@@ -172,8 +172,8 @@ def test_acked_implies_stored_wherever_the_power_is_cut(groups: list[list[int]],
             take(deliveries, cast("Store", Cutting()))
         pending = {number: group for number, group in pending.items() if number not in acked}
     assert pending == {}
-    everything = [each.biz_id for each in store.list(Query(history=True))]
-    assert sorted(everything) == sorted({str(each) for group in groups for each in group})  # type: ignore[type-var]
+    everything = [each.receipt.biz_id for each in store.list(Query(history=True))]
+    assert sorted(everything) == sorted({str(each) for group in groups for each in group})
     store.close()
 
 

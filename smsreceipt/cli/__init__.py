@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
@@ -19,22 +18,22 @@ if TYPE_CHECKING:
 
 #: Name -> where its ``command`` lives, and its short help (a test holds it equal to the command's own).
 COMMANDS = {
-    "pull": ("smsreceipt.cli.pull", "Drain the queues: store, delete, show."),
-    "listen": ("smsreceipt.cli.listen", "Receive HTTP pushes: store, answer, show."),
-    "replay": ("smsreceipt.cli.replay", "Feed saved payloads into the store, or send them to a URL."),
-    "query-details": ("smsreceipt.cli.query_details", "Ask the provider for one day's send records."),
-    "query-stats": ("smsreceipt.cli.query_stats", "Ask the provider for its day totals, beside ours."),
-    "reconcile": ("smsreceipt.cli.reconcile", "Find what has no receipt, fetch it, report."),
-    "sends": ("smsreceipt.cli.sends", "Tell what was sent, so that what has no receipt can be found."),
-    "list": ("smsreceipt.cli.list", "List receipts: the state of each message, call and review."),
-    "show": ("smsreceipt.cli.show", "Show everything known about a message or a call."),
-    "explain": ("smsreceipt.cli.explain", "Explain a receipt code: what it means, what to do."),
-    "status": ("smsreceipt.cli.status", "Tell how the store is doing, and whether receipts still arrive."),
-    "rejects": ("smsreceipt.cli.rejects", "Look at what could not be decoded; retry or drop it."),
-    "config": ("smsreceipt.cli.config", "Show the effective configuration, or write a first one."),
-    "completion": ("smsreceipt.cli.completion", "Print the completion script of a shell."),
-    "sandbox": ("smsreceipt.cli.sandbox", "Run the provider's side on loopback, for tests and play."),
-    "demo": ("smsreceipt.cli.demo", "Show the whole story on loopback, without an account."),
+    "pull": ("smsreceipt.cli.commands.pull", "Drain the queues: store, delete, show."),
+    "listen": ("smsreceipt.cli.commands.listen", "Receive HTTP pushes: store, answer, show."),
+    "replay": ("smsreceipt.cli.commands.replay", "Feed saved payloads into the store, or send them to a URL."),
+    "query-details": ("smsreceipt.cli.commands.query_details", "Ask the provider for one day's send records."),
+    "query-stats": ("smsreceipt.cli.commands.query_stats", "Ask the provider for its day totals, beside ours."),
+    "reconcile": ("smsreceipt.cli.commands.reconcile", "Find what has no receipt, fetch it, report."),
+    "sends": ("smsreceipt.cli.commands.sends", "Tell what was sent, so that what has no receipt can be found."),
+    "list": ("smsreceipt.cli.commands.list", "List receipts: the state of each message, call and review."),
+    "show": ("smsreceipt.cli.commands.show", "Show everything known about a message or a call."),
+    "explain": ("smsreceipt.cli.commands.explain", "Explain a receipt code: what it means, what to do."),
+    "status": ("smsreceipt.cli.commands.status", "Tell how the store is doing, and whether receipts still arrive."),
+    "rejects": ("smsreceipt.cli.commands.rejects", "Look at what could not be decoded; retry or drop it."),
+    "config": ("smsreceipt.cli.commands.config", "Show the effective configuration, or write a first one."),
+    "completion": ("smsreceipt.cli.commands.completion", "Print the completion script of a shell."),
+    "sandbox": ("smsreceipt.cli.commands.sandbox", "Run the provider's side on loopback, for tests and play."),
+    "demo": ("smsreceipt.cli.commands.demo", "Show the whole story on loopback, without an account."),
 }
 
 
@@ -95,14 +94,3 @@ tool = Tool(
 def _version(ctx: click.Context) -> NoReturn:
     click.echo(f"smsreceipt {__version__}")
     ctx.exit()
-
-
-def main() -> NoReturn:
-    """Run the command line of this process; leave with the exit codes that scripts rely on."""
-    from smsreceipt.cli import boundary
-
-    boundary.forbid_core_dumps()
-    boundary.guard_streams()
-    boundary.hush_hooks()
-    boundary.catch_signals()
-    sys.exit(boundary.run(tool, sys.argv[1:]))

@@ -7,27 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsreceipt.cli.app import App
-from smsreceipt.cli.times import When, since, span, until
+from smsreceipt.app import App
+from smsreceipt.cli.types import When, since, span, until
 from smsreceipt.errors import UsageError
 from smsreceipt.model import DAY_MS, Instant, Kind, Outcome, Source, beijing_day
 from smsreceipt.store import Query, Store
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-
-def doubtful_kind(kind: str) -> str:
-    """What to say of a message type that no table knows: it may be a slip. "" for a known one."""
-    from difflib import get_close_matches
-
-    from smsreceipt.decode import KINDS
-
-    if kind in KINDS:
-        return ""
-    near = get_close_matches(kind, KINDS, 1, 0.8)
-    meant = f"; did you mean {near[0]}?" if near else ""
-    return f"{kind} is no message type known here: kept whole, but not read{meant}"
 
 
 def complete_kind(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

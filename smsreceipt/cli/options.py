@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+
+from smsreceipt.settings import Setting, Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from smsreceipt.config import Config, Schema
 
-_OFFERS = "smsreceipt.offers"
-#: A later offer of the same rank wins: options are read from left to right, a command's after its group's.
+_SETTINGS = "smsreceipt.settings"
+#: A later setting of the same rank wins: options are read from left to right, a command's after its group's.
 _RANK = {ParameterSource.DEFAULT_MAP: 1, ParameterSource.ENVIRONMENT: 2, ParameterSource.COMMANDLINE: 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """The value of one common option, and where it came from, for `config show`."""
-
-    value: Any
-    origin: str  #: "option", "environment", a file's path, or "default"
-    rank: int = 0
-
-
-Settings = dict[str, Setting]
 
 
 def settings_of(ctx: click.Context) -> Settings:
     """What has been said so far about the common options; shared by a command and its groups."""
-    offers: Settings = ctx.meta.setdefault(_OFFERS, {})
-    return offers
+    settings: Settings = ctx.meta.setdefault(_SETTINGS, {})
+    return settings
 
 
-def offer(ctx: click.Context, option: str, name: str, value: object) -> None:
+def record_setting(ctx: click.Context, option: str, name: str, value: object) -> None:
     """Note that the parameter *option*, being read now, says *value* about the setting *name*."""
     source = ctx.get_parameter_source(option)
     rank = _RANK.get(source, 0) if source else 0
@@ -58,12 +47,12 @@ def _says(name: str, *, when_true: object = None) -> Callable[[click.Context, cl
         if not param.name or ctx.resilient_parsing:
             return
         if when_true is None:
-            offer(ctx, param.name, name, value)
+            record_setting(ctx, param.name, name, value)
         elif value:
             _refuse_contradiction(ctx, param.name, name, when_true)
-            offer(ctx, param.name, name, when_true)
+            record_setting(ctx, param.name, name, when_true)
         elif name in (said := settings_of(ctx)) and said[name].value == when_true:
-            offer(ctx, param.name, name, None)
+            record_setting(ctx, param.name, name, None)
 
     return callback
 
@@ -107,7 +96,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
     """Read the configuration before any other option of the command is, for its defaults. Groups only take note."""
     if ctx.resilient_parsing or param.name is None:
         return
-    offer(ctx, param.name, "config", value)
+    record_setting(ctx, param.name, "config", value)
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
         _use(ctx, load_config(settings_of(ctx)))
 
@@ -290,7 +279,7 @@ class Command(_Sections):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Settle the settings, then run the command."""
-        from smsreceipt.cli.app import App
+        from smsreceipt.app import App
         from smsreceipt.config import Config
 
         app = ctx.find_object(App) or App.of_process()

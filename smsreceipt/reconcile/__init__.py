@@ -4,12 +4,12 @@
 broken off at any point: what was answered is kept with the note that it was asked for, and the next one goes on there.
 """
 
-from smsreceipt.reconcile.books import Books, Class, Learnt
+from smsreceipt.reconcile.ask import Asks, Done, inquire
 from smsreceipt.reconcile.calendar import PRESSING, Calendar, Standing, end_of, start_of
-from smsreceipt.reconcile.days import Days, survey
-from smsreceipt.reconcile.inquiry import Asks, Done, inquire
+from smsreceipt.reconcile.classes import Books, Class, Learnt
 from smsreceipt.reconcile.plan import Job, Known, Plan, jobs
 from smsreceipt.reconcile.run import Run
+from smsreceipt.reconcile.survey import Days, survey
 
 __all__ = [
     "PRESSING",

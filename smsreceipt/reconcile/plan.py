@@ -16,7 +16,7 @@ import msgspec
 from smsreceipt.matching import TOLERANCE_MS
 from smsreceipt.model import Send
 from smsreceipt.reconcile.calendar import neighbour
-from smsreceipt.reconcile.packed import Packed
+from smsreceipt.reconcile.compact import Packed
 
 PAGE = 50  #: rows of an answer, at most
 

@@ -12,10 +12,10 @@ from smsreceipt.codes import api
 from smsreceipt.errors import AuthError, ProviderError, SmsReceiptError
 from smsreceipt.ingest import Patience, take
 from smsreceipt.model import Tally
-from smsreceipt.reconcile.books import Learnt
-from smsreceipt.reconcile.inquiry import Done, unasked
+from smsreceipt.reconcile.ask import Done, unasked
+from smsreceipt.reconcile.classes import Learnt
 from smsreceipt.reconcile.plan import Job
-from smsreceipt.sources.rate import Rate
+from smsreceipt.sources.query.rate import Rate
 from smsreceipt.store import Store
 
 _GATHER = 0.05  # seconds that answers wait for others to be committed with

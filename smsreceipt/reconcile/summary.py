@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from smsreceipt.model import date_of
-from smsreceipt.reconcile.books import MISSING, Books, Class
+from smsreceipt.reconcile.classes import MISSING, Books, Class
 
 
 def span(first: int, last: int) -> dict[str, object]:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from smsreceipt.model import Instant, Outcome, number_of
 from smsreceipt.reconcile.calendar import start_of
-from smsreceipt.sources.query import DayTotals
+from smsreceipt.sources.query.client import DayTotals
 from smsreceipt.store import DayParts
 
 _SLOT_MS = 600_000

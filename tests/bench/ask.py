@@ -21,7 +21,7 @@ from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.rpc import Caller
-from smsreceipt.sources.query import Asker, Question, Rate
+from smsreceipt.sources.query.client import Asker, Question, Rate
 
 THREADS = 16
 

@@ -25,8 +25,8 @@ import apsw
 from smsreceipt.ledger import entries
 from smsreceipt.model import Send, beijing_day
 from smsreceipt.store import Imported
-from smsreceipt.store.rows import number, rows
-from smsreceipt.store.sqlite import open_reader, open_store
+from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.store import open_reader, open_store
 
 T = TypeVar("T")
 

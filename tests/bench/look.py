@@ -20,7 +20,7 @@ from pathlib import Path
 
 from smsreceipt.model import BEIJING, DAY_MS, Decoded, Delivery, Instant, Kind, Outcome, Receipt, Source
 from smsreceipt.store import Query
-from smsreceipt.store.sqlite import SqliteStore, open_reader, open_store
+from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 
 FIRST = 100
 DAYS = 60

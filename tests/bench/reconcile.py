@@ -26,7 +26,7 @@ from pathlib import Path
 
 from smsreceipt.ingest import take
 from smsreceipt.model import BEIJING, Delivery, Instant, Kind, Send, Source, beijing_day
-from smsreceipt.store.sqlite import open_store
+from smsreceipt.store.sqlite.store import open_store
 from tests.bench.day import Day, Truth, make_day
 from tests.bench.ledger import joins
 

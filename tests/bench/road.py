@@ -23,10 +23,10 @@ from typing import TypeVar
 from smsreceipt.decode import decode
 from smsreceipt.ingest import take
 from smsreceipt.model import Decoded, Delivery, Instant, Kind, Source
-from smsreceipt.records import receipt_line
+from smsreceipt.output.records import receipt_line
 from smsreceipt.store import Query
-from smsreceipt.store.connect import connect, prepare_file
-from smsreceipt.store.sqlite import open_store
+from smsreceipt.store.sqlite.connect import connect, prepare_file
+from smsreceipt.store.sqlite.store import open_store
 from tests.bench.provider import bodies
 
 FRAMES = (16, 100, 1_000, 4_000, 10_000)  #: a commit

@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from smsreceipt.app import App
 from smsreceipt.cli import tool
-from smsreceipt.cli.app import App
-from smsreceipt.cli.boundary import run
+from smsreceipt.cli.main import run
 from smsreceipt.decode import decode
 from smsreceipt.model import BEIJING, Delivery, Instant, Kind, Source
-from smsreceipt.store.sqlite import open_store
+from smsreceipt.store.sqlite.store import open_store
 
 NOW = Instant(int(datetime(2026, 11, 21, 12, 0, tzinfo=BEIJING).timestamp()) * 1000)
 

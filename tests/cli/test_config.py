@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt import config
-from smsreceipt.cli.config import template
+from smsreceipt.cli.commands.config import template
 from smsreceipt.cli.options import schema
 from tests.cli.program import Program
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from smsreceipt.cli.app import App
-from smsreceipt.cli.stage import Stage, typed
+from smsreceipt.app import App
+from smsreceipt.demo.stage import Stage, typed
 from smsreceipt.sandbox import Options, Sandbox
 
 REPORT = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt import errors
-from smsreceipt.cli.boundary import ReaderGone, Stopped, gravest, worst
+from smsreceipt.exits import ReaderGone, Stopped, gravest, worst
 from smsreceipt.model import Instant
 from smsreceipt.store import Store
 from tests.cli.program import NOW, Program, report

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from smsreceipt.cli.boundary import Stopped
+from smsreceipt.exits import Stopped
 from smsreceipt.model import Source
 from tests.cli.program import FAILED, REPLY, Program, report
 

@@ -20,7 +20,7 @@ import pytest
 
 from smsreceipt.model import StoredReceipt
 from smsreceipt.store import Query
-from smsreceipt.store.sqlite import open_reader
+from smsreceipt.store.sqlite.store import open_reader
 from tests.cli.listening import SECRET, Listen, free_port, until
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
 
@@ -79,7 +79,7 @@ def test_a_push_is_stored_printed_once_and_summed_up(store: Path) -> None:
         assert {(each["source"], each["origin"]) for each in listen.printed} == {("push", "/SmsReport")}
         assert listen.talk.splitlines()[-1].startswith("received=4 new=2 duplicate=1 rejected=1 pushes=2 refused=0 ")
         assert 0 < int(listen.summary["p99_ms"]) <= int(listen.summary["max_ms"]) < 700
-    assert [(each.biz_id, each.times_seen) for each in stored(store)] == [("1^0", 1), ("2^0", 2)]
+    assert [(each.receipt.biz_id, each.times_seen) for each in stored(store)] == [("1^0", 1), ("2^0", 2)]
 
 
 def test_every_type_by_its_path_and_by_its_fields(store: Path) -> None:
@@ -90,7 +90,7 @@ def test_every_type_by_its_path_and_by_its_fields(store: Path) -> None:
         assert listen.push_bytes(json.dumps(PUSHED["SmsUp"]).encode()) == 200  # one object is an array of one
         assert listen.push() == 200  # nor does an empty one hurt
         assert listen.stop(signal.SIGINT) == 130
-    assert {each.kind: each.times_seen for each in stored(store)} == {**dict.fromkeys(PUSHED, 2), "SmsUp": 3}
+    assert {each.receipt.kind: each.times_seen for each in stored(store)} == {**dict.fromkeys(PUSHED, 2), "SmsUp": 3}
 
 
 def test_one_bad_of_a_hundred_costs_the_others_nothing_and_garbage_is_kept(store: Path) -> None:
@@ -248,7 +248,7 @@ def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:
 
 #: Runs the program behind it with laps of half a second.
 _SHORT_LAPS = (
-    "import runpy, sys; from smsreceipt.cli import listen; listen._LAP = 0.5;"
+    "import runpy, sys; from smsreceipt.cli.commands import listen; listen._LAP = 0.5;"
     " sys.argv = sys.argv[3:]; runpy.run_module('smsreceipt', run_name='__main__')"
 )
 

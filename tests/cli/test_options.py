@@ -7,7 +7,7 @@ import click
 import pytest
 
 from smsreceipt.cli import COMMANDS, tool
-from smsreceipt.cli.config import own_options
+from smsreceipt.cli.commands.config import own_options
 from smsreceipt.cli.options import common_options, long_name
 from tests.cli.program import Program, report
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from smsreceipt.sandbox import KINDS, Message, Options, Sandbox, generate
-from smsreceipt.store.sqlite import open_store
+from smsreceipt.store.sqlite.store import open_store
 from tests.cli.program import Ended, Program, report
 
 PROGRAM = [sys.executable, "-m", "smsreceipt"]

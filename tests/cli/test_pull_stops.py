@@ -16,7 +16,7 @@ import pytest
 
 from smsreceipt.sandbox import Options, Sandbox
 from smsreceipt.store import Query
-from smsreceipt.store.sqlite import open_reader
+from smsreceipt.store.sqlite.store import open_reader
 
 QUEUE = "Alicom-Queue-1000000001-SmsReport"
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from smsreceipt.cli.asking import answers, refuse_unanswerable
 from smsreceipt.errors import ProviderError, UsageError
 from smsreceipt.model import BEIJING, Instant
+from smsreceipt.runs.asking import answers, refuse_unanswerable
 from smsreceipt.sandbox import Options, PastSend, Sandbox
-from smsreceipt.sources.query import Asker, Question, Rate
+from smsreceipt.sources.query.client import Asker, Question, Rate
 from tests.aliyun.test_wires import says, serving
 from tests.cli.program import NOW, Ended, Program
 

@@ -19,8 +19,8 @@ from smsreceipt.errors import StoreFull
 from smsreceipt.model import BEIJING, Instant, Send, beijing_day
 from smsreceipt.sandbox import Options, PastSend, Sandbox
 from smsreceipt.store import Kept, SendQuery, Store
-from smsreceipt.store.connect import connect
-from smsreceipt.store.sqlite import SqliteStore, open_reader, open_store
+from smsreceipt.store.sqlite.connect import connect
+from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.aliyun.test_wires import says, serving
 from tests.cli.program import CALL, CALL_ENDED, Ended, Program
 from tests.reconcile.test_calendar import ZONES

@@ -6,10 +6,10 @@ import io
 import json
 from pathlib import Path
 
-from smsreceipt.cli.app import App
-from smsreceipt.cli.report import Reporter
+from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.model import Decoded, Delivery, Instant, Kind, Source, StoredReceipt, Tally
+from smsreceipt.runs.reporter import Reporter
 from smsreceipt.store import Kept
 from tests.cli.program import report
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smsreceipt.model import Answer, Asked
-from smsreceipt.store.sqlite import open_store
+from smsreceipt.store.sqlite.store import open_store
 from tests.cli.program import CALL, FAILED, NOW, REPLY, Ended, Program, report
 
 PHONE = "13800008000"

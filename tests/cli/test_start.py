@@ -8,7 +8,7 @@ import pytest
 
 from smsreceipt import __version__
 from smsreceipt.cli import COMMANDS, tool
-from smsreceipt.cli.completion import script
+from smsreceipt.cli.commands.completion import script
 from tests.cli.program import Program
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ FILES = {"bash": "smsreceipt.bash", "zsh": "_smsreceipt", "fish": "smsreceipt.fi
 def loaded(*words: str) -> set[str]:
     """The modules that a run of the program imports."""
     code = (
-        "import sys\nfrom smsreceipt.cli import tool\nfrom smsreceipt.cli.boundary import run\n"
+        "import sys\nfrom smsreceipt.cli import tool\nfrom smsreceipt.cli.main import run\n"
         f"run(tool, {list(words)!r})\nprint(*sys.modules, file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -33,15 +33,18 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
         assert {name for name in modules if name.startswith("smsreceipt")} == {
             "smsreceipt",
             "smsreceipt.cli",
-            "smsreceipt.cli.boundary",
+            "smsreceipt.cli.main",
             "smsreceipt.cli.options",
             "smsreceipt.errors",
+            "smsreceipt.exits",
+            "smsreceipt.settings",
+            "smsreceipt.streams",
         }
 
 
 def test_a_script_that_reads_json_pays_for_no_table(tmp_path: Path) -> None:
     modules = loaded("list", "--store", str(tmp_path / "x.db"))
-    assert not {"rich", "requests", "aliyunsdkcore", "mns", "smsreceipt.view"} & modules
+    assert not {"rich", "requests", "aliyunsdkcore", "mns", "smsreceipt.output.terminal"} & modules
 
 
 def test_version(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +124,7 @@ def test_the_tool_knows_exactly_the_commands_of_its_table() -> None:
 
 def test_no_core_dump_can_be_written() -> None:
     code = (
-        "import resource; from smsreceipt.cli import boundary; boundary.forbid_core_dumps();"
+        "import resource; from smsreceipt.cli import main as boundary; boundary.forbid_core_dumps();"
         "print(resource.getrlimit(resource.RLIMIT_CORE))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsreceipt.cli.times import Duration, Size, When, since, span, until
+from smsreceipt.cli.types import Duration, Size, When, since, span, until
 from smsreceipt.model import BEIJING, DAY_MS, Instant
 from tests.cli.program import NOW
 

@@ -9,21 +9,21 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from smsreceipt.model import Instant, Kind, Outcome, Reason
-from smsreceipt.view import Look, Progress, ReceiptTable, elapsed
-from smsreceipt.view.look import OUTCOME_STYLE, OUTCOMES_ZH, ago, size, wrapped
-from smsreceipt.view.tables import REASONS
+from smsreceipt.output.terminal import Look, Progress, ReceiptTable, elapsed
+from smsreceipt.output.terminal.look import OUTCOME_STYLE, OUTCOMES_ZH, ago, size, wrapped
+from smsreceipt.output.terminal.tables import REASONS
 from tests.cli.test_records import receipt
 
 ROWS = [
     receipt(),
     receipt(seq=2, outcome=Outcome.FAILED, code="MOBLLE_TERMINAL_ERROR", biz_id="90061974693649^0"),
-    receipt(seq=3, kind=Kind("SecretReport"), outcome=Outcome.UNCONNECTED, biz_id=None, call_id="c-1", code="19"),
+    receipt(seq=3, kind=Kind("SecretReport"), outcome=Outcome.UNCONNECTED, biz_id="", call_id="c-1", code="19"),
     receipt(
         seq=4,
         kind=Kind("SmsUp"),
         outcome=None,
-        code=None,
-        biz_id=None,
+        code="",
+        biz_id="",
         identity=("77", "13812345678"),
         reported_at=None,
     ),

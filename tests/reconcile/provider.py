@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from smsreceipt.model import BEIJING, Instant, Send, beijing_day, date_of
-from smsreceipt.sources.query import Question, Rows
+from smsreceipt.sources.query.client import Question, Rows
 
 PHONE = "13800008000"
 PAGE = 50

@@ -10,7 +10,7 @@ from smsreceipt.model import DAY_MS, Instant, Outcome, date_of, number_of
 from smsreceipt.reconcile import Books, Calendar, Class, Learnt, start_of
 from smsreceipt.reconcile.summary import summary
 from smsreceipt.reconcile.totals import gaps
-from smsreceipt.sources.query import DayTotals
+from smsreceipt.sources.query.client import DayTotals
 from smsreceipt.store import DayParts
 from tests.reconcile.provider import NOW, send
 

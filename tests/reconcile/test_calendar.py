@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smsreceipt.cli.app import App
-from smsreceipt.cli.reconcile import _days
+from smsreceipt.app import App
+from smsreceipt.cli.commands.reconcile import _days
 from smsreceipt.model import Answer, Instant, date_of, number_of
 from smsreceipt.reconcile import Calendar, Job, Standing, end_of, inquire, start_of
 from smsreceipt.reconcile.calendar import last_word, neighbour

@@ -13,7 +13,7 @@ from smsreceipt.aliyun.rpc import ApiError
 from smsreceipt.errors import AuthError, ProviderError
 from smsreceipt.model import Answer, Decoded, Delivery, Instant, Send
 from smsreceipt.reconcile import Class, Done, Job, inquire
-from smsreceipt.sources.query import Halted, Question, Rows
+from smsreceipt.sources.query.client import Halted, Question, Rows
 from tests.reconcile.provider import NOW, PHONE, Provider, Record, at, record_of, send
 
 SENDS = [send(f"{hour}^0", f"2026-11-19 {hour}:00:00") for hour in (10, 11, 12)]

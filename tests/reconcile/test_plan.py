@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smsreceipt.matching import TOLERANCE_MS
 from smsreceipt.model import Instant, Send
 from smsreceipt.reconcile import Class, Job, Known, Plan, inquire, jobs
-from smsreceipt.reconcile.packed import Packed
+from smsreceipt.reconcile.compact import Packed
 from smsreceipt.reconcile.plan import indistinct, near_midnight
 from tests.reconcile.provider import NOW, PHONE, Provider, at, record_of, send
 

@@ -18,9 +18,9 @@ from smsreceipt.ingest import Patience, take
 from smsreceipt.model import Asked, Decoded, Delivery, Instant, Kind, Outcome, Send, Source
 from smsreceipt.reconcile import Books, Calendar, Class, Learnt, Run, inquire, survey
 from smsreceipt.reconcile import run as module
-from smsreceipt.sources.query import Question, Rate, Rows
+from smsreceipt.sources.query.client import Question, Rate, Rows
 from smsreceipt.store import Query, Store
-from smsreceipt.store.sqlite import open_store
+from smsreceipt.store.sqlite.store import open_store
 from tests.reconcile.provider import NOW, PHONE, Provider, record_of, send
 
 DAY = send().day
@@ -111,7 +111,7 @@ def test_every_missing_send_is_found_and_the_second_comparison_asks_only_what_ma
 def test_the_states_are_those_of_the_provider(store: Store) -> None:
     store.add_sends(sends := people(3))
     compare(store, Provider([record_of(each, status=2 + n % 2, code="X") for n, each in enumerate(sends)]))
-    assert [(one.biz_id, one.outcome, one.source, one.origin) for one in store.list(Query())] == [
+    assert [(one.receipt.biz_id, one.receipt.outcome, one.source, one.origin) for one in store.list(Query())] == [
         ("0000^0", Outcome.FAILED, Source.QUERY, "QuerySendDetails"),
         ("0001^0", Outcome.DELIVERED, Source.QUERY, "QuerySendDetails"),
         ("0002^0", Outcome.FAILED, Source.QUERY, "QuerySendDetails"),
@@ -289,7 +289,7 @@ def test_a_push_that_contradicts_the_provider_is_a_conflict_and_the_provider_is_
     compare(store, Provider([record_of(sends[0])]))
     take([receipt(sends[0], delivered=False, source=Source.PUSH, second=9)], store)
     (state,) = store.list(Query())
-    assert (state.outcome, state.source) == (Outcome.DELIVERED, Source.QUERY)
+    assert (state.receipt.outcome, state.source) == (Outcome.DELIVERED, Source.QUERY)
     assert len([*store.list(Query(conflicts=True))]) == 2
 
 
@@ -299,8 +299,8 @@ def test_a_row_beside_those_asked_for_brings_a_forged_push_to_light(store: Store
     take([receipt(sends[0], delivered=False, source=Source.PUSH)], store)
     found = compare(store, Provider([record_of(each) for each in sends]))
     assert found.classes == {"with_receipt": 1, "compensated_delivered": 2}
-    assert {one.biz_id for one in store.list(Query(conflicts=True))} == {"10^0"}
-    assert next(one.outcome for one in store.list(Query(biz_ids=["10^0"]))) is Outcome.DELIVERED
+    assert {one.receipt.biz_id for one in store.list(Query(conflicts=True))} == {"10^0"}
+    assert next(one.receipt.outcome for one in store.list(Query(biz_ids=["10^0"]))) is Outcome.DELIVERED
 
 
 def test_the_real_receipt_that_comes_late_is_the_same_message_seen_twice(store: Store) -> None:
@@ -308,7 +308,7 @@ def test_the_real_receipt_that_comes_late_is_the_same_message_seen_twice(store: 
     compare(store, Provider([record_of(sends[0])]))
     take([receipt(sends[0])], store)
     (only,) = store.list(Query(history=True))
-    assert (only.times_seen, only.source, only.phone) == (2, Source.QUERY, PHONE)
+    assert (only.times_seen, only.source, only.receipt.phone) == (2, Source.QUERY, PHONE)
 
 
 def test_many_askers_share_few_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

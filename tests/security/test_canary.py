@@ -18,8 +18,8 @@ import pytest
 
 from smsreceipt.aliyun import credentials
 from smsreceipt.aliyun.credentials import Credentials, Fixed
+from smsreceipt.app import App
 from smsreceipt.cli import COMMANDS, tool
-from smsreceipt.cli.app import App
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox import FAULTS, Options, PastSend, Sandbox
 from tests.cli.program import CALL_ENDED, REPLY, Program, report
@@ -149,7 +149,7 @@ def test_a_bug_of_ours_quotes_nothing(program: Program) -> None:
 #: Ways past the boundary: a thread, a finalizer, and the end of the process.
 PAST_THE_BOUNDARY = """
 import atexit, sys, threading
-from smsreceipt.cli import boundary, main
+import smsreceipt.cli.main as boundary
 
 class Wreck:
     def __del__(self):
@@ -167,7 +167,7 @@ def leave(*_):
     fail()
 
 boundary.run = leave
-main()
+boundary.main()
 """
 
 
@@ -216,7 +216,7 @@ def test_no_option_takes_a_secret() -> None:
 
 def test_a_number_read_from_standard_input_is_on_no_command_line(program: Program) -> None:
     program.keep("SmsReport", report(PHONES[0]), report(PHONES[1], "2^0"))
-    code = "import sys; from smsreceipt.cli import main; sys.argv[0] = 'smsreceipt'; main()"
+    code = "import sys; from smsreceipt.cli.main import main; sys.argv[0] = 'smsreceipt'; main()"
     ended = subprocess.run(
         [sys.executable, "-c", code, "--store", str(program.store), "--mask", "list", "--phone", "-"],
         input=PHONES[0].encode(),
@@ -229,7 +229,7 @@ def test_a_number_read_from_standard_input_is_on_no_command_line(program: Progra
 
 def test_the_program_itself_forbids_core_dumps() -> None:
     code = (
-        "import atexit, resource, sys; from smsreceipt.cli import main;"
+        "import atexit, resource, sys; from smsreceipt.cli.main import main;"
         "atexit.register(lambda: print(resource.getrlimit(resource.RLIMIT_CORE)));"
         "sys.argv = ['smsreceipt', '--version']; main()"
     )

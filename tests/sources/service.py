@@ -20,9 +20,9 @@ from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.errors import ProviderError
 from smsreceipt.model import Delivery, Kind
-from smsreceipt.sources.drain import Options
-from smsreceipt.sources.line import Line, Queue
-from smsreceipt.sources.mns import Puller
+from smsreceipt.sources.queue.client import Line, Queue
+from smsreceipt.sources.queue.puller import Puller
+from smsreceipt.sources.queue.state import Options
 
 T = TypeVar("T")
 EPOCH = 1_795_000_000.0

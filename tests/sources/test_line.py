@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound, SmsReceiptError
-from smsreceipt.sources.line import Line
+from smsreceipt.sources.queue.client import Line
 from tests.sources.service import (
     QUEUE,
     Desk,

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound
-from smsreceipt.sources.mns import IN_FLIGHT
+from smsreceipt.sources.queue.puller import IN_FLIGHT
 from tests.sources.service import (
     OTHER,
     QUEUE,

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from smsreceipt.decode import known_kind
 from smsreceipt.model import Delivery, Instant, Kind, Source
-from smsreceipt.sources.push import MAX_BODY, MAX_ELEMENTS, Receiver, crowded
-from smsreceipt.sources.push_http import Seconds, Server
-from smsreceipt.sources.push_intake import Intake
+from smsreceipt.sources.push.app import MAX_BODY, MAX_ELEMENTS, Receiver, crowded
+from smsreceipt.sources.push.intake import Intake
+from smsreceipt.sources.push.server import Seconds, Server
 
 SECRET, OLD = "s3cret-of-the-callback-url", "the-secret-that-was-before"
 GOOD = {"code": 0, "msg": "成功"}

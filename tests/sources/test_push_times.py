@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsreceipt.sources.push_times import AnswerTimes
+from smsreceipt.sources.push.latency import AnswerTimes
 
 
 def noted(*seconds: float) -> AnswerTimes:

@@ -22,7 +22,7 @@ from smsreceipt.aliyun.rpc import ApiError, Caller, Pace
 from smsreceipt.errors import AuthError, ProviderError
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox import Options, PastSend, Sandbox
-from smsreceipt.sources.query import Asker, DayTotals, Halted, Question, Rate, Rows, oldest_day
+from smsreceipt.sources.query.client import Asker, DayTotals, Halted, Question, Rate, Rows, oldest_day
 
 DAY = date(2026, 11, 20)
 QUESTION = Question("13800000001", DAY)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsreceipt.sources.rate import Halted, Rate
+from smsreceipt.sources.query.rate import Halted, Rate
 
 
 class Time:

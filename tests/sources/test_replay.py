@@ -14,8 +14,8 @@ import pytest
 from smsreceipt.decode import KINDS
 from smsreceipt.errors import UsageError
 from smsreceipt.model import Instant, Kind, Source
-from smsreceipt.sources.replay import Piece, Replay, kind_told
-from smsreceipt.sources.replay_files import BLOCK, FileDamaged, Named, Opened, find
+from smsreceipt.sources.files.open import BLOCK, FileDamaged, Named, Opened, find
+from smsreceipt.sources.files.reader import Piece, Replay, kind_told
 
 LINES = [b'{"biz_id":"%d","success":true}' % n for n in range(30_000)]
 TEXT = b"\n".join(LINES) + b"\n"

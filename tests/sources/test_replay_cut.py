@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsreceipt.sources.replay_cut import CAP, Cut, Cutter
+from smsreceipt.sources.files.split import CAP, Cut, Cutter
 
 BETWEEN = b" \t\r\n,[]"
 

@@ -108,8 +108,8 @@ class StoreContract:
             assert first.tally == Tally(received=4, new=2, duplicate=1, rejected=1, fresh_rejects=1)
             again = store.keep([decoded(report("1"), bad(), report("3"))])
             assert again.tally == Tally(received=3, new=1, duplicate=1, rejected=1, fresh_rejects=0)
-            assert [each.biz_id for each in first.new] == ["1", "2"]
-            assert [each.biz_id for each in again.new] == ["3"]
+            assert [each.receipt.biz_id for each in first.new] == ["1", "2"]
+            assert [each.receipt.biz_id for each in again.new] == ["3"]
 
     def test_what_is_new_is_returned_as_it_is_stored(self) -> None:
         with self.opened() as store:
@@ -145,19 +145,19 @@ class StoreContract:
         with self.opened() as store:
             kept = store.keep([decoded(report(*one), report(*other))])
             assert kept.tally.new == 2
-            assert {each.identity for each in store.list(Query())} == {one, other}
+            assert {each.receipt.identity for each in store.list(Query())} == {one, other}
 
     def test_a_pool_and_a_call_that_change_places_stay_apart(self) -> None:
         with self.opened() as store:
             store.keep([decoded(call("a", "b"), call("b", "a"))])
-            assert [each.identity for each in store.list(Query())] == [("b", "a"), ("a", "b")]
-            assert only(store, Query(call_ids=["a"])).identity == ("b", "a")
+            assert [each.receipt.identity for each in store.list(Query())] == [("b", "a"), ("a", "b")]
+            assert only(store, Query(call_ids=["a"])).receipt.identity == ("b", "a")
 
     def test_kinds_are_worlds_apart(self) -> None:
         _, fields = report()
         with self.opened() as store:
             store.keep([decoded(("SmsReport", fields)), decoded(("DypnsSmsVerifyReport", {**fields, **FAILED}))])
-            assert [each.kind for each in store.list(Query())] == ["SmsReport", "DypnsSmsVerifyReport"]
+            assert [each.receipt.kind for each in store.list(Query())] == ["SmsReport", "DypnsSmsVerifyReport"]
             assert list(store.list(Query(conflicts=True))) == []
 
     # -- state -----------------------------------------------------------------------------------------------------
@@ -167,10 +167,10 @@ class StoreContract:
         with self.opened() as store:
             store.keep([decoded(report(), source=Source.PUSH)])
             store.keep([decoded(report(**FAILED, **late), source=Source.PUSH)])
-            assert only(store).outcome == Outcome.FAILED  # the newest of the unsigned
+            assert only(store).receipt.outcome == Outcome.FAILED  # the newest of the unsigned
             kept = store.keep([decoded(report(), source=Source.MNS)])
             assert kept.tally.duplicate == 1
-            assert only(store).outcome == Outcome.DELIVERED  # the provider proved it
+            assert only(store).receipt.outcome == Outcome.DELIVERED  # the provider proved it
             assert only(store).source == Source.PUSH
 
     def test_a_forged_push_never_outweighs_the_provider(self) -> None:
@@ -179,7 +179,7 @@ class StoreContract:
             for second in range(10):
                 forged = report(**FAILED, report_time=f"2026-11-21 00:00:0{second}")
                 store.keep([decoded(forged, source=Source.PUSH)])
-            assert only(store).outcome == Outcome.DELIVERED
+            assert only(store).receipt.outcome == Outcome.DELIVERED
             assert store.count(Query(conflicts=True), 100) == 11
 
     def test_contradictions_are_flagged_and_listed_all_of_them(self) -> None:
@@ -188,7 +188,7 @@ class StoreContract:
             assert list(store.list(Query(conflicts=True))) == []
             store.keep([decoded(report("1", **FAILED), report("1", **FAILED, report_time="2026-11-20 16:00:00"))])
             found = list(store.list(Query(conflicts=True)))
-            assert [(each.biz_id, each.outcome) for each in found] == [
+            assert [(each.receipt.biz_id, each.receipt.outcome) for each in found] == [
                 ("1", "delivered"), ("1", "failed"), ("1", "failed"),
             ]  # fmt: skip
             assert store.facts().conflicts == 3
@@ -200,7 +200,7 @@ class StoreContract:
         with self.opened() as store:
             for index in order:
                 store.keep([decoded(said[index])])
-            assert only(store).outcome == Outcome.DELIVERED
+            assert only(store).receipt.outcome == Outcome.DELIVERED
             assert len(seqs(store)) == 3
 
     # -- bodies ----------------------------------------------------------------------------------------------------
@@ -223,7 +223,11 @@ class StoreContract:
             shown = only(store)
             assert numberless([shown]) == numberless([statement.stored(1)])
             native = min((each.receipts[0] for each in said[:2]), key=lambda receipt: receipt.digest)
-            assert (shown.body, shown.out_id or "", shown.sent_at) == (native.body, native.out_id, native.sent_at)
+            assert (shown.receipt.body, shown.receipt.out_id or "", shown.receipt.sent_at) == (
+                native.body,
+                native.out_id,
+                native.sent_at,
+            )
             assert only(store, Query(since=native.sent_at, until=Instant((native.sent_at or 0) + 1))) == shown
 
     def test_a_body_that_a_query_brought_first_is_native_once_a_push_brings_it_too(self) -> None:
@@ -236,7 +240,7 @@ class StoreContract:
             with self.opened() as store:
                 for item in order:
                     store.keep([item])
-                assert only(store).body == one.receipts[0].body
+                assert only(store).receipt.body == one.receipts[0].body
 
     # -- seq -------------------------------------------------------------------------------------------------------
 
@@ -395,9 +399,9 @@ class StoreContract:
             assert timeless(store.list(ALL)) == timeless(kept.new)
             for each in kept.new:
                 for query in (
-                    Query(biz_ids=[each.biz_id or "-"]),
-                    Query(out_ids=[each.out_id or "-"]),
-                    Query(codes=[each.code or "-"]),
+                    Query(biz_ids=[each.receipt.biz_id or "-"]),
+                    Query(out_ids=[each.receipt.out_id or "-"]),
+                    Query(codes=[each.receipt.code or "-"]),
                 ):
                     assert list(store.list(query)) == filtered(kept.new, query)
 
@@ -406,17 +410,18 @@ class StoreContract:
             numbers = [f"138{n:08}" for n in range(1500)]
             store.keep([decoded(*(report(f"{n}^0", number) for n, number in enumerate(numbers)))])
             wanted = Query(phones=numbers[::2])
-            assert [each.phone for each in store.list(wanted)] == numbers[::2]
-            assert [each.phone for each in store.list(Query(biz_ids=[f"{n}^0" for n in range(1000)]))] == numbers[:1000]
+            assert [each.receipt.phone for each in store.list(wanted)] == numbers[::2]
+            ids = [f"{n}^0" for n in range(1000)]
+            assert [each.receipt.phone for each in store.list(Query(biz_ids=ids))] == numbers[:1000]
             assert store.count(wanted, 10_000) == 750
             newest = Query(phones=numbers[::2], limit=2, newest=True)
-            assert [each.phone for each in store.list(newest)] == [numbers[-4], numbers[-2]]
+            assert [each.receipt.phone for each in store.list(newest)] == [numbers[-4], numbers[-2]]
 
     def test_bodies_are_kept_to_the_byte(self) -> None:
         spaced = b'{ "phone_number" : "13800008000", "success":true , "biz_id":"1", "send_time":"2026-11-20 15:49:55" }'
         with self.opened() as store:
             store.keep([decoded(spaced)])
-            assert only(store).body == spaced
+            assert only(store).receipt.body == spaced
             assert frame(report("1")[1]) != spaced
 
 
@@ -424,11 +429,13 @@ def queries(everything: Sequence[StoredReceipt], which: str) -> st.SearchStrateg
     """Queries made of values that are there, and of some that are not."""
 
     def some(name: str, absent: str) -> st.SearchStrategy[list[str]]:
-        there = sorted({str(getattr(each, name)) for each in everything if getattr(each, name) is not None})
+        owners = [each if name == "source" else each.receipt for each in everything]
+        there = sorted({str(value) for owner in owners if (value := getattr(owner, name))})
         values = st.sampled_from([*there, absent])
         return st.one_of(st.just([]), st.just([]), st.lists(values, min_size=1, max_size=3))
 
-    moments = sorted({NOW, *(each.sent_at or each.reported_at or each.received_at for each in everything)})
+    known = ((each.receipt, each.received_at) for each in everything)
+    moments = sorted({NOW, *(receipt.sent_at or receipt.reported_at or at for receipt, at in known)})
     edges = [Instant(moment + delta) for moment in moments for delta in (-86_400_000, 0, 1)]
     moment = st.one_of(st.none(), st.none(), st.sampled_from(edges))
     last = max((each.seq or 0 for each in everything), default=0)

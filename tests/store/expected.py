@@ -133,7 +133,7 @@ def numberless(receipts: Iterable[StoredReceipt]) -> list[Plain]:
 
 
 def when(receipt: StoredReceipt) -> int:
-    moments = (receipt.sent_at, receipt.reported_at, receipt.received_at)
+    moments = (receipt.receipt.sent_at, receipt.receipt.reported_at, receipt.received_at)
     return next(moment for moment in moments if moment is not None)
 
 
@@ -145,13 +145,13 @@ def filtered(receipts: Sequence[StoredReceipt], query: Query) -> list[StoredRece
         if all(
             not wanted or value in wanted
             for wanted, value in (
-                (query.kinds, each.kind),
-                (query.phones, each.phone),
-                (query.biz_ids, each.biz_id),
-                (query.out_ids, each.out_id),
-                (query.call_ids, each.call_id),
-                (query.outcomes, each.outcome),
-                (query.codes, each.code),
+                (query.kinds, each.receipt.kind),
+                (query.phones, each.receipt.phone),
+                (query.biz_ids, each.receipt.biz_id),
+                (query.out_ids, each.receipt.out_id),
+                (query.call_ids, each.receipt.call_id),
+                (query.outcomes, each.receipt.outcome),
+                (query.codes, each.receipt.code),
                 (query.sources, each.source),
             )
         )

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from smsreceipt.model import Claim, Decoded, Delivery, Instant, Outcome, Source, contradictory
 from smsreceipt.store import Query
-from smsreceipt.store.rows import rows
-from smsreceipt.store.sqlite import SqliteStore, open_reader
+from smsreceipt.store.sqlite.rows import rows
+from smsreceipt.store.sqlite.store import SqliteStore, open_reader
 from tests.store.expected import Expected, numberless, timeless
 from tests.store.statements import NOW, decoded, pool
 

@@ -16,9 +16,10 @@ import pytest
 
 from smsreceipt.errors import StoreDamaged, StoreLocked, StoreUnavailable
 from smsreceipt.model import Kind
-from smsreceipt.store import Query, connect
-from smsreceipt.store.connect import APPLICATION_ID, SCHEMA, _filesystem, _refuse_unsafe, sql
-from smsreceipt.store.sqlite import SqliteStore, free_bytes, open_reader, open_store
+from smsreceipt.store import Query
+from smsreceipt.store.sqlite import connect
+from smsreceipt.store.sqlite.connect import APPLICATION_ID, SCHEMA, _filesystem, _refuse_unsafe, sql
+from smsreceipt.store.sqlite.store import SqliteStore, free_bytes, open_reader, open_store
 from tests.store.statements import decoded, report
 
 
@@ -68,7 +69,7 @@ def test_a_closed_store_is_one_file(path: Path) -> None:
         keep(store, "1")
     assert [each.name for each in path.parent.iterdir()] == ["receipts.db"]
     with closing(open_reader(path)) as reader:
-        assert [each.biz_id for each in reader.list(Query())] == ["1"]
+        assert [each.receipt.biz_id for each in reader.list(Query())] == ["1"]
 
 
 def test_a_symlink_in_a_directory_that_anybody_may_write_to_is_refused(tmp_path: Path) -> None:
@@ -408,7 +409,7 @@ def test_after_a_flush_that_failed_nothing_is_written_back(path: Path) -> None:
     store.close()
     assert path.read_bytes() == before
     with closing(open_store(path)) as again:  # "2" may be there whole: it is known only that nobody acked it
-        assert "1" in [each.biz_id for each in again.list(Query())]
+        assert "1" in [each.receipt.biz_id for each in again.list(Query())]
 
 
 def test_a_commit_cut_off_by_kill_is_undone_and_the_run_is_known_as_unclean(path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from smsreceipt.model import Kind, Source
 from smsreceipt.store import Query
-from smsreceipt.store.keep import Keeper
-from smsreceipt.store.sqlite import SqliteStore, open_store
+from smsreceipt.store.sqlite.keep import Keeper
+from smsreceipt.store.sqlite.store import SqliteStore, open_store
 
 from .statements import FAILED, NOW, call, decoded, mixed, reply, report
 
@@ -27,7 +27,7 @@ def test_many_receipts_in_one_commit_are_each_kept_as_they_are(store: SqliteStor
     kept = store.keep([decoded(*said[:100]), decoded(*said[100:], origin="another-queue")])
     assert kept.tally.new == len(kept.new) == MANY
     assert list(kept.new) == list(store.list(Query()))
-    assert [each.biz_id for each in kept.new] == [str(n) for n in range(MANY)]
+    assert [each.receipt.biz_id for each in kept.new] == [str(n) for n in range(MANY)]
     assert [each.origin for each in kept.new[99:101]] == ["a-queue", "another-queue"]
     assert kept.new[-1].seq == MANY
     store.close()
@@ -48,9 +48,9 @@ def test_new_ones_are_told_among_repeats_and_repeats_that_bring_something(store:
     store.keep([decoded(*[report(str(n)) for n in range(20)], source=Source.PUSH)])
     said = [report(str(n)) for n in range(10, 40)] + [report("35"), report("35", sms_size="2")]
     kept = store.keep([decoded(*said)])
-    assert [each.biz_id for each in kept.new] == [str(n) for n in range(20, 40)]
+    assert [each.receipt.biz_id for each in kept.new] == [str(n) for n in range(20, 40)]
     assert kept.tally.duplicate == 12
-    seen = {each.biz_id: each.times_seen for each in store.list(Query())}
+    seen = {each.receipt.biz_id: each.times_seen for each in store.list(Query())}
     assert seen == {str(n): 2 if 10 <= n < 20 else 3 if n == 35 else 1 for n in range(40)}
     signed = store._db.execute("SELECT id1 FROM statement WHERE signed = 1").fetchall()
     assert {biz_id for (biz_id,) in signed} == {str(n) for n in range(10, 40)}
@@ -67,7 +67,7 @@ def test_the_test_push_is_counted_by_the_body_that_is_shown(store: SqliteStore, 
         store.keep(batch)
     (facts,) = store.facts().kinds
     (shown,) = store.list(Query())
-    assert (facts.count, facts.tests, facts.statements) == (int(not shown.test), int(shown.test), 1)
+    assert (facts.count, facts.tests, facts.statements) == (int(not shown.receipt.test), int(shown.receipt.test), 1)
     store.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from smsreceipt.ingest import take
 from smsreceipt.model import Decoded, Reached, Tally
-from smsreceipt.store.sqlite import SqliteStore, open_reader, open_store
+from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.contract import Cutting, PowerCut
 from tests.store.statements import decoded, report
 

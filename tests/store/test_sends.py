@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from smsreceipt.decode.parts import parts_of
 from smsreceipt.model import DAY_MS, Answer, Asked, Instant, Outcome, Send, beijing_day
 from smsreceipt.store import Imported, Query, SendQuery, SendState, Store
-from smsreceipt.store.connect import APPLICATION_ID, SCHEMA, sql
-from smsreceipt.store.rows import number, rows
-from smsreceipt.store.sqlite import SqliteStore, open_reader, open_store
+from smsreceipt.store.sqlite.connect import APPLICATION_ID, SCHEMA, sql
+from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import FAILED, NOW, PHONE, WAITING, Said, call, decoded, report
 
 DAY = beijing_day(NOW)
@@ -253,7 +253,7 @@ def test_missing_is_the_set_difference(steps: list[Any], first: int, last: int) 
 
 
 def test_statements_settle_their_sends_when_their_phones_are_filed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smsreceipt.store.keep._PHONES", 3)
+    monkeypatch.setattr("smsreceipt.store.sqlite.keep._PHONES", 3)
     with closing(open_reader(Path("there-is-no-such-file.db"))) as store:
         store.add_sends([send(str(n)) for n in range(9)])
         unsettled = "SELECT count(*) FROM send WHERE settled = 0"
@@ -457,7 +457,7 @@ def test_a_store_of_the_first_release_is_upgraded_by_the_next_write(tmp_path: Pa
     path = tmp_path / "receipts.db"
     old_store(path)
     with closing(open_store(path)) as store:
-        assert [each.biz_id for each in store.list(Query())] == ["1"]
+        assert [each.receipt.biz_id for each in store.list(Query())] == ["1"]
         assert store.facts().schema == SCHEMA
         assert store.keep([decoded(report("1"))]).tally.duplicate == 1
         assert store.keep([decoded(report("2"))]).new[0].seq == 3
@@ -490,7 +490,7 @@ def test_an_upgraded_store_is_like_a_new_one(tmp_path: Path) -> None:
 
 
 def test_an_upgrade_that_is_cut_off_leaves_the_old_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smsreceipt.store import connect
+    from smsreceipt.store.sqlite import connect
 
     path = tmp_path / "receipts.db"
     old_store(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.store import Store
-from smsreceipt.store.sqlite import open_reader, open_store
+from smsreceipt.store.sqlite.store import open_reader, open_store
 from tests.store.contract import StoreContract
 
 _SERIAL = count()
@@ -40,7 +40,7 @@ class TestWithPhonesFiled(StoreContract):
 
     @pytest.fixture(autouse=True)
     def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("smsreceipt.store.keep._PHONES", 3, raising=False)
+        monkeypatch.setattr("smsreceipt.store.sqlite.keep._PHONES", 3, raising=False)
 
     def store(self) -> Store:
         return open_reader(Path("there-is-no-such-file.db"))

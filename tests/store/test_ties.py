@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from smsreceipt.decode import decode
 from smsreceipt.model import BEIJING, Decoded, Delivery, Instant, Kind, Outcome, Send, Source, beijing_day
 from smsreceipt.store import Query, SendQuery
-from smsreceipt.store.rows import number, rows
-from smsreceipt.store.sqlite import SqliteStore, open_reader
+from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.store import SqliteStore, open_reader
 
 EXAMPLES = int(os.environ.get("STORE_EXAMPLES", "60"))
 NOWHERE = Path("there-is-no-such-file.db")
@@ -100,9 +100,9 @@ def give(store: SqliteStore, events: Sequence[Event]) -> None:
 def shown(store: SqliteStore, query: Query) -> list[tuple[Any, ...]]:
     """What a list shows, apart from how it came."""
     return sorted(
-        (each.kind, each.identity, str(each.outcome), each.code or "", str(each.reported_at), str(each.sent_at),
-         each.out_id or "", each.body)
-        for each in store.list(query)
+        (each.kind, each.identity, str(each.outcome), each.code, str(each.reported_at), str(each.sent_at), each.out_id,
+         each.body)
+        for each in (stored.receipt for stored in store.list(query))
     )  # fmt: skip
 
 
@@ -111,8 +111,8 @@ def facts(store: SqliteStore) -> dict[str, tuple[int, int]]:
 
 
 def check_counters(store: SqliteStore) -> None:
-    counted = Counter(each.kind for each in store.list(Query()))
-    statements = Counter(each.kind for each in store.list(Query(history=True)))
+    counted = Counter(each.receipt.kind for each in store.list(Query()))
+    statements = Counter(each.receipt.kind for each in store.list(Query(history=True)))
     assert facts(store) == {kind: (counted[kind], statements[kind]) for kind in statements}
     assert not store._db.execute("PRAGMA foreign_key_check").fetchall()
     dangling = "SELECT count(*) FROM phone LEFT JOIN statement USING (seq) WHERE statement.seq IS NULL"
@@ -188,7 +188,8 @@ def store() -> Iterator[SqliteStore]:
 
 
 def states(store: SqliteStore, **query: Any) -> list[tuple[str, str, str]]:
-    return [(each.kind, each.identity[0], str(each.outcome)) for each in store.list(Query(**query))]
+    found = [each.receipt for each in store.list(Query(**query))]
+    return [(each.kind, each.identity[0], str(each.outcome)) for each in found]
 
 
 DETAIL = ("SendDetail", PHONE, "delivered")
@@ -202,8 +203,13 @@ def test_a_detail_that_can_be_one_send_only_becomes_that_sends_receipt(store: Sq
     assert states(store) == [REPORT]
     assert sorted(states(store, history=True)) == sorted([DETAIL, REPORT])
     (told,) = store.list(Query())
-    assert (told.identity, told.biz_id, told.source, told.times_seen) == (("1^0", PHONE), "1^0", Source.QUERY, 1)
-    assert [each.biz_id for each in store.list(Query(phones=[PHONE]))] == ["1^0"]
+    assert (told.receipt.identity, told.receipt.biz_id, told.source, told.times_seen) == (
+        ("1^0", PHONE),
+        "1^0",
+        Source.QUERY,
+        1,
+    )
+    assert [each.receipt.biz_id for each in store.list(Query(phones=[PHONE]))] == ["1^0"]
     assert not list(store.missing(beijing_day(at(DAY)), beijing_day(at(DAY))))
 
 
@@ -212,7 +218,7 @@ def test_the_real_receipt_is_the_same_message_seen_twice(store: SqliteStore) -> 
     give(store, [report("1^0", f"{DAY} 10:00:00")])
     (told,) = store.list(Query())
     assert (told.source, told.times_seen) == (Source.MNS, 2)
-    assert told.body.startswith(b'{"phone_number"')
+    assert told.receipt.body.startswith(b'{"phone_number"')
 
 
 def test_a_second_candidate_undoes_the_tie(store: SqliteStore) -> None:

@@ -21,12 +21,12 @@ from unittest.mock import patch
 
 import apsw
 
+from smsreceipt.app import App
 from smsreceipt.cli import tool
-from smsreceipt.cli.app import App
-from smsreceipt.cli.boundary import run
+from smsreceipt.cli.main import run
 from smsreceipt.decode import decode
-from smsreceipt.store import connect
-from smsreceipt.store.sqlite import open_store
+from smsreceipt.store.sqlite import connect
+from smsreceipt.store.sqlite.store import open_store
 from tests.torture.powercut import delivery
 from tests.torture.world import World, kill, until
 

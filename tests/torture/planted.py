@@ -21,12 +21,14 @@ import apsw
 
 from smsreceipt import ingest
 from smsreceipt.aliyun import tokens
-from smsreceipt.cli import main, stop
+from smsreceipt.cli.main import main
 from smsreceipt.decode import decode
 from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model import Asked, Decoded, Delivery, Instant, Tally
-from smsreceipt.store import Kept, Store, connect, keep, replays
-from smsreceipt.store import sqlite as engine
+from smsreceipt.runs import stop
+from smsreceipt.store import Kept, Store
+from smsreceipt.store.sqlite import connect, keep, replays
+from smsreceipt.store.sqlite import store as engine
 
 
 def delete_before_commit() -> None:
@@ -123,7 +125,7 @@ def give_up() -> None:
 
 def ok_before_commit() -> None:
     """A push is answered 200 as soon as it waits to be committed."""
-    from smsreceipt.sources.push_intake import Intake
+    from smsreceipt.sources.push.intake import Intake
 
     honest = Intake.offer
 
@@ -137,7 +139,7 @@ def ok_before_commit() -> None:
 
 def guess() -> None:
     """The rows of an answer are taken for the sends in the order in which they come."""
-    from smsreceipt.reconcile import inquiry
+    from smsreceipt.reconcile import ask as inquiry
 
     patch.object(inquiry, "ties", lambda rows, sends: {n: n for n in range(min(len(rows), len(sends)))}).start()
 
@@ -194,7 +196,7 @@ def hasty(factor: float = 1.0) -> None:
     When each call was let go is written into the file that TORTURE_PACE names.
     """
     from smsreceipt.aliyun import wires
-    from smsreceipt.sources.rate import Rate
+    from smsreceipt.sources.query.rate import Rate
 
     patch.object(wires, "READ", 1.0).start()
     honest, made, let_go, here = Rate.acquire, Rate.__init__, list[float](), threading.local()

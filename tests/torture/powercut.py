@@ -20,8 +20,9 @@ from unittest.mock import patch
 from smsreceipt.decode import decode
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.model import Delivery, Instant, Kind, Source
-from smsreceipt.store import Query, connect
-from smsreceipt.store.sqlite import SqliteStore, open_store
+from smsreceipt.store import Query
+from smsreceipt.store.sqlite import connect
+from smsreceipt.store.sqlite.store import SqliteStore, open_store
 from tests.torture.crashdisk import Disk, Recorder
 from tests.torture.world import message, serial_of, unsound
 
@@ -134,7 +135,7 @@ def _found(path: Path, figures: Figures) -> Counter[str]:
     """Open what is left as any run would, read it, and go on with it."""
     try:
         store = open_store(path)
-        found = Counter(serial_of(receipt.body) for receipt in store.list(Query(history=True)))
+        found = Counter(serial_of(receipt.receipt.body) for receipt in store.list(Query(history=True)))
         _go_on(store)
     except SmsReceiptError as exc:
         figures.faults[type(exc).__name__] += 1

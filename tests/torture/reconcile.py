@@ -20,7 +20,7 @@ from smsreceipt.ingest import take
 from smsreceipt.model import BEIJING, Answer, Delivery, Instant, Kind, Outcome, Send, Source, beijing_day
 from smsreceipt.sandbox.details import Pages
 from smsreceipt.store import Query, SendQuery, StoredSend
-from smsreceipt.store.sqlite import open_reader, open_store
+from smsreceipt.store.sqlite.store import open_reader, open_store
 from tests.bench.day import Day, make_day
 from tests.torture.world import Ended, World, kill, until
 
@@ -123,7 +123,8 @@ class Company(World):
     def state(self) -> dict[Pair, tuple[object, ...]]:
         """What the store says of every send: outcome, code, and the provider's answer."""
         with closing(open_reader(self.store)) as store:
-            codes = {(one.phone, one.biz_id): one.code for one in store.list(Query(kinds=["SmsReport"]))}
+            reports = [one.receipt for one in store.list(Query(kinds=["SmsReport"]))]
+            codes = {(one.phone, one.biz_id): one.code for one in reports}
         pairs = ((row, (row.send.phone, row.send.biz_id)) for row in self.rows())
         return {pair: (row.outcome, codes.get(pair), row.answer) for row, pair in pairs}
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smsreceipt.sources.push_intake import ANSWER_WITHIN
+from smsreceipt.sources.push.intake import ANSWER_WITHIN
 from tests.bench.pusher import body_of, percentile
 from tests.torture.listener import PATH_SECRET, Listener
 from tests.torture.world import unsound

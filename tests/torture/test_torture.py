@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from smsreceipt.store import connect
+from smsreceipt.store.sqlite import connect
 from tests.torture import (
     clocks,
     damage,

@@ -16,11 +16,16 @@ from pathlib import Path
 from unittest.mock import patch
 
 from smsreceipt import ingest
-from smsreceipt.cli import main
+from smsreceipt.cli.main import main
 from tests.torture.planted import plant
 
 #: What a pull imports on its way: thousands of calls that say nothing about it.
-_IMPORTED = ("smsreceipt.cli.pull", "smsreceipt.sources.mns", "smsreceipt.store.sqlite", "smsreceipt.aliyun.rpc")
+_IMPORTED = (
+    "smsreceipt.cli.commands.pull",
+    "smsreceipt.sources.queue.puller",
+    "smsreceipt.store.sqlite.store",
+    "smsreceipt.aliyun.rpc",
+)
 
 
 def attach(tracer: list[str]) -> None:

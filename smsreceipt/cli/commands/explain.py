@@ -1,0 +1,53 @@
+"""`smsreceipt explain`: what a code means, in every table that knows it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from smsreceipt.app import App
+from smsreceipt.cli.options import command as make
+from smsreceipt.output.printer import print_objects
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Every code of every table that begins so, with what it means."""
+    from click.shell_completion import CompletionItem
+
+    from smsreceipt import codes
+
+    folded = incomplete.casefold()
+    return [
+        CompletionItem(row["code"], help=row["meaning_en"])
+        for file in codes.TABLES.values()
+        for row in codes.rows(file)
+        if row["code"].casefold().startswith(folded) and not row["code"].endswith("*")
+    ]
+
+
+@make("explain", data=True)
+@click.argument("code", metavar="CODE", shell_complete=_complete)
+def command(app: App, code: str) -> None:
+    """Explain a receipt code: what it means, what to do.
+
+    CODE is what a receipt names (MOBILE_IN_BLACK, DELIVRD), the release cause of a call (16), or an error of the
+    provider's API (isv.BUSINESS_LIMIT_CONTROL).
+    """
+    from smsreceipt import codes
+
+    found = codes.explain(code)
+
+    def draw() -> str:
+        from smsreceipt.output import terminal as view
+
+        return view.explanations(found, app.look())
+
+    if found:
+        print_objects(app, [asdict(one) for one in found], draw)
+    else:
+        app.say(f"no table knows the code {code}")

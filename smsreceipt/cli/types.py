@@ -1,0 +1,124 @@
+"""What people type for options: days, instants, durations, sizes, addresses.
+
+Wall-clock times are Beijing's unless they name a zone.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import click
+
+from smsreceipt.model import BEIJING, DAY_MS, Instant, beijing_day
+from smsreceipt.runs.sockets import Where
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE | re.ASCII)
+_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
+
+
+class Duration(click.ParamType[float]):
+    """45s, 10m, 3h, 2d, 1w, or 1h30m: seconds as a float. A bare number is seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; fails as a usage error."""
+        if isinstance(value, int | float):
+            return float(value)
+        text = str(value).strip()
+        if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text):
+            return float(text)
+        if not re.fullmatch(rf"(?:{_AGO.pattern})+", text, re.IGNORECASE):
+            self.fail(f"{text!r} is no duration: 45s, 10m, 3h, 2d", param, ctx)
+        return sum(float(number) * _UNITS[unit.lower()] for number, unit in _AGO.findall(text))
+
+
+class Size(click.ParamType[int]):
+    """0, 512KiB, 64MiB, 1GiB: bytes. A bare number is bytes."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes; fails as a usage error."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", str(value).strip(), re.IGNORECASE)
+        if match is None:
+            self.fail(f"{value!r} is no size: 0, 512KiB, 64MiB, 1GiB", param, ctx)
+        return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
+
+
+class Address(click.ParamType["Where | str"]):
+    """HOST:PORT, :PORT (every interface) or [IPV6]:PORT; with *off*, also "off"."""
+
+    name = "host:port"
+
+    def __init__(self, *, off: bool = False) -> None:
+        self._off = off
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Where | str:
+        """The address, or "off"; fails as a usage error."""
+        if isinstance(value, Where):
+            return value
+        if self._off and str(value).strip().lower() == "off":
+            return "off"
+        try:
+            return Where.of(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", param, ctx)
+
+
+def span(text: str, now: Instant) -> tuple[Instant, Instant]:
+    """The first instant of what *text* names and the first one after it: a Beijing day, or a single instant.
+
+    YYYY-MM-DD, YYYYMMDD, today and yesterday are days; 3h and 2d that long ago, and an ISO 8601 time with or without a
+    zone, are instants (both ends the same). Raises ValueError.
+    """
+    words = {"today": 0, "yesterday": -1}
+    plain = text.strip().lower()
+    if plain in words:
+        start = (beijing_day(now) + words[plain]) * DAY_MS - 8 * 3_600_000
+        return Instant(start), Instant(start + DAY_MS)
+    if match := _DAY.fullmatch(plain):
+        midnight = datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=BEIJING)
+        start = int(midnight.timestamp()) * 1000
+        return Instant(start), Instant(start + DAY_MS)
+    if match := _AGO.fullmatch(plain):
+        at = Instant(now - round(float(match[1]) * _UNITS[match[2]] * 1000))
+        return at, at
+    return _instant(text.strip())
+
+
+def _instant(text: str) -> tuple[Instant, Instant]:
+    if not text.isascii() or "-" not in text:
+        raise ValueError(text)
+    moment = datetime.fromisoformat(text)
+    zoned = moment.replace(tzinfo=BEIJING) if moment.tzinfo is None else moment
+    at = Instant(round(zoned.timestamp() * 1000))
+    return at, at
+
+
+class When(click.ParamType[str]):
+    """A day or an instant, checked when it is read, turned into instants with the clock of the App."""
+
+    name = "when"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself; fails as a usage error when it names no time."""
+        try:
+            span(str(value), Instant(DAY_MS))
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time: YYYY-MM-DD, YYYYMMDD, today, yesterday, 3h, 2d", param, ctx)
+        return str(value)
+
+
+def since(text: str, now: Instant) -> Instant:
+    """The first instant that counts: the start of a day, or the instant itself."""
+    return span(text, now)[0]
+
+
+def until(text: str, now: Instant) -> Instant:
+    """The first instant that counts no more: the end of a day (the day itself still counts), or the instant."""
+    return span(text, now)[1]

@@ -1,0 +1,1 @@
+"""Receipts that go out again: payloads as the provider pushes them, sent to a callback URL."""

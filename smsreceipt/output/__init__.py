@@ -1,0 +1,1 @@
+"""What the program shows: columns of each object, and the readers of them: JSON, CSV, terminal."""

@@ -1,0 +1,110 @@
+"""What a replay reads: files or standard input, one after the other, and how far it got."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from smsreceipt.app import App
+from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.model import Decoded
+from smsreceipt.runs.kinds import doubtful_kind
+
+if TYPE_CHECKING:
+    from smsreceipt.model import Reached
+    from smsreceipt.sources.files.open import Named
+    from smsreceipt.sources.files.reader import Piece, Replay
+
+_STDIN = "-"
+
+
+class Inputs:
+    """What is to be read: files that are known to be there, or standard input. And how far that is done."""
+
+    def __init__(self, app: App, words: Sequence[str], kind: str | None) -> None:
+        from smsreceipt.decode import KINDS, known_kind
+        from smsreceipt.sources.files.open import find
+
+        self._app = app
+        self._kind = known_kind(kind) if kind else None
+        if self._kind and (doubt := doubtful_kind(self._kind)):
+            app.warn(doubt)
+        self._kinds = {known.casefold(): known for known in KINDS}
+        if _STDIN in words and app.stdin is None:
+            raise UsageError("standard input is closed")
+        self._named = [None if word == _STDIN else found for word in words for found in self._find(word, find)]
+        if not self._named:
+            app.say("no files there")
+        self._whole = sum(each.size() for each in self._named if each) if None not in self._named else 0
+        self._before = 0
+        self._now: Replay | None = None
+        self.halt = threading.Event()  #: reading ends soon after it is set
+        self.failures: list[BaseException] = []  #: of single files; the others are read all the same
+
+    def _find(self, word: str, find: Any) -> list[Any]:
+        return [None] if word == _STDIN else find([word], self._app.say)
+
+    def read(self) -> tuple[int, int]:
+        """How many bytes of how many are read; of 0: nobody knows."""
+        return self._before + (self._now.read if self._now else 0), self._whole
+
+    def pieces(self, unfinished: dict[str, Reached] | None = None) -> Iterator[Piece]:
+        """What is in them, one after the other, taken up where an earlier run was cut off."""
+        for named in self._named:
+            if self.halt.is_set():
+                return
+            try:
+                with self._open(named) as replay:
+                    yield from replay.pieces(self._start(replay, unfinished or {}))
+            except SmsReceiptError as exc:
+                self.failures.append(exc)
+
+    @contextmanager
+    def _open(self, named: Named | None) -> Iterator[Replay]:
+        from smsreceipt.sources.files.open import Opened
+        from smsreceipt.sources.files.reader import Replay, kind_told
+
+        if named is None:
+            assert self._app.stdin is not None  # noqa: S101 - looked at before
+            opened, told = Opened(self._app.stdin, _STDIN, waits=True), None
+        else:
+            opened, told = Opened.of(named), kind_told(named, lambda word: self._kinds.get(word.casefold()))
+        try:
+            self._now = Replay(opened, kind=self._kind, fallback=told, now=self._app.now, stopped=self.halt.is_set)
+            yield self._now
+        finally:
+            self._before, self._now = self._before + opened.read, None
+            opened.close()
+
+    def _start(self, replay: Replay, unfinished: dict[str, Reached]) -> int:
+        reached = unfinished.get(replay.identity)
+        if reached is None or not replay.fits(reached):
+            return 0
+        self._app.say(f"{replay.name}: taken up at byte {reached.offset:,}, where an earlier run was cut off")
+        return reached.offset
+
+
+def decode_piece(piece: Piece) -> list[Decoded]:
+    """The receipts of a piece; before them its rejects, one by one, each with its place in the file as its origin."""
+    from smsreceipt.decode import decode
+
+    decoded = [decode(delivery) for delivery in piece.deliveries]
+    if not any(item.rejects for item in decoded):
+        return decoded
+    rejects: list[Decoded] = []
+    offsets = iter(piece.offsets())
+    for n, item in enumerate(decoded):
+        places = [next(offsets) for _ in item.delivery.frames]
+        if not item.rejects:
+            continue
+        bodies = {reject.body for _, reject in item.rejects}
+        for frame, place in zip(item.delivery.frames, places, strict=True):
+            if frame in bodies or not frame.startswith(b"{"):
+                origin = f"{item.delivery.origin}:{place}"
+                alone = decode(replace(item.delivery, frames=(frame,), origin=origin, reached=None))
+                rejects += [replace(alone, receipts=())] if alone.rejects else []
+        decoded[n] = replace(item, rejects=())
+    return rejects + decoded

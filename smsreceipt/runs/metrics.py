@@ -1,0 +1,90 @@
+"""What a listener tells Prometheus. Read from what it counts anyway, when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from smsreceipt.errors import UsageError
+from smsreceipt.model import Tally
+from smsreceipt.runs.sockets import Where
+from smsreceipt.sources.push.app import Receiver
+from smsreceipt.sources.push.intake import Intake
+
+#: Seconds, close together below the 0.7 that the provider allows.
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 1.0)
+
+
+class Listener(Protocol):
+    """What is told."""
+
+    @property
+    def receiver(self) -> Receiver:
+        """Answers and their times."""
+
+    @property
+    def intake(self) -> Intake:
+        """What is in hand."""
+
+    @property
+    def tally(self) -> Tally:
+        """The books."""
+
+    @property
+    def connections(self) -> int:
+        """Open now."""
+
+
+class _Reading(Collector):
+    """The metrics of one listener."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, as it is now."""
+        it = self._listener
+        receipts = CounterMetricFamily("smsreceipt_receipts", "Receipts by what became of them", labels=["result"])
+        for result in ("new", "duplicate", "rejected"):
+            receipts.add_metric([result], getattr(it.tally, result))
+        yield receipts
+        pushes = CounterMetricFamily("smsreceipt_pushes", "Pushes by the status of the answer", labels=["status"])
+        for status, count in sorted({200: 0, 503: 0, **it.receiver.pushes}.items()):
+            pushes.add_metric([str(status)], count)
+        yield pushes
+        yield CounterMetricFamily(
+            "smsreceipt_strangers", "Requests without a valid path or method", value=it.receiver.strangers
+        )
+        times = it.receiver.times
+        counts = [*map(str, BOUNDS), "+Inf"], [*times.cumulative(BOUNDS), times.count]
+        seconds = HistogramMetricFamily("smsreceipt_push_seconds", "From a push's first byte to its answer")
+        seconds.add_metric([], list(zip(*counts, strict=True)), sum_value=times.total)
+        yield seconds
+        yield GaugeMetricFamily("smsreceipt_pushes_in_hand", "Pushes waiting to be committed", value=it.intake.pushes)
+        yield GaugeMetricFamily("smsreceipt_bytes_in_hand", "Bytes of pushes in hand", value=it.intake.size)
+        yield GaugeMetricFamily("smsreceipt_connections", "Open connections", value=it.connections)
+
+
+@contextmanager
+def serve(where: Where, listener: Listener) -> Iterator[None]:
+    """Answer /metrics there, in a thread, for as long as the context lasts. Raises UsageError when it cannot listen."""
+    registry = CollectorRegistry()
+    registry.register(_Reading(listener))
+    try:
+        server, thread = start_http_server(where.port, where.host or "0.0.0.0", registry)  # noqa: S104 - as asked
+    except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
+        reason = exc.strerror if isinstance(exc, OSError) else "no name of a host"
+        raise UsageError(
+            f"--metrics-bind: cannot listen on {where}: {reason}", hint="Choose another port, or --metrics-bind off."
+        ) from exc
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,165 @@
+"""`smsreceipt replay --to`: send saved receipts to a callback, as the provider does."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from smsreceipt.app import App
+from smsreceipt.decode import decode, kind_of
+from smsreceipt.decode.frames import elements, unwrap
+from smsreceipt.forward.callback import LIMIT, Callback, Push, Sender
+from smsreceipt.forward.payload import as_pushed
+from smsreceipt.matching import SEND_DETAIL
+from smsreceipt.model import Delivery, Kind, Reason
+from smsreceipt.output.records import csv_lines, json_line, mask_value
+from smsreceipt.runs.reporter import tell_failures
+from smsreceipt.runs.stop import Stop
+
+if TYPE_CHECKING:
+    from smsreceipt.runs.inputs import Inputs
+    from smsreceipt.sources.files.reader import Piece
+
+_NEVER_PUSHED = "an answer to a question, of which no push can be made"
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def send(app: App, inputs: Inputs, chosen: dict[str, Any]) -> None:
+    """Send it all, print what became of each push, then say how it went."""
+    callback = Callback(chosen["to"], insecure_http=app.insecure_http)
+    counts: Counter[str] = Counter()
+    printer = _Printer(app)
+    began = time.monotonic()
+
+    def settled(push: Push) -> None:
+        counts.update(
+            receipts=push.receipts,
+            accepted=push.receipts * push.accepted,
+            refused=push.receipts * (push.attempts > 0 and not push.accepted),
+            unsent=push.receipts * (not push.attempts),
+            pushes=1,
+            attempts=push.attempts,
+            over_limit=push.over_limit,
+        )
+        printer.print(push)
+
+    with Stop(app, inputs.halt.set):
+        sender = Sender(
+            callback,
+            batch=chosen["batch"],
+            rate=chosen["rate"],
+            scale=chosen["retry_scale"],
+            settled=settled,
+            tell=app.say,
+            wait=inputs.halt.wait,
+        )
+        try:
+            for piece in inputs.pieces():
+                counts["skipped"] += _send(app, piece, sender, by_kind=callback.by_kind)
+            sender.finish()
+        finally:
+            callback.close()
+        tell_failures(app, inputs.failures)
+        _summarise(app, counts, time.monotonic() - began)
+
+
+def _send(app: App, piece: Piece, sender: Sender, *, by_kind: bool) -> int:
+    """Send the receipts of a piece; return how many of its elements are none."""
+    skipped = 0
+    mask = app.setting("mask") == "mask"
+    frames = [(delivery, frame) for delivery in piece.deliveries for frame in delivery.frames]
+    for index, (delivery, frame) in enumerate(frames):
+        for kind, body in _bodies(delivery, frame, by_kind=by_kind):
+            if isinstance(body, bytes):
+                sender.add(kind, _masked(body) if mask else body)
+                continue
+            skipped += 1
+            app.say(f"{delivery.origin}:{piece.offsets()[index]}: left out: {body}", verbosity=1)
+    return skipped
+
+
+def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tuple[Kind | None, bytes | str]]:
+    """What can be sent of a frame, and why the rest of it cannot."""
+    for body in _objects(frame):
+        if isinstance(body, Reason):
+            yield delivery.kind, body
+            continue
+        kind = delivery.kind or kind_of(_fields(body))
+        if delivery.biz_id or kind == SEND_DETAIL:  # the words of an answer, which are never pushed
+            yield kind, _answer(delivery, body)
+        elif kind or not by_kind:
+            yield kind, body
+        else:
+            yield kind, Reason.KIND_UNKNOWN
+
+
+def _answer(delivery: Delivery, body: bytes) -> bytes | str:
+    """What would have been pushed instead of an answer of QuerySendDetails."""
+    receipts = decode(replace(delivery, frames=(body,))).receipts if delivery.biz_id else ()
+    return as_pushed(receipts[0]) or _NEVER_PUSHED if receipts else _NEVER_PUSHED
+
+
+def _objects(frame: bytes) -> Iterator[bytes | Reason]:
+    """The JSON objects in a frame as they are written, and why there is none where there is none."""
+    found = elements(unwrap(frame))
+    for body in [found] if isinstance(found, Reason) else found:
+        if isinstance(body, bytes):
+            try:
+                _fields(body)
+            except (ValueError, RecursionError):
+                yield Reason.JSON if body.startswith(b"{") else Reason.NOT_OBJECT
+                continue
+        yield body
+
+
+def _masked(body: bytes) -> bytes:
+    return msgspec.json.encode(mask_value(msgspec.json.decode(body)))
+
+
+class _Printer:
+    """A line for each push, as it is settled."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._headed = False
+
+    def print(self, push: Push) -> None:
+        """Print what became of it."""
+        record: dict[str, object] = {
+            "push": push.number,
+            "kind": push.kind,
+            "receipts": push.receipts,
+            "accepted": push.accepted,
+            "status": push.status,
+            "ms": round(push.seconds * 1000, 1),
+            "over_limit": push.over_limit,
+            "attempts": push.attempts,
+            "trouble": push.trouble or None,
+        }
+        app, head, self._headed = self._app, not self._headed, True
+        if app.output == "json":
+            app.report(json_line(record))
+        elif app.output == "csv":
+            app.report(csv_lines([record.keys(), record.values()] if head else [record.values()]))
+        else:
+            from smsreceipt.output.terminal.replayed import push_line
+
+            app.report(app.encode(push_line(record, app.look(), head=head)))
+
+
+def _summarise(app: App, counts: Counter[str], seconds: float) -> None:
+    names = ("receipts", "accepted", "refused", "unsent", "skipped", "pushes", "attempts", "over_limit")
+    told = [(name, counts[name]) for name in names]
+    if counts["over_limit"]:
+        app.say(f"{counts['over_limit']} of the pushes took longer than the {LIMIT * 1000:.0f} ms the provider waits")
+    app.summary([*told, ("seconds", f"{seconds:.1f}"), ("rate", round(counts["receipts"] / max(seconds, 0.001)))])
+    if counts["refused"] or counts["unsent"]:
+        app.attention(5)
+    if counts["skipped"]:
+        app.attention()

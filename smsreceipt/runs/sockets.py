@@ -1,0 +1,107 @@
+"""Addresses to listen on, sockets that were opened for us, and room for many connections."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from smsreceipt.errors import UsageError
+
+_FIRST_PASSED = 3  # where systemd puts the first socket (sd_listen_fds)
+_SPARE = 64  # descriptors for the store, the streams and the loop
+
+
+class Where(NamedTuple):
+    """A host and a port; "" is every interface."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @classmethod
+    def of(cls, text: str) -> Where:
+        """The address that a text names. Raises ValueError."""
+        host, colon, port = text.strip().rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+            raise ValueError(text)
+        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        if bare == host and ":" in host:
+            raise ValueError(text)
+        return cls(bare, int(port))
+
+
+_BACKLOG = 1_024  # connections that wait to be accepted
+
+
+def begin_listening(bound: socket.socket) -> None:
+    """Have it accept connections from now on. Raises UsageError where somebody was faster."""
+    try:
+        bound.listen(_BACKLOG)
+    except OSError as exc:
+        raise UsageError(f"cannot listen on {bound.getsockname()}: {exc.strerror}") from exc
+
+
+def listener(where: Where, option: str) -> socket.socket:
+    """A socket bound there, which listens once it is served. Raises UsageError, naming the option, when it cannot."""
+    try:
+        found = socket.getaddrinfo(where.host or None, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
+        raise UsageError(f"{option}: {where} is no address of this machine", hint="Say HOST:PORT.") from exc
+    family, kind, protocol, _, address = found[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+    except OSError as exc:
+        opened.close()
+        hint = f"Is another program there? Choose another port: {option} {Where(where.host, where.port + 1)}"
+        if exc.errno == errno.EADDRNOTAVAIL:
+            hint = f"This machine has no such address. For all of its own: {option} {Where('0.0.0.0', where.port)}"  # noqa: S104
+        elif exc.errno == errno.EACCES:
+            hint = f"Ports below 1024 are the system's. Choose another: {option} {Where(where.host, 8080)}"
+        raise UsageError(f"{option}: cannot listen on {where}: {exc.strerror}", hint=hint) from exc
+    return opened
+
+
+def adopt(descriptor: int | None, environ: Mapping[str, str]) -> socket.socket | None:
+    """The listening socket that was passed to us: by number, or as systemd does; None where there is none.
+
+    Raises UsageError for a descriptor that is no such socket.
+    """
+    if descriptor is None:
+        if environ.get("LISTEN_PID") != str(os.getpid()) or environ.get("LISTEN_FDS", "0") == "0":
+            return None
+        if environ["LISTEN_FDS"] != "1":
+            raise UsageError("systemd passed several sockets, and one is needed")
+        descriptor = _FIRST_PASSED
+    try:
+        os.set_inheritable(descriptor, False)
+        found = socket.socket(fileno=descriptor)
+        if found.type == socket.SOCK_STREAM and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return found
+        found.detach()
+    except OverflowError as exc:
+        raise UsageError(f"descriptor {descriptor} is no socket: no number of one is so high") from exc
+    except OSError as exc:
+        raise UsageError(f"descriptor {descriptor} is no socket: {exc.strerror}") from exc
+    raise UsageError(f"descriptor {descriptor} is no listening TCP socket", hint="With systemd: a .socket unit.")
+
+
+def raise_descriptor_limit(connections: int) -> None:
+    """See to it that so many connections can be open. Raises UsageError where the system does not allow it."""
+    wanted = connections + _SPARE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as exc:
+            raise UsageError(
+                f"--max-connections {connections}: this process may open only {hard} files",
+                hint="Raise the limit (ulimit -n; LimitNOFILE= in a systemd unit) or ask for fewer.",
+            ) from exc

@@ -1,0 +1,1 @@
+"""Reading saved payloads from files: opened, unpacked, split into frames."""

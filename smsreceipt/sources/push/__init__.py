@@ -1,0 +1,1 @@
+"""Receiving HTTP pushes: an ASGI app, the server under it, its secrets and its latencies."""

@@ -1,0 +1,232 @@
+"""What the provider pushes, as deliveries: an ASGI app that answers 200 only once they are safe on disk.
+
+The provider's side of it (SMS and number privacy, "HTTP batch push"): a POST with a JSON array, to be answered within
+700 ms with 200 and ``{"code": 0, "msg": "成功"}``; else it comes again after 1, 5 and 10 minutes, then never.
+A GET probes the address when it is saved in the console. Nothing is signed, and no source address is fixed: the path is
+the only credential.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from hmac import compare_digest
+from typing import Any
+
+from smsreceipt.model import Delivery, Instant, Kind, Source
+from smsreceipt.sources.push.intake import ANSWER_WITHIN, Intake, Push
+from smsreceipt.sources.push.latency import AnswerTimes
+
+MAX_BODY = 1 << 20  #: bytes
+MAX_ELEMENTS = 2_000
+ARRIVED = "smsreceipt.arrived"  #: in the scope: when the request's first byte came, on time.monotonic's clock
+
+Scope = Mapping[str, Any]
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+_KIND = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+_KINDS = 100  # different ones that are remembered
+#: Each takes one pass, however the text is made: a quote without an end reaches to the end.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_OBJECT = re.compile(rb"\{[^{}]*+\}")
+_DEEPEST = 4  # levels of objects that the count of elements sees through
+
+_TEXTS = {200: ("成功", 0), 503: ("busy, push again", 503)}
+_REASONS = {
+    400: "bad request",
+    404: "not found",
+    405: "method not allowed",
+    413: "too large",
+    415: "unsupported encoding",
+}
+
+
+def _answer(status: int) -> tuple[Message, Message]:
+    """The two messages of an answer. Constant: nothing of a request ever comes back."""
+    text, code = _TEXTS.get(status) or (_REASONS[status], status)
+    body = f'{{"code":{code},"msg":"{text}"}}'.encode()
+    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    if status == 405:
+        headers.append((b"allow", b"GET, POST"))
+    if status not in _TEXTS:  # its body may not have been read
+        headers.append((b"connection", b"close"))
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    return start, {"type": "http.response.body", "body": body}
+
+
+_ANSWERS = {status: _answer(status) for status in (*_TEXTS, *_REASONS)}
+
+
+class Receiver:
+    """The ASGI app. Everything it counts is for the summary and the metrics."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        secrets: Callable[[], Sequence[bytes]],
+        *,
+        now: Callable[[], Instant],
+        kind: Callable[[str], Kind] = Kind,
+    ) -> None:
+        """*secrets* are those that count now; *kind* knows a message type however a path spells it."""
+        self.times = AnswerTimes()  #: of pushes, from their first byte
+        self.pushes: Counter[int] = Counter()  #: by the status that they were answered with
+        self.strangers = 0  #: requests that know no secret, or no method
+        self._intake, self._secrets, self._now, self._kind = intake, secrets, now, kind
+        self._known: dict[bytes, tuple[Kind, str]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        arrived = scope.get(ARRIVED) or time.monotonic()
+        path = scope["raw_path"]
+        if path == b"/healthz":
+            status = self._health(scope["method"])
+        elif (route := self._route(path)) is None:
+            status = self._stranger(404)
+        elif scope["method"] == "POST":
+            status = await self._push(route, scope["headers"], receive, arrived)
+            if not status:
+                return
+            self.times.note(time.monotonic() - arrived)
+            self.pushes[status] += 1
+        else:
+            status = 200 if scope["method"] == "GET" else self._stranger(405)
+        start, body = _ANSWERS[status]
+        await send(start)
+        await send(body)
+
+    def _stranger(self, status: int) -> int:
+        self.strangers += 1
+        return status
+
+    def _health(self, method: str) -> int:
+        if method != "GET":
+            return 405
+        return 200 if self._intake.healthy else 503
+
+    def _route(self, path: bytes) -> tuple[Kind | None, str] | None:
+        """The kind and the origin that a path tells; None where it holds no secret of ours."""
+        _, *words = path.split(b"/")
+        given, *rest = words or [b""]  # the "*" of an OPTIONS request has no slash
+        # Every secret is compared, each in the same time whatever is given.
+        if not sum(compare_digest(given, secret) for secret in self._secrets()):
+            return None
+        if not rest or rest == [b""]:
+            return None, "/"
+        if len(rest) > 1:
+            return None
+        return self._known.get(rest[0]) or self._learn(rest[0])
+
+    def _learn(self, name: bytes) -> tuple[Kind, str] | None:
+        if not _KIND.fullmatch(name):
+            return None
+        kind = self._kind(name.decode("ascii"))
+        found = kind, f"/{kind}"
+        if len(self._known) < _KINDS:
+            self._known[name] = found
+        return found
+
+    async def _push(self, route: tuple[Kind | None, str], headers: Headers, receive: Receive, arrived: float) -> int:
+        """The status to answer; 0 when there is nobody to be answered any more."""
+        if status := refusal(headers):
+            return status
+        intake = self._intake
+        if not intake.open:
+            return 503
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return 0
+        body = message["body"]
+        if message["more_body"]:
+            whole = await self._rest(body, receive)
+            if isinstance(whole, int):
+                return whole
+            body = whole
+        if len(body) > MAX_BODY or crowded(body):
+            return 413
+        if not intake.open:
+            return 503
+        make = partial(_delivery, body, route, self._now())
+        return 200 if await intake.offer(make, len(body), self._deadline(arrived)) else 503
+
+    def _deadline(self, arrived: float) -> float:
+        """When to give up. Who took longer than that to send it has more patience than the provider."""
+        now = time.monotonic()
+        return (arrived if now - arrived < ANSWER_WITHIN else now) + ANSWER_WITHIN
+
+    async def _rest(self, body: bytes, receive: Receive) -> bytes | int:
+        """All of a body that came in pieces, or the status to answer at once."""
+        pieces, size, more = [body], len(body), True
+        self._intake.hold(size)
+        try:
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return 0
+                body, more = message["body"], message["more_body"]
+                pieces.append(body)
+                size += len(body)
+                self._intake.hold(len(body))
+                if size > MAX_BODY:
+                    return 413
+                if not self._intake.open:
+                    return 503
+        finally:
+            self._intake.hold(-size)
+        return b"".join(pieces)
+
+
+def _delivery(body: bytes, route: tuple[Kind | None, str], at: Instant, push: Push) -> Delivery:
+    kind, origin = route
+    return Delivery((body,), kind, Source.PUSH, origin, at, push)
+
+
+def refusal(headers: Headers) -> int:
+    """The status that a push is refused with by its headers alone (names in lower case), its body unread; 0: none."""
+    length = encoding = None
+    for name, value in headers:
+        if name == b"content-length":
+            length = value
+        elif name == b"transfer-encoding":
+            encoding = value
+        elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            return 415
+    if encoding is not None and (length is not None or encoding.strip().lower() != b"chunked"):
+        return 400
+    if length is None:
+        return 0
+    if not length.isdigit():
+        return 400
+    return 413 if len(length) > 18 or int(length) > MAX_BODY else 0
+
+
+def crowded(body: bytes) -> bool:
+    """Whether an array holds more than MAX_ELEMENTS, without parsing it, and however broken it is.
+
+    Most are told by their commas. Of others, strings and then objects, the inner ones first, are taken away before.
+    """
+    if body[:1] not in (b"[", b"{"):
+        body = _unpacked(body)
+    if body.count(b",") < MAX_ELEMENTS:
+        return False
+    text = _STRING.sub(b"", body)
+    for _ in range(_DEEPEST):
+        text, found = _OBJECT.subn(b"", text)
+        if not found:
+            break
+    return text.count(b",") >= MAX_ELEMENTS
+
+
+def _unpacked(body: bytes) -> bytes:
+    """What a body in base64 holds, in which no comma can be seen; any other body as it is."""
+    try:
+        return b64decode(body.strip().removeprefix(b"\xef\xbb\xbf").strip(), validate=True)
+    except ValueError:
+        return body

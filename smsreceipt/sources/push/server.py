@@ -1,0 +1,357 @@
+"""The server under the push app: uvicorn, with timers, caps and silence of our own around its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from smsreceipt.sources.push.app import ARRIVED, MAX_BODY
+
+MAX_HEAD = 32 << 10  #: bytes of a request line and headers
+_MAX_WIRE = 2 * MAX_BODY + MAX_HEAD  # bytes of a whole request with its framing: one-byte chunks are refused early
+_MAX_PIPELINE = 8  # requests sent ahead of their answers
+_LINGER_BYTES = 8 << 20  # what is still read, and dropped, after a refusal
+
+
+class Seconds(NamedTuple):
+    """How long a peer may take."""
+
+    head: float = 5.0  #: for a request's head, from its first byte; for the first byte, from the connection
+    body: float = 10.0  #: for all of a body
+    idle: float = 15.0  #: between two requests
+    answer: float = 10.0  #: to be answered and to take the answer
+    linger: float = 1.0  #: to take a refusal, while it still sends
+    stop: int = 5  #: for all that is in flight when the server stops
+
+
+USUAL = Seconds()
+
+
+class _Phase(IntEnum):
+    QUIET = 0  # no request has begun
+    HEAD = 1
+    BODY = 2
+    ANSWER = 3  # it is complete, and to be answered
+    OVER = 4  # the last answer is written; what else comes is dropped
+
+
+class _State(ServerState):
+    """What the connections of a server share."""
+
+    def __init__(self, most: int, seconds: Seconds) -> None:
+        super().__init__()
+        self.most, self.seconds = most, seconds
+
+    def make_room(self) -> bool:
+        """Whether one more connection may be; the one that has been silent longest goes for it.
+
+        So a crowd of idle connections keeps nobody out. Those that never asked anything go first.
+        """
+        if len(self.connections) < self.most:
+            return True
+        silent = [each for each in self.connections if isinstance(each, Connection) and each.silent]
+        if not silent:
+            return False
+        min(silent, key=lambda each: (each.served, each.deadline)).abort()
+        return True
+
+    def cut_off(self, now: float) -> None:
+        """End the connections whose time is over."""
+        late = [each for each in self.connections if isinstance(each, Connection) and each.deadline <= now]
+        for each in late:
+            each.abort()
+
+
+class Connection(HttpToolsProtocol):
+    """One connection: a deadline for each phase of a request, and a bound for everything a peer may send."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        assert isinstance(self.server_state, _State)  # noqa: S101 - it comes from Server
+        self._shared = self.server_state
+        self._seconds = self._shared.seconds
+        self.deadline = self.loop.time() + self._seconds.head
+        self.served = False  #: whether a request was ever answered here
+        self._phase = _Phase.QUIET
+        self._fed = 0  # bytes since the request under way began
+        self._piece = 0
+        self._status = 400  # to refuse with what the parser cannot take
+        self._wire: asyncio.Transport | None = None
+        self._out: _Transport
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody waits for an answer here."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and self._phase in {_Phase.QUIET, _Phase.HEAD, _Phase.OVER}
+
+    def abort(self) -> None:
+        """End it at once."""
+        self.connections.discard(self)
+        self.deadline = float("inf")
+        if self._wire is not None:
+            self._wire.abort()
+
+    # -- the transport's side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Take it, or tell it at once that there is no room."""
+        self._wire = transport
+        if not self._shared.make_room():
+            self.transport = transport
+            self._phase = _Phase.OVER
+            transport.write(_plain(503))
+            transport.close()
+            return
+        super().connection_made(transport)
+        self.transport = self._out = _Transport(transport, self.finish, lambda: self._phase is _Phase.OVER)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, within bounds."""
+        self._piece = len(data)
+        self._fed += self._piece
+        if self._phase is _Phase.OVER:
+            if self._fed > _LINGER_BYTES:
+                self.abort()
+            return
+        super().data_received(data)
+        if self._phase is _Phase.HEAD and self._fed > MAX_HEAD:
+            self._refuse(431)
+        elif self._phase is _Phase.BODY and self._fed > _MAX_WIRE:
+            self._refuse(413)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # what a protocol may answer
+        """Answer what is complete even where the peer sends no more: it may still listen."""
+        if self._phase is not _Phase.ANSWER:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def finish(self) -> None:
+        """Close after what is written. A peer that is still sending gets a moment, or a reset would eat the answer."""
+        wire = self._wire
+        if wire is None or wire.is_closing() or self._phase is _Phase.OVER:
+            return
+        self._out.flush()
+        if self._phase is not _Phase.BODY:
+            self._phase = _Phase.OVER
+            wire.close()
+            return
+        self._end_phase(_Phase.OVER, self._seconds.linger)
+        self._fed = 0
+        self.flow.resume_reading()
+        wire.write_eof()
+
+    # -- the parser's side
+
+    def on_message_begin(self) -> None:
+        """A request's first byte: its clock starts here."""
+        self._end_phase(_Phase.HEAD, self._seconds.head)
+        self._fed = self._piece  # an earlier request's end may be in it too, which does no harm
+        super().on_message_begin()
+        self.scope[ARRIVED] = time.monotonic()  # type: ignore[literal-required]  # a key of ours
+
+    def on_headers_complete(self) -> None:
+        """Refuse what no honest peer sends, before anything is done about it."""
+        if self._fed > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
+            self._status = 431
+            raise ValueError
+        if self.parser.should_upgrade() or len(self.pipeline) >= _MAX_PIPELINE:
+            raise ValueError
+        self._end_phase(_Phase.BODY, self._seconds.body)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is all there."""
+        if self._phase is not _Phase.OVER:
+            self._end_phase(_Phase.ANSWER, self._seconds.answer)
+        super().on_message_complete()
+        if self.cycle.response_complete:  # it was answered by its head alone
+            self._rest()
+
+    def on_response_complete(self) -> None:
+        """Go on with what was sent ahead, or wait for the next request."""
+        self.served = True
+        self._out.flush()  # the head of an answer without a body
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        if self._phase is _Phase.ANSWER:
+            self._rest()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - it would tell what server this is
+        """What the parser refused: answer it if nothing else is being answered here, and end the connection."""
+        self._refuse(self._status)
+
+    def _refuse(self, status: int) -> None:
+        cycle = self.cycle
+        under_way = cycle is not None and not cycle.response_complete
+        if self._wire is None or self._wire.is_closing():
+            return
+        if self.pipeline or (under_way and self._phase is _Phase.HEAD):
+            self.abort()  # this answer would be taken for an earlier request's
+            return
+        if under_way and not cycle.more_body:
+            cycle.keep_alive = False
+            return
+        if under_way:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._phase = _Phase.BODY  # the peer may be sending more
+        self._wire.write(_plain(status))
+        self.finish()
+
+    def _end_phase(self, next_phase: _Phase, seconds: float) -> None:
+        self._phase = next_phase
+        self.deadline = self.loop.time() + seconds
+
+    def _rest(self) -> None:
+        self._end_phase(_Phase.QUIET, self._seconds.idle)
+
+
+class _Transport(asyncio.Transport):
+    """What uvicorn writes to: an answer's head and body go out in one piece, and closing is left to the connection."""
+
+    def __init__(self, wire: asyncio.Transport, finish: Callable[[], None], over: Callable[[], bool]) -> None:
+        super().__init__()
+        self._wire, self._finish, self._over = wire, finish, over
+        self._head = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Hold a head back until its body comes: two system calls would be half of what an answer costs."""
+        if self._head:
+            self._head += data
+            self.flush()
+        elif data[:9] == b"HTTP/1.1 " and data[9:12] != b"100":
+            self._head = bytes(data)
+        elif not self.is_closing():
+            self._wire.write(data)
+
+    def flush(self) -> None:
+        """Write what was held back, unless the last answer is written or the peer has gone: uvloop raises there."""
+        if self._head and not self.is_closing():
+            self._wire.write(self._head)
+        self._head = b""
+
+    def close(self) -> None:
+        """Close after what is written."""
+        self._finish()
+
+    def is_closing(self) -> bool:
+        """Whether nothing more will be written."""
+        return self._over() or self._wire.is_closing()
+
+
+def _plain(status: int) -> bytes:
+    return STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Server(uvicorn.Server):
+    """Serves an ASGI app on a listening socket until told to stop. Leaves signals and logs alone."""
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        connections: int,
+        tell: Callable[[str], None],
+        tick: Callable[[], None] = lambda: None,
+        seconds: Seconds = USUAL,
+    ) -> None:
+        """*tick* is called ten times a second; *tell* gets a line about a bug, and nothing else is ever logged."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level="error",
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=seconds.stop,
+            )
+        )
+        self._shared = self.server_state = _State(connections, seconds)
+        self._tick, self._tell = tick, tell
+
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._shared.connections)
+
+    def stop(self) -> None:
+        """Stop accepting; finish what is in flight. Inside the loop, or from a signal handler of it."""
+        self.should_exit = True
+
+    async def run_on(self, listener: socket.socket) -> None:
+        """Serve until stop; then nothing is left open."""
+        with _only_bugs(self._tell):
+            asyncio.get_running_loop().set_exception_handler(
+                lambda _loop, context: self._tell(_name(context.get("exception")))
+            )
+            await self.serve([listener])
+            for each in [*self._shared.connections]:
+                if isinstance(each, Connection):
+                    each.abort()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them to whoever runs us."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """As uvicorn does, ten times a second; and cut off who is late."""
+        self._shared.cut_off(asyncio.get_running_loop().time())
+        self._tick()
+        return await super().on_tick(counter)
+
+
+def _name(exc: BaseException | None) -> str:
+    return f"error: internal: {type(exc).__name__}"
+
+
+class _Bugs(logging.Handler):
+    """Tells the type of an exception that reached the server, and nothing of what is logged otherwise."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._bug = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Only the type: messages and paths hold secrets."""
+        exc = record.exc_info[1] if record.exc_info else None
+        if exc is not None and not isinstance(exc, asyncio.CancelledError):
+            self._bug(_name(exc))
+
+
+@contextlib.contextmanager
+def _only_bugs(tell: Callable[[str], None]) -> Iterator[None]:
+    """Uvicorn and asyncio log paths, which are secrets here."""
+    handler = _Bugs(tell)
+    loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "asyncio")]
+    before = [(each.propagate, each.level) for each in loggers]
+    for each in loggers:
+        each.propagate = False
+        each.addHandler(handler)
+    try:
+        yield
+    finally:
+        for each, (propagate, _) in zip(loggers, before, strict=True):
+            each.propagate = propagate
+            each.removeHandler(handler)

@@ -1,0 +1,171 @@
+"""Asking the provider what became of sends: QuerySendDetails for one number and day, QuerySendStatistics for days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings, number
+from smsreceipt.sources.query.rate import Halted, Rate
+
+if TYPE_CHECKING:
+    from aliyunsdkcore.request import RpcRequest
+
+    from smsreceipt.aliyun.rpc import Pace
+
+__all__ = ["HISTORY_DAYS", "ORIGIN", "Asker", "DayTotals", "Halted", "Question", "Rate", "Rows", "oldest_day"]
+
+ORIGIN = "QuerySendDetails"  #: of the deliveries that answers become
+HISTORY_DAYS = 30  #: the provider answers about today and this many days before it, by Beijing's calendar
+
+
+def oldest_day(today: date) -> date:
+    """The oldest day that can still be asked about on *today*; both are Beijing's."""
+    return today - timedelta(days=HISTORY_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the sends to one number on one Beijing day, of one BizId where it is given."""
+
+    phone: str  #: digits, as the store spells it
+    day: date
+    biz_id: str = ""
+
+
+class Rows(NamedTuple):
+    """A whole answer."""
+
+    rows: tuple[bytes, ...]  #: one JSON object each: the frames of a delivery
+    calls: int  #: requests that it took, those that had to be sent again included
+    stable: bool  #: False: pages and totals still contradicted each other after three readings
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotals:
+    """What the provider says of one Beijing day, in billed parts."""
+
+    day: date
+    sent: int
+    succeeded: int
+    failed: int
+    no_response: int
+
+
+class Caller(Protocol):
+    """Who sends: aliyun.rpc.Caller."""
+
+    def call(self, request: RpcRequest, *, pace: Pace | None = None) -> dict[str, Any]:
+        """The answer, once its Code is OK."""
+
+
+class Asker:
+    """Asks about one account's sends, from any number of threads, at most as fast as its rate lets calls go.
+
+    Everything raises AuthError, ApiError (the provider refuses the call) and ProviderError (the retry budget is
+    spent), and Halted after rate.halt().
+    """
+
+    def __init__(self, caller: Caller, *, rate: Rate | None = None) -> None:
+        self.rate = rate or Rate(50)
+        self._caller = caller
+
+    def ask(self, question: Question) -> Rows:
+        """All rows about *question*, each as it stands now."""
+        pace = _Counted(self.rate)
+
+        def page(count: int) -> Page:
+            return Page(self._caller.call(_details(question, count), pace=pace))
+
+        first = page(1)
+        if first.whole:
+            return Rows(tuple(first.bodies), pace.calls, stable=True)
+        readings = Readings()
+        readings.add(_read(page, first))
+        for _ in range(READINGS - 1):
+            if readings.settled:
+                break
+            readings.add(_read(page, page(1)))
+        return Rows(readings.rows(), pace.calls, readings.settled)
+
+    def statistics(self, first: date, last: date, *, globe: int) -> list[DayTotals]:
+        """The days *first* to *last*, both included, ascending; days without sends may be absent.
+
+        *globe* is 1 for numbers of the mainland, 2 for all others.
+        """
+        days: dict[date, DayTotals] = {}
+        for page in range(1, (last - first).days // PAGE + 3):
+            data = self._caller.call(_statistics(first, last, globe, page), pace=self.rate).get("Data")
+            found = _totals(data if isinstance(data, dict) else {})
+            days |= {each.day: each for each in found}
+            if len(found) < PAGE:
+                break
+        return [days[day] for day in sorted(days)]
+
+
+class _Counted:
+    """The pace of one question, counting its requests."""
+
+    def __init__(self, rate: Rate) -> None:
+        self.calls = 0
+        self._rate = rate
+        self.throttled, self.ok = rate.throttled, rate.ok
+
+    def acquire(self) -> None:
+        self._rate.acquire()
+        self.calls += 1
+
+
+def _read(page: Callable[[int], Page], first: Page) -> Reading:
+    """All pages once, beginning with the *first*, up to the one that adds nothing where no more are announced."""
+    reading, read = Reading(), 1
+    over = reading.add(first)
+    while not over:
+        read += 1
+        over = reading.add(page(read))
+    return reading
+
+
+def _details(question: Question, page: int) -> RpcRequest:
+    from aliyunsdkdysmsapi.request.v20170525.QuerySendDetailsRequest import QuerySendDetailsRequest
+
+    request = QuerySendDetailsRequest()
+    request.set_PhoneNumber(question.phone)
+    request.set_SendDate(f"{question.day:%Y%m%d}")
+    request.set_PageSize(PAGE)
+    request.set_CurrentPage(page)
+    if question.biz_id:
+        request.set_BizId(question.biz_id)
+    return request
+
+
+def _statistics(first: date, last: date, globe: int, page: int) -> RpcRequest:
+    from aliyunsdkdysmsapi.request.v20170525.QuerySendStatisticsRequest import QuerySendStatisticsRequest
+
+    request = QuerySendStatisticsRequest()
+    request.set_IsGlobe(globe)
+    request.set_StartDate(f"{first:%Y%m%d}")
+    request.set_EndDate(f"{last:%Y%m%d}")
+    request.set_PageIndex(page)
+    request.set_PageSize(PAGE)
+    return request
+
+
+def _totals(data: dict[str, Any]) -> list[DayTotals]:
+    """The rows of one page; those that name no day are none."""
+    listed = data.get("TargetList")
+    found = []
+    for row in listed if isinstance(listed, list) else []:
+        if isinstance(row, dict) and (day := _day(row.get("SendDate"))):
+            names = ("TotalCount", "RespondedSuccessCount", "RespondedFailCount", "NoRespondedCount")
+            found.append(DayTotals(day, *(number(row.get(name)) or 0 for name in names)))
+    return found
+
+
+def _day(text: object) -> date | None:
+    try:
+        return datetime.strptime(str(text), "%Y%m%d").date()
+    except ValueError:
+        return None

@@ -1,0 +1,28 @@
+"""How far files are replayed. Written in the transaction that keeps what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+
+from smsreceipt.model import Decoded, Reached
+from smsreceipt.store.sqlite.rows import rows
+
+
+def note(db: apsw.Connection, decoded: Sequence[Decoded]) -> None:
+    """Note of each file how far it is read with these; forget those that are done."""
+    latest = {reached.file: reached for item in decoded if (reached := item.delivery.reached) is not None}
+    for reached in latest.values():
+        if reached.done:
+            db.execute("DELETE FROM replay WHERE file = ?", (reached.file,))
+        else:
+            db.execute("INSERT OR REPLACE INTO replay VALUES (?, ?, ?)", (reached.file, reached.offset, reached.mark))
+
+
+def unfinished(db: apsw.Connection) -> dict[str, Reached]:
+    """The files that were not read to their end."""
+    return {
+        file: Reached(file, offset, mark, done=False)
+        for file, offset, mark in rows(db, "SELECT file, reached, mark FROM replay")
+    }

@@ -1,0 +1,247 @@
+"""Reading receipts: choose the index that leaves the least to read, and merge its streams in seq order.
+
+A stream is one equality on one index; within it SQLite yields rows in rowid order, that is in seq order, without a
+sort. So the first rows come at once, however large the store is.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from hashlib import sha256
+from itertools import islice
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+
+from smsreceipt.model import Instant, Kind, Outcome, Receipt, Source, StoredReceipt, beijing_day
+from smsreceipt.store import Query
+from smsreceipt.store.sqlite.rows import rows
+
+_Value = str | int
+_COLUMNS = (
+    "statement.seq, kind.name, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,"
+    " sent_at, reported_at, received_at, source, origin, times_seen, test, digest, body, signed, detail"
+)
+_TABLES = "statement {} CROSS JOIN kind ON kind.id = statement.kind CROSS JOIN road ON road.id = statement.road"
+_WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
+_MAX_STREAMS = 400  # beyond that many, reading the table in seq order is cheaper
+_RARE = 2_000  # an index that holds fewer rows than this for a value is read whole at once
+
+
+class _Stream(NamedTuple):
+    """One equality on one index ("" for the table itself)."""
+
+    by: str
+    condition: str
+    values: tuple[_Value, ...]
+
+
+def receipts(db: apsw.Connection, query: Query) -> Iterator[StoredReceipt]:
+    """Yield what *query* asks for, in ascending seq. Raises ValueError where a row holds what was never written."""
+    backward = query.newest and query.limit is not None
+    found = _merged(db, query, _COLUMNS, backward=backward)
+    if query.limit is not None:
+        found = islice(found, query.limit)
+    if backward:
+        found = iter(list(found)[::-1])
+    return map(_receipt, found)
+
+
+def count(db: apsw.Connection, query: Query, at_most: int) -> int:
+    """How many *query* asks for, at most *at_most*."""
+    return sum(1 for _ in islice(_merged(db, query, "statement.seq", backward=False), at_most))
+
+
+def _merged(db: apsw.Connection, query: Query, columns: str, *, backward: bool) -> Iterator[tuple[Any, ...]]:
+    terms, values = _terms(query)
+    order = "DESC" if backward else "ASC"
+    streams = [
+        db.execute(
+            f"SELECT {columns} FROM {_TABLES.format(stream.by and 'INDEXED BY ' + stream.by)}"
+            f" WHERE {' AND '.join([stream.condition, *terms])} ORDER BY statement.seq {order}",
+            (*stream.values, *values),
+        )
+        for stream in _streams(db, query)
+    ]
+    if len(streams) == 1:
+        return iter(streams[0])
+    return heapq.merge(*streams, key=lambda row: row[0], reverse=backward)
+
+
+def _terms(query: Query) -> tuple[list[str], list[_Value]]:
+    """Every filter as SQL: a stream only narrows what is read."""
+    terms: list[str] = []
+    values: list[_Value] = []
+    if not query.history and not query.conflicts:
+        terms.append("current = 1")
+    if query.conflicts:
+        terms.append("conflict = 1")
+    if query.after:
+        terms.append("statement.seq > ?")
+        values.append(query.after)
+    for column, wanted in (
+        ("kind.name", query.kinds),
+        ("phone", query.phones),
+        ("biz_id", query.biz_ids),
+        ("out_id", query.out_ids),
+        ("call_id", query.call_ids),
+        ("outcome", query.outcomes),
+        ("code", query.codes),
+        ("source", query.sources),
+    ):
+        if wanted:
+            term, bound_values = _among(column, wanted)
+            terms.append(term)
+            values += bound_values
+    for bound, comparison, day in ((query.since, ">=", ">="), (query.until, "<", "<=")):
+        if bound is not None:
+            terms.append(f"day {day} ? AND {_WHEN} {comparison} ?")
+            values += [beijing_day(bound), bound]
+    return terms, values
+
+
+def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
+    """The cheapest way to everything that can match: the most telling filter first."""
+    for column, wanted in (("biz_id", query.biz_ids), ("call_id", query.call_ids)):
+        if wanted:
+            return _by_value(column, sorted({str(value) for value in wanted}))
+    if query.phones:
+        return _by_phone(sorted(set(query.phones)))
+    if query.out_ids:
+        return _by_value("out_id", sorted(set(query.out_ids)))
+    if query.conflicts:
+        return [_Stream("statement_conflict", "conflict = 1", ())]
+    if query.sources and not _any_road(db, query.sources):
+        return [_Stream("", "0", ())]
+    rare = _rare(query)
+    if rare and (_few(db, rare) or not (query.since and query.until)):
+        return rare
+    return _by_day(db, query) or rare or [_Stream("", "1", ())]
+
+
+def _any_road(db: apsw.Connection, sources: Collection[Source]) -> bool:
+    """Whether anything ever came by one of *sources*: without it, all would be read to find nothing."""
+    term, values = _among("source", sources)
+    return bool(db.execute(f"SELECT 1 FROM road WHERE {term} LIMIT 1", values).fetchall())
+
+
+def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
+    """Streams for values of a column that is indexed wherever it is not empty.
+
+    biz_id and call_id mostly lead the identity and are found by its key; where they do not, by an index of their own.
+    """
+    ways = [(f"statement_{column}", f"{column} <> ''", column)]
+    if column in {"biz_id", "call_id"}:
+        ways = [
+            ("statement_key", f"{column} = id1", "id1"),
+            (f"statement_{column}", f"{column} <> '' AND {column} <> id1", column),
+        ]
+    pieces = [wanted] if len(wanted) > _MAX_STREAMS else [[value] for value in wanted]
+    streams = []
+    for index, guard, key in ways:
+        for piece in pieces:
+            term, values = _among(key, piece)
+            streams.append(_Stream(index, f"{guard} AND {term}", tuple(values)))
+    return streams
+
+
+def _by_phone(wanted: list[str]) -> list[_Stream]:
+    """Streams for phones: those that are filed, and the last statements, whose phones are not yet."""
+    term, values = _among("phone", wanted)
+    return [
+        _Stream("", f"statement.seq IN (SELECT seq FROM phone WHERE {term})", tuple(values)),
+        _Stream("", f"statement.seq > (SELECT phones_to FROM counter) AND {term}", tuple(values)),
+    ]
+
+
+def _among(column: str, wanted: Collection[str]) -> tuple[str, list[str]]:
+    """*column* is one of *wanted*, as SQL and what it binds; a long list is bound as one value."""
+    values = [str(value) for value in wanted]
+    if len(values) == 1:
+        return f"{column} = ?", values
+    if len(values) > _MAX_STREAMS:
+        return f"{column} IN (SELECT value FROM json_each(?))", [msgspec.json.encode(values).decode()]
+    return f"{column} IN ({', '.join('?' * len(values))})", values
+
+
+def _rare(query: Query) -> list[_Stream]:
+    """Streams for a code or outcome that the partial indexes hold."""
+    for index, column, common, wanted in (
+        ("statement_code", "code", ("DELIVERED", "16"), set(query.codes)),
+        ("statement_outcome", "outcome", ("delivered", "connected"), {str(value) for value in query.outcomes}),
+    ):
+        if wanted and wanted.isdisjoint({"", *common}):
+            guard = ", ".join(f"'{value}'" for value in ("", *common))
+            return [_Stream(index, f"{column} NOT IN ({guard}) AND {column} = ?", (value,)) for value in sorted(wanted)]
+    return []
+
+
+def _few(db: apsw.Connection, streams: list[_Stream]) -> bool:
+    found = 0
+    for stream in streams:
+        probe = f"SELECT 1 FROM statement INDEXED BY {stream.by} WHERE {stream.condition} LIMIT {_RARE}"
+        found += len(db.execute(probe, stream.values).fetchall())
+    return found < _RARE
+
+
+def _by_day(db: apsw.Connection, query: Query) -> list[_Stream]:
+    """A stream per Beijing day and kind, where a date or a rare kind was asked for and the days are few."""
+    kinds: dict[str, int] = dict(rows(db, "SELECT name, id FROM kind"))
+    wanted = [kinds[kind] for kind in set(query.kinds) if kind in kinds] if query.kinds else list(kinds.values())
+    if query.since is None and query.until is None and not _rare_kind(db, query):
+        return []
+    low = -1 if query.since is None else beijing_day(query.since)
+    high = 1 << 40 if query.until is None else beijing_day(Instant(query.until - 1))
+    days: list[int] = []
+    for (day,) in db.execute(
+        "WITH RECURSIVE days (day) AS ("
+        " SELECT min(day) FROM statement WHERE day >= ?1 AND day <= ?2 UNION ALL"
+        " SELECT (SELECT min(day) FROM statement WHERE day > days.day AND day <= ?2) FROM days WHERE day IS NOT NULL"
+        ") SELECT day FROM days WHERE day IS NOT NULL",
+        (low, high),
+    ):
+        days.append(day)
+        if len(days) * max(len(wanted), 1) > _MAX_STREAMS:
+            return []
+    streams = [
+        _Stream("statement_day", "day = ? AND statement.kind = ?", (day, kind)) for day in days for kind in wanted
+    ]
+    return streams or [_Stream("", "0", ())]
+
+
+def _rare_kind(db: apsw.Connection, query: Query) -> bool:
+    """Whether the kinds asked for are so few among all that reading everything would find them late."""
+    if not query.kinds:
+        return False
+    total = wanted = 0
+    for name, statements in db.execute("SELECT name, statements FROM kind"):
+        total += statements
+        wanted += statements * (name in query.kinds)
+    return wanted * 2 < total
+
+
+def _receipt(row: tuple[Any, ...]) -> StoredReceipt:
+    (seq, kind, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,
+     sent, reported, received, source, origin, seen, test, digest, body, signed, detail) = row  # fmt: skip
+    if sha256(body).digest() != digest:
+        raise ValueError("a body is not what was kept")
+    identity = (id2, id1, id3, id4) if lead else (id1, id2, id3, id4)
+    receipt = Receipt(
+        Kind(kind),
+        identity[:parts],
+        Outcome(outcome) if outcome else None,
+        code,
+        None if sent < 0 else Instant(sent),
+        None if reported < 0 else Instant(reported),
+        phone,
+        biz_id,
+        out_id,
+        call_id,
+        detail,
+        bool(test),
+        body,
+        digest,
+    )
+    return StoredReceipt(seq, receipt, Instant(received), Source(source), origin, seen, bool(signed))

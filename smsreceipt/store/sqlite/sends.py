@@ -1,0 +1,254 @@
+"""The ledger in SQL: what was sent, and which of it has no final receipt yet.
+
+Writing methods work inside their caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import apsw
+import msgspec
+
+from smsreceipt.model import SETTLED, Answer, Asked, Instant, Outcome, Send, beijing_day
+from smsreceipt.store import Imported, SendQuery, SendState, StoredSend
+from smsreceipt.store.sqlite.rows import number, rows
+
+#: Kinds whose identity is [biz_id, phone]: they tell what became of a send.
+REPORTS = ("SmsReport", "DypnsSmsVerifyReport")
+
+_Row = tuple[str, str, int, int, str, str, str, int]  # as _OWN
+_OWN = "biz_id, phone, day, sent_at, out_id, template_code, sign_name, parts"
+_APART = 60_000  # two clocks may differ by so many milliseconds and mean the same time
+_RESUMED = 6 * 3_600_000  # a comparison that was cut off longer ago than this begins anew
+_FINAL = "('delivered', 'failed', 'expired')"
+_DIFFERS = (
+    "SELECT ?9, day, sent_at, out_id, template_code, sign_name, parts FROM send WHERE biz_id = ?1 AND phone = ?2"
+    " AND (day, sent_at, out_id, template_code, sign_name, parts) <> (?3, ?4, ?5, ?6, ?7, ?8)"
+)
+
+
+class Sends:
+    """Reads and writes the ledger through one connection."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def add(self, sends: Sequence[Send]) -> Imported:
+        """Enter the sends; complete those that are known."""
+        offered = [_row(send) for send in sends]
+        before = self._db.total_changes()
+        settled = self._receipt("?1", "?2")
+        self._db.executemany(
+            f"INSERT INTO send ({_OWN}, settled) VALUES (?1, ?2, ?, ?, ?, ?, ?, ?, EXISTS ({settled}))"
+            " ON CONFLICT DO NOTHING",
+            offered,
+        )
+        new = self._db.total_changes() - before
+        self._db.execute("UPDATE counter SET sends = sends + ?", (new,))
+        if new == len(offered):
+            return Imported(new)
+        completed, contradicting = self._complete(offered)
+        return Imported(new, len(offered) - new - completed, completed, contradicting)
+
+    def _complete(self, offered: Sequence[_Row]) -> tuple[int, int]:
+        """Add what the ledger does not know yet; return how many it learnt from, and how many say otherwise."""
+        completed = contradicting = 0
+        asked = ((*row, n) for n, row in enumerate(offered))
+        for n, *known in self._db.executemany(_DIFFERS, asked):
+            merged, otherwise = _merged(tuple(known), offered[n][2:])
+            contradicting += otherwise
+            if merged != tuple(known):
+                completed += 1
+                self._db.execute(
+                    "UPDATE send SET day = ?, sent_at = ?, out_id = ?, template_code = ?, sign_name = ?, parts = ?"
+                    " WHERE biz_id = ? AND phone = ?",
+                    (*merged, *offered[n][:2]),
+                )
+        return completed, contradicting
+
+    def note(self, asked: Collection[Asked]) -> None:
+        """Note of which sends the provider was asked, and what it said."""
+        self._db.executemany(
+            "UPDATE send SET asked_at = ?, answer = ? WHERE biz_id = ? AND phone = ?",
+            [(each.at, each.answer, each.biz_id, each.phone) for each in asked],
+        )
+
+    def settle(self, after: int) -> None:
+        """Mark the sends of which a statement with seq > *after* is final, so that nobody need look there again."""
+        if number(self._db, "SELECT sends FROM counter"):
+            self._db.execute(
+                "UPDATE send SET settled = 1 WHERE +settled = 0 AND (biz_id, phone) IN ("
+                "SELECT id1, id2 FROM statement WHERE seq > ? AND id3 = '' AND id4 = ''"
+                f" AND +kind IN ({self._reports()}) AND +outcome IN {_FINAL})",
+                (after,),
+            )
+
+    def forget(self, query: SendQuery) -> int:
+        """Drop the sends that *query* asks for; return how many there were."""
+        terms, values = self._terms(query)
+        before = self._db.total_changes()
+        self._db.execute(
+            f"DELETE FROM send WHERE (biz_id, phone) IN (SELECT biz_id, phone FROM send WHERE {_all(terms)})", values
+        )
+        gone = self._db.total_changes() - before
+        self._db.execute("UPDATE counter SET sends = sends - ?", (gone,))
+        return gone
+
+    def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
+        """When the comparison of these days that is now under way began: *at*, or that of a younger one cut off."""
+        began = number(
+            self._db, "SELECT began_at FROM comparison WHERE first_day = ? AND last_day = ?", first_day, last_day
+        )
+        if at - _RESUMED < began <= at:
+            return Instant(began)
+        self._db.execute("INSERT OR REPLACE INTO comparison VALUES (?, ?, ?)", (first_day, last_day, at))
+        return at
+
+    def end_comparison(self, first_day: int, last_day: int) -> None:
+        """The comparison of these days is complete."""
+        self._db.execute("DELETE FROM comparison WHERE first_day = ? AND last_day = ?", (first_day, last_day))
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def find(self, query: SendQuery) -> Iterator[StoredSend]:
+        """Yield what *query* asks for, by day, BizId and number."""
+        terms, values = self._terms(query)
+        ways = [terms]
+        if not (query.phones or query.biz_ids or query.out_ids):  # each in the order of its index: nothing is sorted
+            ways = [["settled = 0", *terms], ["settled = 1", *terms]]
+        backward = query.newest and query.limit is not None
+        order = "DESC" if backward else "ASC"
+        found = self._db.execute(
+            " UNION ALL ".join(f"{self._select()} WHERE {_all(way)}" for way in ways)
+            + f" ORDER BY day {order}, biz_id {order}, phone {order} LIMIT ?",
+            (*values * len(ways), -1 if query.limit is None else query.limit),
+        )
+        return map(_stored, list(found)[::-1] if backward else found)
+
+    def of(self, phone: str, first_day: int, last_day: int) -> list[Send]:
+        """Every send to a number on these days."""
+        found = self._db.execute(
+            f"SELECT {_OWN} FROM send INDEXED BY send_phone WHERE phone = ? AND day BETWEEN ? AND ?"
+            " ORDER BY sent_at, biz_id",
+            (phone, first_day, last_day),
+        )
+        return [_send(row) for row in found]
+
+    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
+        """Yield the sends of these days without a final receipt, by number, day and BizId."""
+        found = self._db.execute(
+            f"{self._select()} INDEXED BY send_day WHERE settled = 0 AND day BETWEEN ? AND ?"
+            f" AND NOT EXISTS ({self._receipt()}) ORDER BY phone, day, biz_id",
+            (first_day, last_day),
+        )
+        return map(_stored, found)
+
+    def count(self, first_day: int, last_day: int) -> int:
+        """How many sends there are of these days."""
+        days = "SELECT count(*) FROM send WHERE settled IN (0, 1) AND day BETWEEN ? AND ?"
+        return number(self._db, days, first_day, last_day)
+
+    def open(self) -> int:
+        """How many sends have no final receipt."""
+        return number(
+            self._db,
+            f"SELECT count(*) FROM send INDEXED BY send_day WHERE settled = 0 AND NOT EXISTS ({self._receipt()})",
+        )
+
+    def _reports(self) -> str:
+        """The numbers of the kinds that tell what became of a send, for IN (…)."""
+        found = rows(self._db, "SELECT id FROM kind WHERE name IN (?, ?)", REPORTS)
+        return ", ".join(str(number) for (number,) in found)
+
+    def _receipt(self, biz_id: str = "send.biz_id", phone: str = "send.phone") -> str:
+        """A final statement about the send: of the key one prefix is sought, whatever the kinds and outcomes are."""
+        return (
+            f"SELECT 1 FROM statement INDEXED BY statement_key WHERE id1 = {biz_id} AND id2 = {phone}"
+            f" AND id3 = '' AND id4 = '' AND +kind IN ({self._reports()}) AND +outcome IN {_FINAL}"
+        )
+
+    def _select(self) -> str:
+        """The columns that make a StoredSend; the last is the outcome of its receipt's state."""
+        return (
+            f"SELECT {_OWN}, asked_at, answer, (SELECT outcome FROM statement INDEXED BY statement_key"
+            " WHERE id1 = send.biz_id AND id2 = send.phone AND id3 = '' AND id4 = ''"
+            f" AND +kind IN ({self._reports()}) AND current = 1 ORDER BY outcome IN {_FINAL} DESC LIMIT 1) FROM send"
+        )
+
+    def _terms(self, query: SendQuery) -> tuple[list[str], list[str | int]]:
+        """Every filter as SQL."""
+        terms: list[str] = []
+        values: list[str | int] = []
+        for column, wanted in (("phone", query.phones), ("biz_id", query.biz_ids), ("out_id", query.out_ids)):
+            if wanted:
+                terms.append(f"{column} IN (SELECT value FROM json_each(?))")
+                values.append(msgspec.json.encode([*map(str, wanted)]).decode())
+        if query.out_ids:
+            terms.append("out_id <> ''")
+        if query.since is not None:
+            terms.append("day >= ? AND (sent_at < 0 OR sent_at >= ?)")
+            values += [beijing_day(query.since), query.since]
+        if query.until is not None:
+            terms.append("day <= ? AND (sent_at < 0 OR sent_at < ?)")
+            values += [beijing_day(Instant(query.until - 1)), query.until]
+        if query.states:
+            terms.append(f"({' OR '.join(self._state(state) for state in sorted(set(query.states)))})")
+        return terms, values
+
+    def _state(self, state: SendState) -> str:
+        settled = f"(+settled = 1 OR EXISTS ({self._receipt()}))"
+        if state is SendState.WITH_RECEIPT:
+            return settled
+        answer = f"= '{state}'"
+        if state is SendState.OPEN:
+            answer = f"NOT IN ('{SendState.WAITING}', '{SendState.NO_RECORD}')"
+        return f"(NOT {settled} AND answer {answer})"
+
+
+def _all(terms: Sequence[str]) -> str:
+    return " AND ".join(terms) or "true"
+
+
+def _row(send: Send) -> _Row:
+    sent = -1 if send.sent_at is None else send.sent_at
+    parts = -1 if send.parts is None else send.parts
+    return (send.biz_id, send.phone, send.day, sent, send.out_id, send.template_code, send.sign_name, parts)
+
+
+def _merged(known: tuple[Any, ...], said: tuple[Any, ...]) -> tuple[tuple[Any, ...], bool]:
+    """What is known completed by what is *said*, and whether that says otherwise. Both from day to parts.
+
+    Whatever is known stays: a second list of sends may be a worse one.
+    """
+    (day, sent, *rest), (other_day, other_sent, *others) = known, said
+    otherwise = other_day != day or (sent >= 0 and other_sent >= 0 and abs(sent - other_sent) > _APART)
+    if sent < 0 and other_day == day:
+        sent = other_sent
+    merged: list[str | int] = []
+    for mine, other in zip(rest, others, strict=True):
+        unknown = mine in ("", -1)
+        merged.append(other if unknown else mine)
+        otherwise = otherwise or not (unknown or other in ("", -1, mine))
+    return (day, sent, *merged), otherwise
+
+
+def _send(row: Sequence[Any]) -> Send:
+    biz_id, phone, day, sent, out_id, template, sign, parts = row
+    at = None if sent < 0 else Instant(sent)
+    return Send(phone, biz_id, day, at, out_id, template, sign, None if parts < 0 else parts)
+
+
+def _stored(row: tuple[Any, ...]) -> StoredSend:
+    *sent, asked, answer, said = row
+    outcome = Outcome(said) if said else None
+    return StoredSend(
+        _send(sent),
+        outcome,
+        outcome in SETTLED,
+        None if asked < 0 else Instant(asked),
+        Answer(answer) if answer else None,
+    )

@@ -1,0 +1,349 @@
+"""The store in one SQLite file: every receipt once, its state beside it, all in the transaction that is acked."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from smsreceipt.errors import StoreDamaged
+from smsreceipt.model import (
+    Asked,
+    Decoded,
+    Instant,
+    Kind,
+    Reached,
+    Reason,
+    Send,
+    Source,
+    StoredReceipt,
+    StoredReject,
+    Tally,
+)
+from smsreceipt.store import (
+    NEVER,
+    CallGap,
+    DayParts,
+    Imported,
+    Kept,
+    KindFacts,
+    Query,
+    Run,
+    SendQuery,
+    StoredSend,
+    StoreFacts,
+)
+from smsreceipt.store.sqlite import process, replays, select, totals
+from smsreceipt.store.sqlite.attribution import Ties
+from smsreceipt.store.sqlite.connect import (
+    SCHEMA,
+    beside,
+    connect,
+    is_blank,
+    migrate,
+    prepare_file,
+    quick_check,
+    reading,
+    translated,
+)
+from smsreceipt.store.sqlite.keep import Keeper
+from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.sends import Sends
+
+
+def open_store(path: Path, *, vfs: str | None = None) -> SqliteStore:
+    """Open the store at *path* for writing, making it (0600, its directory 0700) if there is none."""
+    prepare_file(path)
+    store = SqliteStore(path, connect(path, writable=True, vfs=vfs))
+    store.check_after_unclean_end()
+    return store
+
+
+def open_reader(path: Path) -> SqliteStore:
+    """Open the store at *path* for reading only. One that does not exist yet is an empty store."""
+    if path.exists() and path.stat().st_size > 0:
+        connection = connect(path, writable=False)
+        if not is_blank(connection):
+            return SqliteStore(path, connection)
+        connection.close()
+    connection = apsw.Connection(":memory:")
+    migrate(connection)
+    return SqliteStore(path, connection)
+
+
+class SqliteStore:
+    """Store on one SQLite file. Use one instance from one thread at a time; processes may share the file."""
+
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self._path = path
+        self._db = connection
+        self._keeper = Keeper(connection)
+        self._sends = Sends(connection)
+        self._ties = Ties(connection, self._keeper.decide)
+        self._file = _inode(path)
+        self._wal = beside(path, "-wal")
+        self._journal: tuple[int, int] | None = None
+        self._sound = True
+        self._closed = False
+
+    def wait_for_locks(self, milliseconds: int) -> None:
+        """How long a write waits for another process before it raises StoreLocked."""
+        self._db.set_busy_timeout(milliseconds)
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def keep(
+        self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
+    ) -> Kept:
+        """Store every receipt and reject in one transaction, deleting the rejects that these resolve.
+
+        With them, note of which sends the provider was *asked*; one that the ledger does not hold is left aside.
+        When this returns, its rows survive a power cut; when it raises, nothing of it happened.
+        """
+        with self._transaction():
+            with self._ties.around_receipts(decoded):
+                new, received = self._keeper.receipts(decoded)
+            fresh, rejected = self._keeper.rejects(decoded)
+            self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in resolves])
+            self._sends.note(asked)
+            replays.note(self._db, decoded)
+        tally = Tally(received + rejected, len(new), received - len(new), rejected, fresh)
+        return Kept(tally, new)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, on disk when it ends without an exception."""
+        with translated(self._path):
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except BaseException as exc:
+                # After a flush that failed nobody knows what is on the disk: closing must not write the journal back.
+                self._sound = self._sound and not isinstance(exc, apsw.IOError)
+                self._keeper.forget_numbers()
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        self._refuse_replaced_file()
+
+    def _refuse_replaced_file(self) -> None:
+        """A commit into a file that no longer has its name is no commit: it must not be acked."""
+        if self._file is None:  # in memory
+            return
+        journal = _inode(self._wal)
+        if self._journal is None:
+            self._journal = journal
+        if _inode(self._path) != self._file or journal != self._journal:
+            self._sound = False
+            raise StoreDamaged(
+                f"the store {self._path} or its -wal file was replaced or deleted while in use",
+                hint="Nothing of the last batch was acked. Put the file back, or start again on the new one.",
+            )
+
+    def drop_rejects(self, ids: Collection[str]) -> int:
+        """Forget rejects by their full ids; return how many there were."""
+        with self._transaction():
+            before = self._db.total_changes()
+            self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in ids])
+            return self._db.total_changes() - before
+
+    def add_sends(self, sends: Sequence[Send]) -> Imported:
+        """Enter what was sent, in one transaction. Sends that are known are completed, never contradicted."""
+        with self._transaction(), self._ties.around_sends(sends):
+            return self._sends.add(sends)
+
+    def forget_sends(self, query: SendQuery) -> int:
+        """Drop the sends that *query* asks for from the ledger; return how many there were. Receipts stay."""
+        with self._transaction(), self._ties.around_everything():
+            return self._sends.forget(query)
+
+    def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
+        """When the comparison of these days that is now under way began: *at*, or that of one cut off lately."""
+        with self._transaction():
+            return self._sends.begin_comparison(first_day, last_day, at)
+
+    def end_comparison(self, first_day: int, last_day: int) -> None:
+        """The comparison of these days is complete; idempotent."""
+        with self._transaction():
+            self._sends.end_comparison(first_day, last_day)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever others write meanwhile. Nothing can be written inside."""
+        with reading(self._path):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    def list(self, query: Query) -> Iterator[StoredReceipt]:
+        """Yield the receipts that *query* asks for, in ascending seq."""
+        with reading(self._path):
+            yield from select.receipts(self._db, query)
+
+    def count(self, query: Query, at_most: int) -> int:
+        """How many receipts *query* asks for, its limit left aside; counting stops at *at_most*."""
+        with reading(self._path):
+            return select.count(self._db, query, at_most)
+
+    def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
+        """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
+        with reading(self._path):
+            for id_, kind, source, origin, reason, at, size, seen in rows(
+                self._db,
+                "SELECT reject.id, kind, source, origin, reason, received_at, length(body), times_seen"
+                " FROM reject JOIN road ON road.id = reject.road ORDER BY n",
+            ):
+                if not ids or any(id_.startswith(wanted) for wanted in ids):
+                    yield StoredReject(id_, Kind(kind) or None, Source(source), origin, Reason(reason), at, size, seen)
+
+    def reject_body(self, reject_id: str) -> bytes:
+        """The bytes of one reject as they were received. Raises KeyError."""
+        with reading(self._path):
+            for (body,) in rows(self._db, "SELECT body FROM reject WHERE id = ?", (reject_id,)):
+                return bytes(body)
+        raise KeyError(reject_id)
+
+    def sends(self, query: SendQuery) -> Iterator[StoredSend]:
+        """Yield the sends that *query* asks for, by day, BizId and number."""
+        with reading(self._path):
+            yield from self._sends.find(query)
+
+    def sends_of(self, phone: str, first_day: int, last_day: int) -> Sequence[Send]:
+        """Every send to a number on these Beijing days, both included, with a receipt or without."""
+        with reading(self._path):
+            return self._sends.of(phone, first_day, last_day)
+
+    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
+        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""
+        with reading(self._path):
+            yield from self._sends.missing(first_day, last_day)
+
+    def count_sends(self, first_day: int, last_day: int) -> int:
+        """How many sends the ledger holds of these Beijing days, both included."""
+        with reading(self._path):
+            return self._sends.count(first_day, last_day)
+
+    def day_parts(self, first_day: int, last_day: int, parts_of: Callable[[bytes], int]) -> Sequence[DayParts]:
+        """What the SMS receipts of these Beijing days add up to, a row for each day that has any."""
+        with reading(self._path):
+            return totals.day_parts(self._db, first_day, last_day, parts_of)
+
+    def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
+        """Yield the calls of these Beijing days of which something was heard, but never their end."""
+        with reading(self._path):
+            yield from totals.call_gaps(self._db, first_day, last_day)
+
+    def facts(self) -> StoreFacts:
+        """Counts and sizes, without scanning the receipts."""
+        with reading(self._path):
+            kinds = tuple(
+                KindFacts(Kind(name), identities, statements, tests, first, last)
+                for name, identities, statements, tests, first, last in rows(
+                    self._db,
+                    "SELECT name, identities, statements, tests, first_received, last_received FROM kind ORDER BY name",
+                )
+            )
+            return StoreFacts(
+                path=str(self._path),
+                exists=self._file is not None,
+                engine=f"SQLite {apsw.sqlite_lib_version()}",
+                schema=SCHEMA,
+                size=_size(self._path) + _size(self._wal),
+                last_seq=number(self._db, "SELECT last_seq FROM counter"),
+                rejects=number(self._db, "SELECT count(*) FROM reject"),
+                conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
+                kinds=kinds,
+                sends=number(self._db, "SELECT sends FROM counter"),
+                open_sends=self._sends.open(),
+            )
+
+    def unfinished(self) -> dict[str, Reached]:
+        """The files whose replay was cut off, by what identifies them, and how far each was read."""
+        with reading(self._path):
+            return replays.unfinished(self._db)
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def begin_run(self, queue: str) -> Run:
+        """Note that this process receives from *queue*. Only end_run removes the note: a crash leaves it behind."""
+        with self._transaction():
+            now = time.time_ns() // 1_000_000
+            self._db.execute("DELETE FROM run WHERE hidden_until BETWEEN 1 AND ?", (now,))
+            dead = self._dead_runs(queue)
+            hidden_until = Instant(max((until for _, until in dead), default=NEVER))
+            self._db.execute(
+                "INSERT INTO run (queue, pid, born, hidden_until) VALUES (?, ?, ?, 0)", (queue, *process.current())
+            )
+            crashed = any(not until for _, until in dead)
+            return Run(self._db.last_insert_rowid(), crashed, hidden_until)
+
+    def end_run(self, run: Run, *, settled: bool, hidden_until: Instant = NEVER) -> None:
+        """The run ended clean. *settled*: what earlier runs on its queue had in hand was waited out too.
+
+        *hidden_until*: what this run asked for and never saw may be invisible until then; NEVER: there is none.
+        """
+        with self._transaction():
+            queue = next(
+                (queue for (queue,) in rows(self._db, "SELECT queue FROM run WHERE id = ?", (run.number,))), ""
+            )
+            over = [number for number, _ in self._dead_runs(queue)] if settled else []
+            if hidden_until:
+                self._db.execute("UPDATE run SET pid = 0, hidden_until = ? WHERE id = ?", (hidden_until, run.number))
+            else:
+                over.append(run.number)
+            self._db.executemany("DELETE FROM run WHERE id = ?", [(number,) for number in over])
+
+    def _dead_runs(self, queue: str) -> Sequence[tuple[int, int]]:
+        """Notes whose process is gone: their numbers, and until when they hide something (0: they crashed)."""
+        noted = rows(self._db, "SELECT id, pid, born, hidden_until FROM run WHERE queue = ?", (queue,))
+        return tuple((number, until) for number, pid, born, until in noted if not process.alive(pid, born))
+
+    def check_after_unclean_end(self) -> None:
+        """If a run never said goodbye, look for damage before anything is written. Raises StoreDamaged."""
+        with translated(self._path):
+            runs = rows(self._db, "SELECT pid, born FROM run WHERE hidden_until = 0")
+            if any(not process.alive(pid, born) for pid, born in runs):
+                quick_check(self._db, self._path)
+
+    def close(self) -> None:
+        """Release the store; idempotent. A sound store is left as one file, its journal written back."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._sound and self._file is not None and _inode(self._path) == self._file:
+            self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        self._db.close(True)
+
+
+def free_bytes(path: Path) -> int:
+    """How much more the disk under *path* takes; the directory need not exist yet."""
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    stats = os.statvfs(folder)
+    return stats.f_bavail * stats.f_frsize
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
