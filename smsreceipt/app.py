@@ -17,13 +17,14 @@ from smsreceipt.config import Config
 from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.exits import ReaderGone
 from smsreceipt.model import Instant
-from smsreceipt.output.records import safe
+from smsreceipt.output.look import Look
+from smsreceipt.output.safe import safe
 from smsreceipt.settings import Settings
 from smsreceipt.store import Store
 from smsreceipt.streams import discard
 
 if TYPE_CHECKING:
-    from smsreceipt.output.terminal import Look, Progress
+    from smsreceipt.output.terminal.progress import Progress
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -97,8 +98,6 @@ class App:
             encoding=(out.encoding if out is not None else "") or "utf-8",
         )
 
-    # --- what the options say -------------------------------------------------------------------------------------
-
     def settle(self, settings: Settings, config: Config) -> None:
         """Take what options, environment and file say. Called by the frame before the command runs."""
         self.settings, self.config = settings, config
@@ -165,8 +164,6 @@ class App:
         """Where mns, dybaseapi or dysmsapi is: SMSRECEIPT_<NAME>_ENDPOINT, else the file; None: the provider's own."""
         return self.environ.get(f"SMSRECEIPT_{name.upper()}_ENDPOINT") or self.config.endpoints.get(name)
 
-    # --- the store ------------------------------------------------------------------------------------------------
-
     @property
     def store_path(self) -> Path:
         """Where the store is. Raises UsageError for a URL."""
@@ -186,8 +183,6 @@ class App:
         path = self.store_path
         _refuse_odd(path)
         return contextlib.closing(self.opener(path, readonly))
-
-    # --- standard output: data ------------------------------------------------------------------------------------
 
     def need_stdout(self) -> None:
         """Raise UsageError when there is no standard output to print on."""
@@ -247,8 +242,6 @@ class App:
         stream, self.stdout = self.stdout, None
         discard(stream)
 
-    # --- standard error: talk -------------------------------------------------------------------------------------
-
     def say(self, text: str, *, verbosity: int = 0) -> None:
         """One line of talk; not with -q, and not when it takes more -v than were given."""
         if self.verbosity >= verbosity:
@@ -276,23 +269,20 @@ class App:
                 self.stderr.write(safe(text) + "\n")
                 self.stderr.flush()
 
-    # --- the view -------------------------------------------------------------------------------------------------
-
     def look(self) -> Look:
         """For whom the view draws on standard output."""
-        from smsreceipt.output.terminal import Look
-
         return Look(
             width=self.width,
             color=self.color(),
             chinese=self.chinese,
             mask=self.mask,
             unicode=self.encoding.lower().replace("-", "").startswith("utf"),
+            now=self.now(),
         )
 
     def progress(self) -> Progress:
         """A live line on a terminal's standard error; one that draws nothing elsewhere, and with -q."""
-        from smsreceipt.output.terminal import Progress
+        from smsreceipt.output.terminal.progress import Progress
 
         dumb = self.environ.get("TERM") == "dumb"
         lively = self.stderr_is_tty and self.verbosity >= 0 and not dumb

@@ -10,8 +10,8 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.types import When, since, span, until
 from smsreceipt.errors import UsageError
-from smsreceipt.model import DAY_MS, Instant, Kind, Outcome, Source, beijing_day
-from smsreceipt.store import Query, Store
+from smsreceipt.model import DAY_MS, Instant, Kind, Outcome, Source, beijing_day, normalise_phone
+from smsreceipt.store import Query
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -78,7 +78,7 @@ def query_of(app: App, chosen: dict[str, Any]) -> Query:
         refuse_empty(chosen[name], f"--{name.replace('_', '-')}")
     return Query(
         kinds=kinds_of(chosen["kind"]),
-        phones=phones_of(read_dash(app, chosen["phone"])),
+        phones=[normalise_phone(word) for word in read_dash(app, chosen["phone"])],
         biz_ids=chosen["biz_id"],
         out_ids=chosen["out_id"],
         call_ids=chosen["call_id"],
@@ -108,18 +108,6 @@ def kinds_of(words: Iterable[str]) -> list[Kind]:
     return [known_kind(word) for word in words]
 
 
-def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
-    """A line for each kind that neither the provider nor the store knows: likely a slip of the hand."""
-    if not kinds:
-        return
-    from smsreceipt.decode import KINDS
-
-    stored = [facts.kind for facts in store.facts().kinds]
-    for kind in kinds:
-        if kind not in KINDS and kind not in stored:
-            app.say(f"no kind {kind} has been stored; known: {', '.join(sorted(stored or KINDS))}")
-
-
 def _codes(words: Iterable[str]) -> set[str]:
     """Codes as the store may spell them; carriers write DELIVRD, the store DELIVERED."""
     if not words:
@@ -128,15 +116,6 @@ def _codes(words: Iterable[str]) -> set[str]:
 
     found = {spelling for word in words for spelling in codes.spellings(word)}
     return found | {"DELIVERED"} if "DELIVRD" in found else found
-
-
-def phones_of(words: list[str]) -> list[str]:
-    """Numbers as the store spells them."""
-    if not words:
-        return []
-    from smsreceipt.decode import normalise_phone
-
-    return [normalise_phone(word) for word in words]
 
 
 def bounds(now: Instant, day: str | None, begin: str | None, end: str | None) -> tuple[Instant | None, Instant | None]:

@@ -57,7 +57,7 @@ def install_exception_hooks() -> None:
     """Have exceptions that reach nobody (in a thread, a finalizer, at exit) tell where they came from, and no more."""
 
     def tell(title: str, exc: BaseException | None) -> None:
-        from smsreceipt.output.records import safe
+        from smsreceipt.output.safe import safe
 
         if sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -172,7 +172,7 @@ class _Run:
 
     def _say(self, text: str) -> None:
         """One line to standard error, harmless to a terminal."""
-        from smsreceipt.output.records import safe
+        from smsreceipt.output.safe import safe
 
         self._put(safe(text))
 

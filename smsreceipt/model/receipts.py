@@ -177,7 +177,7 @@ class StoredReject(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The books of a run: received = new + duplicate + rejected, always."""
+    """Counters of one run; invariant: received == new + duplicate + rejected."""
 
     received: int = 0
     new: int = 0
@@ -194,8 +194,8 @@ class Tally:
             self.fresh_rejects + other.fresh_rejects,
         )
 
-    def books(self) -> dict[str, int]:
-        """What every summary tells, in its order."""
+    def counters(self) -> dict[str, int]:
+        """The counters of every summary, in its order."""
         return {"received": self.received, "new": self.new, "duplicate": self.duplicate, "rejected": self.rejected}
 
     @property

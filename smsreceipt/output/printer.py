@@ -1,19 +1,26 @@
-"""How the reading commands put objects on standard output: a table, JSON lines or CSV, in pieces of bounded size."""
+"""How objects are put on standard output: as a table, JSON lines or CSV, in pieces of bounded size.
+
+Nothing else in the program asks which of the three it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from smsreceipt.model import StoredReceipt
-from smsreceipt.output.records import RECEIPT_KEYS, csv_lines, json_line, receipt_lines, receipt_row
+from smsreceipt.output.columns import Shown
+from smsreceipt.output.look import Look
+from smsreceipt.output.records import csv_lines, json_lines
 
 if TYPE_CHECKING:
-    from smsreceipt.output.terminal import Look
+    from smsreceipt.output.terminal.table import Table
 
-_PIECE = 500
+T = TypeVar("T")
+U = TypeVar("U")
+Both = tuple[Sequence[T], Sequence[U]]  #: rows of one object, then rows of another
+
+_PIECE = 500  # rows that are written at once
 
 
 class Screen(Protocol):
@@ -37,64 +44,147 @@ class Screen(Protocol):
         """A drawn table in the terminal's encoding."""
 
 
-class ReceiptPrinter:
-    """Prints receipts as they come, in the output asked for; heads come once. ``write`` is app.write or app.report.
+def tabular(screen: Screen) -> bool:
+    """Whether a person looks at a table: such a command shows the newest rows only, unless told."""
+    return screen.output == "table"
 
-    With *live*, as with app.report, the first receipts are not all there are: columns leave room for others.
-    """
+
+class Printer(Generic[T]):
+    """Prints the rows of one object as they come, in the output that was asked for. Heads come once."""
 
     def __init__(
-        self, app: Screen, write: Callable[[bytes], None] | None = None, *, raw_csv: bool = False, live: bool = False
+        self,
+        screen: Screen,
+        shown: Shown[T],
+        *,
+        write: Callable[[bytes], None] | None = None,
+        mask: bool | None = None,
+        raw_csv: bool = False,
+        live: bool = False,
+        data: bool = False,
     ) -> None:
-        self._app, self._raw, self._live = app, raw_csv, live or write is not None
-        self._write = write or app.write
-        self._form, self._mask = app.output, app.mask
-        self._headed = False
-        self.last_seq = 0  #: of what was printed so far
-        self._draw: Callable[[Sequence[StoredReceipt]], str] | None = None
+        """*write* is the screen's own unless given; *mask* likewise.
 
-    def print(self, receipts: Iterable[StoredReceipt]) -> int:
+        *live*: the first rows are not all there are, so that the columns of a table leave room for others. *data*: JSON
+        lines where a table would be drawn. *raw_csv*: fields that a spreadsheet takes for formulas stay as they are.
+        """
+        self.last: T | None = None  #: the last row printed so far
+        self._screen, self._shown = screen, shown
+        self._write = write or screen.write
+        self._form = "json" if data and screen.output == "table" else screen.output
+        self._mask = screen.mask if mask is None else mask
+        self._raw, self._live = raw_csv, live
+        self._headed = False
+        self._table: Table[T] | None = None
+
+    def print(self, rows: Iterable[T]) -> int:
         """Print them; return how many there were."""
         printed = 0
-        for piece in _pieces(receipts):
+        for piece in _pieces(rows):
             printed += len(piece)
-            self.last_seq = piece[-1].seq or self.last_seq
+            self.last = piece[-1]
             self._write(self._piece(piece))
         return printed
 
-    def head(self) -> None:
-        """Print the head of a CSV that has no rows, or none yet."""
+    def end(self) -> None:
+        """Print the head of a CSV that has no rows."""
         if self._form == "csv" and not self._headed:
             self._write(self._piece([]))
 
-    def _piece(self, receipts: Sequence[StoredReceipt]) -> bytes:
+    def _piece(self, rows: Sequence[T]) -> bytes:
+        if self._form == "table":
+            return self._screen.encode(self._drawn(rows))
+        shown = self._shown
+        records = [shown.record(shown.masked(row) if self._mask else row) for row in rows]
         if self._form == "json":
-            return receipt_lines(receipts, self._mask)
-        if self._form == "csv":
-            heads = [] if self._headed else [RECEIPT_KEYS]
-            self._headed = True
-            return csv_lines(heads, guard=False) + csv_lines(
-                (receipt_row(receipt, self._mask) for receipt in receipts), guard=not self._raw
-            )
-        if self._draw is None:
-            from smsreceipt.output.terminal import ReceiptTable
+            return json_lines(records)
+        heads = [] if self._headed else [shown.keys]
+        self._headed = True
+        values = ((getattr(record, key) for key in shown.keys) for record in records)
+        return csv_lines(heads, guard=False) + csv_lines(values, guard=not self._raw)
 
-            more = self._live or len(receipts) == _PIECE
-            self._draw = partial(ReceiptTable(self._app.look()).draw, more=more)
-        return self._app.encode(self._draw(receipts))
+    def _drawn(self, rows: Sequence[T]) -> str:
+        if self._table is None:
+            from smsreceipt.output.terminal.table import Table
+
+            self._table = Table(self._screen.look(), self._shown)
+        return self._table.draw(rows, more=self._live or len(rows) == _PIECE)
 
 
-def _pieces(receipts: Iterable[StoredReceipt]) -> Iterator[Sequence[StoredReceipt]]:
-    rest = iter(receipts)
+def _pieces(rows: Iterable[T]) -> Iterator[Sequence[T]]:
+    rest = iter(rows)
     while piece := list(islice(rest, _PIECE)):
         yield piece
 
 
-def print_objects(app: Screen, objects: Sequence[dict[str, object]], draw: Callable[[], str]) -> None:
-    """Print objects that share their keys; *draw* makes the table of them where one is wanted."""
-    if app.output == "table":
-        app.write(app.encode(draw()))
-    elif app.output == "json":
-        app.write(b"".join(map(json_line, objects)))
-    elif objects:
-        app.write(csv_lines([objects[0].keys(), *(each.values() for each in objects)]))
+def print_rows(
+    screen: Screen,
+    shown: Shown[T],
+    rows: Sequence[T],
+    draw: Callable[[Look], str] | None = None,
+    *,
+    write: Callable[[bytes], None] | None = None,
+) -> None:
+    """Print all rows of an object at once. *draw* makes a screen of its own of them where a table is wanted."""
+    if draw is not None and tabular(screen):
+        (write or screen.write)(screen.encode(draw(screen.look())))
+    else:
+        Printer(screen, shown, write=write).print(rows)
+
+
+def print_whole(
+    screen: Screen, shown: Shown[T], row: T, parts: tuple[Shown[U], Sequence[U]], draw: Callable[[Look], str]
+) -> None:
+    """Print one object as JSON, its *parts* as the rows of a CSV, or the screen that *draw* makes of it."""
+    if screen.output == "csv":
+        printer = Printer(screen, parts[0])
+        printer.print(parts[1])
+        printer.end()
+    else:
+        print_rows(screen, shown, [row], draw)
+
+
+def print_both(
+    screen: Screen, shown: Shown[T], other: Shown[U], rows: Iterable[Both[T, U]], draw: Callable[[Look], str]
+) -> bool:
+    """Print rows of two objects in turns: as JSON lines, or as the screen that *draw* makes of them.
+
+    A CSV has the columns of the first object only. Returns whether rows of the other one were left out for that.
+    """
+    if tabular(screen):
+        screen.write(screen.encode(draw(screen.look())))
+        return False
+    printer, second = Printer(screen, shown), Printer(screen, other)
+    left_out = False
+    for some, others in rows:
+        printer.print(some)
+        if screen.output == "csv":
+            left_out = left_out or bool(others)
+        else:
+            second.print(others)
+    return left_out
+
+
+class LinePrinter(Generic[T]):
+    """As Printer, row by row, for a table whose lines *draw* makes of row, look, and whether it is the first one."""
+
+    def __init__(
+        self,
+        screen: Screen,
+        shown: Shown[T],
+        draw: Callable[[T, Look, bool], str],
+        *,
+        write: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._screen, self._draw = screen, draw
+        self._write = write or screen.write
+        self._printer = Printer(screen, shown, write=write, mask=False)
+        self._drawn = False
+
+    def print(self, row: T) -> None:
+        """Print it."""
+        if tabular(self._screen):
+            self._write(self._screen.encode(self._draw(row, self._screen.look(), not self._drawn)))
+            self._drawn = True
+        else:
+            self._printer.print([row])

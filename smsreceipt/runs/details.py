@@ -1,24 +1,18 @@
-"""What a comparison says of every single send, as it is learnt: one object a line, or CSV."""
+"""What a comparison says of every single send, written as it is learnt: JSON lines, or CSV."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from smsreceipt.app import App
 from smsreceipt.errors import OutputError, UsageError
-from smsreceipt.model import iso_beijing
-from smsreceipt.output.records import csv_lines, json_line, mask_numbers, mask_phone
-
-if TYPE_CHECKING:
-    from smsreceipt.reconcile import Calendar, Learnt
-
-_PIECE = 1_000  # objects that are written at once
-KEYS = ("class", "phone", "biz_id", "date", "sent_at", "out_id", "outcome", "code", "days_left", "reason")
+from smsreceipt.output.objects.comparison import DETAILS, Detail
+from smsreceipt.output.printer import Printer
+from smsreceipt.reconcile import Calendar, Learnt
 
 
 class Details:
@@ -28,46 +22,25 @@ class Details:
         self.on_stdout = where == "-"
         self.wanted = bool(where)
         self._app, self._calendar = app, calendar
-        self._csv = app.output == "csv"
-        # A file is data, as what is piped is; what a terminal shows is masked.
-        self._mask = app.mask if self.on_stdout else app.setting("mask") == "mask"
         self._file = _create(app, where) if where and not self.on_stdout else None
-        if self._csv and self.wanted:
-            self._write(csv_lines([KEYS]))
+        # A file is data, as what is piped is; what a terminal shows is masked.
+        mask = app.mask if self.on_stdout else app.setting("mask") == "mask"
+        self._printer = Printer(app, DETAILS, write=self._write, mask=mask, data=True)
 
     def add(self, learnt: Iterable[Learnt]) -> None:
         """Write what was learnt; nothing unless details are wanted."""
-        if not self.wanted:
-            return
-        rest = map(self._object, learnt)
-        while objects := list(islice(rest, _PIECE)):
-            self._write(
-                csv_lines(each.values() for each in objects) if self._csv else b"".join(map(json_line, objects))
-            )
+        if self.wanted:
+            self._printer.print(map(self._detail, learnt))
 
     def close(self) -> None:
         """Nothing more comes."""
+        if self.wanted:
+            self._printer.end()
         if self._file is not None:
             self._guarded(self._file.close)
 
-    def _object(self, learnt: Learnt) -> dict[str, object]:
-        from smsreceipt.model import date_of
-
-        send = learnt.send
-        phone, out_id = (mask_phone(send.phone), mask_numbers(send.out_id)) if self._mask else (send.phone, send.out_id)
-        values = (
-            learnt.found.value,
-            phone,
-            send.biz_id,
-            date_of(send.day).isoformat(),
-            None if send.sent_at is None else iso_beijing(send.sent_at),
-            out_id or None,
-            learnt.outcome,
-            learnt.code or None,
-            self._calendar.days_left(send.day) if learnt.open else None,
-            learnt.note or None,
-        )
-        return dict(zip(KEYS, values, strict=True))
+    def _detail(self, learnt: Learnt) -> Detail:
+        return Detail(learnt, self._calendar.days_left(learnt.send.day) if learnt.open else None)
 
     def _write(self, lines: bytes) -> None:
         if self.on_stdout:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from smsreceipt.app import App
+from smsreceipt.model import Kind
+from smsreceipt.store import Store
+
 
 def doubtful_kind(kind: str) -> str:
     """What to say of a message type that no table knows: it may be a slip. "" for a known one."""
@@ -14,3 +20,15 @@ def doubtful_kind(kind: str) -> str:
     near = get_close_matches(kind, KINDS, 1, 0.8)
     meant = f"; did you mean {near[0]}?" if near else ""
     return f"{kind} is no message type known here: kept whole, but not read{meant}"
+
+
+def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
+    """A line for each kind that neither the provider nor the store knows: likely a slip of the hand."""
+    if not kinds:
+        return
+    from smsreceipt.decode import KINDS
+
+    stored = [facts.kind for facts in store.facts().kinds]
+    for kind in kinds:
+        if kind not in KINDS and kind not in stored:
+            app.say(f"no kind {kind} has been stored; known: {', '.join(sorted(stored or KINDS))}")

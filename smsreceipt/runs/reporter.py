@@ -1,7 +1,7 @@
-"""What a receiving run says: new statements on standard output, a live line on the terminal, and what failed.
+"""What a receiving run prints: new statements on standard output, a live line on the terminal.
 
-Printing has a thread of its own: a reader that pauses must hold up neither commits nor deletes. What it has not taken
-yet is bounded by holding back the receiving.
+Printing has a thread of its own: a reader that pauses must hold up neither commits nor deletes. What the reader has not
+taken yet is bounded: beyond that, nothing more is received.
 """
 
 from __future__ import annotations
@@ -15,46 +15,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from smsreceipt.app import App
-from smsreceipt.errors import SmsReceiptError, StoreUnavailable
-from smsreceipt.exits import gravest
 from smsreceipt.model import StoredReceipt, Tally
-from smsreceipt.output.printer import ReceiptPrinter
+from smsreceipt.output.objects.receipts import RECEIPTS
+from smsreceipt.output.printer import Printer
 from smsreceipt.store import Kept
 
 _BACKLOG = 20_000  # statements kept and not yet printed, beyond which nothing more is received
 _LAST = 2.0  # seconds that a reader gets for the rest after a stop
-
-
-def refuse_full_disk(path: Path, least: int) -> None:
-    """Raise StoreUnavailable when fewer than *least* bytes are free for the store."""
-    from smsreceipt.store.sqlite.store import free_bytes
-
-    free = free_bytes(path)
-    if free < least:
-        raise StoreUnavailable(
-            f"only {free // 1024} KiB are free for the store {path}, less than --min-free",
-            hint="Nothing was received. Free space on that disk and run the same command again.",
-        )
-
-
-def tell_failures(app: App, failures: Sequence[BaseException]) -> None:
-    """A line each, the hint of the worst, and the exit codes. A bug of ours is raised."""
-    last = gravest(failures)
-    if last is not None and not isinstance(last, SmsReceiptError):
-        raise last
-    for exc in failures:
-        if isinstance(exc, SmsReceiptError):
-            app.error(exc)
-            app.attention(exc.exit_code)
-    if last is not None and last.hint:
-        app.say(f"hint: {last.hint}")
-
-
-def point_to_rejects(app: App, tally: Tally) -> None:
-    """Tell where what could not be read is to be found, and end with the code for it, if any of it is new."""
-    if tally.fresh_rejects:
-        app.say(f"what could not be read is kept ({tally.fresh_rejects} new): smsreceipt rejects list")
-        app.attention()
 
 
 def _leads_nowhere(stream: BinaryIO | None) -> bool:
@@ -72,14 +39,15 @@ class Reporter:
         """*read* tells how many bytes of how many are read, for runs that know."""
         self._app = app
         self._read = read
-        self._printer = ReceiptPrinter(app, app.report)
+        self._printer = Printer(app, RECEIPTS, write=app.report, live=True)
         self._discarded = _leads_nowhere(app.stdout)
+        self._last_seq: int | None = 0
         self._progress = app.progress()
         self._began = time.monotonic()
         self._tally = Tally()
         self._news: deque[Sequence[StoredReceipt]] = deque()
         self._backlog = 0
-        self._bell = threading.Condition()
+        self._changed = threading.Condition()
         self._terminal = threading.RLock()
         self._printing = False  # on the terminal where the live line is: the two must not run into each other
         self._closing = False
@@ -97,12 +65,12 @@ class Reporter:
 
     def kept(self, kept: Kept) -> None:
         """After a commit and its acks. Returns at once."""
-        with self._bell:
+        with self._changed:
             self._tally += kept.tally
             if kept.new and self._heard():
                 self._news.append(kept.new)
                 self._backlog += len(kept.new)
-                self._bell.notify()
+                self._changed.notify()
         self._draw()
 
     def _heard(self) -> bool:
@@ -117,9 +85,9 @@ class Reporter:
 
     def close(self, stopped: Callable[[], bool]) -> bool:
         """Print what is left, then stop. False: there was a stop, and the reader does not take the rest."""
-        with self._bell:
+        with self._changed:
             self._closing = True
-            self._bell.notify()
+            self._changed.notify()
         deadline = None
         while self._thread.is_alive() and (deadline is None or time.monotonic() < deadline):
             self._thread.join(0.1)
@@ -129,7 +97,7 @@ class Reporter:
             self._progress.clear()
         if not self._thread.is_alive():
             return True
-        unseen = f"smsreceipt list --history --after {self._printer.last_seq}"
+        unseen = f"smsreceipt list --history --after {self._last_seq}"
         self._app.say(f"about {self._backlog} statements are stored that were not shown: {unseen}")
         return False
 
@@ -139,14 +107,15 @@ class Reporter:
                 self._progress.clear()
                 self._printing = self._app.stdout_is_tty
             self._printer.print(news)  # without the lock: a reader that pauses would hold up everybody
+            self._last_seq = news[-1].seq
             self._printing = False
-            with self._bell:  # the committer's thread counts up meanwhile
+            with self._changed:  # the committer's thread counts up meanwhile
                 self._backlog -= len(news)
 
     def _next(self) -> Sequence[StoredReceipt] | None:
-        with self._bell:
+        with self._changed:
             while not self._news and not self._closing:
-                self._bell.wait()
+                self._changed.wait()
             return self._news.popleft() if self._news else None
 
     def _draw(self) -> None:

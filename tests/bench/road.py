@@ -23,7 +23,8 @@ from typing import TypeVar
 from smsreceipt.decode import decode
 from smsreceipt.ingest import take
 from smsreceipt.model import Decoded, Delivery, Instant, Kind, Source
-from smsreceipt.output.records import receipt_line
+from smsreceipt.output.objects.receipts import RECEIPTS
+from smsreceipt.output.records import json_line
 from smsreceipt.store import Query
 from smsreceipt.store.sqlite.connect import connect, prepare_file
 from smsreceipt.store.sqlite.store import open_store
@@ -126,7 +127,7 @@ def steps(frames: list[bytes], folder: Path) -> None:
         say(name, costs(partial(consume, lambda item: store.keep([item]), decoded), len(frames)))
     new = list(store.list(Query()))
     store.close()
-    best("record line", partial(consume, partial(receipt_line, mask=False), new), len(frames))
+    best("record line", partial(consume, lambda stored: json_line(RECEIPTS.record(stored)), new), len(frames))
 
 
 def best(name: str, work: Callable[[], None], receipts: int) -> None:

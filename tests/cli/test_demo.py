@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.app import App
-from smsreceipt.demo.stage import Stage, typed
+from smsreceipt.demo.runner import Stage, typed
 from smsreceipt.sandbox import Options, Sandbox
 
 REPORT = {

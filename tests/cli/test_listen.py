@@ -248,7 +248,7 @@ def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:
 
 #: Runs the program behind it with laps of half a second.
 _SHORT_LAPS = (
-    "import runpy, sys; from smsreceipt.cli.commands import listen; listen._LAP = 0.5;"
+    "import runpy, sys; from smsreceipt.runs import listen; listen._PERIOD = 0.5;"
     " sys.argv = sys.argv[3:]; runpy.run_module('smsreceipt', run_name='__main__')"
 )
 

@@ -13,7 +13,7 @@ import pytest
 
 from smsreceipt.errors import ProviderError, UsageError
 from smsreceipt.model import BEIJING, Instant
-from smsreceipt.runs.asking import answers, refuse_unanswerable
+from smsreceipt.runs.queries import answers, refuse_unanswerable
 from smsreceipt.sandbox import Options, PastSend, Sandbox
 from smsreceipt.sources.query.client import Asker, Question, Rate
 from tests.aliyun.test_wires import says, serving

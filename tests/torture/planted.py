@@ -25,7 +25,7 @@ from smsreceipt.cli.main import main
 from smsreceipt.decode import decode
 from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model import Asked, Decoded, Delivery, Instant, Tally
-from smsreceipt.runs import stop
+from smsreceipt.runs import signals
 from smsreceipt.store import Kept, Store
 from smsreceipt.store.sqlite import connect, keep, replays
 from smsreceipt.store.sqlite import store as engine
@@ -88,7 +88,7 @@ def impatient() -> None:
 def deaf() -> None:
     """Signals end the process wherever it is."""
 
-    stop.Stop.__enter__ = lambda stopping: stopping  # type: ignore[method-assign]
+    signals.Stop.__enter__ = lambda stopping: stopping  # type: ignore[method-assign]
 
 
 def zone_naive() -> None:

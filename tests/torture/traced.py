@@ -22,6 +22,7 @@ from tests.torture.planted import plant
 #: What a pull imports on its way: thousands of calls that say nothing about it.
 _IMPORTED = (
     "smsreceipt.cli.commands.pull",
+    "smsreceipt.runs.pull",
     "smsreceipt.sources.queue.puller",
     "smsreceipt.store.sqlite.store",
     "smsreceipt.aliyun.rpc",

@@ -15,11 +15,10 @@ from smsreceipt.cli.options import Group, common_options, long_name
 from smsreceipt.cli.options import command as make
 from smsreceipt.config import ENDPOINTS, FILE, directory
 from smsreceipt.errors import UsageError
-from smsreceipt.output.printer import print_objects
+from smsreceipt.output.objects.settings import SETTINGS, SettingRow
+from smsreceipt.output.printer import print_rows
 
 command = Group("config", help="Show the effective configuration, or write a first one.")
-
-_Row = tuple[str, str, str]
 
 
 @make("show", data=True)
@@ -28,17 +27,11 @@ def show_command(app: App) -> None:
 
     The keys of the provider's accounts are never read here, so they cannot be shown.
     """
-    rows = [*_common(app), *_endpoints(app), *_queues(app), *_commands(app)]
-
-    def draw() -> str:
-        from smsreceipt.output import terminal as view
-
-        return view.settings(rows, app.look())
-
-    print_objects(app, [dict(zip(("name", "value", "from"), row, strict=True)) for row in rows], draw)
+    rows = [SettingRow(*row) for row in (*_common(app), *_endpoints(app), *_queues(app), *_commands(app))]
+    print_rows(app, SETTINGS, rows)
 
 
-def _common(app: App) -> Iterator[_Row]:
+def _common(app: App) -> Iterator[tuple[str, str, str]]:
     file = app.config.path
     defaults = {
         "config": str(file) if file else "none",
@@ -66,7 +59,7 @@ def _common(app: App) -> Iterator[_Row]:
             yield name, defaults.get(name, "no"), "found" if name == "config" and file else "default"
 
 
-def _endpoints(app: App) -> Iterator[_Row]:
+def _endpoints(app: App) -> Iterator[tuple[str, str, str]]:
     for name in ENDPOINTS:
         variable = f"SMSRECEIPT_{name.upper()}_ENDPOINT"
         if app.environ.get(variable):
@@ -77,12 +70,12 @@ def _endpoints(app: App) -> Iterator[_Row]:
             yield f"endpoints.{name}", "the provider's", "default"
 
 
-def _queues(app: App) -> Iterator[_Row]:
+def _queues(app: App) -> Iterator[tuple[str, str, str]]:
     for name, kind in app.config.queues.items():
         yield f"queues.{name}", kind, str(app.config.path)
 
 
-def _commands(app: App) -> Iterator[_Row]:
+def _commands(app: App) -> Iterator[tuple[str, str, str]]:
     """What the file and the environment say about the options of single commands."""
     for words, param in own_options():
         variable = f"SMSRECEIPT_{'_'.join(words)}_{param.name}".upper()

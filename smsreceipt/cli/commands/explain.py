@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.options import command as make
-from smsreceipt.output.printer import print_objects
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -38,16 +36,6 @@ def command(app: App, code: str) -> None:
     CODE is what a receipt names (MOBILE_IN_BLACK, DELIVRD), the release cause of a call (16), or an error of the
     provider's API (isv.BUSINESS_LIMIT_CONTROL).
     """
-    from smsreceipt import codes
+    from smsreceipt.runs import explain
 
-    found = codes.explain(code)
-
-    def draw() -> str:
-        from smsreceipt.output import terminal as view
-
-        return view.explanations(found, app.look())
-
-    if found:
-        print_objects(app, [asdict(one) for one in found], draw)
-    else:
-        app.say(f"no table knows the code {code}")
+    explain.run(app, code)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
-
 import click
-import msgspec
 
 from smsreceipt.app import App
 from smsreceipt.cli.options import Group
 from smsreceipt.cli.options import command as make
 from smsreceipt.errors import UsageError
-from smsreceipt.model import Delivery, Kind, Reason, StoredReject, Tally
-from smsreceipt.output.printer import ReceiptPrinter, print_objects
-from smsreceipt.output.records import outline, preview, reject_record
-from smsreceipt.store import Store
-
-_AT_ONCE = 500  #: rejects decoded again in one commit
+from smsreceipt.model import Kind
 
 command = Group("rejects", help="Look at what could not be decoded; retry or drop it.")
 
@@ -25,18 +16,9 @@ command = Group("rejects", help="Look at what could not be decoded; retry or dro
 @make("list", data=True)
 def list_command(app: App) -> None:
     """List the rejects, oldest first, each with the reason why."""
-    with app.open_store(readonly=True) as store:
-        found = list(store.rejects())
+    from smsreceipt.runs import rejects
 
-    def draw() -> str:
-        from smsreceipt.output import terminal as view
-
-        return view.rejects(found, app.look(), app.now())
-
-    if not found:
-        app.say("no rejects")
-    else:
-        print_objects(app, [msgspec.structs.asdict(reject_record(reject)) for reject in found], draw)
+    rejects.list_rejects(app)
 
 
 @make("show", data=True)
@@ -48,21 +30,9 @@ def show_command(app: App, reject_id: str, *, raw: bool) -> None:
     ID may be shortened as long as only one reject begins with it. Masked, the preview shows the structure of the
     bytes; with --reveal their content, harmless to a terminal.
     """
-    with app.open_store(readonly=True) as store:
-        reject = _one(store, reject_id)
-        body = store.reject_body(reject.id)
-    if raw:
-        app.write(body)
-        return
-    shown = outline(body) if app.mask else preview(body)
-    record = msgspec.structs.asdict(reject_record(reject)) | {"preview": shown}
+    from smsreceipt.runs import rejects
 
-    def draw() -> str:
-        from smsreceipt.output import terminal as view
-
-        return view.reject(reject, shown, app.look(), app.now())
-
-    print_objects(app, [record], draw)
+    rejects.show_reject(app, reject_id, raw=raw)
 
 
 @make("retry")
@@ -77,40 +47,9 @@ def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: str
     """
     if bool(ids) == everything:
         raise UsageError("name the rejects to retry, or say --all")
-    printer = ReceiptPrinter(app, app.report)
-    tally, still = Tally(), 0
-    with app.open_store(readonly=False) as store:
-        chosen = iter([_one(store, reject_id) for reject_id in ids] if ids else list(store.rejects()))
-        while piece := list(islice(chosen, _AT_ONCE)):
-            kept, bad = _retry(store, piece, Kind(kind) if kind else None, bool(ids), printer)
-            tally, still = tally + kept, still + bad
-    counts = {"received": tally.received + still, "new": tally.new, "duplicate": tally.duplicate}
-    app.summary([*counts.items(), ("rejected", tally.rejected + still)])
+    from smsreceipt.runs import retry
 
-
-def _retry(
-    store: Store, rejects: Sequence[StoredReject], kind: Kind | None, named: bool, printer: ReceiptPrinter
-) -> tuple[Tally, int]:
-    """Keep what can be read now, in one commit; return the books and how many cannot."""
-    from smsreceipt.decode import decode
-    from smsreceipt.ingest import take
-
-    readable: dict[str, Delivery] = {}
-    for reject in rejects:
-        delivery = _delivery(reject, store.reject_body(reject.id), kind, named)
-        if decode(delivery).receipts:
-            readable[reject.id] = delivery
-    if not readable:
-        return Tally(), len(rejects)
-    kept = take([*readable.values()], store, resolves=[*readable])
-    printer.print(kept.new)
-    return kept.tally, len(rejects) - len(readable)
-
-
-def _delivery(reject: StoredReject, body: bytes, kind: Kind | None, named: bool) -> Delivery:
-    """As it came the first time, but for the kind."""
-    damaged = frozenset({0}) if reject.reason is Reason.MD5 and not named else frozenset[int]()
-    return Delivery((body,), kind or reject.kind, reject.source, reject.origin, reject.received_at, damaged=damaged)
+    retry.run(app, ids, Kind(kind) if kind else None)
 
 
 @make("drop")
@@ -118,28 +57,15 @@ def _delivery(reject: StoredReject, body: bytes, kind: Kind | None, named: bool)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop_command(app: App, ids: tuple[str, ...], *, yes: bool) -> None:
     """Forget rejects for good: the only copy of these bytes goes."""
-    with app.open_store(readonly=False) as store:
-        found = {reject.id: reject for reject in (_one(store, reject_id) for reject_id in ids)}
-        if not yes:
-            _ask(app, len(found))
-        dropped = store.drop_rejects(list(found))
-    app.summary([("dropped", dropped)])
+    from smsreceipt.runs import rejects
+
+    rejects.drop_rejects(app, ids, confirm=None if yes else lambda count: _ask(app, count))
 
 
 def _ask(app: App, count: int) -> None:
     if not app.stdin_is_tty:
         raise UsageError("nobody is there to be asked whether to drop", hint="Say --yes.")
     click.confirm(f"Drop {count} reject{'s' if count > 1 else ''} for good?", abort=True, err=True)
-
-
-def _one(store: Store, reject_id: str) -> StoredReject:
-    """The only reject whose id begins so. Raises UsageError when there is none, or more than one."""
-    found: Iterator[StoredReject] = islice(store.rejects([reject_id.lower()]), 2)
-    matches = list(found) if reject_id else []
-    if len(matches) != 1:
-        many = "more than one reject" if matches else "no reject"
-        raise UsageError(f"{many} begins with {reject_id!r}", hint="smsreceipt rejects list")
-    return matches[0]
 
 
 for _command in (list_command, show_command, retry_command, drop_command):

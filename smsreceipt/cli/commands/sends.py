@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 
@@ -19,23 +13,10 @@ from smsreceipt.cli.options import Group
 from smsreceipt.cli.options import command as make
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
-from smsreceipt.model import Send, beijing_day
-from smsreceipt.output.records import SEND_KEYS, csv_lines, json_line, send_record
-from smsreceipt.store import Imported, SendQuery, SendState, StoredSend
-
-if TYPE_CHECKING:
-    from smsreceipt.ledger import Entry, Form
-
-_AT_ONCE = 20_000  #: sends entered in one commit
-_TOLD = 20  #: bad rows told one by one
-_PIECE = 500
-NEWEST = 50  #: what a person can look at
-_COUNTED = 100_000  #: beyond this many, "more than" is exact enough for a person
+from smsreceipt.model import beijing_day
+from smsreceipt.store import SendQuery, SendState
 
 command = Group("sends", help="Tell what was sent, so that what has no receipt can be found.")
-
-
-# --- import -----------------------------------------------------------------------------------------------------------
 
 
 @make("import")
@@ -61,12 +42,10 @@ def import_command(app: App, file: str, **chosen: Any) -> None:
       psql -qc "COPY sms TO STDOUT CSV HEADER" | smsreceipt sends import -
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.ledger import Form
+    from smsreceipt.runs import import_sends
 
     day = beijing_day(span(chosen["date"], app.now())[0]) if chosen["date"] else None
-    form = Form(_names(chosen["map"]), day, chosen["encoding"])
-    with _opened(app, file) as stream:
-        size = 0 if file == "-" else Path(file).stat().st_size
-        _Import(app, form, lambda: (stream.tell(), size) if size else None).run(stream)
+    import_sends.run(app, file, Form(_names(chosen["map"]), day, chosen["encoding"]))
 
 
 def _names(words: Iterable[str]) -> dict[str, str]:
@@ -80,104 +59,6 @@ def _names(words: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"--map {word!r}: say FIELD=NAME", hint=f"FIELD is one of {', '.join(FIELDS)}.")
         found[field] = name
     return found
-
-
-def _opened(app: App, file: str) -> AbstractContextManager[BinaryIO]:
-    if file != "-":
-        try:
-            return Path(file).open("rb")
-        except OSError as exc:
-            raise UsageError(f"{file} cannot be read: {exc.strerror}") from exc
-    if app.stdin is None:
-        raise UsageError("standard input is closed: there is nothing for - to read")
-    return nullcontext(app.stdin)
-
-
-class _Import:
-    """One list on its way into the ledger, and the books of it."""
-
-    def __init__(self, app: App, form: Form, read: Callable[[], tuple[int, int] | None]) -> None:
-        """*read* tells how many bytes of how many are read, where that is known."""
-        self._app, self._form, self._read = app, form, read
-        self._progress = app.progress()
-        self._began = time.monotonic()
-        self._rows = self._bad = self._declined = 0
-        self._done = Imported()
-        self._reasons: Counter[str] = Counter()
-
-    def run(self, stream: BinaryIO) -> None:
-        """Enter it, tell what was bad, sum up; what was committed stays, whatever stops it."""
-        from smsreceipt.ingest import Patience
-        from smsreceipt.ledger import entries
-
-        patience = Patience(self._say)
-        sends = self._good(entries(stream, self._form))
-        try:
-            with self._app.open_store(readonly=False) as store, self._progress:
-                while batch := list(islice(sends, _AT_ONCE)):
-                    self._done += patience.until_unlocked(partial(store.add_sends, batch))
-                    self._draw()
-        except BaseException:
-            if self._rows:  # else it was no list at all, and the error says all there is to say
-                self._sum_up()
-            raise
-        self._sum_up()
-
-    def _good(self, found: Iterable[Entry]) -> Iterator[Send]:
-        """The sends; on the way, everything else is counted and told."""
-        from smsreceipt.ledger import Bad
-
-        for entry in found:
-            self._rows += 1
-            if isinstance(entry, Send):
-                yield entry
-            elif isinstance(entry, Bad):
-                self._bad += 1
-                self._reasons[entry.reason] += 1
-                if self._bad <= _TOLD:
-                    self._say(f"line {entry.line}: {entry.reason}")
-            else:
-                self._declined += 1
-
-    def _say(self, text: str) -> None:
-        self._progress.clear()
-        self._app.say(text)
-
-    def _draw(self) -> None:
-        self._progress.update(
-            received=self._rows,
-            new=self._done.new,
-            duplicate=self._done.known + self._done.completed,
-            rejected=self._bad + self._declined,
-            rate=self._rows / max(time.monotonic() - self._began, 0.001),
-            read=self._read(),
-        )
-
-    def _sum_up(self) -> None:
-        done, seconds = self._done, time.monotonic() - self._began
-        if self._bad:
-            self._app.attention()
-        if self._bad > _TOLD:
-            self._say(f"{self._bad - _TOLD:,} more bad rows; in all:")
-            for reason, count in self._reasons.most_common():
-                self._say(f"  {count:,} × {reason}")
-        if done.contradicting:
-            self._say(f"{done.contradicting:,} rows say otherwise than the ledger, which keeps what it knew first")
-        self._app.summary(
-            {
-                "rows": done.new + done.known + done.completed + self._bad + self._declined,
-                "new": done.new,
-                "known": done.known,
-                "completed": done.completed,
-                "bad": self._bad,
-                "refused": self._declined,
-                "seconds": f"{seconds:.1f}",
-                "rate": round(self._rows / max(seconds, 0.001)),
-            }.items()
-        )
-
-
-# --- list -------------------------------------------------------------------------------------------------------------
 
 
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -216,22 +97,9 @@ def list_command(app: App, *, limit: int | None, **chosen: Any) -> None:
       smsreceipt sends list --date yesterday --state open
       smsreceipt sends list --since 2d --state no_record --json | jq -r .phone
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
-    table = app.output == "table"
-    asked = _query(app, chosen, limit=limit or (NEWEST if table else None), newest=table)
-    printed = 0
-    with app.open_store(readonly=True) as store:
-        printer = _Printer(app)
-        printed = printer.print(store.sends(asked))
-        if not printed:
-            printer.print_head()
-            app.say("no sends")
-        elif table and printed == asked.limit:
-            rest = _query(app, chosen, limit=_COUNTED + printed)
-            more = sum(1 for _ in store.sends(rest)) - printed
-            if more > 0:
-                app.flush()
-                count = f"more than {more:,}" if more >= _COUNTED else f"{more:,}"
-                app.say(f"{count} more: --limit N shows more of them, --json all")
+    from smsreceipt.runs import sends
+
+    sends.list_sends(app, _query(app, chosen), limit)
 
 
 def _query(app: App, chosen: dict[str, Any], **more: Any) -> SendQuery:
@@ -265,45 +133,6 @@ def _phones(app: App, words: tuple[str, ...]) -> list[str]:
         raise UsageError(f"--phone: {exc}") from exc
 
 
-class _Printer:
-    """Prints sends in the output asked for, in pieces of bounded size."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._draw: Callable[..., str] | None = None
-
-    def print(self, sends: Iterable[StoredSend]) -> int:
-        """Print them; return how many there were."""
-        printed = 0
-        rest = iter(sends)
-        while piece := list(islice(rest, _PIECE)):
-            self._app.write(self._piece(piece, first=not printed))
-            printed += len(piece)
-        return printed
-
-    def print_head(self) -> None:
-        """The head of a CSV that has no rows."""
-        if self._app.output == "csv":
-            self._app.write(csv_lines([SEND_KEYS]))
-
-    def _piece(self, sends: list[StoredSend], *, first: bool) -> bytes:
-        app = self._app
-        if app.output == "table":
-            if self._draw is None:
-                from smsreceipt.output.terminal.sends import SendTable
-
-                self._draw = SendTable(app.look()).draw
-            return app.encode(self._draw(sends, more=len(sends) == _PIECE))
-        records = [send_record(send, app.mask) for send in sends]
-        if app.output == "json":
-            return b"".join(map(json_line, records))
-        rows = [[getattr(record, key) for key in SEND_KEYS] for record in records]
-        return csv_lines([SEND_KEYS, *rows] if first else rows)
-
-
-# --- forget -----------------------------------------------------------------------------------------------------------
-
-
 @make("forget")
 @click.option("--before", type=When(), metavar="DAY", help="What was sent before this Beijing day.")
 @_filters
@@ -326,17 +155,17 @@ def forget_command(app: App, *, before: str | None, yes: bool, **chosen: Any) ->
         from dataclasses import replace
 
         query = replace(query, until=span(before, app.now())[0])
-    with app.open_store(readonly=False) as store:
-        if not yes:
-            _ask(app, sum(1 for _ in islice(store.sends(query), _COUNTED)))
-        forgotten = store.forget_sends(query)
-    app.summary([("forgotten", forgotten)])
+    from smsreceipt.runs import sends
+
+    sends.forget_sends(app, query, confirm=None if yes else lambda count: _ask(app, count))
 
 
 def _ask(app: App, count: int) -> None:
     if not app.stdin_is_tty:
         raise UsageError("nobody is there to be asked whether to forget", hint="Say --yes.")
-    many = f"{count:,}{' or more' if count == _COUNTED else ''} send{'' if count == 1 else 's'}"
+    from smsreceipt.runs.sends import COUNTED
+
+    many = f"{count:,}{' or more' if count == COUNTED else ''} send{'' if count == 1 else 's'}"
     click.confirm(f"Forget {many} for good? Receipts stay.", abort=True, err=True)
 
 

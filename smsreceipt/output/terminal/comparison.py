@@ -9,12 +9,14 @@ from rich.padding import Padding
 from rich.text import Text
 
 from smsreceipt import codes
-from smsreceipt.model import date_of
-from smsreceipt.output.terminal.look import Look, plain_table, text, wall_clock, widest, wrapped
-from smsreceipt.output.terminal.tables import meaning_lines
+from smsreceipt.output.look import Look
+from smsreceipt.output.objects.totals import DAY_GAPS, DAY_TOTALS
+from smsreceipt.output.terminal.codes import meaning_lines
+from smsreceipt.output.terminal.screen import draw, plain_table, text, widest, wrapped
+from smsreceipt.output.terminal.table import Table
+from smsreceipt.output.words import wall_clock
 from smsreceipt.reconcile import Books, Class
 from smsreceipt.reconcile.totals import DayGap
-from smsreceipt.store import CallGap
 
 _MOST_CODES = 10
 
@@ -70,7 +72,7 @@ def comparison(books: Books, summary: Mapping[str, object], look: Look) -> str:
     for lines in (_failures(books, look), () if planned else _advice(books, look)):
         found = [*lines]
         parts += ["", *found] if found else []
-    return look.draw(*parts)
+    return draw(look, *parts)
 
 
 def _classes(books: Books, look: Look, *, planned: bool) -> RenderableType:
@@ -133,58 +135,23 @@ def _advice(books: Books, look: Look) -> Iterator[RenderableType]:
             yield from wrapped(Text(look.say(*words)), look.width)
 
 
-def totals(rows: Sequence[DayGap], look: Look) -> str:
+def day_gaps(rows: Sequence[DayGap], look: Look) -> str:
     """The provider's sums beside ours, in billed parts, and when nothing came."""
     say = look.say
-    heads = [say("DAY", "日期"), say("SENT", "已发送"), say("ENDED", "已有结果"), say("OURS", "我方回执"),
-             say("WAITING", "无响应"), say("GAP", "差额")]  # fmt: skip
-    lines = [
-        [
-            date_of(row.day).isoformat(),
-            f"{row.sent:,}",
-            f"{row.succeeded + row.failed:,}",
-            f"{row.delivered + row.not_delivered:,}",
-            f"{row.no_response:,}",
-            f"{row.gap:,}",
-        ]
+    notes = [Text(say("in billed parts", "按计费条数"), "dim")]
+    notes += [
+        Text(
+            say("no receipt of what was sent ", "没有以下时段所发短信的回执：")
+            + f"{wall_clock(begin, year=True)[:-3]} - {wall_clock(end)[-8:-3]}"
+        )
         for row in rows
+        if row.gap > 0
+        for begin, end in row.silent
     ]
-    cells = [[Text(head, "dim") for head in heads]]
-    cells += [
-        [*map(Text, line[:-1]), Text(line[-1], "red" if row.gap > 0 else "")]
-        for line, row in zip(lines, rows, strict=True)
-    ]
-    widths = [widest([row[column] for row in cells]) for column in range(len(heads))]
-    table = plain_table(widths, [column > 0 for column in range(len(heads))])
-    for each in cells:
-        table.add_row(*each)
-    parts: list[RenderableType] = [table, Text(say("in billed parts", "按计费条数"), "dim")]
-    for row in rows:
-        for begin, end in row.silent if row.gap > 0 else ():
-            parts.append(
-                Text(
-                    say("no receipt of what was sent ", "没有以下时段所发短信的回执：")
-                    + f"{wall_clock(begin, year=True)[:-3]} - {wall_clock(end)[-8:-3]}"
-                )
-            )
-    return look.draw(*parts)
+    return Table(look, DAY_GAPS).draw(rows) + draw(look, *notes)
 
 
-def call_gaps(found: Sequence[CallGap], look: Look) -> str:
-    """Calls without an end, in the order they began."""
-    if not found:
-        return ""
-    say = look.say
-    rows = [
-        [
-            Text(head, "dim")
-            for head in (say("BEGAN +08:00", "开始 +08:00"), say("CALL", "通话"), say("HEARD OF", "已收到"))
-        ]
-    ]
-    rows += [[Text(wall_clock(gap.first_at)), text(gap.call_id), text(", ".join(gap.kinds))] for gap in found]
-    widths = [widest([row[column] for row in rows]) for column in range(3)]
-    widths[2] = max(min(widths[2], look.width - widths[0] - widths[1] - 4), 8)
-    table = plain_table(widths, [False] * 3, [False, False, True])
-    for row in rows:
-        table.add_row(*row)
-    return look.draw(table)
+def day_totals(rows: Sequence[DayGap], look: Look) -> str:
+    """The provider's totals of each day and ours, in billed parts."""
+    note = look.say("in billed parts: the provider's, then ours", "按计费条数：先平台，后我方")
+    return Table(look, DAY_TOTALS).draw(rows) + draw(look, Text(note, "dim"))

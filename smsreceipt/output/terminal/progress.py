@@ -10,7 +10,7 @@ from typing import Self, TextIO
 
 from rich.cells import set_cell_size
 
-from smsreceipt.output.terminal.look import elapsed
+from smsreceipt.output.words import elapsed
 
 _PERIOD = 0.1  # seconds; more often only costs, nobody reads faster
 _BAR = 20  # columns

@@ -17,10 +17,15 @@ from rich.text import Text
 from smsreceipt import codes
 from smsreceipt.codes import Explanation
 from smsreceipt.model import BEIJING, DAY_MS, Answer, Instant, Outcome, StoredReceipt, contradictory
-from smsreceipt.output.records import mask_value, masked_receipt, masked_send, safe
-from smsreceipt.output.terminal.look import OUTCOME_STYLE, Look, elapsed, outcome_text, text, wall_clock, wrapped
-from smsreceipt.output.terminal.sends import state_text
-from smsreceipt.output.terminal.tables import meaning_lines
+from smsreceipt.output.look import Look
+from smsreceipt.output.mask import mask_value
+from smsreceipt.output.objects.common import OUTCOME_STYLE, outcome_cell
+from smsreceipt.output.objects.receipts import masked_receipt
+from smsreceipt.output.objects.sends import masked_send, state_cell
+from smsreceipt.output.safe import safe
+from smsreceipt.output.terminal.codes import meaning_lines
+from smsreceipt.output.terminal.screen import draw, styled, text, wrapped
+from smsreceipt.output.words import elapsed, wall_clock
 from smsreceipt.store import StoredSend
 
 #: Steps of a call in the order in which they happen: the field that tells when, and what to call it.
@@ -102,7 +107,7 @@ def story(
             parts.append("")
         parts.extend(_heading(subject, current, look))
         parts.append(_time_line(sorted(_events(subject, current, look), key=lambda event: event.at), look))
-    return look.draw(*parts)
+    return draw(look, *parts)
 
 
 def _subjects(statements: Iterable[StoredReceipt], sends: Iterable[StoredSend]) -> Iterable[_Subject]:
@@ -131,9 +136,6 @@ def _happened(statement: StoredReceipt) -> Instant:
     return next(at for at in (receipt.sent_at, receipt.reported_at, statement.received_at) if at is not None)
 
 
-# --- the heading ------------------------------------------------------------------------------------------------------
-
-
 def _heading(subject: _Subject, current: frozenset[int | None], look: Look) -> Iterator[RenderableType]:
     """Who, what, how it ended; then the ids; then whatever is wrong with it."""
     if not subject.statements:
@@ -144,7 +146,7 @@ def _heading(subject: _Subject, current: frozenset[int | None], look: Look) -> I
     shown = masked_receipt(best) if look.mask else best
     title = Text()
     what = Text(_what(subject, best, look), "bold" if not shown.receipt.phone else "")
-    for piece in (text(shown.receipt.phone, "bold"), what, outcome_text(best.receipt.outcome, look)):
+    for piece in (text(shown.receipt.phone, "bold"), what, styled(outcome_cell(best.receipt.outcome, look))):
         if piece.plain:
             title.append(look.dot if title.plain else "").append(piece)
     title.stylize("bold")
@@ -162,7 +164,7 @@ def _heading_of_send(subject: _Subject, look: Look) -> Iterator[RenderableType]:
     send = masked_send(subject.sent.send) if look.mask else subject.sent.send
     message = look.say("message", "短信")
     yield Text.assemble(
-        text(send.phone), look.dot, message, look.dot, state_text(subject.sent.state, look), style="bold"
+        text(send.phone), look.dot, message, look.dot, styled(state_cell(subject.sent.state, look)), style="bold"
     )
     yield _named([("biz id", send.biz_id), ("out id", send.out_id)], look)
     yield _rule(look)
@@ -212,9 +214,6 @@ def _conflict(subject: _Subject, look: Look) -> Iterator[Text]:
             said = look.say("The statements contradict each other", "回执相互矛盾")
             mark = "⚠ " if look.unicode else "! "
             yield Text(f"{mark}{said}: {' / '.join(words)}", "bold red")
-
-
-# --- what happened ----------------------------------------------------------------------------------------------------
 
 
 def _events(subject: _Subject, current: frozenset[int | None], look: Look) -> Iterator[_Event]:
@@ -346,9 +345,6 @@ def _provenance(statement: StoredReceipt, look: Look) -> Text:
     if not statement.signed:
         line.append(look.dot + look.say("unsigned", "未签名"))
     return line
-
-
-# --- drawing ----------------------------------------------------------------------------------------------------------
 
 
 def _time_line(events: Sequence[_Event], look: Look) -> Table:

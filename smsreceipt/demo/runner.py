@@ -82,7 +82,7 @@ class Stage:
         return [json.loads(line) for line in self.run(words, told=False).splitlines()]
 
     @contextmanager
-    def beneath(self, words: Sequence[str], into: str) -> Iterator[subprocess.Popen[bytes]]:
+    def run_in_background(self, words: Sequence[str], into: str) -> Iterator[subprocess.Popen[bytes]]:
         """Run a command in the background meanwhile; it is stopped with SIGTERM at the latest at the end."""
         self._tell(words, ["--json", f"> {into} &"])
         self.app.flush()

@@ -1,23 +1,22 @@
-"""`smsreceipt replay --dry-run`: what would be stored, by kind, and why the rest would not."""
+"""A replay that stores nothing: what would be stored, by kind, and why the rest would not."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.model import Kind, Reason
-from smsreceipt.output.printer import print_objects
-from smsreceipt.runs.reporter import tell_failures
-from smsreceipt.runs.stop import Stop
+from smsreceipt.output.look import Look
+from smsreceipt.output.objects.replays import READABLE, Readable
+from smsreceipt.output.printer import print_rows
+from smsreceipt.runs.inputs import Inputs
+from smsreceipt.runs.receiving import report_failures
+from smsreceipt.runs.signals import Stop
 
-if TYPE_CHECKING:
-    from smsreceipt.runs.inputs import Inputs
 
-
-def look(app: App, inputs: Inputs) -> None:
+def run(app: App, inputs: Inputs) -> None:
     """Read and decode it all; print an object for each kind. No store is opened."""
     receipts: Counter[Kind] = Counter()
     rejects: defaultdict[Kind | None, Counter[Reason]] = defaultdict(Counter)
@@ -29,24 +28,23 @@ def look(app: App, inputs: Inputs) -> None:
                 receipts.update([receipt.kind for receipt in decoded.receipts])
                 for kind, reject in decoded.rejects:
                     rejects[kind][reject.reason] += 1
-        tell_failures(app, inputs.failures)
-        objects: list[dict[str, object]] = [
-            {"kind": kind, "receipts": receipts[kind] if kind else 0, "rejected": dict(sorted(rejects[kind].items()))}
+        report_failures(app, inputs.failures)
+        rows = [
+            Readable(kind, receipts[kind] if kind else 0, dict(sorted(rejects[kind].items())))
             for kind in sorted(receipts.keys() | rejects.keys(), key=lambda kind: kind or "\x7f")
         ]
 
-        def draw() -> str:
-            from smsreceipt.output.terminal.replayed import plan
+        def draw(look: Look) -> str:
+            from smsreceipt.output.terminal.replayed import readable
 
-            return plan(objects, app.look())
+            return readable(rows, look)
 
-        print_objects(app, objects, draw)
+        print_rows(app, READABLE, rows, draw)
         _summarise(app, receipts.total(), sum(each.total() for each in rejects.values()), time.monotonic() - began)
 
 
 def _summarise(app: App, receipts: int, rejected: int, seconds: float) -> None:
     received = receipts + rejected
-    rate = round(received / max(seconds, 0.001))
     app.say("nothing was stored")
     app.summary(
         {
@@ -54,7 +52,7 @@ def _summarise(app: App, receipts: int, rejected: int, seconds: float) -> None:
             "receipts": receipts,
             "rejected": rejected,
             "seconds": f"{seconds:.1f}",
-            "rate": rate,
+            "rate": round(received / max(seconds, 0.001)),
         }.items()
     )
     if rejected:

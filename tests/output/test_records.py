@@ -15,9 +15,16 @@ from hypothesis import strategies as st
 
 from smsreceipt.codes import Explanation
 from smsreceipt.model import Instant, Kind, Outcome, Reason, Receipt, Source, StoredReceipt, StoredReject
-from smsreceipt.output import records
-from smsreceipt.output import terminal as view
-from smsreceipt.output.terminal import Look
+from smsreceipt.output import mask, preview, records, safe
+from smsreceipt.output.look import Look
+from smsreceipt.output.objects.receipts import RECEIPTS
+from smsreceipt.output.objects.settings import SETTINGS, SettingRow
+from smsreceipt.output.terminal.codes import explanations
+from smsreceipt.output.terminal.rejects import reject as reject_screen
+from smsreceipt.output.terminal.rejects import rejects as reject_table
+from smsreceipt.output.terminal.status import status
+from smsreceipt.output.terminal.story import story
+from smsreceipt.output.terminal.table import Table
 from smsreceipt.store import KindFacts, StoreFacts
 
 PHONES = ("13812345678", "+8613912345678", "85261234567")
@@ -67,6 +74,19 @@ def receipt(body: dict[str, object] | None = None, raw: bytes | None = None, **f
     return msgspec.structs.replace(start, **own)
 
 
+def record_of(stored: StoredReceipt, masked: bool) -> msgspec.Struct:
+    return RECEIPTS.record(RECEIPTS.masked(stored) if masked else stored)
+
+
+def receipt_line(stored: StoredReceipt, masked: bool) -> bytes:
+    return records.json_line(record_of(stored, masked))
+
+
+def receipt_row(stored: StoredReceipt, masked: bool) -> list[object]:
+    record = record_of(stored, masked)
+    return [getattr(record, key) for key in RECEIPTS.keys]
+
+
 def reject(origin: str = "q", kind: str | None = "SmsReport", body: bytes = b"x") -> StoredReject:
     digest = hashlib.sha256(body).hexdigest()
     return StoredReject(
@@ -74,12 +94,9 @@ def reject(origin: str = "q", kind: str | None = "SmsReport", body: bytes = b"x"
     )
 
 
-# --- JSON -------------------------------------------------------------------------------------------------------------
-
-
 def test_the_body_is_embedded_as_it_was_received() -> None:
     body = b'{"b": 1.50, "a":"\\u4f60\xe5\xa5\xbd", "n":123456789012345678901234567890}'
-    line = records.receipt_line(receipt(raw=body), mask=False)
+    line = receipt_line(receipt(raw=body), masked=False)
     assert body in line
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -87,7 +104,7 @@ def test_the_body_is_embedded_as_it_was_received() -> None:
 
 def test_a_body_of_several_lines_is_still_one_line_with_every_number_as_it_was() -> None:
     body = b'{\r\n\t"a" : "x y\\n\\" z" ,\n "n": 1.50 }'
-    line = records.receipt_line(receipt(raw=body), mask=False)
+    line = receipt_line(receipt(raw=body), masked=False)
     assert b'"body":{"a":"x y\\n\\" z","n":1.50}}\n' in line
 
 
@@ -95,7 +112,7 @@ def test_a_body_of_several_lines_is_still_one_line_with_every_number_as_it_was()
 @example(AWFUL)
 def test_json_lines_hold_nothing_active_and_mean_the_same(text: str) -> None:
     found = receipt({"content": text, text: 1}, origin=text, code=text, identity=(text,), kind=Kind("SmsUp"))
-    line = records.receipt_line(found, mask=False).decode()
+    line = receipt_line(found, masked=False).decode()
     assert not ACTIVE.search(line)
     assert line.count("\n") == 1
     read = json.loads(line)
@@ -103,23 +120,21 @@ def test_json_lines_hold_nothing_active_and_mean_the_same(text: str) -> None:
     assert (read["origin"], read["code"], read["identity"]) == (text, text or None, [text])
 
 
-@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("odd", ["", "a\u202eb", "\x1b[31m", "收到，谢谢"])
-def test_many_lines_at_once_are_the_lines_one_by_one(odd: str, mask: bool) -> None:
+def test_many_lines_at_once_are_the_lines_one_by_one(odd: str, masked: bool) -> None:
     body = b'{\n"biz_id": "1^0"\n}'
     found = [receipt(), receipt({"content": odd}), receipt(raw=body), receipt(out_id=odd)]
     for each in (found, found[:2], found[:1], []):
-        assert records.receipt_lines(each, mask) == b"".join(records.receipt_line(one, mask) for one in each)
+        lines = b"".join(receipt_line(one, masked) for one in each)
+        assert records.json_lines([record_of(one, masked) for one in each]) == lines
 
 
 def test_times_are_written_as_the_contract_says() -> None:
-    read = json.loads(records.receipt_line(receipt(sent_at=Instant(-1000)), mask=False))
+    read = json.loads(receipt_line(receipt(sent_at=Instant(-1000)), masked=False))
     assert read["sent_at"] == "1970-01-01T07:59:59+08:00"
     assert read["reported_at"] == "2026-11-18T19:06:43+08:00"
     assert read["received_at"] == "2026-11-18T11:06:44.567Z"
-
-
-# --- CSV --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
@@ -133,7 +148,7 @@ def test_a_field_cannot_start_a_formula(start: str) -> None:
 
 
 def test_a_number_needs_no_quote_because_it_is_digits() -> None:
-    row = records.receipt_row(receipt(phone="85261234567"), mask=False)
+    row = receipt_row(receipt(phone="85261234567"), masked=False)
     assert "85261234567" in records.csv_lines([row]).decode()
     assert "'85261234567" not in records.csv_lines([row]).decode()
 
@@ -141,16 +156,13 @@ def test_a_number_needs_no_quote_because_it_is_digits() -> None:
 @given(hostile, hostile)
 @example(AWFUL, "=1")
 def test_csv_holds_nothing_active_and_stays_a_row(text: str, other: str) -> None:
-    row = records.receipt_row(receipt({"a": text}, origin=text, out_id=other), mask=False)
+    row = receipt_row(receipt({"a": text}, origin=text, out_id=other), masked=False)
     written = records.csv_lines([row]).decode()
     assert not ACTIVE.search(written)
     (read,) = csv.reader(io.StringIO(written))
-    assert len(read) == len(records.RECEIPT_KEYS)
+    assert len(read) == len(RECEIPTS.keys)
     assert not any(field.startswith(("=", "+", "-", "@")) for field in read)
     assert json.loads(read[-1]) == {"a": text}
-
-
-# --- masking ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -167,7 +179,7 @@ def test_csv_holds_nothing_active_and_stays_a_row(text: str, other: str) -> None
     ],
 )
 def test_a_masked_number(number: str, masked: str) -> None:
-    assert records.mask_phone(number) == masked
+    assert mask.mask_phone(number) == masked
 
 
 @pytest.mark.parametrize(
@@ -195,22 +207,22 @@ def test_a_masked_number(number: str, masked: str) -> None:
     ],
 )
 def test_fields_of_numbers_are_masked_whatever_the_number_looks_like(name: str) -> None:
-    assert records.mask_value({name: "4008123123"}) == {name: "40****23"}
-    assert records.mask_value({name: 4008123123}) == {name: "40****23"}
-    assert records.mask_value({name: "4008123123,95188123"}) == {name: "40****23,95****23"}
+    assert mask.mask_value({name: "4008123123"}) == {name: "40****23"}
+    assert mask.mask_value({name: 4008123123}) == {name: "40****23"}
+    assert mask.mask_value({name: "4008123123,95188123"}) == {name: "40****23,95****23"}
 
 
 @pytest.mark.parametrize(
     "name", ["content", "sms_content", "smsContent", "template_content", "record_url", "ring_record_url", "sentences"]
 )
 def test_fields_of_texts_are_told_by_their_length(name: str) -> None:
-    assert records.mask_value({name: "十二个"}) == {name: "<3 characters>"}
-    assert "hello" not in json.dumps(records.mask_value({name: [{"text": "hello"}]}))
+    assert mask.mask_value({name: "十二个"}) == {name: "<3 characters>"}
+    assert "hello" not in json.dumps(mask.mask_value({name: [{"text": "hello"}]}))
 
 
 def test_what_looks_like_a_number_is_masked_wherever_it_stands() -> None:
     body = {"err_msg": "no 13812345678!", "n": 13812345678, "deep": [{"x": "tel:+8613812345678"}], "13812345678": 1}
-    masked = json.dumps(records.mask_value(body))
+    masked = json.dumps(mask.mask_value(body))
     assert "13812345678" not in masked
     untouched = {
         "biz_id": "900619746936498440^0",
@@ -219,7 +231,7 @@ def test_what_looks_like_a_number_is_masked_wherever_it_stands() -> None:
         "ok": True,
         "no": None,
     }
-    assert records.mask_value(untouched) == untouched
+    assert mask.mask_value(untouched) == untouched
 
 
 @pytest.mark.parametrize("phone", PHONES)
@@ -233,13 +245,13 @@ def test_no_canary_leaves_masked_output(phone: str) -> None:
     }
     found = receipt(body, phone=digits, identity=("7", digits), out_id=digits, origin=f"/push/{digits}")
     outputs = [
-        records.receipt_line(found, mask=True),
-        records.csv_lines([records.receipt_row(found, mask=True)]),
-        view.ReceiptTable(Look(width=200)).draw([found]).encode(),
-        view.story([found], frozenset({1}), Look()).encode(),
-        records.outline(msgspec.json.encode(body)).encode(),
-        records.outline(msgspec.json.encode(body)[:-9]).encode(),
-        records.outline(f"plain {TEXT} {phone}".encode()).encode(),
+        receipt_line(found, masked=True),
+        records.csv_lines([receipt_row(found, masked=True)]),
+        Table(Look(width=200), RECEIPTS).draw([found]).encode(),
+        story([found], frozenset({1}), Look()).encode(),
+        preview.outline(msgspec.json.encode(body)).encode(),
+        preview.outline(msgspec.json.encode(body)[:-9]).encode(),
+        preview.outline(f"plain {TEXT} {phone}".encode()).encode(),
     ]
     for output in outputs:
         assert digits not in output.decode()
@@ -249,12 +261,9 @@ def test_no_canary_leaves_masked_output(phone: str) -> None:
 
 def test_an_outline_keeps_the_structure() -> None:
     body = b'{"phone_number" : "13812345678","success":true,"n":12,"big":1234567,"content":"\xe4\xbd\xa0 \\" x'
-    assert records.outline(body) == (
+    assert preview.outline(body) == (
         '{"phone_number" : "<11 characters>","success":true,"n":12,"big":<7 digits>,"content":"<6 characters>'
     )
-
-
-# --- the terminal -----------------------------------------------------------------------------------------------------
 
 
 def screens(text: str, look: Look) -> list[str]:
@@ -273,14 +282,15 @@ def screens(text: str, look: Look) -> list[str]:
     facts = StoreFacts(text, exists=True, engine="e", schema=1, size=1, last_seq=1, rejects=1, conflicts=1)
     kind = KindFacts(Kind(text), 1, 1, 1, Instant(0), Instant(1))
     refused = reject(text, text)
+    later = replace(look, now=Instant(1795000004567))
     return [
-        view.ReceiptTable(look).draw([found]),
-        view.story([found], frozenset({1}), look),
-        view.rejects([refused], look, Instant(1795000004567)),
-        view.reject(refused, records.preview(text.encode("utf-8", "surrogatepass")), look, Instant(1795000004567)),
-        view.status(replace(facts, kinds=(kind,)), look, Instant(5)),
-        view.settings([(text, text, text)], look),
-        view.explanations([Explanation(text, text, text, text, text, text, text)], look),
+        Table(look, RECEIPTS).draw([found]),
+        story([found], frozenset({1}), look),
+        reject_table([refused], later),
+        reject_screen(refused, preview.preview(text.encode("utf-8", "surrogatepass")), later),
+        status(replace(facts, kinds=(kind,)), replace(look, now=Instant(5))),
+        Table(look, SETTINGS).draw([SettingRow(text, text, text)]),
+        explanations([Explanation(text, text, text, text, text, text, text)], look),
     ]
 
 
@@ -298,6 +308,6 @@ def test_markup_and_links_are_shown_as_they_are() -> None:
         assert "[/] [red]x[/red]" in COLOUR.sub("", screen).replace("\n", " ")
 
 
-@pytest.mark.parametrize("safe", [records.safe, lambda text: records.preview(text.encode("utf-8", "surrogatepass"))])
+@pytest.mark.parametrize("safe", [safe.safe, lambda text: preview.preview(text.encode("utf-8", "surrogatepass"))])
 def test_safe_shows_what_it_takes_away(safe: Callable[[str], str]) -> None:
     assert safe("a\x1b[0m\u202e你好　\n") == r"a\x1b[0m\u202e你好　\x0a"

@@ -1,12 +1,11 @@
-"""`smsreceipt replay --to`: send saved receipts to a callback, as the provider does."""
+"""Sending saved receipts to a callback URL, as the provider does."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -15,26 +14,36 @@ from smsreceipt.decode import decode, kind_of
 from smsreceipt.decode.frames import elements, unwrap
 from smsreceipt.forward.callback import LIMIT, Callback, Push, Sender
 from smsreceipt.forward.payload import as_pushed
+from smsreceipt.forward.pushes import PUSHES
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Delivery, Kind, Reason
-from smsreceipt.output.records import csv_lines, json_line, mask_value
-from smsreceipt.runs.reporter import tell_failures
-from smsreceipt.runs.stop import Stop
-
-if TYPE_CHECKING:
-    from smsreceipt.runs.inputs import Inputs
-    from smsreceipt.sources.files.reader import Piece
+from smsreceipt.output.look import Look
+from smsreceipt.output.mask import mask_value
+from smsreceipt.output.printer import LinePrinter
+from smsreceipt.runs.inputs import Inputs
+from smsreceipt.runs.receiving import report_failures
+from smsreceipt.runs.signals import Stop
+from smsreceipt.sources.files.reader import Piece
 
 _NEVER_PUSHED = "an answer to a question, of which no push can be made"
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def send(app: App, inputs: Inputs, chosen: dict[str, Any]) -> None:
-    """Send it all, print what became of each push, then say how it went."""
-    callback = Callback(chosen["to"], insecure_http=app.insecure_http)
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to send."""
+
+    batch: int  #: receipts in a push
+    rate: float | None  #: pushes a second
+    retry_scale: float  #: times the 1, 5 and 10 minutes after which a push is tried again
+
+
+def run(app: App, inputs: Inputs, url: str, options: Options) -> None:
+    """Send it all, print what became of each push, then the summary."""
+    callback = Callback(url, insecure_http=app.insecure_http)
     counts: Counter[str] = Counter()
-    printer = _Printer(app)
+    printer = LinePrinter(app, PUSHES, _draw, write=app.report)
     began = time.monotonic()
 
     def settled(push: Push) -> None:
@@ -52,9 +61,9 @@ def send(app: App, inputs: Inputs, chosen: dict[str, Any]) -> None:
     with Stop(app, inputs.halt.set):
         sender = Sender(
             callback,
-            batch=chosen["batch"],
-            rate=chosen["rate"],
-            scale=chosen["retry_scale"],
+            batch=options.batch,
+            rate=options.rate,
+            scale=options.retry_scale,
             settled=settled,
             tell=app.say,
             wait=inputs.halt.wait,
@@ -65,8 +74,14 @@ def send(app: App, inputs: Inputs, chosen: dict[str, Any]) -> None:
             sender.finish()
         finally:
             callback.close()
-        tell_failures(app, inputs.failures)
+        report_failures(app, inputs.failures)
         _summarise(app, counts, time.monotonic() - began)
+
+
+def _draw(push: Push, look: Look, head: bool) -> str:
+    from smsreceipt.output.terminal.replayed import push_line
+
+    return push_line(push, look, head=head)
 
 
 def _send(app: App, piece: Piece, sender: Sender, *, by_kind: bool) -> int:
@@ -120,37 +135,6 @@ def _objects(frame: bytes) -> Iterator[bytes | Reason]:
 
 def _masked(body: bytes) -> bytes:
     return msgspec.json.encode(mask_value(msgspec.json.decode(body)))
-
-
-class _Printer:
-    """A line for each push, as it is settled."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._headed = False
-
-    def print(self, push: Push) -> None:
-        """Print what became of it."""
-        record: dict[str, object] = {
-            "push": push.number,
-            "kind": push.kind,
-            "receipts": push.receipts,
-            "accepted": push.accepted,
-            "status": push.status,
-            "ms": round(push.seconds * 1000, 1),
-            "over_limit": push.over_limit,
-            "attempts": push.attempts,
-            "trouble": push.trouble or None,
-        }
-        app, head, self._headed = self._app, not self._headed, True
-        if app.output == "json":
-            app.report(json_line(record))
-        elif app.output == "csv":
-            app.report(csv_lines([record.keys(), record.values()] if head else [record.values()]))
-        else:
-            from smsreceipt.output.terminal.replayed import push_line
-
-            app.report(app.encode(push_line(record, app.look(), head=head)))
 
 
 def _summarise(app: App, counts: Counter[str], seconds: float) -> None:

@@ -1,0 +1,134 @@
+"""The provider's own records of sends, as `query-details` shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from smsreceipt import codes
+from smsreceipt.model import Instant, Receipt
+from smsreceipt.output.columns import Column, Shown
+from smsreceipt.output.look import Look
+from smsreceipt.output.mask import mask_numbers, mask_phone, mask_text
+from smsreceipt.output.objects.common import at_second, outcome_cell
+from smsreceipt.output.words import wall_clock
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One record of the provider: the receipt that it was decoded to, and what else it says."""
+
+    receipt: Receipt
+    template_code: str
+    content: str
+    meaning_en: str  #: of the code
+    meaning_zh: str
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Answer:
+        """The record that *receipt* was decoded from."""
+        body = msgspec.json.decode(receipt.body)
+        template, content = (
+            found if isinstance(found := body.get(name), str) else "" for name in ("TemplateCode", "Content")
+        )
+        known = codes.receipt(receipt.code) if receipt.code else None
+        return cls(receipt, template, content, known.meaning_en if known else "", known.meaning_zh if known else "")
+
+
+def _masked(row: Answer) -> Answer:
+    receipt, phone = row.receipt, row.receipt.phone
+    masked = msgspec.structs.replace(
+        receipt,
+        phone=mask_phone(phone),
+        code=mask_numbers(receipt.code, phone),
+        out_id=mask_numbers(receipt.out_id, phone),
+        biz_id=mask_numbers(receipt.biz_id, phone),
+    )
+    template, content = mask_numbers(row.template_code, phone), mask_text(row.content) if row.content else ""
+    return replace(row, receipt=masked, template_code=template, content=content)
+
+
+def _at(at: Instant | None) -> str:
+    return "" if at is None else wall_clock(at)
+
+
+def _meaning(row: Answer, look: Look) -> str:
+    return look.say(row.meaning_en, row.meaning_zh)
+
+
+ANSWERS = Shown[Answer](
+    "Answer",
+    [
+        Column(
+            key="phone",
+            of="receipt.phone",
+            head=("PHONE", "号码"),
+            cell=lambda row, _: row.receipt.phone,
+            keep=10,
+            least=11,
+        ),
+        Column(head=("SENT +08:00", "时间 +08:00"), cell=lambda row, _: _at(row.receipt.sent_at), keep=9, least=14),
+        Column(
+            key="outcome",
+            of="receipt.outcome",
+            head=("OUTCOME", "结果"),
+            cell=lambda row, look: outcome_cell(row.receipt.outcome, look),
+            keep=9,
+            least=8,
+        ),
+        Column(
+            key="code",
+            of="receipt.code",
+            or_null=True,
+            head=("CODE", "代码"),
+            cell=lambda row, _: row.receipt.code,
+            keep=8,
+            least=9,
+            roomy=16,
+        ),
+        Column(head=("MEANING", "含义"), cell=_meaning, keep=6, least=12, roomy=28),
+        Column(key="sent_at", of="receipt.sent_at", show=at_second),
+        Column(
+            key="reported_at",
+            of="receipt.reported_at",
+            show=at_second,
+            head=("REPORTED", "回执时间"),
+            cell=lambda row, _: _at(row.receipt.reported_at),
+            keep=3,
+            least=14,
+        ),
+        Column(
+            key="out_id",
+            of="receipt.out_id",
+            or_null=True,
+            head=("OUT ID", "OUT ID"),
+            cell=lambda row, _: row.receipt.out_id,
+            keep=5,
+            least=8,
+            roomy=12,
+        ),
+        Column(
+            key="template_code",
+            of="template_code",
+            or_null=True,
+            head=("TEMPLATE", "模板"),
+            cell=lambda row, _: row.template_code,
+            keep=2,
+            least=8,
+        ),
+        Column(
+            key="content",
+            of="content",
+            or_null=True,
+            head=("TEXT", "内容"),
+            cell=lambda row, _: row.content,
+            keep=1,
+            least=12,
+            roomy=16,
+        ),
+        Column(key="biz_id", of="receipt.biz_id", or_null=True),
+        Column(key="meaning", of="meaning_en", or_null=True),
+    ],
+    masked=_masked,
+)

@@ -1,0 +1,61 @@
+"""The reject object of the data contract. It holds nothing of the content."""
+
+from __future__ import annotations
+
+from smsreceipt.model import Reason, StoredReject, iso_utc
+from smsreceipt.output.columns import Cell, Column, Shown
+from smsreceipt.output.look import Look
+from smsreceipt.output.words import ago, size
+
+#: Why bytes are a reject, in English and in Chinese.
+REASONS = {
+    Reason.BASE64: ("neither JSON nor strict base64", "既不是JSON，也不是严格的base64"),
+    Reason.MD5: ("does not fit the checksum it came with", "与随附的校验和不符"),
+    Reason.UTF8: ("not UTF-8", "不是UTF-8"),
+    Reason.JSON: ("not JSON: cut short, or something after its end", "不是JSON：被截断，或结尾后有多余内容"),
+    Reason.NUMBER: ("a number too large to hold", "数字过大"),
+    Reason.DEPTH: ("nested too deeply", "嵌套过深"),
+    Reason.DUP_KEY: ("one name twice in one object", "同一对象中有重复的字段名"),
+    Reason.SURROGATE: ("half a character", "残缺的字符（孤立的代理码元）"),
+    Reason.NOT_OBJECT: ("JSON, but no object where a receipt should be", "是JSON，但该处应为对象"),
+    Reason.EMPTY: ("a message without a receipt in it", "消息中没有回执"),
+    Reason.SIZE: ("larger than 128 KiB", "超过128 KiB"),
+    Reason.MISSING: ("lacks a field it cannot do without", "缺少必需的字段"),
+    Reason.TYPE: ("a field is spelled as no table accepts it", "字段的写法无法识别"),
+    Reason.TIME: ("a time that is spelled as no dialect does", "时间的写法无法识别"),
+    Reason.KIND_UNKNOWN: ("nothing tells its message type: retry with --kind", "无法判断消息类型：请用--kind重试"),
+}
+
+
+def _origin(row: StoredReject, _look: Look) -> str:
+    """Which way it came and from where, without the message type that its own column tells."""
+    return f"{row.source} {row.origin.removesuffix(f'-{row.kind}') if row.kind else row.origin}"
+
+
+def _came(row: StoredReject, look: Look) -> str:
+    return ago(row.received_at, look.now, chinese=look.chinese)
+
+
+REJECTS = Shown[StoredReject](
+    "Reject",
+    [
+        Column(key="id", of="id", head=("ID", "ID"), cell=lambda row, _: row.id[:12], keep=9),
+        Column(head=("REASON", "原因"), cell=lambda row, _: Cell(row.reason, "red"), keep=8),
+        Column(key="kind", of="kind", head=("KIND", "类型"), cell=lambda row, _: row.kind or "-", keep=6),
+        Column(key="source", of="source"),
+        Column(key="origin", of="origin"),
+        Column(key="reason", of="reason"),
+        Column(key="received_at", of="received_at", show=iso_utc),
+        Column(key="size", of="size", head=("SIZE", "大小"), cell=lambda row, _: size(row.size), keep=3, right=True),
+        Column(
+            key="times_seen",
+            of="times_seen",
+            head=("SEEN", "次数"),
+            cell=lambda row, _: f"{row.times_seen}x",
+            keep=2,
+            right=True,
+        ),
+        Column(head=("CAME", "收到"), cell=_came, keep=4, right=True),
+        Column(head=("FROM", "来自"), cell=_origin, keep=5, least=16, wrap=True),
+    ],
+)

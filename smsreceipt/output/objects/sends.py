@@ -1,0 +1,100 @@
+"""The send object of the data contract."""
+
+from __future__ import annotations
+
+import msgspec
+
+from smsreceipt.model import DAY_MS, Instant, Send, iso_beijing
+from smsreceipt.output.columns import Cell, Column, Shown
+from smsreceipt.output.look import Look
+from smsreceipt.output.mask import mask_numbers, mask_phone
+from smsreceipt.output.objects.common import at_second
+from smsreceipt.output.words import wall_clock
+from smsreceipt.store import SendState, StoredSend
+
+#: State --> its name in English and Chinese, and its colour.
+_STATES = {
+    SendState.OPEN: ("open", "待回执", "magenta"),
+    SendState.WITH_RECEIPT: ("with receipt", "已有回执", "green"),
+    SendState.WAITING: ("waiting", "运营商处理中", "cyan"),
+    SendState.NO_RECORD: ("no record", "无发送记录", "red"),
+}
+
+
+def masked_send(send: Send) -> Send:
+    """The send with its number masked, wherever it stands."""
+    return msgspec.structs.replace(
+        send,
+        phone=mask_phone(send.phone),
+        biz_id=mask_numbers(send.biz_id, send.phone),
+        out_id=mask_numbers(send.out_id, send.phone),
+    )
+
+
+def state_cell(state: SendState, look: Look) -> Cell:
+    """The state in the user's language and its colour."""
+    english, chinese, style = _STATES[state]
+    return Cell(look.say(english, chinese), style)
+
+
+def _sent_at(send: Send) -> str | None:
+    """A bare date where only the day is known."""
+    return iso_beijing(Instant(send.day * DAY_MS))[:10] if send.sent_at is None else at_second(send.sent_at)
+
+
+def _sent(row: StoredSend, _look: Look) -> str:
+    send = row.send
+    return wall_clock(Instant(send.day * DAY_MS))[:5] if send.sent_at is None else wall_clock(send.sent_at)
+
+
+SENDS = Shown[StoredSend](
+    "Send",
+    [
+        Column(head=("SENT +08:00", "时间 +08:00"), cell=_sent, keep=7, least=14),
+        Column(
+            key="phone", of="send.phone", head=("PHONE", "号码"), cell=lambda row, _: row.send.phone, keep=10, least=11
+        ),
+        Column(head=("STATE", "状态"), cell=lambda row, look: state_cell(row.state, look), keep=9, least=9),
+        Column(key="biz_id", of="send.biz_id"),
+        Column(key="sent_at", of="send", show=_sent_at),
+        Column(
+            key="out_id",
+            of="send.out_id",
+            or_null=True,
+            head=("OUT ID", "OUT ID"),
+            cell=lambda row, _: row.send.out_id,
+            keep=4,
+            least=8,
+            roomy=12,
+        ),
+        Column(
+            key="template_code",
+            of="send.template_code",
+            or_null=True,
+            head=("TEMPLATE", "模板"),
+            cell=lambda row, _: row.send.template_code,
+            keep=3,
+            least=8,
+        ),
+        Column(
+            key="sign_name",
+            of="send.sign_name",
+            or_null=True,
+            head=("SIGNATURE", "签名"),
+            cell=lambda row, _: row.send.sign_name,
+            keep=2,
+            least=8,
+        ),
+        Column(
+            key="parts",
+            of="send.parts",
+            head=("PARTS", "条数"),
+            cell=lambda row, _: "" if row.send.parts is None else str(row.send.parts),
+            keep=1,
+            right=True,
+        ),
+        Column(head=("BIZ ID", "BIZ ID"), cell=lambda row, _: Cell(row.send.biz_id, "dim"), keep=6, least=12, roomy=20),
+        Column(key="state", of="state"),
+    ],
+    masked=lambda row: msgspec.structs.replace(row, send=masked_send(row.send)),
+)

@@ -1,0 +1,104 @@
+"""Drawing with rich: text that is harmless, colours, plain tables, wrapped lines."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from smsreceipt.output.columns import Cell
+from smsreceipt.output.look import Look
+from smsreceipt.output.safe import safe
+
+
+def draw(look: Look, *parts: RenderableType) -> str:
+    """The parts as text, each from the start of a line, blanks at line ends removed."""
+    console = Console(
+        file=io.StringIO(),
+        width=max(look.width, 20),
+        force_terminal=look.color,
+        force_interactive=False,
+        color_system="standard" if look.color else None,
+        no_color=not look.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part)
+    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def styled(cell: Cell | str) -> Text:
+    """A cell's text, harmless, in its style."""
+    return text(cell) if isinstance(cell, str) else text(cell.text, cell.style)
+
+
+def text(value: object, style: str = "") -> Text:
+    """Anything from outside, harmless; None as nothing."""
+    return Text("" if value is None else safe(str(value)), style)
+
+
+def plain_table(widths: Sequence[int], right: Sequence[bool], wrap: Sequence[bool] = ()) -> Table:
+    """Columns side by side, two blanks apart; what does not fit is cut, or goes on in the next line with *wrap*."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), collapse_padding=True)
+    for width, to_right, folds in zip(widths, right, wrap or [False] * len(widths), strict=True):
+        table.add_column(
+            width=width,
+            no_wrap=not folds,
+            overflow="fold" if folds else "ellipsis",
+            justify="right" if to_right else "left",
+        )
+    return table
+
+
+#: Chinese text may be broken between any two characters, but a line neither starts nor ends with these.
+_NEVER_FIRST = frozenset("，。、；：！？）】》」』”’％…,.;:!?)]}%")
+_NEVER_LAST = frozenset("（【《「『“‘([{")
+
+
+def wrapped(line: Text, width: int) -> list[Text]:
+    """The text in lines of at most *width* columns, broken at blanks and between Chinese characters."""
+    plain, cuts = line.plain, []
+    start = fits = used = 0
+    for index, char in enumerate(plain):
+        if index > start and _breakable(plain[index - 1], char):
+            fits = index
+        columns = cell_len(char)
+        while used + columns > width and not char.isspace():
+            start = fits if fits > start else index
+            cuts.append(start)
+            used = cell_len(plain[start:index])
+        used += columns
+    lines = list(line.divide(cuts))
+    for each in lines:
+        each.rstrip()
+    return lines
+
+
+def _breakable(before: str, after: str) -> bool:
+    if after.isspace() or before in _NEVER_LAST or after in _NEVER_FIRST:
+        return False
+    return before.isspace() or cell_len(before) > 1 or cell_len(after) > 1
+
+
+def widest(cells: Sequence[Text]) -> int:
+    """Columns that the widest cell takes; Chinese characters take two."""
+    return max((cell_len(cell.plain) for cell in cells), default=0)
+
+
+def pairs(lines: Sequence[tuple[str, Text]], look: Look, style: str = "dim") -> RenderableType:
+    """Names and values, the values wrapped where the terminal is narrow."""
+    width = max((cell_len(name) for name, _ in lines), default=0)
+    table = plain_table([width, max(look.width - width - 2, 9)], [False, False])
+    table.columns[1].no_wrap, table.columns[1].overflow = False, "fold"
+    for name, value in lines:
+        table.add_row(Text(name, style), value)
+    return table

@@ -1,0 +1,50 @@
+"""How instants, durations and sizes are written for people."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime, timedelta
+
+from smsreceipt.model import BEIJING, Instant
+
+_UNITS_ZH = {"d": "天", "h": "小时", "min": "分", "s": "秒"}
+
+
+def wall_clock(at: Instant, *, year: bool = False) -> str:
+    """Beijing time to the second, with the year only where it matters."""
+    return datetime.fromtimestamp(at // 1000, BEIJING).strftime("%Y-%m-%d %H:%M:%S" if year else "%m-%d %H:%M:%S")
+
+
+def elapsed(milliseconds: int, *, chinese: bool = False) -> str:
+    """How long something took, as people say it: 0.4 s, 3 s, 2 min 5 s, 3 h 2 min, 2 d 4 h; or 2 分 5 秒."""
+    sign, milliseconds = ("-", -milliseconds) if milliseconds < 0 else ("", milliseconds)
+    name = _UNITS_ZH.__getitem__ if chinese else str
+    if milliseconds < 1000:
+        return f"{sign}{milliseconds / 1000:.1f} {name('s')}" if milliseconds else f"0 {name('s')}"
+    whole = timedelta(seconds=round(milliseconds / 1000))
+    minutes, seconds = divmod(whole.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    first = next(index for index, (amount, _) in enumerate(parts) if amount)
+    return sign + " ".join(f"{amount} {name(unit)}" for amount, unit in parts[first : first + 2] if amount)
+
+
+def ago(then: Instant, now: Instant, *, chinese: bool = False) -> str:
+    """How long ago, in the one unit that matters."""
+    amount, unit = elapsed(max(now - then, 0), chinese=chinese).split()[:2]
+    return f"{amount} {unit}前" if chinese else f"{amount} {unit} ago"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    amount = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError  # pragma: no cover - the loop ends at GB
+
+
+def display_width(text: str) -> int:
+    """How many columns of a terminal a text takes: a Chinese character takes two."""
+    return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

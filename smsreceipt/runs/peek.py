@@ -1,0 +1,44 @@
+"""Showing the front of queues: nothing is received, stored or deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from smsreceipt.app import App
+from smsreceipt.decode import decode
+from smsreceipt.errors import SmsReceiptError
+from smsreceipt.model import StoredReceipt
+from smsreceipt.output.objects.receipts import RECEIPTS
+from smsreceipt.output.printer import Printer
+from smsreceipt.runs.pull import Provider
+from smsreceipt.runs.receiving import report_failures
+from smsreceipt.sources.queue.client import Queue
+from smsreceipt.sources.queue.state import delivery as delivery_of
+
+
+def run(app: App, queues: Sequence[Queue], most: int | None) -> None:
+    """Print what waits at the front of each queue, at most *most* messages in all; seq is null."""
+    provider = Provider(app)
+    printer = Printer(app, RECEIPTS)
+    failures: list[BaseException] = []
+
+    async def show() -> None:
+        left, rejected = most, 0
+        for client in provider.lines(queues, lambda text, verbosity: app.say(text, verbosity=verbosity)):
+            try:
+                messages = (await client.peek())[:left]
+            except SmsReceiptError as exc:
+                failures.append(exc)
+                continue
+            left = None if left is None else left - len(messages)
+            delivery = delivery_of(client.queue, messages, provider.clock.now())
+            decoded = decode(delivery)
+            rejected += len(decoded.rejects)
+            printer.print(StoredReceipt.of(receipt, delivery, seq=None) for receipt in decoded.receipts)
+        if rejected:
+            app.say(f"{rejected} of the messages could not be decoded: pull keeps them as rejects")
+        provider.close()
+
+    asyncio.run(show())
+    report_failures(app, failures)

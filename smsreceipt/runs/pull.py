@@ -1,0 +1,165 @@
+"""Draining queues into the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import uvloop
+
+from smsreceipt.aliyun.clock import Clock
+from smsreceipt.aliyun.http import Pool
+from smsreceipt.aliyun.rpc import Caller
+from smsreceipt.aliyun.tokens import Tokens
+from smsreceipt.app import App
+from smsreceipt.decode import kind_of_queue, known_kind
+from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.model import Instant
+from smsreceipt.runs.access import access
+from smsreceipt.runs.kinds import doubtful_kind
+from smsreceipt.runs.receiving import Receiving, refuse_full_disk
+from smsreceipt.runs.signals import Stop
+from smsreceipt.sources.queue.client import Line, Queue
+from smsreceipt.sources.queue.puller import Puller
+from smsreceipt.sources.queue.state import Options
+from smsreceipt.store import NEVER, Run, Store
+
+__all__ = ["Options", "Provider", "queues_of", "run"]
+
+
+def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
+    """The queues that *named* (NAME or NAME=TYPE) and *uid* with *kinds* stand for, else those of the configuration.
+
+    Raises UsageError where there is none, or where one does not tell its message type.
+    """
+    if bool(uid) != bool(kinds):
+        raise UsageError(
+            "--uid and --type belong together", hint="For example --uid 1234567890123456 --type SmsReport."
+        )
+    asked = [(name, kind) for name, _, kind in (text.partition("=") for text in named)]
+    asked += [(f"Alicom-Queue-{uid}-{kind}", str(kind)) for kind in map(known_kind, kinds)]
+    found = {}
+    for name, kind in asked or app.config.queues.items():
+        known = known_kind(kind) if kind else kind_of_queue(name)
+        if not name or known is None:
+            raise UsageError(
+                f"queue {name!r} does not tell its message type", hint=f"Say it: --queue {name or 'NAME'}=SmsReport."
+            )
+        if doubt := doubtful_kind(known):
+            app.warn(doubt)
+        found[name] = Queue(name, known)
+    if not found:
+        raise UsageError(
+            "no queue to pull from",
+            hint="Say --uid UID --type SmsReport, or --queue NAME, or write [queues] into the configuration.",
+        )
+    return list(found.values())
+
+
+class Provider:
+    """The connections of a pull: one clock, one pool, one client for each queue."""
+
+    def __init__(self, app: App) -> None:
+        endpoints, provider = access(app)
+        self.clock = Clock()
+        self.pool = Pool(endpoints.mns)
+        self._caller = Caller(endpoints.dybaseapi, provider, self.clock)
+        self._tokens = Tokens(self._caller, self.clock)
+
+    def lines(self, queues: Sequence[Queue], tell: Callable[[str, int], None]) -> list[Line]:
+        """A client for each queue; *tell* gets its messages, with the verbosity from which they are wanted."""
+        return [Line(queue, self.pool, self._tokens, self.clock, tell=tell) for queue in queues]
+
+    def close(self) -> None:
+        """Close every connection; to be called inside the loop."""
+        self.pool.close()
+        self._caller.close()
+
+
+def run(app: App, queues: Sequence[Queue], options: Options, *, settle: bool, min_free: int) -> None:
+    """Drain the queues, print what is new and the summary; the exit code tells the worst of it.
+
+    *settle*: wait for messages that an earlier, interrupted run may have left invisible. *min_free*: refuse to start
+    with fewer bytes free for the store. A crash loses nothing: a message is deleted after its receipts are committed.
+    """
+    refuse_full_disk(app.store_path, min_free)
+    with app.open_store(readonly=False) as store:
+        _Pull(app, store, queues, options, settle=settle).run()
+
+
+class _Pull:
+    """One run over some queues."""
+
+    def __init__(self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool) -> None:
+        self._app, self._store, self._queues, self._options, self._settle = app, store, queues, options, settle
+        self._provider = Provider(app)
+        self._receiving = Receiving(app, store)
+        self._puller: Puller | None = None  # made inside its loop
+        begin = self._receiving.patience.until_unlocked
+        self._leases = {queue.name: begin(partial(store.begin_run, queue.name)) for queue in queues}
+
+    def run(self) -> None:
+        """Pull until the queues are empty, the options say so, or a signal comes."""
+        receiving = self._receiving
+        with receiving.signals(self._stop) as stopping:
+            receiving.start(on_failure=self._end_at_once)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                drained = runner.run(self._drain(stopping))
+            puller = self._puller
+            assert puller is not None  # noqa: S101 - made by _drain
+            failures = receiving.close(partial(self._release, puller.hidden(), settled=drained and self._settle))
+            if warning := self._provider.clock.warning():
+                self._app.warn(warning)
+            counts = {"deleted": puller.counts.deleted, "undeleted": puller.counts.undeleted}
+            receiving.end([*puller.failures, *failures], counts)
+
+    async def _drain(self, stopping: Stop) -> bool:
+        """Whether every queue was drained, and what was invisible was waited for."""
+        receiving, reporter = self._receiving, self._receiving.reporter
+        clients = self._provider.lines(self._queues, reporter.say)
+        puller = self._puller = Puller(
+            clients, receiving.committer, self._provider.clock, self._options, say=reporter.say, room=reporter.room
+        )
+        if receiving.committer.failure is not None or stopping.requested:  # before there was a puller to be told
+            puller.dead_end()
+        # Of a bug in a task that nobody waits for, asyncio would log the message, and messages quote data.
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _loop, context: reporter.say(f"error: internal: {type(context.get('exception')).__name__}")
+        )
+        with stopping.inside_loop():
+            try:
+                return await puller.run(self._unsettled() if self._settle else {})
+            finally:
+                self._provider.close()
+
+    def _stop(self) -> None:
+        if self._puller is not None:
+            self._puller.stop()
+
+    def _end_at_once(self) -> None:
+        if self._puller is not None:
+            self._puller.dead_end()
+
+    def _unsettled(self) -> dict[str, float]:
+        """Queues whose last run may have left messages invisible, with the seconds; 0: for a whole visibility."""
+        now = self._app.now()
+        leases = self._leases.items()
+        stopped = {name: (lease.hidden_until - now) / 1000 for name, lease in leases if lease.hidden_until > now}
+        return stopped | {name: 0.0 for name, lease in leases if lease.after_unclean}
+
+    def _release(self, hidden: dict[str, float], *, settled: bool) -> list[BaseException]:
+        """Release the leases; note until when messages may be invisible that this run asked for and never saw."""
+        now = self._app.now()
+        try:
+            for name, lease in self._leases.items():
+                until = Instant(now + round(hidden[name] * 1000)) if name in hidden else NEVER
+                self._release_one(lease, until, settled)
+        except SmsReceiptError as exc:
+            return [exc]
+        return []
+
+    def _release_one(self, lease: Run, hidden_until: Instant, settled: bool) -> None:
+        settled = settled or not (lease.after_unclean or lease.hidden_until)
+        end = partial(self._store.end_run, lease, settled=settled, hidden_until=hidden_until)
+        self._receiving.patience.until_unlocked(end)

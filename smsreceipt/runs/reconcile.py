@@ -1,0 +1,218 @@
+"""Comparing what was sent with what was received, and fetching what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+
+from smsreceipt.app import App
+from smsreceipt.errors import SmsReceiptError
+from smsreceipt.ingest import Patience
+from smsreceipt.matching import SMS_REPORT
+from smsreceipt.model import Instant
+from smsreceipt.output.columns import mapping
+from smsreceipt.output.look import Look
+from smsreceipt.output.printer import print_rows
+from smsreceipt.reconcile import Books, Calendar, Class, Days, Learnt, Run, end_of, inquire, start_of, survey
+from smsreceipt.reconcile.ask import unasked
+from smsreceipt.reconcile.summary import summary
+from smsreceipt.runs import day_totals
+from smsreceipt.runs.details import Details
+from smsreceipt.runs.queries import asking
+from smsreceipt.runs.receiving import report_failures
+from smsreceipt.runs.signals import Stop
+from smsreceipt.sources.query.client import Asker
+from smsreceipt.store import Query, SendQuery, SendState, Store
+
+_DAYS = {"date", "from", "to"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to compare."""
+
+    min_age: float  #: seconds: younger sends are not asked about
+    dry_run: bool  #: ask nobody
+    qps: float  #: calls a second, at most
+    workers: int  #: calls at once
+    details: str | None  #: the file that gets an object per send; "-": standard output
+    fail_on_missing: bool  #: exit code 3 while the end of any send is unknown
+
+
+def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> None:
+    """Compare these Beijing days, both included; without a list of what was sent, or with *totals*, only their sums.
+
+    It may be stopped at any time and run again: it goes on where it was.
+    """
+    with app.open_store(readonly=True) as store:
+        known = totals or store.count_sends(first, last)
+    if not known:
+        app.say("no sends of these days are known, so only their sums are compared: see `smsreceipt sends import`")
+    if known and not totals:
+        _Comparison(app, first, last, options).run()
+        return
+    if options.details:
+        app.say("--details needs what was sent: see `smsreceipt sends import`")
+    if options.dry_run:
+        day_totals.run_plan(app, first, last, qps=options.qps)
+    else:
+        day_totals.run_gaps(app, first, last, qps=options.qps, fail_on_missing=options.fail_on_missing)
+
+
+class _Comparison:
+    """One comparison, from the ledger to the summary."""
+
+    def __init__(self, app: App, first: int, last: int, options: Options) -> None:
+        self._app, self._options, self._first, self._last = app, options, first, last
+        self._calendar: Calendar = Calendar(app.now(), round(options.min_age * 1000))
+        self._details: Details = Details(app, options.details, self._calendar)
+        self._progress = app.progress()
+
+    def run(self) -> None:
+        try:
+            if self._options.dry_run:
+                self._plan_only()
+            else:
+                self._compare()
+        finally:
+            self._details.close()
+
+    def _plan_only(self) -> None:
+        """Everything but asking: what would be asked counts as unasked."""
+        with self._app.open_store(readonly=True) as store:
+            days, books = self._survey(store, self._calendar.now)
+            for job in days.plan:
+                self._enter(books, unasked(job.sends))
+            books.close(days.sent, days.missing)
+            conflicts = self._conflicts(store)
+        calls = days.plan.calls
+        seconds = round(calls / self._options.qps, 1)
+        self._report(books, {"conflicts": conflicts, "api_calls": 0, "planned_calls": calls, "seconds": seconds})
+
+    def _compare(self) -> None:
+        app, patience = self._app, Patience(self._say)
+        runs: list[Run] = []
+
+        def stop() -> None:
+            patience.end()
+            for run in runs:
+                run.stop()
+
+        with app.open_store(readonly=False) as store:
+            begin = partial(store.begin_comparison, self._first, self._last, self._calendar.now)
+            # Nobody has been asked yet, so until here a signal ends it at once.
+            days, books = self._survey(store, patience.until_unlocked(begin))
+            with Stop(app, stop) as stopping:
+                calls = self._ask(store, days, books, patience, (runs, stopping))
+                failures = [failure for run in runs for failure in run.failures]
+                if not failures and not stopping.requested:
+                    patience.until_unlocked(partial(store.end_comparison, self._first, self._last))
+                try:
+                    conflicts = self._conflicts(store)
+                except SmsReceiptError as exc:
+                    conflicts, failures = None, [*failures, exc]
+                if books.count(Class.UNASKED):
+                    app.attention()
+                self._attend(runs, failures)
+                self._report(books, {"conflicts": conflicts, "api_calls": calls})
+
+    def _ask(
+        self, store: Store, days: Days, books: Books, patience: Patience, stoppable: tuple[list[Run], Stop]
+    ) -> int:
+        """Do what is planned; return how many calls it took. Whom a stop should reach is put among *stoppable*."""
+        calls = 0
+        runs, stopping = stoppable
+        if len(days.plan):
+            with self._asking() as asker:
+                run = self._made(store, asker, days, books, patience)
+                runs.append(run)
+                if stopping.requested:  # before there was anybody to be told
+                    run.stop()
+                run.go(days.plan)
+                calls = asker.rate.calls
+        self._progress.clear()
+        books.close(days.sent, days.missing)
+        return calls
+
+    def _survey(self, store: Store, begun: Instant) -> tuple[Days, Books]:
+        with store.snapshot():
+            if self._details.wanted:
+                self._write_with_receipt(store)
+            days = survey(store, self._first, self._last, self._calendar, begun)
+        self._details.add(days.settled)
+        return days, days.books()
+
+    def _write_with_receipt(self, store: Store) -> None:
+        query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of(self._first), until=end_of(self._last))
+        self._details.add(Learnt(row.send, Class.WITH_RECEIPT, row.outcome) for row in store.sends(query))
+
+    def _asking(self) -> AbstractContextManager[Asker]:
+        return asking(self._app, qps=self._options.qps, workers=self._options.workers)
+
+    def _made(self, store: Store, asker: Asker, days: Days, books: Books, patience: Patience) -> Run:
+        def on_learnt(learnt: Sequence[Learnt]) -> None:
+            self._enter(books, learnt)
+            found = books.count(Class.DELIVERED, Class.FAILED)
+            self._progress.asked(asker.rate.calls, days.plan.calls, found)
+
+        return Run(
+            store,
+            lambda job: inquire(job, asker, self._app.now),
+            asker.rate,
+            workers=min(self._options.workers, len(days.plan)),
+            patience=patience,
+            on_learnt=on_learnt,
+        )
+
+    def _enter(self, books: Books, learnt: Sequence[Learnt]) -> None:
+        books.add_all(learnt)
+        self._details.add(learnt)
+
+    def _conflicts(self, store: Store) -> int | None:
+        """How many messages of these days have receipts that contradict each other."""
+        query = Query(kinds=[SMS_REPORT], conflicts=True, since=start_of(self._first), until=end_of(self._last))
+        return len({receipt.receipt.identity for receipt in store.list(query)})
+
+    def _attend(self, runs: Sequence[Run], failures: Sequence[BaseException]) -> None:
+        """What a person should look at, beside what the books tell."""
+        app = self._app
+        for run in runs:
+            if run.tally.fresh_rejects:
+                app.say(f"{run.tally.fresh_rejects} rows could not be decoded: see `smsreceipt rejects list`")
+            if run.unstable:
+                app.say(f"{run.unstable} answers contradicted themselves to the end: run the same command again")
+            if run.unstable or run.tally.fresh_rejects:
+                app.attention()
+        report_failures(app, failures)
+
+    def _report(self, books: Books, figures: dict[str, object]) -> None:
+        """The summary on both streams, and what the books say of the exit code."""
+        app = self._app
+        values = summary(books, self._first, self._last, figures)
+        for note, count in books.notes.items():
+            app.say(f"{count} could not be asked about: {note}")
+        if books.pressing:
+            app.warn(f"{books.pressing} open sends can be asked about for at most 5 more days, the oldest for"
+                     f" {books.days_left}: afterwards nobody can tell how they ended")  # fmt: skip
+        if not self._details.on_stdout:
+            print_rows(app, mapping("Summary", values), [values], self._screen(books, values), write=app.report)
+        app.summary((name, "-" if value is None else value) for name, value in values.items() if name not in _DAYS)
+        if self._options.fail_on_missing and books.left:
+            app.attention()
+
+    def _screen(self, books: Books, values: dict[str, object]) -> Callable[[Look], str]:
+        def draw(look: Look) -> str:
+            from smsreceipt.output.terminal.comparison import comparison
+
+            return comparison(books, values, look)
+
+        return draw
+
+    def _say(self, text: str) -> None:
+        self._progress.clear()
+        self._app.say(text)
+
+
+_DAYS = {"date", "from", "to"}

@@ -1,0 +1,62 @@
+"""Feeding saved payloads into the store."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from functools import partial
+
+from smsreceipt.app import App
+from smsreceipt.ingest import Committer
+from smsreceipt.runs.inputs import Inputs, decode_piece
+from smsreceipt.runs.receiving import Receiving, refuse_full_disk
+from smsreceipt.runs.reporter import Reporter
+from smsreceipt.sources.files.reader import Piece
+
+_AHEAD = 8_000  # receipts decoded and not yet committed: two commits
+
+
+def run(app: App, inputs: Inputs, *, resume: bool, min_free: int) -> None:
+    """Keep all that *inputs* hold, print what is new and the summary; the exit code tells the worst of it.
+
+    *resume*: go on where an earlier run was interrupted. A crash loses nothing: the next run goes on from the last
+    commit.
+    """
+    refuse_full_disk(app.store_path, min_free)
+    with app.open_store(readonly=False) as store:
+        unfinished = store.unfinished() if resume else {}
+        receiving = Receiving(app, store, read=inputs.read)
+        with receiving.signals(inputs.halt.set):
+            committer = receiving.start(on_failure=inputs.halt.set)
+            feeder = _Feeder(committer, receiving.reporter, inputs.halt)
+            for piece in inputs.pieces(unfinished):
+                feeder.put(piece)
+            failures = receiving.close()
+            receiving.end([*inputs.failures, *failures])
+
+
+class _Feeder:
+    """Decodes what is read while the committer commits, and never gets far ahead of it."""
+
+    def __init__(self, committer: Committer, reporter: Reporter, halt: threading.Event) -> None:
+        self._committer, self._reporter, self._halt = committer, reporter, halt
+        self._ahead = 0
+        self._committed = threading.Condition()
+
+    def put(self, piece: Piece) -> None:
+        """Decode a piece and hand it on, once there is room."""
+        decoded = decode_piece(piece)
+        last = decoded[-1]
+        delivery = replace(last.delivery, ack=partial(self._acked, piece.frames))
+        decoded[-1] = replace(last, delivery=delivery)
+        with self._committed:
+            while (self._ahead > _AHEAD or not self._reporter.room()) and not self._halt.is_set():
+                self._committed.wait(0.1)
+            self._ahead += piece.frames
+        for each in decoded:
+            self._committer.put(each)
+
+    def _acked(self, frames: int) -> None:
+        with self._committed:
+            self._ahead -= frames
+            self._committed.notify()
