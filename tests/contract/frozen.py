@@ -1,7 +1,7 @@
-"""Runs the program while its clock stands still: `python frozen.py list --json` is `smsreceipt list --json` at NOW.
+"""Runs the program with a frozen clock: `python frozen.py list --json` is `smsreceipt list --json` at NOW.
 
-Every date, age and time of arrival is then the same on every run. The clock is replaced before the program is
-imported, because modules keep the functions that they import. Durations are measured by another clock, which runs on.
+The wall clock is replaced before the program is imported, because modules bind what they import. The monotonic clock
+is not replaced: time-outs and durations are real.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import datetime as dt
 import runpy
 import sys
 import time
+from pathlib import Path
 from typing import Self
 
 #: 2026-11-21 12:00:00 Beijing time, in seconds since 1970.
@@ -20,7 +21,7 @@ _gmtime, _localtime = time.gmtime, time.localtime
 
 
 class _AnyDatetime(type):
-    """Counts moments that C code makes as instances too."""
+    """Makes isinstance() accept datetimes that were created by C code."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, _datetime)
@@ -32,7 +33,7 @@ class _Frozen(_datetime, metaclass=_AnyDatetime):
         return cls.fromtimestamp(NOW, tz)
 
 
-def _stop_the_clock() -> None:
+def _freeze() -> None:
     time.time = lambda: NOW
     time.time_ns = lambda: int(NOW) * 10**9
     time.gmtime = lambda seconds=None, /: _gmtime(NOW if seconds is None else seconds)
@@ -41,6 +42,6 @@ def _stop_the_clock() -> None:
 
 
 if __name__ == "__main__":
-    _stop_the_clock()
-    del sys.path[0]  # this folder: its modules are none of the program's
+    _freeze()
+    sys.path[0] = str(Path(__file__).parents[2])  # the package of this checkout, whatever is installed
     runpy.run_module("smsreceipt", run_name="__main__", alter_sys=True)

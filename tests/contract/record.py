@@ -1,4 +1,4 @@
-"""Records what a fixed story of command lines prints: `python -m tests.contract.record DIR` writes one file a step."""
+"""Records what the commands of all scenarios print: `python -m tests.contract.record DIR` writes a file a step."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.contract.story import CHAPTERS, tell
+from tests.contract.recorder import Recorder
+from tests.contract.scenarios import SCENARIOS
+
+_AT_ONCE = 2  # scenarios: tests with deadlines may run beside them
 
 
 def record(out: Path) -> None:
-    """Run the story and write what each step printed into *out*, in place of what an earlier run wrote there."""
-    for name in CHAPTERS:
-        shutil.rmtree(out / name, ignore_errors=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="contract-") as folder,
-        ThreadPoolExecutor(len(CHAPTERS)) as pool,
-    ):
-        told = [pool.submit(tell, name, out, Path(folder)) for name in CHAPTERS]
-        for chapter in told:
-            chapter.result()
+    """Run all scenarios and write what each step prints to *out*/SCENARIO/STEP.txt; earlier recordings are removed."""
+    with tempfile.TemporaryDirectory(prefix="contract-") as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = []
+        for name, scenario in SCENARIOS.items():
+            shutil.rmtree(out / name, ignore_errors=True)
+            running.append(pool.submit(scenario, Recorder(out / name, Path(folder, name))))
+        for each in running:
+            each.result()
 
 
 if __name__ == "__main__":

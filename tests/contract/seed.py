@@ -1,4 +1,4 @@
-"""What the provider holds in the story: messages that wait in queues, sends of the past, and lists of what was sent."""
+"""Seed data: messages in queues, past sends that the provider can be queried about, and lists of sends to import."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def report(n: int, **fields: Any) -> dict[str, Any]:
 
 
 def phone(n: int) -> str:
-    """A number that belongs to nobody."""
+    """The phone number of the send number *n*."""
     return f"138000000{n:02}"
 
 
@@ -74,7 +74,7 @@ ENDED = CALL | {
 }
 REPLY = {
     "phone_number": phone(1),
-    "content": "=1+1 [red]好的\u202e\x1b[31m",  # a formula, markup, and characters that act on a terminal
+    "content": "=1+1 [red]好的\u202e\x1b[31m",  # a formula, markup, control characters
     "dest_code": "1234",
     "send_time": "2026-11-20 16:01:00",
     "sequence_id": 568585703,
@@ -91,12 +91,12 @@ SPOKEN = {
     "sentences": [{"channelId": 0, "beginTime": 320, "endTime": 2900, "text": "您好，您的车到了。"}],
 }
 
-#: Messages by the queue or kind that they come through.
+#: (key of the sandbox's load format, queue or kind, body)
 MESSAGES: tuple[tuple[str, str, object], ...] = (
     ("kind", "SmsReport", report(1, sms_size="2")),
-    ("kind", "SmsReport", report(1, sms_size="2")),  # comes again
+    ("kind", "SmsReport", report(1, sms_size="2")),  # a redelivery
     ("kind", "SmsReport", report(2)),
-    ("kind", "SmsReport", report(2, **FAILED, report_time="2026-11-20 15:50:30")),  # contradicts the one before
+    ("kind", "SmsReport", report(2, **FAILED, report_time="2026-11-20 15:50:30")),  # a conflict
     ("kind", "SmsReport", report(3, **UNDECIDED, report_time="2026-11-20 15:49:56")),
     ("kind", "SmsReport", report(3)),
     ("kind", "SmsReport", report(4, **UNDECIDED, out_id="13800000004,+85291234567")),
@@ -105,7 +105,11 @@ MESSAGES: tuple[tuple[str, str, object], ...] = (
     ("kind", "SecretRingReport", CALL | {"ring_time": "2026-11-20 10:00:04"}),
     ("kind", "SecretPickUpReport", CALL | {"start_time": "2026-11-20 10:00:12"}),
     ("kind", "SecretReport", ENDED),
-    ("kind", "SecretReport", ENDED | {"record_url": "https://example.com/record.mp3"}),  # the same, and says more
+    (
+        "kind",
+        "SecretReport",
+        ENDED | {"record_url": "https://example.com/record.mp3"},
+    ),  # a second body of the same statement
     ("kind", "SecretStartReport", CALL | {"call_id": "call-2", "call_time": "2026-11-20 11:00:00"}),  # never ends
     ("kind", "SecretRecording", {key: CALL[key] for key in ("pool_key", "sub_id", "call_id", "call_time")}),
     ("kind", "SecretAsrReport", SPOKEN),
@@ -117,7 +121,7 @@ MESSAGES: tuple[tuple[str, str, object], ...] = (
 
 
 def messages() -> str:
-    """The messages in the form that the sandbox loads."""
+    """MESSAGES in the form that the sandbox loads."""
     return lines({way: name, "body": body} for way, name, body in MESSAGES)
 
 
@@ -126,7 +130,7 @@ def _seconds(text: str) -> float:
 
 
 def _past(n: int, sent: str, *, took: float | None = 3, code: str = "DELIVERED", **more: Any) -> dict[str, Any]:
-    """A send that the provider can be asked about; *took* None: nobody reported."""
+    """A past send; *took* is the seconds until its report, None if there is none."""
     at = _seconds(sent)
     reported = None if took is None else at + took
     facts = {"phone": phone(n), "biz_id": biz_id(n), "sent": at, "reported": reported, "code": code}
@@ -134,24 +138,24 @@ def _past(n: int, sent: str, *, took: float | None = 3, code: str = "DELIVERED",
 
 
 def sends() -> str:
-    """What the provider knows of the sends below, in the form that the sandbox loads."""
+    """The provider's records of the sends below, in the form that the sandbox loads."""
     rows = [
         _past(10, "2026-11-20 09:00:00", out_id="order-1010"),
         _past(11, "2026-11-20 09:01:00", code="MOBILE_NOT_ON_SERVICE", out_id="order-1011"),
         _past(12, "2026-11-20 09:02:00", took=None),
-        # 13 is not known to the provider
+        # the provider has no record of 13
         _past(14, "2026-11-20 09:04:00"),
         _past(14, "2026-11-20 09:05:00", biz_id=biz_id(15), code="MOBILE_IN_BLACK"),  # twice to one number
         _past(16, "2026-11-20 23:59:30", filed="20261121"),
         _past(17, "2026-10-25 09:00:00", content="很长的通知" * 30),
         _past(19, "2026-11-21 11:59:00", took=None),
         _past(20, "2026-11-20 10:00:00"),
-        _past(99, "2026-11-20 12:00:00", queried_code="DELIVRD", template_code="SMS_99"),  # in no list of ours
+        _past(99, "2026-11-20 12:00:00", queried_code="DELIVRD", template_code="SMS_99"),  # in none of the lists below
     ]
     return lines(rows)
 
 
-#: The same sends as three programs note them: a CSV, JSON lines, and a log of SendSms calls.
+#: Sends to import: a CSV with three bad rows, JSON lines, and a log of SendSms calls with a refused one.
 SENT_CSV = f"""\
 phone,biz_id,sent_at,out_id,template_code,sign_name,parts
 {phone(10)},{biz_id(10)},2026-11-20 09:00:00,order-1010,SMS_1,示例商城,1
@@ -168,7 +172,11 @@ phone,biz_id,sent_at,out_id,template_code,sign_name,parts
 SENT_JSON = lines(
     [
         {"mobile": phone(17), "Bid": biz_id(17), "created": "2026-10-25T09:00:00+08:00"},
-        {"mobile": phone(18), "Bid": biz_id(18), "created": "2026-10-01 09:00:00"},  # nobody can be asked any more
+        {
+            "mobile": phone(18),
+            "Bid": biz_id(18),
+            "created": "2026-10-01 09:00:00",
+        },  # beyond the 30 days that can be queried
     ]
 )
 SENT_LOG = lines(

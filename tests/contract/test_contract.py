@@ -1,6 +1,6 @@
-"""What every command prints stays byte for byte what it was: JSON, CSV, tables, messages, exit codes.
+"""What every command prints stays the same, byte for byte: JSON, CSV, tables, messages, exit codes.
 
-`expected/` holds what the steps of the story printed. After a change that is meant, record them anew and read the diff:
+`expected/` holds the recorded output. After an intended change, record it again and review the diff:
 
     python -m tests.contract.record tests/contract/expected
 """
@@ -20,36 +20,22 @@ import pytest
 
 from tests.contract.record import record
 
-pytestmark = pytest.mark.xdist_group("contract")
 EXPECTED = Path(__file__).with_name("expected")
-STEPS = sorted(str(file.relative_to(EXPECTED).with_suffix("")) for file in EXPECTED.rglob("*.txt"))
-#: Keys of a receipt that may be there though they are not in `expected/`.
+#: Keys of a receipt that are accepted although the recorded output lacks them.
 ADDED = frozenset({"parts", "talk_seconds"})
-_SHOWN = 80  # lines of a difference
+_SHOWN = 40  # lines of a step's diff
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-@pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the steps of the story print now."""
-    folder = tmp_path_factory.mktemp("contract")
-    record(folder)
-    return folder
-
-
-def test_the_story_has_the_steps_that_were_recorded(printed: Path) -> None:
-    assert sorted(str(file.relative_to(printed).with_suffix("")) for file in printed.rglob("*.txt")) == STEPS
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_step_prints_what_it_printed(step: str, printed: Path) -> None:
-    before, now = ((folder / f"{step}.txt").read_bytes() for folder in (EXPECTED, printed))
-    now = without(ADDED - receipt_keys(before), now)
-    if now != before:
-        changed = list(unified_diff(readable(before), readable(now), "before", "now", n=2, lineterm=""))
-        more = [f"… and {len(changed) - _SHOWN} more lines"] if len(changed) > _SHOWN else []
-        pytest.fail("\n".join([*changed[:_SHOWN], *more]), pytrace=False)
+def test_every_command_prints_what_it_printed(tmp_path: Path) -> None:
+    record(tmp_path)  # in one test, so that no test runner does it twice
+    before, now = recorded(EXPECTED), recorded(tmp_path)
+    changed = [f"{step}: not recorded" for step in before.keys() - now.keys()]
+    changed += [f"{step}: new" for step in now.keys() - before.keys()]
+    changed += [difference(step, before[step], now[step]) for step in before.keys() & now.keys()]
+    if report := "\n\n".join(sorted(filter(None, changed))):
+        pytest.fail(report, pytrace=False)
 
 
 def test_only_the_added_keys_of_receipts_are_left_out() -> None:
@@ -65,15 +51,30 @@ def test_only_the_added_keys_of_receipts_are_left_out() -> None:
     assert not receipt_keys(before) & ADDED
 
 
+def recorded(folder: Path) -> dict[str, bytes]:
+    """What each step printed: SCENARIO/STEP and the content of its file."""
+    return {str(file.relative_to(folder).with_suffix("")): file.read_bytes() for file in folder.rglob("*.txt")}
+
+
+def difference(step: str, before: bytes, now: bytes) -> str:
+    """A diff of what a step printed, cut to a readable length; "" if only the added keys differ."""
+    now = without(ADDED - receipt_keys(before), now)
+    if now == before:
+        return ""
+    lines = list(unified_diff(readable(before), readable(now), f"{step} (expected)", f"{step} (now)", n=2, lineterm=""))
+    more = [f"… and {len(lines) - _SHOWN} more lines"] if len(lines) > _SHOWN else []
+    return "\n".join([*lines[:_SHOWN], *more]) or f"{step}: bytes that are no text differ"
+
+
 def receipt_keys(text: bytes) -> set[str]:
-    """Every key that a receipt has in what was printed."""
+    """The keys of all receipt objects and the columns of all receipt rows."""
     return {key for line in text.split(b"\n") if line.startswith(b'{"seq":') for key in _fields(line)} | {
         name for line in text.split(b"\n") if line.startswith(b"seq,kind,") for name in _cells(line)
     }
 
 
 def without(keys: AbstractSet[str], text: bytes) -> bytes:
-    """What was printed, without these keys of the receipts in it; every other byte stays."""
+    """The text without these keys of receipts; every other byte stays."""
     return b"\n".join(_lines_without(keys, text.split(b"\n")))
 
 
@@ -92,7 +93,7 @@ def _lines_without(keys: AbstractSet[str], lines: Sequence[bytes]) -> Iterator[b
 
 def _object_without(keys: AbstractSet[str], line: bytes) -> bytes:
     fields = _fields(line)
-    if _object(fields) != line:  # not spelled as the program spells objects: that is a difference itself
+    if _object(fields) != line:  # not in the compact form: the comparison shall show it
         return line
     return _object({key: value for key, value in fields.items() if key not in keys})
 
@@ -119,6 +120,6 @@ def _row(cells: Sequence[str]) -> bytes:
 
 
 def readable(text: bytes) -> list[str]:
-    """The lines, those of JSON objects with a key a line: so a difference shows the keys that differ."""
+    """The lines of the text, JSON objects with one key a line, so that a diff shows the keys that differ."""
     lines = text.decode("utf-8", "backslashreplace").split("\n")
     return [part for line in lines for part in (re.split(r'(?<=,)(?=")', line) if line.startswith("{") else [line])]

@@ -1,4 +1,4 @@
-"""The story: chapters of command lines. They share nothing, so that they can run at the same time."""
+"""The command lines that are recorded. The scenarios share nothing, so that they can run at the same time."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 from tests.contract import seed
-from tests.contract.chapter import FEW, TERMINALS, Chapter, ask
+from tests.contract.recorder import FEW, TERMINALS, Recorder, ask
 from tests.contract.seed import CALL, ENDED, KINDS, REPLY, biz_id, lines, phone, queue, report
 
 SECRET = "not-a-secret-but-long-enough"
 
 
-def receipts(chapter: Chapter) -> None:
-    """Every message type is pulled from its queue; then everything that came is looked at."""
+def receipts(recorder: Recorder) -> None:
+    """Pull every message type from its queue, then read the store with every command."""
     generated = ("--generate", "90", "--seed", "8", "--poison", "0.3")
-    with chapter.provider("sandbox", "--load", chapter.put("load.ndjson", seed.messages()), *generated) as host:
-        _pull(chapter, json.loads(ask(host, "GET", "/_sandbox/state")[1])["queues"])
-    _list(chapter)
-    _show(chapter)
-    _status(chapter)
-    _rejects(chapter)
+    with recorder.provider("sandbox", "--load", recorder.put("load.ndjson", seed.messages()), *generated) as host:
+        _pull(recorder, json.loads(ask(host, "GET", "/_sandbox/state")[1])["queues"])
+    _list(recorder)
+    _show(recorder)
+    _status(recorder)
+    _rejects(recorder)
 
 
-def _pull(chapter: Chapter, waiting: Mapping[str, Mapping[str, int]]) -> None:
-    """As many messages as wait are asked for: a queue need not be proven empty then, which takes seconds."""
-    run = chapter.run
+def _pull(recorder: Recorder, waiting: Mapping[str, Mapping[str, int]]) -> None:
+    """Ask for as many messages as wait, because proving that a queue is empty takes two seconds."""
+    run = recorder.run
     run("pull-peek", "pull", "--peek", "--queue", queue("SmsReport"), "--max", "5")
     run("pull-peek", "pull", "--peek", "--queue", queue("SmsUp"), "--max", "2", "-o", "csv")
     run("pull-peek", "pull", "--peek", "--queue", queue("SecretReport"), "-o", "table")
@@ -45,15 +44,15 @@ def _pull(chapter: Chapter, waiting: Mapping[str, Mapping[str, int]]) -> None:
     run("pull-empty", "pull", "--uid", seed.UID, "--type", "smsup", "--wait", "1")
 
 
-def _list(chapter: Chapter) -> None:
-    run = chapter.run
-    chapter.forms("list", "list")
+def _list(recorder: Recorder) -> None:
+    run = recorder.run
+    recorder.formats("list", "list")
     run("list-raw-csv", "list", "--raw-csv", "-o", "csv", "--phone", phone(1))
     run("list-masked", "list", "--mask")
     run("list-masked", "list", "--mask", "-o", "csv", "--kind", "SmsUp")
-    chapter.forms("list-conflicts", "list", "--conflicts", terminals=FEW)
+    recorder.formats("list-conflicts", "list", "--conflicts", terminals=FEW)
     run("list-history", "list", "--history")
-    chapter.tables("list-history", "list", "--history", "--phone", phone(2), "--phone", phone(3), terminals=FEW)
+    recorder.tables("list-history", "list", "--history", "--phone", phone(2), "--phone", phone(3), terminals=FEW)
     run("list-revealed", "list", "-o", "table", "--reveal", "--kind", "SmsUp", "--kind", "SecretReport")
     filters = (
         ("--kind", "signsmsreport"),
@@ -82,38 +81,38 @@ def _list(chapter: Chapter) -> None:
     run("list-newest", "list", "-o", "table", "--after", "40", "--limit", "3")
 
 
-def _show(chapter: Chapter) -> None:
-    chapter.forms("show-phone", "show", phone(1))
-    chapter.forms("show-biz-id", "show", biz_id(2), terminals=FEW)
-    chapter.forms("show-call-id", "show", "call-1")
-    run = chapter.run
+def _show(recorder: Recorder) -> None:
+    recorder.formats("show-phone", "show", phone(1))
+    recorder.formats("show-biz-id", "show", biz_id(2), terminals=FEW)
+    recorder.formats("show-call-id", "show", "call-1")
+    run = recorder.run
     run("show-revealed", "show", "call-1", "-o", "table", "--reveal")
     run("show-others", "show", "order-1003")
     run("show-others", "show", "call-3", "--mask")
     run("show-others", "show", str(CALL["peer_no"]))
     run("show-others", "show", "-", stdin=phone(4).encode())
     run("show-others", "show", "nothing-has-this-id")
-    chapter.forms("explain", "explain", "MOBILE_IN_BLACK")
+    recorder.formats("explain", "explain", "MOBILE_IN_BLACK")
     for code in ("delivrd", "16", "isv.BUSINESS_LIMIT_CONTROL", "NO_SUCH_CODE"):
         run("explain-others", "explain", code)
 
 
-def _status(chapter: Chapter) -> None:
-    chapter.forms("status", "status")
-    run = chapter.run
+def _status(recorder: Recorder) -> None:
+    recorder.formats("status", "status")
+    run = recorder.run
     run("status-age", "status", "--max-age", "1h", "--kind", "SmsReport")
     run("status-age", "status", "--max-age", "1h", "--kind", "SmsReport", "--kind", "ParcelReport", "--kind", "Other")
     run("status-empty", "status", "--store", "none.db")
     run("status-empty", "status", "--store", "none.db", "-o", "table", "--max-age", "2d")
 
 
-def _rejects(chapter: Chapter) -> None:
-    run = chapter.run
-    found = chapter.objects("rejects", "rejects", "list")
+def _rejects(recorder: Recorder) -> None:
+    run = recorder.run
+    found = recorder.objects("rejects", "rejects", "list")
     run("rejects", "rejects", "list", "-o", "csv")
-    chapter.tables("rejects", "rejects", "list")
+    recorder.tables("rejects", "rejects", "list")
     first, second, third, *_ = (str(reject["id"]) for reject in found)
-    chapter.forms("rejects-show", "rejects", "show", first[:12], terminals=FEW)
+    recorder.formats("rejects-show", "rejects", "show", first[:12], terminals=FEW)
     run("rejects-show", "rejects", "show", first, "--mask")
     run("rejects-show", "rejects", "show", first, "-o", "table", "--reveal")
     for reject in found[-5:]:
@@ -128,11 +127,11 @@ def _rejects(chapter: Chapter) -> None:
     run("rejects-none", "rejects", "list", "--store", "none.db")
 
 
-def files(chapter: Chapter) -> None:
-    """Saved payloads in every form are looked at, stored, and sent on."""
-    run = chapter.run
-    saved = _saved(chapter)
-    chapter.forms("replay-dry-run", "replay", "--dry-run", *saved)
+def files(recorder: Recorder) -> None:
+    """Replay saved payloads: without storing, into a store, and to an HTTP server."""
+    run = recorder.run
+    saved = _saved(recorder)
+    recorder.formats("replay-dry-run", "replay", "--dry-run", *saved)
     run("replay", "replay", *saved)
     run("replay", "replay", *saved)
     run("replay-forms", "replay", "backup", "--store", "csv.db", "-o", "csv")
@@ -140,50 +139,52 @@ def files(chapter: Chapter) -> None:
     listed = run("replay-listed", "list")
     run("replay-listed", "replay", "-", "--store", "listed.db", stdin=listed)
     run("replay-listed", "list", "--store", "listed.db", "--history")
-    [unclear] = [one for one in chapter.objects("replay-rejects", "rejects", "list") if one["reason"] == "kind-unknown"]
+    [unclear] = [
+        one for one in recorder.objects("replay-rejects", "rejects", "list") if one["reason"] == "kind-unknown"
+    ]
     run("replay-rejects", "rejects", "retry", "--kind", "SecretReport", str(unclear["id"]))
     run("replay-rejects", "list", "--call-id", "call-9", "-o", "csv")
     run("replay-errors", "replay", "missing.json")
     run("replay-errors", "replay", "backup", "--batch", "5")
     run("replay-errors", "replay", "backup", "--to", "http://127.0.0.1:1/cb", "--dry-run")
     run("replay-errors", "replay", "backup", "--to", "ftp://127.0.0.1/cb")
-    _send(chapter)
+    _send(recorder)
 
 
-def _saved(chapter: Chapter) -> list[str]:
-    """Files in the forms that people keep; the last holds elements that cannot be read."""
+def _saved(recorder: Recorder) -> list[str]:
+    """Write payloads in every form that replay reads; the last file has elements that cannot be decoded."""
     bodies = [report(n) for n in range(30, 34)]
     packed = [base64.b64encode(json.dumps(report(n)).encode()).decode() for n in (34, 35)]
     unclear = {"pool_key": CALL["pool_key"], "call_id": "call-9"}
-    chapter.put("backup/SmsReport/1.ndjson", lines(bodies[:2]))
-    chapter.put("backup/array.json", json.dumps([*bodies[2:], REPLY, ENDED], ensure_ascii=False, indent=1))
-    chapter.put("backup/base64.txt", "\n".join(packed))
-    chapter.put("backup/packed.ndjson.gz", gzip.compress(lines([report(36), report(30)]).encode(), mtime=0))
-    chapter.put("mixed.ndjson", f"{lines([report(37), unclear])}{{not json\n[1, 2]\n{lines([report(38)])}")
+    recorder.put("backup/SmsReport/1.ndjson", lines(bodies[:2]))
+    recorder.put("backup/array.json", json.dumps([*bodies[2:], REPLY, ENDED], ensure_ascii=False, indent=1))
+    recorder.put("backup/base64.txt", "\n".join(packed))
+    recorder.put("backup/packed.ndjson.gz", gzip.compress(lines([report(36), report(30)]).encode(), mtime=0))
+    recorder.put("mixed.ndjson", f"{lines([report(37), unclear])}{{not json\n[1, 2]\n{lines([report(38)])}")
     return ["backup", "mixed.ndjson"]
 
 
-def _send(chapter: Chapter) -> None:
+def _send(recorder: Recorder) -> None:
     for form in ("json", "csv"):
         with _receiver() as (port, received):
             url = f"http://127.0.0.1:{port}/cb/{{kind}}"
-            chapter.run("replay-to", "replay", "backup", "mixed.ndjson", "--to", url, "--batch", "3", "-o", form)
-            chapter.note("replay-to", "received", b"\n".join(received))
+            recorder.run("replay-to", "replay", "backup", "mixed.ndjson", "--to", url, "--batch", "3", "-o", form)
+            recorder.note("replay-to", "received", b"\n".join(received))
     with _receiver() as (port, received):
         url = f"http://127.0.0.1:{port}/cb"
-        chapter.run("replay-to", "replay", "mixed.ndjson", "--to", url, "-o", "table")
-        chapter.run("replay-to", "replay", "mixed.ndjson", "--to", url, "-o", "table", env=TERMINALS[-1])
-        chapter.run("replay-to-masked", "replay", "mixed.ndjson", "--to", url, "--mask", "-v")
-        chapter.note("replay-to-masked", "received", received[-1])
+        recorder.run("replay-to", "replay", "mixed.ndjson", "--to", url, "-o", "table")
+        recorder.run("replay-to", "replay", "mixed.ndjson", "--to", url, "-o", "table", env=TERMINALS[-1])
+        recorder.run("replay-to-masked", "replay", "mixed.ndjson", "--to", url, "--mask", "-v")
+        recorder.note("replay-to-masked", "received", received[-1])
     with _receiver(status=500) as (port, _):
         refused = ("--to", f"http://127.0.0.1:{port}/cb", "--retry-scale", "0")
-        chapter.run("replay-to-refused", "replay", "backup/base64.txt", *refused)
-        chapter.run("replay-to-refused", "replay", "backup/base64.txt", *refused, "-o", "table")
+        recorder.run("replay-to-refused", "replay", "backup/base64.txt", *refused)
+        recorder.run("replay-to-refused", "replay", "backup/base64.txt", *refused, "-o", "table")
 
 
 @contextmanager
 def _receiver(status: int = 200) -> Iterator[tuple[int, list[bytes]]]:
-    """A callback of somebody: its port, and what was posted there so far."""
+    """An HTTP server on loopback; gives its port and the list of the requests so far."""
     received: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -209,10 +210,9 @@ def _receiver(status: int = 200) -> Iterator[tuple[int, list[bytes]]]:
             thread.join()
 
 
-def pushes(chapter: Chapter) -> None:
-    """The provider's pushes are received, answered and printed."""
-    chapter.put("push.secret", f"{SECRET}\n")
-    (chapter.folder / "push.secret").chmod(0o600)
+def pushes(recorder: Recorder) -> None:
+    """Push receipts to the listener; record its answers and what it prints."""
+    recorder.put("push.secret", f"{SECRET}\n")
     both = [report(40), report(41, **seed.FAILED)]
     posts: tuple[tuple[str, str, object], ...] = (
         ("GET", f"/{SECRET}/SmsReport", b""),
@@ -229,61 +229,61 @@ def pushes(chapter: Chapter) -> None:
     )
     words = ("listen", "--bind", "127.0.0.1:0", "--metrics-bind", "off", "--secret-file", "push.secret")
     for form in ("json", "csv", "table"):
-        chapter.environment["SMSRECEIPT_STORE"] = f"{form}.db"
-        with chapter.background(f"listen-{form}", *words, "-o", form, ready="listening on ") as printed:
+        recorder.environment["SMSRECEIPT_STORE"] = f"{form}.db"
+        with recorder.background(f"listen-{form}", *words, "-o", form, ready="; secrets from ") as printed:
             host = printed.split("listening on ", 1)[1].split(";", 1)[0]
             for method, path, body in posts:
                 content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
                 status, answer = ask(host, method, path, content)
-                chapter.note(f"listen-{form}-answers", f"{method} {path}", b"%d %s" % (status, answer))
-    chapter.run("listen-kept", "list", "--history")
-    chapter.run("listen-kept", "rejects", "list")
+                recorder.note(f"listen-{form}-answers", f"{method} {path}", b"%d %s" % (status, answer))
+    recorder.run("listen-kept", "list", "--history")
+    recorder.run("listen-kept", "rejects", "list")
 
 
-def ledger(chapter: Chapter) -> None:
-    """What was sent is told, and compared with what came; the provider is asked about the rest."""
-    with chapter.provider("sandbox", "--load", chapter.put("past.ndjson", seed.sends())):
-        _import(chapter)
-        _query(chapter)
-        _reconcile(chapter)
-    chapter.run("sends-forget", "sends", "forget", "--phone", phone(10))
-    chapter.run("sends-forget", "sends", "forget", "--phone", "-", "--yes", stdin=phone(10).encode())
-    chapter.run("sends-forget", "sends", "forget", "--before", "2026-10-10", "--yes")
-    chapter.run("sends-forget", "sends", "forget")
-    chapter.run("sends-forget", "sends", "list", "--phone", phone(10), "-o", "csv")
+def ledger(recorder: Recorder) -> None:
+    """Import sends, query the provider about them, and reconcile."""
+    with recorder.provider("sandbox", "--load", recorder.put("past.ndjson", seed.sends())):
+        _import(recorder)
+        _query(recorder)
+        _reconcile(recorder)
+    recorder.run("sends-forget", "sends", "forget", "--phone", phone(10))
+    recorder.run("sends-forget", "sends", "forget", "--phone", "-", "--yes", stdin=phone(10).encode())
+    recorder.run("sends-forget", "sends", "forget", "--before", "2026-10-10", "--yes")
+    recorder.run("sends-forget", "sends", "forget")
+    recorder.run("sends-forget", "sends", "list", "--phone", phone(10), "-o", "csv")
 
 
-def _import(chapter: Chapter) -> None:
-    run = chapter.run
-    sent = chapter.put("sent.csv", seed.SENT_CSV)
+def _import(recorder: Recorder) -> None:
+    run = recorder.run
+    sent = recorder.put("sent.csv", seed.SENT_CSV)
     run("sends-import", "sends", "import", sent)
     run("sends-import", "sends", "import", sent, "-q")
     mapped = ("--map", "phone=mobile,biz_id=Bid", "--map", "sent_at=created")
-    run("sends-import", "sends", "import", *mapped, chapter.put("sent.ndjson", seed.SENT_JSON))
+    run("sends-import", "sends", "import", *mapped, recorder.put("sent.ndjson", seed.SENT_JSON))
     run("sends-import", "sends", "import", "-", stdin=seed.SENT_LOG.encode())
     run("sends-import", "sends", "import", "--map", "phone:mobile", sent)
-    run("sends-import", "sends", "import", chapter.put("array.json", "[]"))
-    run("sends-import", "sends", "import", chapter.put("other.csv", "a,b\n1,2\n"))
+    run("sends-import", "sends", "import", recorder.put("array.json", "[]"))
+    run("sends-import", "sends", "import", recorder.put("other.csv", "a,b\n1,2\n"))
     run("sends-import", "sends", "import", "missing.csv")
     came = [report(20, send_time="2026-11-20 10:00:00"), report(60, **seed.UNDECIDED, out_id="")]
-    chapter.put("came.ndjson", lines([*came, CALL, CALL | {"call_id": "call-2"}, ENDED]))
+    recorder.put("came.ndjson", lines([*came, CALL, CALL | {"call_id": "call-2"}, ENDED]))
     run("sends-import", "replay", "came.ndjson")
-    chapter.forms("sends-list", "sends", "list")
+    recorder.formats("sends-list", "sends", "list")
     run("sends-list-filters", "sends", "list", "--state", "with_receipt")
     run("sends-list-filters", "sends", "list", "--date", "yesterday", "--state", "open", "--limit", "2", "-o", "csv")
     run("sends-list-filters", "sends", "list", "--out-id", "order-1011", "--mask")
     run("sends-list-filters", "sends", "list", "--biz-id", "none")
     run("sends-list-filters", "sends", "list", "-o", "table", "--limit", "2")
-    chapter.forms("show-send", "show", phone(11), terminals=FEW)
+    recorder.formats("show-send", "show", phone(11), terminals=FEW)
     run("status-sends", "status")
     run("status-sends", "status", "-o", "table")
 
 
-def _query(chapter: Chapter) -> None:
-    run = chapter.run
+def _query(recorder: Recorder) -> None:
+    run = recorder.run
     asked = ("query-details", "--date", "yesterday", "--phone", phone(10), "--phone", phone(11))
-    chapter.forms("query-details", *asked, "--phone", phone(99))
-    numbers = chapter.put("numbers.txt", f"{phone(12)}\n{phone(13)}\n\n{phone(14)}\n")
+    recorder.formats("query-details", *asked, "--phone", phone(99))
+    numbers = recorder.put("numbers.txt", f"{phone(12)}\n{phone(13)}\n\n{phone(14)}\n")
     run("query-details-others", "query-details", "--date", "20261120", "--phones-from", numbers)
     run("query-details-others", "query-details", "--date", "20261120", "--phone", phone(14), "--biz-id", biz_id(15))
     run("query-details-others", "query-details", "--date", "20261120", "--phone", phone(13), "-o", "csv")
@@ -299,29 +299,31 @@ def _query(chapter: Chapter) -> None:
     run("query-details-save", "list", "--history", env=saved)
     run("query-details-save", "sends", "import", "sent.csv", env=saved)
     run("query-details-save", "list", "--history", env=saved)
-    chapter.forms("query-stats", "query-stats", "--from", "2026-11-19", "--to", "yesterday")
+    recorder.formats("query-stats", "query-stats", "--from", "2026-11-19", "--to", "yesterday")
 
 
-def _reconcile(chapter: Chapter) -> None:
-    """Asking changes the store, so that each form of output has a copy of its own."""
-    run = chapter.run
+def _reconcile(recorder: Recorder) -> None:
+    """Reconcile once per output format, each time in a fresh copy of the store, which reconcile changes."""
+    run = recorder.run
     days = ("reconcile", "--from", "2026-10-01", "--to", "today")
-    chapter.forms("reconcile-dry-run", *days, "--dry-run", terminals=FEW)
+    recorder.formats("reconcile-dry-run", *days, "--dry-run", terminals=FEW)
     run("reconcile-dry-run", *days, "--dry-run", "--details", "-")
     for name, words, terminal in _terminals():
-        shutil.copy(chapter.folder / "receipts.db", chapter.folder / f"{name}.db")
+        shutil.copy(recorder.folder / "receipts.db", recorder.folder / f"{name}.db")
         run("reconcile", *days, "--workers", "1", *words, "--store", f"{name}.db", env=terminal)
     details = ("--workers", "1", "--details", "-")
     run("reconcile-details", *days, *details)
     run("reconcile-details", *days, *details, "-o", "csv")
     run("reconcile-details", "reconcile", "--date", "yesterday", "--fail-on-missing", "--details", "details.ndjson")
-    chapter.note("reconcile-details", "details.ndjson", (chapter.folder / "details.ndjson").read_bytes())
+    recorder.note("reconcile-details", "details.ndjson", (recorder.folder / "details.ndjson").read_bytes())
     run("reconcile-after", "list", "--history")
     run("reconcile-after", "sends", "list")
-    chapter.forms("reconcile-totals", "reconcile", "--from", "2026-11-19", "--to", "today", "--totals", terminals=FEW)
+    recorder.formats(
+        "reconcile-totals", "reconcile", "--from", "2026-11-19", "--to", "today", "--totals", terminals=FEW
+    )
     run("reconcile-totals", "reconcile", "--date", "yesterday", "--totals", "--dry-run")
     run("reconcile-totals", "reconcile", "--date", "2026-11-18")
-    chapter.forms("reconcile-calls", "reconcile", "--date", "yesterday", "--calls", terminals=FEW)
+    recorder.formats("reconcile-calls", "reconcile", "--date", "yesterday", "--calls", terminals=FEW)
     run("reconcile-calls", "reconcile", "--date", "yesterday", "--calls", "--fail-on-missing", "--min-age", "3d")
     run("reconcile-errors", "reconcile")
     run("reconcile-errors", "reconcile", "--date", "2026-11-22")
@@ -335,37 +337,36 @@ def _terminals() -> Iterator[tuple[str, tuple[str, ...], dict[str, str]]]:
         yield f"table-{n}", ("-o", "table"), terminal
 
 
-def settings(chapter: Chapter) -> None:
-    """What needs no receipts: the configuration, completions, and how errors end."""
-    run = chapter.run
+def settings(recorder: Recorder) -> None:
+    """Record the configuration, the completion scripts, and the exit codes of typical errors."""
+    run = recorder.run
     run("version", "--version")
     for shell in ("bash", "zsh", "fish"):
         run(f"completion-{shell}", "completion", shell)
     run("config-init", "config", "init", "--config", "first.toml")
     run("config-init", "config", "init", "--config", "first.toml")
-    chapter.note("config-init", "first.toml", (chapter.folder / "first.toml").read_bytes())
+    recorder.note("config-init", "first.toml", (recorder.folder / "first.toml").read_bytes())
     run("config-default", "config", "show")
-    file = chapter.put(
+    file = recorder.put(
         "smsreceipt.toml",
         'store = "other.db"\nmask = true\n[queues]\n"my-calls" = "SecretReport"\n'
         '[pull]\nworkers = 8\n[endpoints]\nmns = "mns.example.com"\n',
     )
-    (chapter.folder / file).chmod(0o600)
     run("config-show", "config", "show", "--store", "given.db")
     run("config-show", "config", "show", "--store", "given.db", "-o", "csv")
     run("config-show", "config", "show", "--store", "given.db", "-o", "table")
     run("config-show", "config", "show", "--store", "given.db", "-o", "table", env=TERMINALS[-1])
     run("config-show", "config", "show", env={"SMSRECEIPT_PULL_WAIT": "0", "SMSRECEIPT_VERBOSE": "1"})
-    (chapter.folder / file).unlink()
-    _errors(chapter)
+    (recorder.folder / file).unlink()
+    _errors(recorder)
 
 
-def _errors(chapter: Chapter) -> None:
-    run = chapter.run
-    run("errors-store", "replay", chapter.put("kept.ndjson", lines([report(1)])))
-    store = (chapter.folder / "receipts.db").read_bytes()
-    damaged = chapter.put("damaged.db", store[: len(store) // 2])
-    text = chapter.put("text.db", "no store at all\n" * 100)
+def _errors(recorder: Recorder) -> None:
+    run = recorder.run
+    run("errors-store", "replay", recorder.put("kept.ndjson", lines([report(1)])))
+    store = (recorder.folder / "receipts.db").read_bytes()
+    damaged = recorder.put("damaged.db", store[: len(store) // 2])
+    text = recorder.put("text.db", "no store at all\n" * 100)
     usage: tuple[tuple[str, ...], ...] = (
         ("lst",),
         ("list", "--nope"),
@@ -379,15 +380,14 @@ def _errors(chapter: Chapter) -> None:
         ("pull", "--queue", "my-calls"),
         ("pull", "--uid", "1"),
         ("rejects", "show", "beef"),
-        ("rejects",),
         ("sandbox", "--fault", "wind=1"),
         ("query-details", "--phone", "13800000001"),
         ("completion", "tcsh"),
     )
     for words in usage:
         run("errors-usage", *words)
-    run("errors-config", "list", "--config", chapter.put("bad.toml", "stor = 1\n"))
-    run("errors-config", "list", "--config", chapter.put("torn.toml", "[queues\n"))
+    run("errors-config", "list", "--config", recorder.put("bad.toml", "stor = 1\n"))
+    run("errors-config", "list", "--config", recorder.put("torn.toml", "[queues\n"))
     run("errors-store", "list", "--store", "postgresql://user:secret@db/receipts")
     run("errors-store", "list", "--store", "home")
     run("errors-store", "list", "--store", "no/such/folder/receipts.db")
@@ -396,7 +396,7 @@ def _errors(chapter: Chapter) -> None:
     run("errors-store", "list", "--store", text)
     run("errors-key", "pull", "--queue", queue("SmsUp"))
     run("errors-key", "query-details", "--date", "today", "--phone", phone(1), "--profile", "none")
-    with chapter.provider("sandbox"):
+    with recorder.provider("sandbox"):
         sms_up = ("pull", "--queue", queue("SmsUp"), "--wait", "0")
         run("errors-provider", *sms_up, env={"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "wrong"})
         run("errors-provider", *sms_up, env={"ALIBABA_CLOUD_ACCESS_KEY_ID": "unknown"})
@@ -406,15 +406,10 @@ def _errors(chapter: Chapter) -> None:
         run("errors-provider", *sms_up, env={"SMSRECEIPT_MNS_ENDPOINT": "http://mns.example.com"})
 
 
-CHAPTERS: Mapping[str, Callable[[Chapter], None]] = {
+SCENARIOS: Mapping[str, Callable[[Recorder], None]] = {
     "receipts": receipts,
     "ledger": ledger,
     "files": files,
     "pushes": pushes,
     "settings": settings,
 }
-
-
-def tell(name: str, out: Path, folder: Path) -> None:
-    """Run one chapter in *folder*; what its steps print goes to *out*."""
-    CHAPTERS[name](Chapter(out / name, folder / name))

@@ -1,4 +1,4 @@
-"""Command lines, each in a process and a folder of its own, and what they printed, one file a step."""
+"""Runs command lines as processes and writes what they print to files, one a step."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from pathlib import Path
 
 FROZEN = Path(__file__).with_name("frozen.py")
 KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "sandbox", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-secret"}
-#: The terminals that tables are drawn for.
+#: Environments in which tables are drawn.
 TERMINALS = tuple(
     {"COLUMNS": columns, "LANG": language} for language in ("C.UTF-8", "zh_CN.UTF-8") for columns in ("80", "120")
 )
-FEW = (TERMINALS[1], TERMINALS[2])  #: wide in English, narrow in Chinese: for the relatives of other tables
+FEW = (TERMINALS[1], TERMINALS[2])  #: enough for a table that shares its code with another one
 NOTHING: Mapping[str, str] = {}
-_PATIENCE = 60.0  # seconds for a command to end, or to say that it is ready
+_PATIENCE = 60.0  # seconds until a command that hangs fails the run
 
-#: What depends on the machine, its speed, or the release, and what stands for it.
-_VARIES = [
+#: Patterns of what depends on the machine, its speed or the release, and the replacements.
+_VOLATILE = [
     (rb"127\.0\.0\.1:\d{5}\b", rb"127.0.0.1:<port>"),
     (rb"\(request [0-9A-F-]+\)", rb"(request <id>)"),
     (rb"\b(seconds|rate|p99_ms|max_ms)=[\d.]+", rb"\1=<n>"),
     (rb'("ms":)[\d.]+(,"over_limit":)(?:true|false)', rb"\1<n>\2<slow>"),
-    # The same in the rows of a CSV and of a table.
+    # The same values in CSV and in tables.
     (rb"(?m)^(\d+,\w*,\d+,(?:true|false),\d*),[\d.]+,(?:true|false),", rb"\1,<n>,<slow>,"),
     (rb"(?m)^( *\d+  \S+ +\d+  (?:yes|no|\xe6\x98\xaf|\xe5\x90\xa6) +[\d-]+) +[\d,]+( +\d+)$", rb"\1 <n>\2"),
     (rb"over_limit=\d+", rb"over_limit=<n>"),
-    # The engine of the store, its schema and its size.
+    # Engine, schema and size of the store.
     (rb'("engine":)"[^"]*"(,"schema":)\d+(,"size":)\d+', rb"\1<engine>\2<schema>\3<size>"),
     (rb"(?m)^((?:engine|\xe5\xbc\x95\xe6\x93\x8e) +).*$", rb"\1<engine>"),
     (rb"(?m)^(smsreceipt) \d\S*$", rb"\1 <version>"),
@@ -43,14 +43,14 @@ _VARIES = [
 
 
 def normalised(printed: bytes) -> bytes:
-    """What was printed, without what may differ from one good run to the next."""
-    for pattern, symbol in _VARIES:
+    """The output with everything replaced that differs from run to run."""
+    for pattern, symbol in _VOLATILE:
         printed = re.sub(pattern, symbol, printed)
     return printed
 
 
-class Chapter:
-    """Steps that follow each other in one folder: runs commands there, and notes what they print under *out*."""
+class Recorder:
+    """Runs commands in *folder*, one after the other, and writes what they print to files in *out*."""
 
     def __init__(self, out: Path, folder: Path) -> None:
         self.out, self.folder = out, folder.resolve()
@@ -68,7 +68,7 @@ class Chapter:
     def run(self, step: str, *words: str, stdin: bytes = b"", env: Mapping[str, str] = NOTHING) -> bytes:
         """Run `smsreceipt WORDS`, add what it printed to the file of *step*, and return its standard output.
 
-        *env* is added to the chapter's environment.
+        *env* is added to the environment for this run.
         """
         done = subprocess.run(
             self._command(words),
@@ -87,33 +87,34 @@ class Chapter:
         return [json.loads(line) for line in self.run(step, *words).splitlines()]
 
     def tables(self, step: str, *words: str, terminals: Iterable[Mapping[str, str]] = TERMINALS) -> None:
-        """Draw a table for every terminal."""
+        """Run a command once per terminal, with a table as its output."""
         for terminal in terminals:
             self.run(step, *words, "-o", "table", env=terminal)
 
-    def forms(self, step: str, *words: str, terminals: Iterable[Mapping[str, str]] = TERMINALS) -> None:
-        """Run a command that only reads in every form of output."""
+    def formats(self, step: str, *words: str, terminals: Iterable[Mapping[str, str]] = TERMINALS) -> None:
+        """Run a command once per output format."""
         self.run(step, *words, "--json")
         self.run(step, *words, "-o", "csv")
         self.tables(step, *words, terminals=terminals)
 
     def note(self, step: str, title: str, text: bytes) -> None:
-        """Add what another program saw."""
+        """Add something else that a command produced, such as a file or a request, to the file of *step*."""
         with (self.out / f"{step}.txt").open("ab") as file:
             file.write(b"# %s\n%s\n" % (title.encode(), self._plain(text)))
 
     def put(self, name: str, content: str | bytes) -> str:
-        """Write a file that commands read; return its name."""
+        """Write a file that commands read, for its owner only; return its name."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(0o600)
         return name
 
     @contextmanager
     def background(self, step: str, *words: str, ready: str) -> Iterator[str]:
-        """Run a command until the end of the block; gives what it has printed once *ready* is part of it.
+        """Run a command in the background; gives its output so far, as soon as that contains *ready*.
 
-        SIGTERM ends it. What it printed is then added to the file of *step*.
+        At the end of the block SIGTERM stops it, and its output is added to the file of *step*.
         """
         out, err = self.folder / f"{step}.out", self.folder / f"{step}.err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -139,7 +140,7 @@ class Chapter:
 
     @contextmanager
     def provider(self, step: str, *words: str) -> Iterator[str]:
-        """Run a sandbox, which later commands use as the provider; gives its host and port."""
+        """Run a sandbox in the background, point the environment to it, and give its host and port."""
         with self.background(step, "sandbox", "--port", "0", *words, ready="# ready\n") as printed:
             exported = dict(re.findall(r"export (\w+_ENDPOINT)='?([^'\n]+)", printed))
             self.environment |= KEY | exported
@@ -151,9 +152,9 @@ class Chapter:
     def _typed(self, words: Sequence[str], env: Mapping[str, str]) -> str:
         return " ".join([*(f"{name}={value}" for name, value in env.items()), shlex.join(["smsreceipt", *words])])
 
-    def _add(self, step: str, typed: str, out: bytes, err: bytes, code: int) -> None:
-        """The parts are told apart by lines that no command prints; a last line without an end is marked."""
-        parts = [b"$ %s\n" % typed.encode()]
+    def _add(self, step: str, command: str, out: bytes, err: bytes, code: int) -> None:
+        """Append one run; a last line without a line end is marked."""
+        parts = [b"$ %s\n" % command.encode()]
         for title, printed in ((b"stdout", out), (b"stderr", err)):
             if printed:
                 end = b"" if printed.endswith(b"\n") else b"\n[no end of line]\n"
