@@ -13,7 +13,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 FROZEN = Path(__file__).with_name("frozen.py")
 KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "sandbox", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-secret"}
@@ -176,3 +178,31 @@ def ask(host: str, method: str, path: str, body: bytes = b"") -> tuple[int, byte
         return answer.status, answer.read()
     finally:
         connection.close()
+
+
+@contextmanager
+def receiver(status: int = 200) -> Iterator[tuple[int, list[bytes]]]:
+    """An HTTP server on loopback; gives its port and the list of the requests so far."""
+    received: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append(b"POST %s\n%s" % (self.path.encode(), body))
+            answer = '{"code":0,"msg":"成功"}'.encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server.server_address[1], received
+        finally:
+            server.shutdown()
+            thread.join()

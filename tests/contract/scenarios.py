@@ -7,12 +7,9 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 from tests.contract import seed
-from tests.contract.recorder import FEW, TERMINALS, Recorder, ask
+from tests.contract.recorder import FEW, TERMINALS, Recorder, ask, receiver
 from tests.contract.seed import CALL, ENDED, KINDS, REPLY, biz_id, lines, phone, queue, report
 
 SECRET = "not-a-secret-but-long-enough"
@@ -166,48 +163,20 @@ def _saved(recorder: Recorder) -> list[str]:
 
 def _send(recorder: Recorder) -> None:
     for form in ("json", "csv"):
-        with _receiver() as (port, received):
+        with receiver() as (port, received):
             url = f"http://127.0.0.1:{port}/cb/{{kind}}"
             recorder.run("replay-to", "replay", "backup", "mixed.ndjson", "--to", url, "--batch", "3", "-o", form)
             recorder.note("replay-to", "received", b"\n".join(received))
-    with _receiver() as (port, received):
+    with receiver() as (port, received):
         url = f"http://127.0.0.1:{port}/cb"
         recorder.run("replay-to", "replay", "mixed.ndjson", "--to", url, "-o", "table")
         recorder.run("replay-to", "replay", "mixed.ndjson", "--to", url, "-o", "table", env=TERMINALS[-1])
         recorder.run("replay-to-masked", "replay", "mixed.ndjson", "--to", url, "--mask", "-v")
         recorder.note("replay-to-masked", "received", received[-1])
-    with _receiver(status=500) as (port, _):
+    with receiver(status=500) as (port, _):
         refused = ("--to", f"http://127.0.0.1:{port}/cb", "--retry-scale", "0")
         recorder.run("replay-to-refused", "replay", "backup/base64.txt", *refused)
         recorder.run("replay-to-refused", "replay", "backup/base64.txt", *refused, "-o", "table")
-
-
-@contextmanager
-def _receiver(status: int = 200) -> Iterator[tuple[int, list[bytes]]]:
-    """An HTTP server on loopback; gives its port and the list of the requests so far."""
-    received: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.append(b"POST %s\n%s" % (self.path.encode(), body))
-            answer = '{"code":0,"msg":"成功"}'.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server.server_address[1], received
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def pushes(recorder: Recorder) -> None:

@@ -114,6 +114,7 @@ MESSAGES: tuple[tuple[str, str, object], ...] = (
     ("kind", "SecretRecording", {key: CALL[key] for key in ("pool_key", "sub_id", "call_id", "call_time")}),
     ("kind", "SecretAsrReport", SPOKEN),
     ("kind", "SecretExceptionPhoneReport", {"partnerKey": "FC1", "secretNo": "17000000001", "noStatus": "1"}),
+    ("kind", "VoiceRecordReport", {"call_id": "voice-1", "record_file": "1.mp3"}),
     ("kind", "DypnsSmsVerifyReport", report(6, out_id="")),
     ("queue", "my-calls", ENDED | {"call_id": "call-3", "release_cause": 18, "release_time": "2026-11-20 10:00:12"}),
     ("queue", "parcels", {"parcel": "YT1", "at": "2026-11-20 08:00:00", "phone": phone(5)}),
