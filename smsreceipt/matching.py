@@ -8,8 +8,7 @@ guesses: where two candidates are equally good, there is no answer, and a call t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from smsreceipt.model import Instant, Kind, beijing_day
@@ -91,22 +90,6 @@ def ties(rows: Sequence[Row], sends: Sequence[Sent]) -> dict[int, int]:
             gone = set(found.values())
             fits = {pair: strength for pair, strength in fits.items() if pair[0] not in found and pair[1] not in gone}
     return tied
-
-
-def apart(sends: Iterable[Sent]) -> bool:
-    """Whether each row of a complete answer about these sends of one number could be told from all the others.
-
-    True promises that :func:`ties` ties all of them, as long as the ledger's OutIds and times are right.
-    """
-    by_out_id: dict[str, list[Sent]] = defaultdict(list)
-    for send in sends:
-        by_out_id[send.out_id].append(send)
-    return all(len(alike) == 1 or _times_apart(alike) for alike in by_out_id.values())
-
-
-def _times_apart(sends: Sequence[Sent]) -> bool:
-    times = sorted(send.sent_at for send in sends if send.sent_at is not None)
-    return len(times) == len(sends) and all(later - sooner > 2 * TOLERANCE_MS for sooner, later in pairwise(times))
 
 
 def _fits(rows: Sequence[Row], sends: Sequence[Sent]) -> Mapping[tuple[int, int], int]:

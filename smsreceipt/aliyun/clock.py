@@ -26,15 +26,10 @@ class Clock:
     def __init__(self, local: Callable[[], float] = time.time) -> None:
         """*local* gives Unix seconds by the local clock."""
         self._local = local
-        self._offset = 0.0
+        self.offset = 0.0  #: seconds that the provider's clock is ahead of the local one
         self._warned = False
         self._lock = threading.Lock()
         self._date = (0, "")
-
-    @property
-    def offset(self) -> float:
-        """Seconds that the provider's clock is ahead of the local one."""
-        return self._offset
 
     def local(self) -> float:
         """Unix seconds by the local clock: what learn() wants to know of an answer."""
@@ -42,11 +37,11 @@ class Clock:
 
     def now(self) -> Instant:
         """The provider's time."""
-        return Instant(int((self._local() + self._offset) * 1000))
+        return Instant(int((self._local() + self.offset) * 1000))
 
     def http_date(self) -> str:
         """The provider's time as HTTP headers spell it."""
-        second = int(self._local() + self._offset)
+        second = int(self._local() + self.offset)
         cached, text = self._date
         if cached != second:
             text = formatdate(second, usegmt=True)
@@ -55,7 +50,7 @@ class Clock:
 
     def rpc_timestamp(self) -> str:
         """The provider's time as RPC requests spell it: ISO 8601 in whole seconds with Z."""
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._local() + self._offset))
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._local() + self.offset))
 
     def learn(self, date: str | None, sent_at: float, received_at: float) -> None:
         """Take in the Date header of an answer that was asked for and came at these local Unix seconds.
@@ -68,8 +63,8 @@ class Clock:
             return
         low, high = stamped - received_at, stamped + 1 - sent_at
         with self._lock:
-            self._offset = max(low, min(self._offset, max(low, high)))
-            offset = self._offset
+            self.offset = max(low, min(self.offset, max(low, high)))
+            offset = self.offset
         if abs(offset) > REFUSE_AFTER:
             raise AuthError(
                 f"the local clock is {_apart(offset)} the provider's",
@@ -79,10 +74,10 @@ class Clock:
     def warning(self) -> str | None:
         """A sentence, once, when the clocks are more than a minute apart."""
         with self._lock:
-            if self._warned or abs(self._offset) <= WARN_AFTER:
+            if self._warned or abs(self.offset) <= WARN_AFTER:
                 return None
             self._warned = True
-        return f"the local clock is {_apart(self._offset)} the provider's; requests are signed with the provider's time"
+        return f"the local clock is {_apart(self.offset)} the provider's; requests are signed with the provider's time"
 
 
 @lru_cache(maxsize=16)  # many answers bear the same second

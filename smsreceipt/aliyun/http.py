@@ -119,7 +119,6 @@ class Pool:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.endpoint = endpoint
-        self.opened = 0  #: connections opened so far
         self._connect_timeout = connect_timeout
         self._max_idle = idle
         self._tls = tls
@@ -190,7 +189,6 @@ class Pool:
         if self._closed:
             connection.abort()
             raise ConnectionLost("the pool is closed", sent=False)
-        self.opened += 1
         return connection
 
     def _context(self) -> ssl.SSLContext:

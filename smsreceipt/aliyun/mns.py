@@ -114,15 +114,6 @@ _DELETION = (
 )
 
 
-def change_visibility(queue: str, handle: bytes, seconds: int) -> Request:
-    """Hide a received message for *seconds* from now (1 to 43200). The answer has a new handle; the old one is dead."""
-    if not 1 <= seconds <= 43_200:
-        raise ValueError("a message stays hidden for 1 to 43200 seconds")
-    _escape(handle)  # refuses what would end the request line
-    # The handle goes into the query raw, and is signed raw: that is what all the official clients do.
-    return Request("PUT", f"{_messages(queue)}?receiptHandle={handle.decode()}&visibilityTimeout={seconds}")
-
-
 def attributes(queue: str) -> Request:
     """Ask how a queue is set."""
     return Request("GET", _path(queue))
@@ -276,15 +267,6 @@ def refusal(error: MnsError, queue: str) -> SmsReceiptError:
     if error.code == "TimeExpired":
         return AuthError(f"{error}", hint="Set the clock of this machine, then run again.")
     return AuthError(str(error)) if retry.denied(error.status, error.code) else ProviderError(str(error))
-
-
-def new_handle(body: bytes) -> tuple[bytes, Instant]:
-    """The handle that replaces the old one after change_visibility, and until when it holds. Raises BadAnswer."""
-    try:
-        (fields,) = xml.records(body, "", "ChangeVisibility")
-        return fields["ReceiptHandle"].strip(), Instant(int(fields["NextVisibleTime"]))
-    except (KeyError, ValueError):
-        raise BadAnswer("the answer holds no new handle") from None
 
 
 def queue_attributes(body: bytes) -> QueueAttributes:

@@ -56,14 +56,10 @@ def mns(request: Request, host: str, credentials: Credentials, date: str) -> byt
     return head.encode("ascii") + body
 
 
-def rpc_signature(method: str, parameters: Mapping[str, str], secret: str) -> str:
-    """The Signature that goes with all *parameters* of the query and the form together."""
-    return _rpc_sign(method, query_string(parameters), secret)
-
-
-def _rpc_sign(method: str, canonical: str, secret: str) -> str:
-    # All that is left to escape in what is escaped already.
-    again = canonical.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+def rpc_signature(method: str, parameters: str, secret: str) -> str:
+    """The Signature of all parameters, those of the query and of the form together, as query_string() writes them."""
+    # Nothing else is left to escape in what is escaped already.
+    again = parameters.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
     return _sign(f"{secret}&", f"{method}&%2F&{again}")
 
 
@@ -94,7 +90,7 @@ def rpc_request(
     query = query_string(parameters)
     fields = {name: str(value) for name, value in request.get_body_params().items()}
     signed = query_string(parameters | fields) if fields else query
-    signature = _rpc_sign(request.get_method(), signed, credentials.access_key_secret)
+    signature = rpc_signature(request.get_method(), signed, credentials.access_key_secret)
     return f"{query}&Signature={_encode(signature)}", query_string(fields)
 
 

@@ -55,11 +55,6 @@ SIXTEEN = answer(*(element(index, body(index)) for index in range(16)))
         (mns.receive("Q"), "GET", "/queues/Q/messages?numOfMessages=16&waitseconds=0"),
         (mns.receive("Q", 3, 30), "GET", "/queues/Q/messages?numOfMessages=3&waitseconds=30"),
         (mns.peek("Q"), "GET", "/queues/Q/messages?peekonly=true&numOfMessages=16"),
-        (
-            mns.change_visibility("Q", b"1-a+b/c==", 60),
-            "PUT",
-            "/queues/Q/messages?receiptHandle=1-a+b/c==&visibilityTimeout=60",
-        ),
         (mns.attributes(QUEUE), "GET", f"/queues/{QUEUE}"),
         (mns.delete("Q", [b"h"]), "DELETE", "/queues/Q/messages"),
     ],
@@ -92,8 +87,6 @@ def test_a_queue_name_cannot_reach_beyond_its_place(name: str) -> None:
         lambda: mns.delete("Q", []),
         lambda: mns.delete("Q", [b"h"] * 17),
         lambda: mns.delete("Q", [b"a\r\nb"]),
-        lambda: mns.change_visibility("Q", b"a b", 60),
-        lambda: mns.change_visibility("Q", b"a", 0),
     ],
 )
 def test_what_the_service_would_refuse_is_never_sent(call: object) -> None:
@@ -369,15 +362,6 @@ def test_a_final_refusal_has_the_exit_code_of_its_kind(status: int, code: bytes,
 
 
 # The rest
-
-
-def test_a_new_handle_replaces_the_old_one() -> None:
-    fields = b"<ReceiptHandle>n</ReceiptHandle><NextVisibleTime>17</NextVisibleTime>"
-    text = b"<ChangeVisibility xmlns='x'>%b</ChangeVisibility>" % fields
-    assert mns.new_handle(text) == (b"n", 17)
-    for broken in (text[:-1], b"<ChangeVisibility/>", text.replace(b"17", b"x")):
-        with pytest.raises(BadAnswer):
-            mns.new_handle(broken)
 
 
 def test_attributes_are_two_numbers() -> None:

@@ -28,7 +28,7 @@ from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.faults import Untrusted
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import ApiError, Caller
-from smsreceipt.aliyun.signing import rpc_signature
+from smsreceipt.aliyun.signing import query_string, rpc_signature
 from smsreceipt.errors import AuthError, ProviderError, SmsReceiptError
 
 ID, SECRET, PHONE = "CanaryId", "CanarySecret", "13800000001"
@@ -125,7 +125,7 @@ def test_a_call_is_signed_and_answered(service: Service) -> None:
     assert calls.ask() == {"Code": "OK", "TotalCount": "0"}
     (sent,) = service.seen
     signature = sent.pop("Signature")
-    assert signature == rpc_signature("POST", sent, SECRET)
+    assert signature == rpc_signature("POST", query_string(sent), SECRET)
     assert (sent["Action"], sent["PhoneNumber"], sent["SecurityToken"]) == ("QuerySendDetails", PHONE, "CanaryToken")
 
 

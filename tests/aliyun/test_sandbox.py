@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from aliyunsdkdysmsapi.request.v20170525.SendSmsRequest import SendSmsRequest
 
-from smsreceipt.aliyun import mns, retry, signing
+from smsreceipt.aliyun import mns, retry, signing, xml
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.aliyun.endpoints import Endpoint
@@ -78,9 +78,11 @@ def test_receive_hide_and_delete(sandbox: Sandbox) -> None:
     assert all(25_000 < message.next_visible_at - client.clock.now() < 31_000 for message in received)
     assert mns.error(empty.status, empty.body).code == "MessageNotExist"
     handles = [message.handle for message in received]
-    (changed,) = client.all(mns.change_visibility(QUEUE, handles[0], 100), queue=QUEUE)
-    renewed, until = mns.new_handle(changed.body)
-    assert until - client.clock.now() > 90_000
+    target = f"/queues/{QUEUE}/messages?receiptHandle={handles[0].decode()}&visibilityTimeout=100"
+    (changed,) = client.all(mns.Request("PUT", target), queue=QUEUE)
+    (fields,) = xml.records(changed.body, "", "ChangeVisibility")
+    renewed = fields["ReceiptHandle"]
+    assert int(fields["NextVisibleTime"]) - client.clock.now() > 90_000
     stale, gone, again = client.all(
         mns.delete(QUEUE, handles[:16]),
         mns.delete(QUEUE, [renewed, *handles[16:]]),
