@@ -5,13 +5,13 @@ from __future__ import annotations
 from smsreceipt.errors import ProviderError
 
 
-class TransportFault(ProviderError):
+class TransportError(ProviderError):
     """No answer that may be acted upon. What the provider did with the request is unknown unless `sent` is False."""
 
     sent = True
 
 
-class ConnectionLost(TransportFault):
+class ConnectionLost(TransportError):
     """The connection could not be opened (sent is False), or ended before the answer was complete (sent is True).
 
     A receive whose answer was lost may have hidden messages until their visibility ends; it is never sent again
@@ -27,11 +27,11 @@ class TimedOut(ConnectionLost):
     """As ConnectionLost, because a time limit passed."""
 
 
-class BadAnswer(TransportFault):
+class BadAnswer(TransportError):
     """The answer was complete but is not what the protocol allows; it counts as not received."""
 
 
-class Untrusted(TransportFault):
+class Untrusted(TransportError):
     """The peer could not prove by its certificate that it is the host we meant; asking again cannot help."""
 
     sent = False

@@ -15,7 +15,7 @@ from typing import cast
 
 from .answer import Response, read
 from .endpoints import Endpoint
-from .faults import BadAnswer, ConnectionLost, TimedOut, TransportFault, Untrusted
+from .faults import BadAnswer, ConnectionLost, TimedOut, TransportError, Untrusted
 
 __all__ = ["Pool", "Response"]
 
@@ -81,7 +81,7 @@ class _Connection(asyncio.BufferedProtocol):
         part = "in the middle of" if self._buffer else "before"
         self._settle(ConnectionLost(f"the connection ended {part} the answer", sent=True))
 
-    def _settle(self, outcome: Response | TransportFault) -> None:
+    def _settle(self, outcome: Response | TransportError) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is None or waiter.done():
             return

@@ -19,15 +19,14 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from smsreceipt.errors import AuthError, ProviderError
 
 from . import signing
+from .blocking import BlockingPool
 from .clock import Clock
 from .credentials import Credentials, Provider
 from .endpoints import Endpoint
+from .faults import TransportError, Untrusted
 from .retry import Budget, Verdict, denied, retry_after, throttled, verdict
-from .wires import Trouble, Wires
 
 if TYPE_CHECKING:
-    from http.client import HTTPConnection
-
     from aliyunsdkcore.request import RpcRequest
 
 _CLOCK_HINT = "Set the clock of this machine, then run again."
@@ -88,7 +87,7 @@ class Caller:
         self._budget = budget
         self._sleep = sleep
         self._chance = chance
-        self._wires = Wires(endpoint, proxy=proxy, kept=connections)
+        self._pool = BlockingPool(endpoint, proxy=proxy, idle=connections)
 
     def call(self, request: RpcRequest, *, pace: Pace | None = None) -> dict[str, Any]:
         """Return the answer to an official request object, once its Code is OK.
@@ -103,9 +102,10 @@ class Caller:
             credentials = self._provider.get()
             wait: float | None = None
             try:
-                over = self._turn(pace) if pace else None
-                status, answer, wait = self._send(request, credentials, over)
-            except Trouble as exc:
+                status, answer, wait = self._send(request, credentials, pace)
+            except Untrusted:
+                raise
+            except TransportError as exc:
                 failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
             else:
@@ -128,25 +128,23 @@ class Caller:
 
     def close(self) -> None:
         """Close every connection. Idempotent."""
-        self._wires.close()
+        self._pool.close()
 
-    def _turn(self, pace: Pace) -> HTTPConnection:
-        """A connection, open before its turn has come: requests that wait for connections would go all at once."""
-        connection = self._wires.open()
+    def _send(
+        self, request: RpcRequest, credentials: Credentials, pace: Pace | None
+    ) -> tuple[int, dict[str, Any], float | None]:
+        """Status, JSON object ({} where there is none) and Retry-After of the answer."""
+        # Open before its turn: requests that wait for connections would all be sent at once when these are open.
+        connection = self._pool.connect()
         try:
-            pace.acquire()
+            if pace:
+                pace.acquire()
+            stamp, sent_at = self._clock.rpc_timestamp(), self._clock.local()
+            query, form = signing.rpc_request(request, credentials, stamp, str(uuid.uuid4()), self._region)
         except BaseException:
             connection.close()
             raise
-        return connection
-
-    def _send(
-        self, request: RpcRequest, credentials: Credentials, over: HTTPConnection | None
-    ) -> tuple[int, dict[str, Any], float | None]:
-        """Status, JSON object ({} where there is none) and Retry-After of the answer."""
-        stamp, sent_at = self._clock.rpc_timestamp(), self._clock.local()
-        query, form = signing.rpc_request(request, credentials, stamp, str(uuid.uuid4()), self._region)
-        response = self._wires.send(request.get_method(), query, form, over=over)
+        response = self._pool.send(connection, request.get_method(), query, form)
         headers = response.headers
         self._clock.learn(headers.get("date"), sent_at, self._clock.local())
         return response.status, _object(response.body), retry_after(headers.get("retry-after"))

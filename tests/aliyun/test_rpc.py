@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkdysmsapi.request.v20170525.QuerySendDetailsRequest import QuerySendDetailsRequest
+from urllib3.connection import HTTPConnection
 
 from smsreceipt.aliyun import rpc
 from smsreceipt.aliyun.clock import Clock
@@ -45,6 +45,7 @@ class Service:
         self.ahead = 0.0  # seconds
         self.seen: list[dict[str, str]] = []
         self.peers: set[tuple[str, int]] = set()
+        self.callers: list[Caller] = []  # to be closed at the end
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -85,6 +86,8 @@ def service() -> Iterator[Service]:
     thread = threading.Thread(target=service.server.serve_forever, args=(0.01,))
     thread.start()
     yield service
+    for caller in service.callers:
+        caller.close()
     service.server.shutdown()
     service.server.server_close()
     thread.join()
@@ -113,6 +116,7 @@ class Calls:
             sleep=self.slept.append,
             chance=lambda: 0.5,
         )
+        service.callers.append(self.caller)
 
     def ask(self, pace: rpc.Pace | None = None) -> dict[str, Any]:
         request = QuerySendDetailsRequest()
@@ -369,13 +373,13 @@ def test_a_connection_that_ends_before_its_turn_costs_no_call(service: Service) 
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
     calls, pace, held = Calls(service), Late(), list[HTTPConnection]()
-    opened = calls.caller._wires.open
+    opened = calls.caller._pool.connect
 
     def noted() -> HTTPConnection:
         held[:] = [opened()]
         return held[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calls.caller._wires, "open", noted)
+        patch.setattr(calls.caller._pool, "connect", noted)
         calls.ask(pace)
     assert pace.heard == ["acquire", "ok"]

@@ -7,19 +7,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aliyunsdkdysmsapi.request.v20170525.QuerySendDetailsRequest import QuerySendDetailsRequest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
@@ -28,6 +21,7 @@ from smsreceipt.aliyun.faults import Untrusted
 from smsreceipt.aliyun.http import Pool
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import Caller
+from tests.aliyun.peer import certify
 from tests.cli.program import Program
 
 Road = Callable[[Endpoint], object]
@@ -98,23 +92,6 @@ def serving(certificate: Path | None = None) -> Iterator[Peer]:
         finally:
             peer.shutdown()
             thread.join()
-
-
-def certify(path: Path, address: str = "127.0.0.1", days: int = 1) -> Path:
-    """A key and a certificate of its own making for *address*, good until *days* from now."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=9))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(plain + made.public_bytes(Encoding.PEM))
-    return path
 
 
 @pytest.mark.parametrize("road", [by_call, by_queue])
