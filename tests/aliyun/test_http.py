@@ -380,9 +380,6 @@ def test_small_packets_are_not_held_back() -> None:
     asyncio.run(run())
 
 
-# TLS
-
-
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key with a self-signed certificate for 127.0.0.1."""
