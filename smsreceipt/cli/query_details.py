@@ -77,7 +77,7 @@ def command(app: App, **chosen: Any) -> None:
 def _phones(app: App, given: tuple[str, ...], file: str | None) -> list[str]:
     """The numbers, each once, ascending. Raises UsageError, which names none."""
     from smsreceipt.ledger import number_of
-    from smsreceipt.ledger.values import Refused
+    from smsreceipt.ledger.values import InvalidValue
 
     words = [("--phone", word) for word in read_dash(app, given)]
     if file is not None:
@@ -88,7 +88,7 @@ def _phones(app: App, given: tuple[str, ...], file: str | None) -> list[str]:
     for where, word in words:
         try:
             found.add(number_of(word))
-        except Refused:
+        except InvalidValue:
             raise UsageError(f"{where}: not a phone number") from None
     return sorted(found)
 

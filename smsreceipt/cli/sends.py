@@ -125,13 +125,13 @@ class _Import:
 
     def _good(self, found: Iterable[Entry]) -> Iterator[Send]:
         """The sends; on the way, everything else is counted and told."""
-        from smsreceipt.ledger import Bad
+        from smsreceipt.ledger import BadRow
 
         for entry in found:
             self._rows += 1
             if isinstance(entry, Send):
                 yield entry
-            elif isinstance(entry, Bad):
+            elif isinstance(entry, BadRow):
                 self._bad += 1
                 self._reasons[entry.reason] += 1
                 if self._bad <= _TOLD:
@@ -257,11 +257,11 @@ def _phones(app: App, words: tuple[str, ...]) -> list[str]:
     if not words:
         return []
     from smsreceipt.ledger import number_of
-    from smsreceipt.ledger.values import Refused
+    from smsreceipt.ledger.values import InvalidValue
 
     try:
         return [number_of(word) for word in read_dash(app, words)]
-    except Refused as exc:
+    except InvalidValue as exc:
         raise UsageError(f"--phone: {exc}") from exc
 
 

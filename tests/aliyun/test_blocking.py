@@ -1,4 +1,4 @@
-"""Connections for threads: what is kept, what is refused, and words for what goes wrong, against raw sockets."""
+"""The pool of blocking connections, against raw sockets: reuse, refused answers, time limits, messages of errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transport, against a peer that behaves, drops, cuts, stalls, and lies."""
+"""The asyncio transport, against peers that answer correctly, drop, truncate, stall, or violate the protocol."""
 
 from __future__ import annotations
 

@@ -318,26 +318,26 @@ def test_a_port_that_nobody_listens_on_refuses_the_connection(service: Service) 
 
 
 class Pace:
-    """Notes what it is told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.calls: list[str] = []
 
     def acquire(self) -> None:
-        self.heard.append("acquire")
+        self.calls.append("acquire")
 
     def throttled(self) -> None:
-        self.heard.append("throttled")
+        self.calls.append("throttled")
 
     def ok(self) -> None:
-        self.heard.append("ok")
+        self.calls.append("ok")
 
 
 def test_a_pace_is_asked_before_every_request_and_told_of_refusals_for_being_too_many(service: Service) -> None:
     service.script = [(400, refusal("Throttling.User")), (503, b""), DROP, OK]
     pace = Pace()
     Calls(service).ask(pace)
-    assert pace.heard == ["acquire", "throttled", "acquire", "acquire", "acquire", "ok"]
+    assert pace.calls == ["acquire", "throttled", "acquire", "acquire", "acquire", "ok"]
 
 
 def test_a_turn_is_waited_for_with_an_open_connection_and_none_is_spent_where_there_is_none(service: Service) -> None:
@@ -362,7 +362,7 @@ def test_a_turn_is_waited_for_with_an_open_connection_and_none_is_spent_where_th
                 calls.ask(pace)
     with pytest.raises(ProviderError, match="connection refused"):
         calls.ask(pace)
-    assert pace.heard == ["acquire"] * 2
+    assert pace.calls == ["acquire"] * 2
 
 
 def test_a_connection_that_ends_before_its_turn_costs_no_call(service: Service) -> None:
@@ -382,4 +382,4 @@ def test_a_connection_that_ends_before_its_turn_costs_no_call(service: Service) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calls.caller._pool, "connect", noted)
         calls.ask(pace)
-    assert pace.heard == ["acquire", "ok"]
+    assert pace.calls == ["acquire", "ok"]

@@ -1,4 +1,4 @@
-"""Who cannot prove to be the provider is told nothing: neither by the road of calls nor by that of queues."""
+"""A peer without a valid certificate gets no request, neither an RPC call nor one to a queue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from smsreceipt.aliyun.rpc import Caller
 from tests.aliyun.peer import certify
 from tests.cli.program import Program
 
-Road = Callable[[Endpoint], object]
+Send = Callable[[Endpoint], object]
 
 
 def no_sleep(_seconds: float) -> None:
@@ -51,7 +51,7 @@ def by_queue(endpoint: Endpoint) -> object:
 
 
 class Peer(ThreadingHTTPServer):
-    """Counts the requests that reach it, and answers each as it is told to."""
+    """Counts the requests that reach it, and answers with a redirect to `location` where it is set."""
 
     daemon_threads = True
 
@@ -94,37 +94,37 @@ def serving(certificate: Path | None = None) -> Iterator[Peer]:
             thread.join()
 
 
-@pytest.mark.parametrize("road", [by_call, by_queue])
+@pytest.mark.parametrize("send", [by_call, by_queue])
 @pytest.mark.parametrize(
     ("address", "days", "trusted"),
     [
-        pytest.param("127.0.0.1", 1, False, id="nobody vouches for it"),
+        pytest.param("127.0.0.1", 1, False, id="self-signed"),
         pytest.param("127.0.0.1", -1, True, id="expired"),
         pytest.param("127.0.0.2", 1, True, id="another host"),
     ],
 )
 def test_a_bad_certificate_gets_no_request(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, road: Road, address: str, days: int, trusted: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Send, address: str, days: int, trusted: bool
 ) -> None:
     certificate = certify(tmp_path / "both.pem", address, days)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serving(certificate) as peer:
         with pytest.raises(Untrusted, match=r"^https://127\.0\.0\.1:\d+: .*certificate"):
-            road(Endpoint("127.0.0.1", peer.server_port, tls=True))
+            send(Endpoint("127.0.0.1", peer.server_port, tls=True))
         assert peer.seen == 0
 
 
-@pytest.mark.parametrize("road", [by_call, by_queue])
-def test_a_good_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, road: Road) -> None:
+@pytest.mark.parametrize("send", [by_call, by_queue])
+def test_a_good_certificate_gets_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Send) -> None:
     certificate = certify(tmp_path / "both.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serving(certificate) as peer:
-        road(Endpoint("127.0.0.1", peer.server_port, tls=True))
+        send(Endpoint("127.0.0.1", peer.server_port, tls=True))
         assert peer.seen == 1
 
 
-def test_whoever_is_redirected_to_learns_nothing(program: Program) -> None:
+def test_a_redirect_is_not_followed(program: Program) -> None:
     keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret"}
     with serving() as metadata, serving() as peer:
         peer.location = f"http://127.0.0.1:{metadata.server_port}/latest/meta-data"
