@@ -1,27 +1,26 @@
-"""Which row of a provider's answer is which send.
+"""Attributes the rows of a provider's answer to sends.
 
-A row names neither its BizId nor anything else that no other row has. What it does have is the OutId, where the send
-had one, and the second of the send. Everything here is a function of the two sets, whatever their order, and never
-guesses: where two candidates are equally good, there is no answer, and a call that filters by BizId gives one.
+A row has no BizId and no other unique key. It has the second of the send, and the OutId where the send had one. The
+result depends only on the sets of rows and sends, not on their order. A row with two equally good candidates is
+attributed to neither; a query that filters by BizId resolves it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from smsreceipt.model import Instant, Kind, beijing_day
 
-SMS_REPORT = Kind("SmsReport")  #: a statement about one send: its identity is [biz_id, phone]
-SEND_DETAIL = Kind("SendDetail")  #: a row that is not known to be any send's: [phone, SendDate, TemplateCode, OutId]
+SMS_REPORT = Kind("SmsReport")  #: a receipt of one send; its identity is [biz_id, phone]
+SEND_DETAIL = Kind("SendDetail")  #: a row without a send; its identity is [phone, SendDate, TemplateCode, OutId]
 
-TOLERANCE_MS = 60_000  #: how far the sender's note of the time may be from the provider's
+TOLERANCE_MS = 60_000  #: the largest difference between the sender's time of a send and the provider's
 
 
 class Row(Protocol):
-    """One row of an answer about one number, as far as it matters here; a decoded Receipt is one."""
+    """One row of an answer about one number, for example a decoded Receipt."""
 
     @property
     def sent_at(self) -> Instant | None:
@@ -29,11 +28,11 @@ class Row(Protocol):
 
     @property
     def out_id(self) -> str:
-        """The sender's own id, or ""; the provider gives it back whenever the send had one."""
+        """The sender's own id, or "". The provider returns it whenever the send had one."""
 
 
 class Sent(Protocol):
-    """One send to that number; a row of the ledger is one."""
+    """One send to that number, for example a row of the ledger."""
 
     @property
     def day(self) -> int:
@@ -41,19 +40,19 @@ class Sent(Protocol):
 
     @property
     def sent_at(self) -> Instant | None:
-        """The sender's time of the send; None: only the day is known."""
+        """The sender's time of the send; None where only the day is known."""
 
     @property
     def out_id(self) -> str:
-        """The sender's own id; "" where it had none, or where the ledger was not told."""
+        """The sender's own id; "" where there was none or the ledger lacks it."""
 
 
 def fit(row: Row, send: Sent) -> int:
-    """How well they fit: 0 not at all, 1 best, 5 worst.
+    """How well a row fits a send: 0 not at all, 1 best, 5 worst.
 
-    A row with an OutId never fits a send with another one, and a row without one never a send with one. With the same
-    OutId the time is not what counts, up to a day, because a ledger's clock or zone may be wrong; it only decides
-    between sends that share their OutId, as those of a campaign do. Without an OutId the time must fit.
+    A row never fits a send with a different OutId, and a row without an OutId never fits a send with one. With the
+    same OutId the times may differ by up to a day, because the ledger's clock or zone may be wrong; the time then
+    decides between sends with the same OutId, such as those of a campaign. Without an OutId the time must fit.
     """
     same = bool(row.out_id) and row.out_id == send.out_id
     if not same and send.out_id:
@@ -71,10 +70,10 @@ def fit(row: Row, send: Sent) -> int:
 
 
 def ties(rows: Sequence[Row], sends: Sequence[Sent]) -> dict[int, int]:
-    """Of one number's rows and sends, which row (its index) is which send (its index).
+    """Match one number's rows with its sends: index of the row -> index of the send.
 
-    The best fits are looked at first, then, among what is left, the next best with them. A row and a send belong
-    together only if each is the other's only fit.
+    A row and a send match only if each is the only one that fits the other. The best fits are matched first; each
+    further level is matched among the rest.
     """
     fits = _fits(rows, sends)
     tied: dict[int, int] = {}
@@ -93,24 +92,8 @@ def ties(rows: Sequence[Row], sends: Sequence[Sent]) -> dict[int, int]:
     return tied
 
 
-def apart(sends: Iterable[Sent]) -> bool:
-    """Whether each row of a complete answer about these sends of one number could be told from all the others.
-
-    True promises that :func:`ties` ties all of them, as long as the ledger's OutIds and times are right.
-    """
-    by_out_id: dict[str, list[Sent]] = defaultdict(list)
-    for send in sends:
-        by_out_id[send.out_id].append(send)
-    return all(len(alike) == 1 or _times_apart(alike) for alike in by_out_id.values())
-
-
-def _times_apart(sends: Sequence[Sent]) -> bool:
-    times = sorted(send.sent_at for send in sends if send.sent_at is not None)
-    return len(times) == len(sends) and all(later - sooner > 2 * TOLERANCE_MS for sooner, later in pairwise(times))
-
-
 def _fits(rows: Sequence[Row], sends: Sequence[Sent]) -> Mapping[tuple[int, int], int]:
-    """Every pair that fits at all."""
+    """How well each pair fits, without those that do not."""
     alike: dict[str, list[int]] = defaultdict(list)
     of_day: dict[tuple[str, int], list[int]] = defaultdict(list)
     for index, send in enumerate(sends):
@@ -125,7 +108,7 @@ def _fits(rows: Sequence[Row], sends: Sequence[Sent]) -> Mapping[tuple[int, int]
 
 
 def _near(row: Row, alike: Mapping[str, list[int]], of_day: Mapping[tuple[str, int], list[int]]) -> Iterator[int]:
-    """The sends that are worth a look: nothing fits that is more than a day away."""
+    """The sends that may fit the row; none fits that is more than a day away."""
     if row.sent_at is None:
         yield from alike.get(row.out_id, ())
         return

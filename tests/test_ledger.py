@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.errors import UsageError
-from smsreceipt.ledger import Bad, Declined, Entry, Form, entries, number_of
-from smsreceipt.ledger.values import Refused, Said, moment_of, send_of
+from smsreceipt.ledger import BadRow, Declined, Entry, Form, entries, number_of
+from smsreceipt.ledger.values import InvalidValue, RawSend, moment_of, send_of
 from smsreceipt.model import BEIJING, Instant, Send, beijing_day, billed_parts
 
 DAY = 20_777  # 2026-11-20
@@ -44,9 +44,6 @@ def lines(*objects: object) -> str:
     return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
 
 
-# -- numbers -----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("written", "normal"),
     [
@@ -70,7 +67,7 @@ def test_a_number_has_one_spelling(written: str, normal: str) -> None:
     "written", ["", "abc", "138", "1.38E+10", "１３８００００８０００", "138****8000", "+", "0", "13800008000.0"]
 )
 def test_what_is_no_number_is_refused_without_being_quoted(written: str) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidValue) as caught:
         number_of(written)
     assert not written or written not in str(caught.value)
 
@@ -85,9 +82,6 @@ def test_a_mainland_number_is_the_same_however_it_is_written(prefix: str, number
     for cut in sorted(set(cuts), reverse=True):
         digits.insert(cut, "-" if cut % 2 else " ")
     assert number_of(prefix + "".join(digits)) == str(number)
-
-
-# -- times -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -136,7 +130,7 @@ def test_spreadsheets_leave_zeros_and_seconds_out(written: str, day: tuple[int, 
     ],
 )  # fmt: skip
 def test_what_is_no_time_is_refused_without_being_quoted(written: str) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidValue) as caught:
         moment_of(written)
     assert written not in str(caught.value)
 
@@ -147,10 +141,7 @@ def test_the_day_is_beijings_whatever_the_zone(moment: datetime) -> None:
     local = moment.replace(microsecond=0).astimezone(BEIJING)
     for written in (local.strftime("%Y-%m-%d %H:%M:%S"), local.isoformat(), local.astimezone(UTC).isoformat(), str(at)):
         assert moment_of(written) == (beijing_day(at), at)
-        assert send_of(Said(PHONE, "1", written), None).sent_at == at
-
-
-# -- parts -------------------------------------------------------------------------------------------------------------
+        assert send_of(RawSend(PHONE, "1", written), None).sent_at == at
 
 
 @pytest.mark.parametrize(("characters", "parts"), [(1, 1), (70, 1), (71, 2), (134, 2), (135, 3), (201, 3), (202, 4)])
@@ -170,14 +161,14 @@ def test_parts_are_billed_by_the_rule_of_70_and_67(characters: int, parts: int) 
     ],
 )
 def test_a_text_counts_with_its_signature_and_is_not_kept(sign: str, content: str, parts: int | None) -> None:
-    said = Said(PHONE, "900^0", str(AT), sign_name=sign, content=content)
-    assert send_of(said, None) == send(sign_name=sign, parts=parts)
+    raw = RawSend(PHONE, "900^0", str(AT), sign_name=sign, content=content)
+    assert send_of(raw, None) == send(sign_name=sign, parts=parts)
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "1.5", "x", "1001", "9" * 30])
 def test_a_number_of_parts_that_cannot_be(written: str) -> None:
-    with pytest.raises(Refused, match="parts"):
-        send_of(Said(PHONE, "1", str(AT), parts=written), None)
+    with pytest.raises(InvalidValue, match="parts"):
+        send_of(RawSend(PHONE, "1", str(AT), parts=written), None)
 
 
 # -- CSV ---------------------------------------------------------------------------------------------------------------
@@ -216,7 +207,7 @@ def test_a_day_for_the_rows_without_a_time() -> None:
     assert read(f"phone,biz_id,time\n{PHONE},900^0,\n", day=DAY) == [send(sent_at=None)]
     assert read(f"phone,biz_id,time\n{PHONE},900^0,2026-11-20 15:49:55\n", day=1) == [send()]
     (bad,) = read(f"phone,biz_id,time\n{PHONE},900^0,\n")
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, BadRow)
     assert "no send time" in bad.reason
 
 
@@ -240,15 +231,15 @@ def test_bad_rows_are_told_by_their_lines_and_harm_nobody() -> None:
     )
     found = read(text)
     assert [each.biz_id for each in found if isinstance(each, Send)] == ["1", "3", "4"]
-    assert [each.line for each in found if isinstance(each, Bad)] == [4, 5, 9, 10, 11]
+    assert [each.line for each in found if isinstance(each, BadRow)] == [4, 5, 9, 10, 11]
 
 
 def test_fields_that_nobody_could_keep_are_refused() -> None:
     for biz_id in ("x" * 257, "a\0b", "a\ud800b"):
-        with pytest.raises(Refused):
-            send_of(Said(PHONE, biz_id, str(AT)), None)
-        with pytest.raises(Refused):
-            send_of(Said(PHONE, "1", str(AT), sign_name=biz_id), None)
+        with pytest.raises(InvalidValue):
+            send_of(RawSend(PHONE, biz_id, str(AT)), None)
+        with pytest.raises(InvalidValue):
+            send_of(RawSend(PHONE, "1", str(AT), sign_name=biz_id), None)
 
 
 def test_bytes_that_are_no_utf8_are_told_and_other_rows_read() -> None:
@@ -256,7 +247,7 @@ def test_bytes_that_are_no_utf8_are_told_and_other_rows_read() -> None:
     text += f"{PHONE},1,2026-11-20 15:49:55,".encode() + "阿里".encode("gbk") + b"\n"
     text += f"{PHONE},2,2026-11-20 15:49:55,阿里\n".encode()
     bad, good = read(text)
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, BadRow)
     assert "--encoding" in bad.reason
     assert isinstance(good, Send)
 
@@ -271,7 +262,7 @@ def test_other_encodings_are_read_when_they_are_named(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("phone,time\n", "biz_id"),
         (f"{PHONE},900^0,2026-11-20\n", "phone, biz_id, sent_at"),
@@ -284,10 +275,10 @@ def test_other_encodings_are_read_when_they_are_named(encoding: str) -> None:
         (gzip.compress(b"phone,biz_id,time\n" * 999, mtime=0)[:-9], "middle"),
     ],
 )
-def test_a_list_that_cannot_be_read_says_why_and_quotes_no_number(text: str | bytes, said: str) -> None:
+def test_a_list_that_cannot_be_read_says_why_and_quotes_no_number(text: str | bytes, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(text)
-    assert said in str(caught.value)
+    assert reason in str(caught.value)
     assert caught.value.hint
     assert PHONE not in str(caught.value) + caught.value.hint
 
@@ -335,12 +326,9 @@ def test_no_bytes_are_a_bug(garbage: bytes) -> None:
     for head in (b"", b"phone,biz_id,time\n", b"{}\n"):
         try:
             for entry in read(head + garbage):
-                assert isinstance(entry, Bad | Declined | Send)
+                assert isinstance(entry, BadRow | Declined | Send)
         except UsageError:
             pass
-
-
-# -- JSON lines --------------------------------------------------------------------------------------------------------
 
 
 def test_send_objects_are_read_back() -> None:
@@ -396,7 +384,7 @@ def test_a_batch_has_a_signature_for_each_number(as_text: bool) -> None:
     }
     assert read(lines(batch)) == [send(sign_name="甲"), send("13800008001", sign_name="乙")]
     (bad,) = read(lines({**batch, "SignNameJson": ["甲"] * 3}))
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, BadRow)
 
 
 @pytest.mark.parametrize("code", ["isv.BUSINESS_LIMIT_CONTROL", "Throttling.User"])
@@ -434,7 +422,7 @@ def test_bad_lines_say_why(line: str, reason: str) -> None:
     good = {"phone": PHONE, "biz_id": "900^0", "time": AT}
     first, bad, last = read(f"{lines(good)}{line}\n{lines(good)}")
     assert (first, last) == (send(), send())
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, BadRow)
     assert bad.line == 2
     assert re.search(reason, bad.reason)
 
@@ -442,8 +430,8 @@ def test_bad_lines_say_why(line: str, reason: str) -> None:
 def test_an_endless_line_is_one_bad_row_and_memory_stays_bounded() -> None:
     good = lines({"phone": PHONE, "biz_id": "900^0", "time": AT})
     found = read(good + '{"x":"' + "y" * 3_000_000 + '"}\n' + good)
-    assert [type(each) for each in found] == [Send, Bad, Send]
-    assert found[1] == Bad(2, "longer than 1 MiB")
+    assert [type(each) for each in found] == [Send, BadRow, Send]
+    assert found[1] == BadRow(2, "longer than 1 MiB")
 
 
 @given(
@@ -462,9 +450,6 @@ def test_every_form_of_a_log_tells_the_same(numbers: list[int], name: str, neste
     for piece in order:
         logged |= pieces[piece]
     assert read(lines(logged)) == [send(str(number)) for number in numbers]
-
-
-# -- streams -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_list_may_be_compressed() -> None:

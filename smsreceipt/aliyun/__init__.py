@@ -1,1 +1,1 @@
-"""The client's side of the provider's wire: requests and answers as values, and one pooled transport."""
+"""The client's side of the provider's protocols: requests and answers as values, and the connections they use."""

@@ -1,4 +1,4 @@
-"""Reading an HTTP/1.1 answer out of bytes: strictly, without a connection, whole or not at all."""
+"""A strict parser of HTTP/1.1 answers. It gets bytes, does no I/O, and returns complete answers only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class Response:
-    """A complete answer: its status, headers and body, and when it was asked for and came."""
+    """A complete answer: status, headers and body, and the times at which it was requested and received."""
 
     def __init__(self, status: int, head: bytes, body: bytes) -> None:
         self.status = status
@@ -27,7 +27,7 @@ class Response:
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """Header values by lower-case name; of a repeated header, the last."""
+        """Header values by lower-case name. The last one counts where a header is repeated."""
         lines = self._head.decode("latin-1").split("\r\n")[1:]
         pairs = (line.partition(":") for line in lines if ":" in line)
         return {name.lower(): value.strip() for name, _, value in pairs}
@@ -37,9 +37,10 @@ class Response:
 
 
 def read(data: bytes) -> tuple[Response, int, bool] | int:
-    """The answer that *data* begins with, where it ends, and whether the connection may be used again.
+    """Parse the answer that *data* begins with.
 
-    An int instead: the answer is not complete, and cannot be before there are that many bytes. Raises BadAnswer.
+    Returns the answer, the offset at which it ends, and whether the connection may be used again. Returns an int
+    while the answer is incomplete: it cannot be complete with fewer bytes than that. Raises BadAnswer.
     """
     end = data.find(b"\r\n\r\n")
     if end < 0 or end > MAX_HEAD:
@@ -68,12 +69,12 @@ def read(data: bytes) -> tuple[Response, int, bool] | int:
     if length:
         return _read_sized(data, begin, status, head, length, keep=keep)
     if status >= 400:
-        return Response(status, head, b""), len(data), False  # a gateway's page up to the end: the status is enough
+        return Response(status, head, b""), len(data), False  # a gateway's page; the status is enough
     raise BadAnswer("the answer does not state its length")
 
 
 def _value(lines: bytes, name: bytes) -> bytes:
-    """The value of a header in *lines*, which are in lower case; empty where it is absent. Twice is refused."""
+    """The value of a header in *lines* (lower case), empty where it is absent. Raises BadAnswer when it is repeated."""
     at = lines.find(b"\r\n%b:" % name)
     if at < 0:
         return b""

@@ -1,4 +1,4 @@
-"""What time it is for the provider, whatever the local clock says."""
+"""The provider's time, estimated from the Date headers of its answers."""
 
 from __future__ import annotations
 
@@ -12,41 +12,36 @@ from smsreceipt.errors import AuthError
 from smsreceipt.model import Instant
 
 WARN_AFTER = 60.0  #: seconds
-REFUSE_AFTER = 12 * 3600.0  #: seconds; a clock that far off is broken, not late
+REFUSE_AFTER = 12 * 3600.0  #: seconds; the user must set a clock that is this wrong
 
 
 class Clock:
-    """The provider's time, learnt from the Date headers of its answers. Safe for use by several threads.
+    """The provider's time. Safe for use by several threads.
 
-    A Date of whole seconds, stamped somewhere between sending and receiving, leaves an interval for the offset. The
-    clock moves only as far as that forces it to: with an accurate local clock it never moves at all, and each answer
-    can only bring it nearer.
+    The provider stamps a Date of whole seconds at some moment between sending and receiving, so an answer gives an
+    interval for the offset. The offset moves to the nearest end of that interval, and not at all when it is inside:
+    it stays 0 while the local clock is right, and no answer increases its error.
     """
 
     def __init__(self, local: Callable[[], float] = time.time) -> None:
         """*local* gives Unix seconds by the local clock."""
         self._local = local
-        self._offset = 0.0
+        self.offset = 0.0  #: seconds that the provider's clock is ahead of the local one
         self._warned = False
         self._lock = threading.Lock()
         self._date = (0, "")
 
-    @property
-    def offset(self) -> float:
-        """Seconds that the provider's clock is ahead of the local one."""
-        return self._offset
-
     def local(self) -> float:
-        """Unix seconds by the local clock: what learn() wants to know of an answer."""
+        """Unix seconds by the local clock, as learn() takes them."""
         return self._local()
 
     def now(self) -> Instant:
         """The provider's time."""
-        return Instant(int((self._local() + self._offset) * 1000))
+        return Instant(int((self._local() + self.offset) * 1000))
 
     def http_date(self) -> str:
-        """The provider's time as HTTP headers spell it."""
-        second = int(self._local() + self._offset)
+        """The provider's time in the format of HTTP headers."""
+        second = int(self._local() + self.offset)
         cached, text = self._date
         if cached != second:
             text = formatdate(second, usegmt=True)
@@ -54,38 +49,37 @@ class Clock:
         return text
 
     def rpc_timestamp(self) -> str:
-        """The provider's time as RPC requests spell it: ISO 8601 in whole seconds with Z."""
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._local() + self._offset))
+        """The provider's time in the format of RPC requests: ISO 8601 in whole seconds with Z."""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._local() + self.offset))
 
     def learn(self, date: str | None, sent_at: float, received_at: float) -> None:
-        """Take in the Date header of an answer that was asked for and came at these local Unix seconds.
+        """Correct the offset by the Date header of an answer; *sent_at* and *received_at* are local Unix seconds.
 
-        A missing or unreadable one changes nothing. Raises AuthError when the clocks are more than 12 hours apart:
-        no correction of ours should hide that.
+        A missing or unreadable header changes nothing. Raises AuthError when the clocks differ by more than 12 hours.
         """
         stamped = _unix(date)
         if stamped is None:
             return
         low, high = stamped - received_at, stamped + 1 - sent_at
         with self._lock:
-            self._offset = max(low, min(self._offset, max(low, high)))
-            offset = self._offset
+            self.offset = max(low, min(self.offset, max(low, high)))
+            offset = self.offset
         if abs(offset) > REFUSE_AFTER:
             raise AuthError(
-                f"the local clock is {_apart(offset)} the provider's",
+                f"the local clock is {_gap(offset)} the provider's",
                 hint="Set the clock of this machine, then run again.",
             )
 
     def warning(self) -> str | None:
-        """A sentence, once, when the clocks are more than a minute apart."""
+        """A sentence for the user when the clocks differ by more than a minute; None later and otherwise."""
         with self._lock:
-            if self._warned or abs(self._offset) <= WARN_AFTER:
+            if self._warned or abs(self.offset) <= WARN_AFTER:
                 return None
             self._warned = True
-        return f"the local clock is {_apart(self._offset)} the provider's; requests are signed with the provider's time"
+        return f"the local clock is {_gap(self.offset)} the provider's; requests are signed with the provider's time"
 
 
-@lru_cache(maxsize=16)  # many answers bear the same second
+@lru_cache(maxsize=16)  # many answers carry the same second
 def _unix(date: str | None) -> int | None:
     """Unix seconds of an HTTP date."""
     if not date or not date.endswith("GMT"):
@@ -96,7 +90,7 @@ def _unix(date: str | None) -> int | None:
         return None
 
 
-def _apart(offset: float) -> str:
+def _gap(offset: float) -> str:
     seconds = abs(round(offset))
     amount = (
         f"{seconds} s" if seconds < 600 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""Whose key signs: from the environment, or from the command-line client's configuration. Never from an option."""
+"""AccessKeys, from the environment or the configuration of the `aliyun` command line. Never from an option."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRINTABLE = re.compile(r"[!-~]*\Z")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """An AccessKey, and the token that a temporary one needs. Never shows itself: repr and str are masked."""
+    """An AccessKey, and the token that a temporary one needs. repr and str are masked."""
 
     access_key_id: str
     access_key_secret: str
@@ -34,7 +34,7 @@ class Credentials:
 
     @property
     def temporary(self) -> bool:
-        """Whether they come with a token, and so expire."""
+        """Whether the key has a token, and so expires."""
         return bool(self.security_token)
 
     def __repr__(self) -> str:
@@ -42,37 +42,37 @@ class Credentials:
 
 
 class Provider(Protocol):
-    """Gives the credentials of the moment."""
+    """A source of credentials, which may change over time."""
 
     def get(self) -> Credentials:
-        """Credentials valid now. May ask a service for them; raises AuthError."""
+        """Credentials that are valid now. May call a service. Raises AuthError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Credentials that do not change while we run."""
+    """A provider of credentials that never change."""
 
     credentials: Credentials
 
     def get(self) -> Credentials:
-        """Always the same."""
+        """The same credentials every time."""
         return self.credentials
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Where credentials come from, and what the user should know about it."""
+    """What load() found."""
 
     provider: Provider
-    origin: str  #: "environment", or the profile's name
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  #: sentences for the user
 
 
 def load(environ: Mapping[str, str], profile: str | None, home: Path) -> Loaded:
-    """Find credentials: an explicit *profile*, else the environment's keys, else the configuration's current profile.
+    """Find credentials: an explicit *profile*, else the keys in *environ*, else the configuration's current profile.
 
-    Only the modes that hold a key themselves (AK, StsToken) work without the extra `credentials`. Raises AuthError
-    when nothing is found or it is incomplete, UsageError when the profile or the extra does not exist.
+    Profiles that hold a key themselves (modes AK and StsToken) need no extra; the others need the extra
+    `credentials`. Raises AuthError when nothing is found or the key is incomplete, UsageError when the profile or the
+    extra does not exist.
     """
     key_id = environ.get("ALIBABA_CLOUD_ACCESS_KEY_ID", "")
     secret = environ.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")
@@ -81,7 +81,7 @@ def load(environ: Mapping[str, str], profile: str | None, home: Path) -> Loaded:
             absent = "ALIBABA_CLOUD_ACCESS_KEY_SECRET" if key_id else "ALIBABA_CLOUD_ACCESS_KEY_ID"
             raise AuthError(f"{absent} is not set, but its other half is", hint=_HINT)
         token = environ.get("ALIBABA_CLOUD_SECURITY_TOKEN", "")
-        return Loaded(Fixed(Credentials(key_id, secret, token)), "environment")
+        return Loaded(Fixed(Credentials(key_id, secret, token)))
     path = home / ".aliyun" / "config.json"
     wanted = profile or environ.get("ALIBABA_CLOUD_PROFILE", "")
     try:
@@ -93,14 +93,14 @@ def load(environ: Mapping[str, str], profile: str | None, home: Path) -> Loaded:
         raise AuthError("no credentials were found", hint=_HINT) from None
     warnings = (f"{path} can be read by other users: chmod 600 it",) if readable_by_others else ()
     name = wanted or str(config.get("current") or "default")
-    return Loaded(_provider(_find(config, name, path), name, path), name, warnings)
+    return Loaded(_provider(_find(config, name, path), name, path), warnings)
 
 
 def _config(text: bytes) -> dict[str, Any]:
     try:
         config = json.loads(text)
     except ValueError:
-        config = None  # the parser's own message would quote the file
+        config = None  # the parser's message would quote the file
     if not isinstance(config, dict) or not isinstance(config.get("profiles", []), list):
         raise UsageError("~/.aliyun/config.json is not what `aliyun configure` writes")
     return config
@@ -127,19 +127,19 @@ def _provider(profile: dict[str, Any], name: str, path: Path) -> Provider:
 
 
 class _External:
-    """Credentials that the provider's own package obtains and renews: roles, OIDC, instance, external commands."""
+    """Credentials that the provider's package obtains and renews: roles, OIDC, instances, external commands."""
 
     def __init__(self, fetch: Callable[[], Any], name: str) -> None:
         self._fetch = fetch
         self._name = name
 
     def get(self) -> Credentials:
-        """Credentials valid now; the package caches and renews them."""
+        """Credentials that are valid now; the package caches and renews them."""
         try:
             found = self._fetch()
             parts = (found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token() or "")
         except Exception as exc:  # noqa: BLE001 - the package raises bare exceptions of many kinds
-            # Neither its message nor a chain to it: both may quote what the service or the command printed.
+            # Its message is left out and not chained: it may quote what the service or the command printed.
             raise AuthError(f"profile {self._name} gave no credentials ({type(exc).__name__})") from None
         if not (parts[0] and parts[1]):
             raise AuthError(f"profile {self._name} gave no credentials")

@@ -1,4 +1,4 @@
-"""Where the provider listens."""
+"""The addresses of the provider's services."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from smsreceipt.errors import UsageError
 
-#: The hosts for mainland accounts, by the provider's documentation. The MNS one belongs to the messaging services
-#: themselves: their queues live in the provider's account, not in the user's.
+#: The hosts for mainland accounts, by the provider's documentation. The number in the MNS host is the account of the
+#: messaging services, to which all receipt queues belong.
 DEFAULTS = {
     "mns": "1943695596114318.mns.cn-hangzhou.aliyuncs.com",
     "dybaseapi": "dybaseapi.aliyuncs.com",
@@ -23,7 +23,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A host and port to speak HTTP with, and whether over TLS."""
+    """The host and port of an HTTP service, and whether it is reached over TLS."""
 
     host: str
     port: int
@@ -31,10 +31,10 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str, *, insecure_http: bool = False) -> Endpoint:
-        """Read "host", "host:port" or a URL of scheme, host and port.
+        """Parse "host", "host:port" or a URL of scheme, host and port.
 
-        Without a scheme it is https, except on loopback, where it is http. Plain http to any other host raises
-        UsageError unless *insecure_http*: the queue's token and phone numbers would travel in clear.
+        The default scheme is http on loopback and https elsewhere. Plain http to any other host raises UsageError
+        unless *insecure_http*, because tokens and phone numbers would be sent unencrypted.
         """
         scheme, host, port = _split(text.strip())
         local = _is_loopback(host)
@@ -48,7 +48,7 @@ class Endpoint:
 
     @property
     def netloc(self) -> str:
-        """Host and port as the Host header spells them: the port only where it is not the scheme's own."""
+        """Host and port in the format of the Host header: the port only where it is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
@@ -63,7 +63,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The three services the program talks to."""
+    """The three services that the program calls."""
 
     mns: Endpoint
     dybaseapi: Endpoint
@@ -73,7 +73,7 @@ class Endpoints:
     def of(cls, environ: Mapping[str, str], *, insecure_http: bool = False) -> Endpoints:
         """Read SMSRECEIPT_MNS_ENDPOINT, SMSRECEIPT_DYBASEAPI_ENDPOINT and SMSRECEIPT_DYSMSAPI_ENDPOINT.
 
-        What is absent or empty is the mainland default. Raises UsageError naming the variable.
+        A variable that is absent or empty stands for the mainland default. Raises UsageError, naming the variable.
         """
         found = {}
         for service, default in DEFAULTS.items():
@@ -86,7 +86,7 @@ class Endpoints:
 
 
 def _split(text: str) -> tuple[str, str, int | None]:
-    """Scheme ("" where absent), host and port. An endpoint has no path, query, user or fragment."""
+    """Scheme ("" where absent), host and port. Raises UsageError for a path, query, user or fragment."""
     if text.count(":") > 1 and not text.startswith("[") and "://" not in text:
         text = f"[{text}]"  # a bare IPv6 address
     try:

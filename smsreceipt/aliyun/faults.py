@@ -1,21 +1,21 @@
-"""What can go wrong on the wire, before any answer that the provider meant to give."""
+"""Errors of the transports: no answer arrived that the program may act on."""
 
 from __future__ import annotations
 
 from smsreceipt.errors import ProviderError
 
 
-class TransportFault(ProviderError):
-    """No answer that may be acted upon. What the provider did with the request is unknown unless `sent` is False."""
+class TransportError(ProviderError):
+    """No valid answer arrived. The provider may have acted on the request, except where `sent` is False."""
 
     sent = True
 
 
-class ConnectionLost(TransportFault):
-    """The connection could not be opened (sent is False), or ended before the answer was complete (sent is True).
+class ConnectionLost(TransportError):
+    """The connection could not be opened (`sent` is False), or ended before the answer was complete (`sent` is True).
 
-    A receive whose answer was lost may have hidden messages until their visibility ends; it is never sent again
-    silently. A delete may be sent again: for what is already gone the provider answers MessageNotExist.
+    A receive whose answer was lost may have hidden messages until their visibility timeout, so the transport never
+    repeats a request. A delete may be repeated: the provider answers MessageNotExist for messages that are gone.
     """
 
     def __init__(self, message: str, *, sent: bool) -> None:
@@ -27,12 +27,12 @@ class TimedOut(ConnectionLost):
     """As ConnectionLost, because a time limit passed."""
 
 
-class BadAnswer(TransportFault):
-    """The answer was complete but is not what the protocol allows; it counts as not received."""
+class BadAnswer(TransportError):
+    """An answer that violates the protocol; the program treats it as not received."""
 
 
-class Untrusted(TransportFault):
-    """The peer could not prove by its certificate that it is the host we meant; asking again cannot help."""
+class Untrusted(TransportError):
+    """The peer's certificate is not valid for the endpoint. Trying again cannot help."""
 
     sent = False
     hint = "Check the endpoint's name, the system's CA certificates and the clock."

@@ -1,8 +1,8 @@
-"""Keep-alive connections to one endpoint: whole answers or an exception, never a part of one, never a second try.
+"""Keep-alive connections to one endpoint for asyncio. A request is sent once and gets its whole answer or an exception.
 
-The official clients hang without a time-out on https, share one unlocked connection, and re-send silently what got no
-answer (which hides a batch of messages for the length of their visibility). This transport does none of that, follows
-no redirect, uses no proxy, and reads exactly the HTTP/1.1 that the services speak.
+The official clients have no timeout on https, share one unlocked connection, and silently repeat a request that got no
+answer, which hides a batch of messages for the length of their visibility timeout. This transport does none of that,
+follows no redirect, uses no proxy, and accepts only the HTTP/1.1 that the services send.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import cast
 
 from .answer import Response, read
 from .endpoints import Endpoint
-from .faults import BadAnswer, ConnectionLost, TimedOut, TransportFault, Untrusted
+from .faults import BadAnswer, ConnectionLost, TimedOut, TransportError, Untrusted
 
 __all__ = ["Pool", "Response"]
 
 
 class _Connection(asyncio.BufferedProtocol):
-    """One connection with at most one request under way. Buffered: the loop need not make a new block for each read."""
+    """One connection with at most one request at a time. A BufferedProtocol saves the loop an allocation per read."""
 
     def __init__(self, idle: list[_Connection]) -> None:
         self.alive = False
@@ -31,25 +31,25 @@ class _Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[Response] | None = None
         self._window = memoryview(bytearray(32 * 1024))
         self._buffer = bytearray()
-        self._need = 0  # no use looking at the buffer before it holds this much
+        self._need = 0  # bytes below which the buffered answer cannot be complete
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # what create_connection promises
         self.alive = True
 
-    def ask(self, request: bytes, waiter: asyncio.Future[Response]) -> None:
-        """Write *request*; *waiter* gets the answer or the fault."""
+    def send(self, request: bytes, waiter: asyncio.Future[Response]) -> None:
+        """Write *request*; *waiter* gets the answer or a TransportError."""
         assert self._transport is not None  # noqa: S101
         self._waiter = waiter
         self._transport.write(request)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - whatever it wishes, this is what there is
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the window has a fixed size
         return self._window
 
     def buffer_updated(self, nbytes: int) -> None:
         data = bytes(self._window[:nbytes])
         if self._waiter is None:
-            self.abort()  # bytes that nobody asked for: whatever they are, they must not answer the next request
+            self.abort()  # unrequested bytes must not become the answer to the next request
             return
         if self._buffer or self._need:
             self._buffer += data
@@ -74,14 +74,14 @@ class _Connection(asyncio.BufferedProtocol):
             self.abort()
         self._settle(response)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it ended makes no difference
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason makes no difference
         self.alive = False
         if self in self._idle:
             self._idle.remove(self)
         part = "in the middle of" if self._buffer else "before"
         self._settle(ConnectionLost(f"the connection ended {part} the answer", sent=True))
 
-    def _settle(self, outcome: Response | TransportFault) -> None:
+    def _settle(self, outcome: Response | TransportError) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is None or waiter.done():
             return
@@ -91,22 +91,22 @@ class _Connection(asyncio.BufferedProtocol):
             waiter.set_exception(outcome)
 
     def expire(self) -> None:
-        """The time for the answer is over."""
+        """Fail the request because its time limit has passed."""
         self._settle(TimedOut("no complete answer in time", sent=True))
         self.abort()
 
     def abort(self) -> None:
-        """Close at once, unread and unsent data dropped."""
+        """Close at once and drop unread and unsent data."""
         self.alive = False
         if self._transport is not None:
             self._transport.abort()
 
 
 class Pool:
-    """Connections to one endpoint, as many as there are requests at once, each kept for the next request.
+    """Connections to one endpoint for one event loop: one for each concurrent request, each kept for later requests.
 
-    For one event loop. A connection that has been idle for *idle* seconds is not used again: the closer the peer is
-    to closing it, the likelier a request is lost on it.
+    A connection that has been idle for *idle* seconds is not used again, because the peer may be about to close it
+    and the request would be lost.
     """
 
     def __init__(
@@ -119,7 +119,6 @@ class Pool:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.endpoint = endpoint
-        self.opened = 0  #: connections opened so far
         self._connect_timeout = connect_timeout
         self._max_idle = idle
         self._tls = tls
@@ -131,9 +130,9 @@ class Pool:
     async def send(self, request: bytes, timeout: float) -> Response:  # noqa: ASYNC109 - one timer, not a task's scope
         """Send one whole request and return its whole answer, whatever its status.
 
-        *timeout* is in seconds and begins when the request is written; opening a connection has its own. Raises
+        *timeout* is in seconds from the moment the request is written; opening a connection has its own limit. Raises
         ConnectionLost, TimedOut, BadAnswer or Untrusted; their `sent` is False only where the provider cannot have
-        seen the request. Cancelling closes the connection.
+        received the request. Cancelling closes the connection.
         """
         loop = asyncio.get_running_loop()
         connection = self._take(loop.time()) or await self._open(loop)
@@ -142,7 +141,7 @@ class Pool:
         timer = loop.call_later(timeout, connection.expire)
         sent_at = self._wall()
         try:
-            connection.ask(request, waiter)
+            connection.send(request, waiter)
             response = await waiter
         except asyncio.CancelledError:
             connection.abort()
@@ -158,14 +157,14 @@ class Pool:
         return response
 
     def close(self) -> None:
-        """Close every connection now; requests under way raise ConnectionLost. Idempotent."""
+        """Close every connection now; running requests raise ConnectionLost. Idempotent."""
         self._closed = True
         for connection in (*self._idle, *self._busy):
             connection.abort()
         self._idle.clear()
 
     def _take(self, now: float) -> _Connection | None:
-        """The connection used last: it is the least likely to be about to be closed by the peer."""
+        """The connection that was used last, which the peer is the least likely to close."""
         if self._closed:
             raise ConnectionLost("the pool is closed", sent=False)
         while self._idle:
@@ -190,7 +189,6 @@ class Pool:
         if self._closed:
             connection.abort()
             raise ConnectionLost("the pool is closed", sent=False)
-        self.opened += 1
         return connection
 
     def _context(self) -> ssl.SSLContext:

@@ -1,7 +1,7 @@
-"""The queue protocol, version 2015-06-06: requests and answers as values, without a connection.
+"""The queue protocol, version 2015-06-06: requests and answers as values, without I/O.
 
-Reading an answer costs a few microseconds a message where the official decoder takes 67: what looks exactly as the
-service writes it is read by one pattern, everything else by a real parser. A cut answer never yields a message.
+Parsing takes a few microseconds a message; the official decoder takes 67. One regular expression reads what looks
+exactly as the service writes it, an XML parser everything else. A truncated answer yields no message.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .faults import BadAnswer
 BATCH = 16  #: the most messages that one request may receive or delete
 MAX_WAIT = 30  #: seconds of the longest long poll
 
-NAMESPACE = b"http://mns.aliyuncs.com/doc/v1/"
+_NAMESPACE = b"http://mns.aliyuncs.com/doc/v1/"
 
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,255}\Z")
 _HANDLE = re.compile(rb"[!-~]{1,2048}\Z")
-_PLAIN_HANDLES = re.compile(rb"[!-%'-;=?-~]{1,32768}\Z")  # one look at all of them; none is near 2 KiB
+_PLAIN_HANDLES = re.compile(rb"[!-%'-;=?-~]{1,32768}\Z")  # all handles of a delete; real ones are below 2 KiB
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What to ask of the queue service; signing makes bytes of it."""
+    """A request to the queue service, not signed yet."""
 
     method: str
     target: str  #: path and query, sent and signed as they are
@@ -41,46 +41,41 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message as it was received or peeked at; of a peeked one, handle is empty and next_visible_at 0."""
+    """One message that was received or peeked at. A peeked one has an empty handle and a next_visible_at of 0."""
 
-    id: bytes
-    handle: bytes  #: what deletes it, until it is visible again
-    md5: bytes  #: of the body by the service's word; empty where it said nothing
-    body: bytes  #: the text as transmitted, XML escapes undone, its own base64 not
+    handle: bytes  #: deletes the message, until it is visible again
+    md5: bytes  #: hexadecimal, of the body, as the service states it; may be empty
+    body: bytes  #: the text as transmitted, without XML escapes, still in base64
     enqueued_at: Instant
     next_visible_at: Instant
-    first_received_at: Instant
     times_received: int
 
     @property
     def damaged(self) -> bool:
-        """Whether the body is not what the service says it sent."""
+        """Whether the body does not match its MD5."""
         return damaged(self.body, self.md5)
 
 
 @dataclass(frozen=True, slots=True)
 class QueueAttributes:
-    """How a queue is set; None where the service did not say."""
+    """The settings of a queue; None where the answer lacks one."""
 
     visibility: int | None  #: seconds that a received message stays hidden
     retention: int | None  #: seconds that a message is kept at most
 
 
 class MnsError(MNSServerException):  # type: ignore[misc]  # the SDK ships no types
-    """The queue service refused. Its own words stay in `message`; str() holds only the code and the request's id."""
+    """A refusal by the queue service. `message` is the service's text; str() has only the code and the request id."""
 
     def __init__(self, status: int, code: str, message: str, request_id: str) -> None:
         super().__init__(code, message, request_id, "")
         self.args = (status, code, request_id)  # without the message: repr shows them
         self.status = status
-        self.code = code  #: "" where the answer was no error of the queue service, a gateway's page for example
+        self.code = code  #: "" where the answer is not from the queue service, for example a gateway's page
 
     def __str__(self) -> str:
         what = self.code or "without a code"
         return f"the queue service answered {self.status} {what} (request {self.request_id or 'unknown'})"
-
-
-# Requests
 
 
 def receive(queue: str, batch: int = BATCH, wait: int = 0) -> Request:
@@ -91,7 +86,7 @@ def receive(queue: str, batch: int = BATCH, wait: int = 0) -> Request:
 
 
 def peek(queue: str, batch: int = BATCH) -> Request:
-    """Look at up to *batch* messages without receiving them: no handle, no change."""
+    """Read up to *batch* messages without receiving them: they get no handle and stay visible."""
     if not 1 <= batch <= BATCH:
         raise ValueError("a peek takes 1 to 16 messages")
     return Request("GET", f"{_messages(queue)}?peekonly=true&numOfMessages={batch}")
@@ -105,7 +100,7 @@ def delete(queue: str, handles: Iterable[bytes]) -> Request:
     if not all(escaped) or not _PLAIN_HANDLES.match(b"".join(escaped)):
         escaped = [_escape(handle) for handle in escaped]
     inner = b"</ReceiptHandle><ReceiptHandle>".join(escaped)
-    return Request("DELETE", _messages(queue), _DELETION % (NAMESPACE, inner))
+    return Request("DELETE", _messages(queue), _DELETION % (_NAMESPACE, inner))
 
 
 _DELETION = (
@@ -114,17 +109,8 @@ _DELETION = (
 )
 
 
-def change_visibility(queue: str, handle: bytes, seconds: int) -> Request:
-    """Hide a received message for *seconds* from now (1 to 43200). The answer has a new handle; the old one is dead."""
-    if not 1 <= seconds <= 43_200:
-        raise ValueError("a message stays hidden for 1 to 43200 seconds")
-    _escape(handle)  # refuses what would end the request line
-    # The handle goes into the query raw, and is signed raw: that is what all the official clients do.
-    return Request("PUT", f"{_messages(queue)}?receiptHandle={handle.decode()}&visibilityTimeout={seconds}")
-
-
 def attributes(queue: str) -> Request:
-    """Ask how a queue is set."""
+    """Read the settings of a queue."""
     return Request("GET", _path(queue))
 
 
@@ -148,10 +134,8 @@ def _escape(handle: bytes) -> bytes:
     return handle
 
 
-# Answers
-
-# Possessive, so that what does not fit fails at once instead of being tried in every way. "Up to the next <" is the
-# one repeat that the engine runs at full speed; references are dealt with afterwards, where there are any.
+# Possessive quantifiers prevent backtracking, and "up to the next <" is the fastest repeat of the regex engine.
+# References are replaced afterwards.
 _TEXT = rb"([^<]*+)"
 _NUMBER = rb"([0-9]{1,18}+)"
 _OPENING = re.compile(
@@ -159,38 +143,37 @@ _OPENING = re.compile(
     rb"<Messages(?: xmlns=\"[^\"<&]*+\")?+>\s*+<Message>"
 )
 _MESSAGE = re.compile(
-    rb"\s*+<MessageId>" + _TEXT + rb"</MessageId>"
+    rb"\s*+<MessageId>[^<]*+</MessageId>"
     rb"\s*+<ReceiptHandle>([!-%'-;=-~]++)</ReceiptHandle>"
     rb"\s*+<MessageBodyMD5>" + _TEXT + rb"</MessageBodyMD5>"
     rb"\s*+<MessageBody>" + _TEXT + rb"</MessageBody>"
     rb"\s*+<EnqueueTime>" + _NUMBER + rb"</EnqueueTime>"
     rb"\s*+<NextVisibleTime>" + _NUMBER + rb"</NextVisibleTime>"
-    rb"\s*+<FirstDequeueTime>" + _NUMBER + rb"</FirstDequeueTime>"
+    rb"\s*+<FirstDequeueTime>[0-9]{1,18}+</FirstDequeueTime>"
     rb"\s*+<DequeueCount>" + _NUMBER + rb"</DequeueCount>"
     rb"\s*+<Priority>[0-9]++</Priority>\s*+</Message>\s*+(?:<Message>|(</Messages>)\s*+\Z)"
 )
 
 
 def messages(body: bytes) -> list[Message]:
-    """Return every message of a 200 answer to a receive or a peek that has its body and, received, its handle.
+    """Return the messages of a 200 answer to a receive or a peek.
 
-    One without them is left out: it will be visible again, and its neighbours are no worse for it. Numbers that are
-    none read 0. Raises BadAnswer, and yields nothing, when the answer is cut, is not what the protocol allows, holds
-    a DOCTYPE or an entity declaration, or no message of use among those it holds: it counts as not received.
+    A message without a body, or received without a handle, is left out; it will be visible again. A number that
+    cannot be read is 0. Raises BadAnswer when the answer is truncated, violates the protocol, has a DOCTYPE or an
+    entity declaration, or has messages of which none is usable.
     """
     found: list[Message] = []
     escaped = b"&" in body
-    opening = None if b"\r" in body else _OPENING.match(body)  # XML changes line ends, and the parser knows how
+    opening = None if b"\r" in body else _OPENING.match(body)  # XML normalises line ends; the parser does that
     at = opening.end() if opening else -1
     match = _MESSAGE.match
     while at >= 0 and (one := match(body, at)) is not None:
-        id_, handle, md5, text, enqueued, visible, first, count, last = one.groups()
+        handle, md5, text, enqueued, visible, count, last = one.groups()
         if escaped and b"&" in one[0]:
-            if b"&" in id_ or _OTHER_REFERENCE.search(text):
+            if _OTHER_REFERENCE.search(text):
                 break
-            text = _plain(text)
-        times = Instant(int(enqueued)), Instant(int(visible)), Instant(int(first)), int(count)
-        found.append(Message(id_, handle, md5, text, *times))
+            text = _unescaped(text)
+        found.append(Message(handle, md5, text, Instant(int(enqueued)), Instant(int(visible)), int(count)))
         if last:
             return found
         at = one.end()
@@ -201,46 +184,44 @@ def messages(body: bytes) -> list[Message]:
     return usable
 
 
-#: JSON that its sender did not put in base64 arrives with these five in it, and hardly ever with others.
+#: JSON that its sender did not encode in base64 arrives with these five references and hardly any other.
 _PREDEFINED = ((b"&quot;", b'"'), (b"&lt;", b"<"), (b"&gt;", b">"), (b"&apos;", b"'"), (b"&amp;", b"&"))
 _OTHER_REFERENCE = re.compile(rb"&(?!(?:quot|lt|gt|apos|amp);)")
 
 
-def _plain(text: bytes) -> bytes:
-    """*text* without its predefined references; that of the & itself comes last, so that nothing is undone twice."""
+def _unescaped(text: bytes) -> bytes:
+    """*text* with the predefined references replaced; &amp; is the last, so that nothing is replaced twice."""
     for reference, character in _PREDEFINED:
         text = text.replace(reference, character)
     return text
 
 
 def _message(fields: dict[str, bytes]) -> Message | None:
-    """The message of elements in any order, some of them absent; None without a body, or without a handle to it."""
+    """The message with these elements; None without a body, or when it was received without a valid handle."""
     body, handle = fields.get("MessageBody"), fields.get("ReceiptHandle", b"").strip()
-    # Only what was received has a time at which it will be visible again; what was peeked at has no handle.
+    # A received message has a handle and a NextVisibleTime, a peeked one has neither.
     received = bool(handle) or "NextVisibleTime" in fields
     if body is None or (received and not _HANDLE.match(handle)):
         return None
     return Message(
-        id=fields.get("MessageId", b"").strip(),
         handle=handle,
         md5=fields.get("MessageBodyMD5", b"").strip(),
         body=body,
         enqueued_at=Instant(_whole(fields.get("EnqueueTime", b"")) or 0),
         next_visible_at=Instant(_whole(fields.get("NextVisibleTime", b"")) or 0),
-        first_received_at=Instant(_whole(fields.get("FirstDequeueTime", b"")) or 0),
         times_received=_whole(fields.get("DequeueCount", b"")) or 0,
     )
 
 
 def damaged(body: bytes, md5: bytes) -> bool:
-    """Whether *md5*, hexadecimal over the body as transmitted, does not fit *body*. An empty one fits everything."""
+    """Whether *md5* (hexadecimal, of the body as transmitted) does not match *body*. An empty one always matches."""
     return bool(md5) and hashlib.md5(body, usedforsecurity=False).hexdigest().encode() != md5.lower()
 
 
 def failed_handles(body: bytes) -> dict[bytes, str]:
-    """Return which handles a refused batch delete could not delete, with the code of each; the others are deleted.
+    """Return the handles that a batch delete could not delete, with the code of each. All others are deleted.
 
-    Raises BadAnswer when the body is not such a list: then nothing is known of any of them.
+    Raises BadAnswer when the body is no such list; then the outcome of every handle is unknown.
     """
     failed = {}
     for fields in xml.records(body, "Errors", "Error"):
@@ -253,7 +234,7 @@ def failed_handles(body: bytes) -> dict[bytes, str]:
 
 
 def error(status: int, body: bytes) -> MnsError:
-    """The error that an answer of *status* other than 2xx states; never raises. A gateway's page has no code."""
+    """The error in an answer whose *status* is not 2xx. Never raises; the code is "" for a gateway's page."""
     try:
         (fields,) = xml.records(body, "", "Error")
     except (BadAnswer, ValueError):
@@ -267,7 +248,7 @@ _CODE = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 
 
 def refusal(error: MnsError, queue: str) -> SmsReceiptError:
-    """What to end with when the service refused for good what was asked of *queue*."""
+    """The exception for a final refusal of a request about *queue*."""
     if error.code == "QueueNotExist":
         return QueueNotFound(f"queue {queue} does not exist")
     if error.code.startswith("AccessDenied"):
@@ -278,24 +259,15 @@ def refusal(error: MnsError, queue: str) -> SmsReceiptError:
     return AuthError(str(error)) if retry.denied(error.status, error.code) else ProviderError(str(error))
 
 
-def new_handle(body: bytes) -> tuple[bytes, Instant]:
-    """The handle that replaces the old one after change_visibility, and until when it holds. Raises BadAnswer."""
-    try:
-        (fields,) = xml.records(body, "", "ChangeVisibility")
-        return fields["ReceiptHandle"].strip(), Instant(int(fields["NextVisibleTime"]))
-    except (KeyError, ValueError):
-        raise BadAnswer("the answer holds no new handle") from None
-
-
 def queue_attributes(body: bytes) -> QueueAttributes:
-    """How the queue is set, by a 200 answer to attributes(). Raises BadAnswer."""
+    """The settings in a 200 answer to attributes(). Raises BadAnswer."""
     found = xml.records(body, "", "Queue")
     if len(found) != 1:
         raise BadAnswer("the answer describes no queue")
     return QueueAttributes(*(_whole(found[0].get(name, b"")) for name in _ATTRIBUTES))
 
 
-#: The counters (ActiveMessages and the like) are to be withdrawn, and will read 0: they prove nothing.
+#: The counters (ActiveMessages and others) are left out: the service will withdraw them, and they will be 0.
 _ATTRIBUTES = ("VisibilityTimeout", "MessageRetentionPeriod")
 
 

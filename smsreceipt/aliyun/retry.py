@@ -1,4 +1,4 @@
-"""When to ask again, and after how long. Pure: nothing here sleeps or looks at a clock by itself."""
+"""Which failures are retried, and after how long. Pure functions: nothing here sleeps or reads a clock."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 BASE = 0.2  #: seconds: the first delay is at most this
-CAP = 30.0  #: seconds: no delay is longer, whatever the provider asks for
+CAP = 30.0  #: seconds: no delay is longer, not even by Retry-After
 
-#: Codes that mean "too many", whatever the status they come with; a name that ends in * is the beginning of many.
+#: Codes that mean "too many requests", with any status. A name that ends in * is a prefix.
 _THROTTLED = (
     "TooManyRequests",
     "QpsLimitExceeded",
     "Throttling*",
     "isv.BUSINESS_LIMIT_CONTROL",
 )
-#: Codes that mean "later".
+#: Codes of conditions that may pass.
 _LATER = (
     *_THROTTLED,
     "ServiceUnavailable*",
@@ -25,7 +25,7 @@ _LATER = (
     "SignatureNonceUsed",
     "isp.*",
 )
-#: Codes that a better key, right or token would change, beside every 403.
+#: Codes about the key, its rights or its token; a 403 with any code is one too.
 _AUTH = (
     "InvalidAccessKeyId*",
     "SignatureDoesNotMatch",
@@ -41,18 +41,18 @@ _TIME = frozenset({"TimeExpired", "InvalidTimeStamp.Expired", "RequestTimeTooSke
 
 
 class Verdict(Enum):
-    """What a refusal means for the request."""
+    """Whether and how to retry a refused request."""
 
-    LATER = "later"  #: may pass: ask again after a delay, within the budget
-    TOKEN = "token"  #: a fresh token may help: ask again once with one  # noqa: S105 - not a secret
-    CLOCK = "clock"  #: the provider's time was learnt from this answer: ask again once
-    FINAL = "final"  #: asking again cannot help
+    LATER = "later"  #: the condition may pass: retry after a delay, within the budget
+    TOKEN = "token"  #: retry once with a fresh token  # noqa: S105 - not a secret
+    CLOCK = "clock"  #: this answer corrected the clock: retry once
+    FINAL = "final"  #: a retry cannot help
 
 
 def verdict(status: int, code: str, *, temporary: bool) -> Verdict:
-    """Judge an answer other than 2xx by its status and code ("" for a page that is none of the service's errors).
+    """Classify an answer that is not 2xx by its status and code ("" for a page that is not from the service).
 
-    Of an unknown token code no table tells, so any 403 on *temporary* credentials is worth one fresh token.
+    The token codes are not all documented, so every 403 to *temporary* credentials is retried with a fresh token.
     """
     if code in _TIME or (status == 408 and code):
         return Verdict.CLOCK
@@ -63,12 +63,12 @@ def verdict(status: int, code: str, *, temporary: bool) -> Verdict:
     if status == 429 or status >= 500 or _listed(code, _LATER):
         return Verdict.LATER
     if not code and not 300 <= status < 400:
-        return Verdict.LATER  # a gateway's page: it knows nothing of our queue
+        return Verdict.LATER  # a gateway's page says nothing about the request
     return Verdict.FINAL
 
 
 def throttled(status: int, code: str) -> bool:
-    """Whether the provider refused a request only because there were too many."""
+    """Whether the provider refused the request because there were too many."""
     return status == 429 or _listed(code, _THROTTLED)
 
 
@@ -84,21 +84,21 @@ def _listed(code: str, names: tuple[str, ...]) -> bool:
 def delay(attempt: int, retry_after: float | None, random: Callable[[], float]) -> float:
     """Seconds to wait before trying again after *attempt* failures (1, 2, …).
 
-    Full jitter: anywhere between nothing and a bound that doubles up to 30 s, so that many clients do not come back
-    together. A Retry-After is the least, up to the same 30 s. *random* gives 0 <= x < 1.
+    Exponential backoff with full jitter: random between 0 and a bound that doubles up to 30 s, so that many clients
+    do not retry together. *retry_after* is the minimum, up to the same 30 s. *random* returns 0 <= x < 1.
     """
     bound = min(CAP, BASE * 2.0 ** min(attempt, 20))
     return max(random() * bound, min(CAP, retry_after or 0.0))
 
 
 def retry_after(header: str | None) -> float | None:
-    """Seconds by a Retry-After header; None where it is absent or a date, which these services do not send."""
+    """Seconds of a Retry-After header; None where it is absent or a date, which these services do not send."""
     return float(header) if header is not None and header.isdigit() and len(header) < 7 else None
 
 
 @dataclass(slots=True)
 class Budget:
-    """How often and how long one purpose may be tried before giving up. Each purpose has its own."""
+    """The limits on retries of one purpose: at most *tries* failures in a row, within *seconds* of the first one."""
 
     tries: int = 8
     seconds: float = 120.0
@@ -106,7 +106,7 @@ class Budget:
     _began: float | None = field(default=None, init=False)
 
     def failed(self, now: float, retry_after: float | None, random: Callable[[], float]) -> float | None:
-        """Count a failure at *now* (any seconds that only grow); return the delay, or None: the budget is spent."""
+        """Count a failure at *now* (monotonic seconds). Return the delay, or None when the budget is spent."""
         self.failures += 1
         if self._began is None:
             self._began = now
@@ -116,6 +116,6 @@ class Budget:
         return wait
 
     def succeeded(self) -> None:
-        """An answer came: the next trouble starts afresh."""
+        """Reset the count and the time: an answer came."""
         self.failures = 0
         self._began = None

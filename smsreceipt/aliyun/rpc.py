@@ -1,7 +1,7 @@
-"""Calls of the provider's RPC interface: the official request objects over our own time-limited, pooled connections.
+"""Calls of the provider's RPC interface, with the official request objects over pooled connections with time limits.
 
-The official client speaks plain http unless told otherwise, retries nothing, stamps the local time, and returns a
-business error as success. This one does not.
+The official client defaults to plain http, retries nothing, signs with the local time, and returns business errors as
+success. This one does none of that.
 """
 
 from __future__ import annotations
@@ -19,22 +19,21 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from smsreceipt.errors import AuthError, ProviderError
 
 from . import signing
+from .blocking import BlockingPool
 from .clock import Clock
 from .credentials import Credentials, Provider
 from .endpoints import Endpoint
+from .faults import TransportError, Untrusted
 from .retry import Budget, Verdict, denied, retry_after, throttled, verdict
-from .wires import Trouble, Wires
 
 if TYPE_CHECKING:
-    from http.client import HTTPConnection
-
     from aliyunsdkcore.request import RpcRequest
 
 _CLOCK_HINT = "Set the clock of this machine, then run again."
 
 
 class ApiError(ProviderError, ServerException):  # type: ignore[misc]  # the SDK ships no types
-    """The provider refused a call for good. Its own words stay in `message`: they may quote a phone number."""
+    """A final refusal of a call. `message` is the provider's text and may quote a phone number; str() leaves it out."""
 
     def __init__(self, status: int, code: str, message: str, request_id: str) -> None:
         ServerException.__init__(self, code, message, status, request_id)
@@ -49,23 +48,23 @@ class ApiError(ProviderError, ServerException):  # type: ignore[misc]  # the SDK
 
 
 class Pace(Protocol):
-    """Who says when a request may go, and is told how requests went: a limit that many callers share."""
+    """A rate limit that many callers share, and that adapts to what the provider answers."""
 
     def acquire(self) -> None:
-        """Return when the next request may go; called before each, those that are sent again included."""
+        """Block until the next request may be sent. Called before every request, retries included."""
 
     def throttled(self) -> None:
-        """The provider refused a request for there being too many."""
+        """Note that the provider refused a request because there were too many."""
 
     def ok(self) -> None:
-        """A request was answered."""
+        """Note that a request was answered."""
 
 
 class Caller:
     """Calls one service, from any number of threads.
 
-    Connections are https unless the endpoint says otherwise. What may pass is tried again within *budget*, which is
-    made afresh for every call.
+    At most *connections* stay open between calls. Failures that may pass are retried within a budget; *budget* makes
+    one for each call. Close the caller after use.
     """
 
     def __init__(
@@ -88,24 +87,25 @@ class Caller:
         self._budget = budget
         self._sleep = sleep
         self._chance = chance
-        self._wires = Wires(endpoint, proxy=proxy, kept=connections)
+        self._pool = BlockingPool(endpoint, proxy=proxy, idle=connections)
 
     def call(self, request: RpcRequest, *, pace: Pace | None = None) -> dict[str, Any]:
-        """Return the answer to an official request object, once its Code is OK.
+        """Send an official request object and return its answer, whose Code is OK.
 
-        Raises AuthError (key, right, token or clock), ApiError (any other refusal) and ProviderError (the retry
-        budget is spent; its kind Untrusted at once). Calls may be sent more than once: only for requests that change
-        nothing.
+        Use it only for requests that change nothing, because a retry sends them again. Raises AuthError (key, right,
+        token or clock), ApiError (any other refusal), Untrusted (certificate), and ProviderError when the retry
+        budget is spent.
         """
         budget = self._budget()
-        once = {Verdict.CLOCK, Verdict.TOKEN}  # what is worth one more try of its own
+        once = {Verdict.CLOCK, Verdict.TOKEN}  # each is retried once, outside the budget
         while True:
             credentials = self._provider.get()
             wait: float | None = None
             try:
-                over = self._turn(pace) if pace else None
-                status, answer, wait = self._send(request, credentials, over)
-            except Trouble as exc:
+                status, answer, wait = self._send(request, credentials, pace)
+            except Untrusted:
+                raise
+            except TransportError as exc:
                 failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
             else:
@@ -128,25 +128,23 @@ class Caller:
 
     def close(self) -> None:
         """Close every connection. Idempotent."""
-        self._wires.close()
+        self._pool.close()
 
-    def _turn(self, pace: Pace) -> HTTPConnection:
-        """A connection, open before its turn has come: requests that wait for connections would go all at once."""
-        connection = self._wires.open()
+    def _send(
+        self, request: RpcRequest, credentials: Credentials, pace: Pace | None
+    ) -> tuple[int, dict[str, Any], float | None]:
+        """Status, JSON object ({} where there is none) and Retry-After of the answer."""
+        # Connect before acquire(): after it, slow handshakes would release many requests at the same moment.
+        connection = self._pool.connect()
         try:
-            pace.acquire()
+            if pace:
+                pace.acquire()
+            stamp, sent_at = self._clock.rpc_timestamp(), self._clock.local()
+            query, form = signing.rpc_request(request, credentials, stamp, str(uuid.uuid4()), self._region)
         except BaseException:
             connection.close()
             raise
-        return connection
-
-    def _send(
-        self, request: RpcRequest, credentials: Credentials, over: HTTPConnection | None
-    ) -> tuple[int, dict[str, Any], float | None]:
-        """Status, JSON object ({} where there is none) and Retry-After of the answer."""
-        stamp, sent_at = self._clock.rpc_timestamp(), self._clock.local()
-        query, form = signing.rpc_request(request, credentials, stamp, str(uuid.uuid4()), self._region)
-        response = self._wires.send(request.get_method(), query, form, over=over)
+        response = self._pool.send(connection, request.get_method(), query, form)
         headers = response.headers
         self._clock.learn(headers.get("date"), sent_at, self._clock.local())
         return response.status, _object(response.body), retry_after(headers.get("retry-after"))
@@ -158,7 +156,7 @@ def _object(body: bytes) -> dict[str, Any]:
         found = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         try:
-            found = json.loads(body)  # half a character in one row must not hide the others
+            found = json.loads(body)  # accepts half a surrogate pair, so that one row cannot hide the others
         except (ValueError, RecursionError):
             return {}
     return found if isinstance(found, dict) else {}

@@ -1,7 +1,7 @@
-"""What proves to the provider who is asking.
+"""Signed requests to the queue service and the RPC interface.
 
-The official clients stamp their own local time into what they sign, so what is signed here is composed here, with the
-provider's time; tests compare it with theirs at one instant, and with the provider's published examples.
+The official clients sign with the local time. The requests composed here carry the provider's time; tests compare them
+with the official ones at one instant, and with the provider's published examples.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ MNS_VERSION = "2015-06-06"
 
 @lru_cache(maxsize=64)
 def _keyed(secret: str) -> hmac.HMAC:
-    """The state that every signature with *secret* begins with. In memory only, as the secret is."""
+    """The initial state of every signature with *secret*. It is kept in memory only."""
     return hmac.new(secret.encode(), digestmod="sha1")
 
 
 def _sign(secret: str, text: str) -> str:
-    # hmac.digest() is as short, but gives up the interpreter lock, and waits to get it back, each time.
+    # hmac.digest() would release the interpreter lock on every call and wait to get it back.
     state = _keyed(secret).copy()
     state.update(text.encode())
     return b64encode(state.digest()).decode()
 
 
 def mns(request: Request, host: str, credentials: Credentials, date: str) -> bytes:
-    """The whole HTTP request, signed: *host* as in the Host header, *date* as in the Date header.
+    """The bytes of the signed HTTP request, with *host* as its Host header and *date* as its Date header.
 
-    The signature covers method, type, date, the x-mns headers, path and query; not the token. Content-MD5 is left
-    out: it is optional, and the official clients disagree on its form.
+    The signature covers the method, the type, the date, the x-mns headers, the path and the query, but not the token.
+    Content-MD5 is left out: it is optional, and the official clients disagree on its format.
     """
     body = request.body
     kind = "text/xml;charset=UTF-8" if body else ""
@@ -56,26 +56,22 @@ def mns(request: Request, host: str, credentials: Credentials, date: str) -> byt
     return head.encode("ascii") + body
 
 
-def rpc_signature(method: str, parameters: Mapping[str, str], secret: str) -> str:
-    """The Signature that goes with all *parameters* of the query and the form together."""
-    return _rpc_sign(method, query_string(parameters), secret)
-
-
-def _rpc_sign(method: str, canonical: str, secret: str) -> str:
-    # All that is left to escape in what is escaped already.
-    again = canonical.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+def rpc_signature(method: str, parameters: str, secret: str) -> str:
+    """The Signature of all parameters, those of the query and of the form together, as query_string() writes them."""
+    # Nothing else is left to escape in what is escaped already.
+    again = parameters.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
     return _sign(f"{secret}&", f"{method}&%2F&{again}")
 
 
 def query_string(parameters: Mapping[str, str]) -> str:
-    """Parameters in the order of their names, encoded as the provider signs and accepts them."""
+    """Parameters sorted by name, in the encoding that the provider signs."""
     return "&".join(f"{_encode(name)}={_encode(value)}" for name, value in sorted(parameters.items()))
 
 
 def rpc_request(
     request: RpcRequest, credentials: Credentials, timestamp: str, nonce: str, region: str = "cn-hangzhou"
 ) -> tuple[str, str]:
-    """The query and the form of an official request object: its own parameters, the common ones, the Signature."""
+    """The query string, signature included, and the form of an official request object."""
     parameters = {
         "RegionId": region,
         **{name: str(value) for name, value in request.get_query_params().items() if value is not None},
@@ -94,7 +90,7 @@ def rpc_request(
     query = query_string(parameters)
     fields = {name: str(value) for name, value in request.get_body_params().items()}
     signed = query_string(parameters | fields) if fields else query
-    signature = _rpc_sign(request.get_method(), signed, credentials.access_key_secret)
+    signature = rpc_signature(request.get_method(), signed, credentials.access_key_secret)
     return f"{query}&Signature={_encode(signature)}", query_string(fields)
 
 

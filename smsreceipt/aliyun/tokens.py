@@ -1,4 +1,4 @@
-"""The temporary credentials that open a receipt queue. They live in memory only."""
+"""Temporary credentials for receipt queues. They are kept in memory only."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from .clock import Clock
 from .credentials import Credentials
 from .faults import BadAnswer
 
-EARLY = 120_000  #: milliseconds before its end that a token is renewed, as all the official clients do
-UNKNOWN_LIFE = 60_000  #: milliseconds that a token is used whose end is unreadable or already past
+EARLY = 120_000  #: milliseconds before its expiry that a token is renewed, as all the official clients do
+UNKNOWN_LIFE = 60_000  #: milliseconds that a token is used whose expiry is unreadable or in the past
 
 _HINT = "Check the RAM right dysms:QueryTokenForMnsQueue, and that the queue's name and type are of this account."
-
-
 _KEY_HINT = "The AccessKey id or secret is wrong: compare both with the RAM console, and look for a blank at an end."
 
 
@@ -37,7 +35,7 @@ class _Token:
 
 
 class Tokens:
-    """A token per kind and queue, asked for once however many threads want it."""
+    """A cache with one token per kind and queue. Threads that need the same token share one call for it."""
 
     def __init__(self, caller: _Calls, clock: Clock) -> None:
         self._caller = caller
@@ -47,14 +45,14 @@ class Tokens:
         self._lock = threading.Lock()
 
     def held(self, kind: Kind, queue: str) -> Credentials | None:
-        """The credentials that get() would return without asking the provider; None: it would ask."""
+        """The cached credentials; None where get() would call the provider."""
         token = self._held.get((kind, queue))
         return token.credentials if token and self._clock.now() < token.renew_at else None
 
     def get(self, kind: Kind, queue: str) -> Credentials:
-        """Credentials for *queue*, good for some time yet. May call the provider, and block while another thread does.
+        """Credentials for *queue*. Blocks while they are fetched, by this thread or another.
 
-        Raises what the call raises, and BadAnswer when the answer holds no token.
+        Raises what Caller.call raises, and BadAnswer when the answer has no token.
         """
         with self._lock:
             lock = self._locks[kind, queue]
@@ -67,7 +65,7 @@ class Tokens:
             return found
 
     def drop(self, kind: Kind, queue: str, refused: Credentials) -> None:
-        """Forget *refused*, which the queue no longer takes; a token fetched since by another thread stays."""
+        """Forget the credentials *refused* by the queue. A token that another thread has fetched since then stays."""
         with self._lock:
             token = self._held.get((kind, queue))
             if token is not None and token.credentials == refused:
@@ -90,7 +88,7 @@ _PARTS = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "ExpireTime")
 
 
 def _hint(refused: AuthError) -> str:
-    """What to look at: the key where that is what was refused, else what the refusal says itself, else the right."""
+    """The hint about the key where the key was refused, else the refusal's own hint, else the one about rights."""
     if re.search(r"\b(SignatureDoesNotMatch|InvalidAccessKeyId)", str(refused)):
         return _KEY_HINT
     return _HINT if refused.hint == AuthError.hint else refused.hint
@@ -106,17 +104,17 @@ def _request(kind: str, queue: str) -> Any:
 
 
 def _renewal(expires_at: Instant | None, now: Instant) -> Instant:
-    """When to ask for the next token: two minutes early, but never before half of a short life is over."""
+    """When to renew: two minutes before the expiry, but not within the first half of a short life."""
     life = 0 if expires_at is None else expires_at - now
     if life <= 0:
-        # A token just issued is no expired one: its time is written in a way that no page tells of. Use it; when the
-        # queue refuses it, a fresh one is asked for.
+        # A token that was just issued has not expired: its time has an undocumented format. When the queue refuses
+        # the token, a fresh one is fetched.
         return Instant(now + UNKNOWN_LIFE)
     return Instant(now + max(life - EARLY, life // 2))
 
 
 def _beijing(text: object) -> Instant | None:
-    """A zone-less time of the provider, which is Beijing's."""
+    """A time of the provider without a zone, which means Beijing time."""
     try:
         moment = datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING)
     except ValueError:

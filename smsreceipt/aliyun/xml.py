@@ -1,6 +1,6 @@
-"""Reading the service's XML when it does not look as expected: any order, white space, attributes, CDATA, references.
+"""A parser for the queue service's XML in any form: any order, white space, attributes, CDATA, references.
 
-Document types and entity declarations are refused before the parser sees them, so no entity can expand or fetch.
+Document types and entity declarations are refused before parsing, so no entity is expanded or fetched.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from .faults import BadAnswer
 
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _BARE = re.compile("&(?!(?:lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
-#: The control characters that XML forbids, as characters of the private area while the parser is at work.
-_HIDDEN = {code: 0xE000 + code for code in range(32) if code not in b"\t\n\r"}
+#: Control characters that XML forbids --> private-use characters that stand for them during parsing.
+_FORBIDDEN = {code: 0xE000 + code for code in range(32) if code not in b"\t\n\r"}
 
 
 def _refuse_declarations(body: bytes) -> None:
-    """Raise BadAnswer when there is a DOCTYPE or an entity declaration anywhere."""
+    """Raise BadAnswer when *body* has a DOCTYPE or an entity declaration."""
     if b"<!" in body and _DECLARATION.search(body):
         raise BadAnswer("the answer declares a document type or an entity")
 
 
 def records(body: bytes, root: str, item: str) -> list[dict[str, bytes]]:
-    """Return the texts of the children of every *item*: those within *root*, or the one that is the root itself.
+    """Return the children of every *item* element as name -> text in UTF-8.
 
-    With an empty *root* only the second. Values are UTF-8. Raises BadAnswer when the document is cut or not well
-    formed, or its root is another.
+    The document element is *root*, which contains the items, or one *item*; with an empty *root* only the latter.
+    Raises BadAnswer when the document is truncated, not well formed, or has another document element.
     """
     _refuse_declarations(body)
     if not body.rstrip(b"\0 \t\r\n").endswith(b">"):
@@ -35,25 +35,25 @@ def records(body: bytes, root: str, item: str) -> list[dict[str, bytes]]:
     try:
         reader.parse(body)
     except expat.ExpatError:
-        # Perhaps one text holds what XML cannot, and must not cost its neighbours: read bytes as characters, and back.
+        # One text that XML forbids must not cost the others: parse each byte as a character, then convert back.
         reader = _Reader(root, item, raw=True)
         try:
-            reader.parse(_mended(body))
+            reader.parse(_repaired(body))
         except expat.ExpatError:
             raise BadAnswer("the answer is cut or not well-formed XML") from None
     return reader.found
 
 
-def _mended(body: bytes) -> bytes:
-    """The document with everything in its texts spelled so that a parser takes it."""
-    text = body.decode("latin-1").translate(_HIDDEN)
+def _repaired(body: bytes) -> bytes:
+    """The document with the forbidden characters of its texts replaced or escaped."""
+    text = body.decode("latin-1").translate(_FORBIDDEN)
     if "<![CDATA[" not in text:
         text = _BARE.sub("&amp;", text).replace("]]>", "]]&gt;")
     return text.encode()
 
 
 class _Reader:
-    """One pass over a document, at most three elements deep."""
+    """Collects the fields of one document that is at most three elements deep."""
 
     def __init__(self, root: str, item: str, *, raw: bool = False) -> None:
         self.found: list[dict[str, bytes]] = []
@@ -104,7 +104,7 @@ class _Reader:
 
 
 def _byte(code: int) -> bytes:
-    """The byte that was read as the character *code*; of a character reference, its UTF-8."""
+    """The byte that was parsed as the character *code*; for a character reference, its UTF-8."""
     if code < 256:
         return bytes((code,))
     return bytes((code - 0xE000,)) if 0xE000 <= code < 0xE020 else chr(code).encode()

@@ -1,7 +1,7 @@
-"""What receipt codes, release causes and API codes mean, and what to do about them, in English and Chinese.
+"""The meaning of receipt codes, release causes and API codes, with advice, in English and Chinese.
 
-The tables are data files of this package. `basis` in them tells how sure a row is: `provider` is the provider's own
-published list; `carrier` comes from lists of raw carrier codes, which differ from gateway to gateway.
+The tables are data files of this package. Their column `basis` names the source of a row: `provider` is the provider's
+published list; `carrier` stands for lists of carriers' codes, which differ between gateways.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-#: Table as users see it --> its data file; explanations come in this order.
+#: Table as users see it --> its data file, in the order of explanations.
 TABLES = {"receipt": "receipt.tsv", "release-cause": "release_cause.tsv", "api": "api.tsv"}
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One table's word on a code. Field order is the order of the JSON object that users see."""
+    """The explanation of a code by one table. The order of the fields is that of the JSON object."""
 
     table: str  #: receipt, release-cause or api
-    code: str  #: as the table spells it; ends in * where only a prefix rule knows the code
-    category: str  #: what kind of trouble it is, or for API codes how to handle it
+    code: str  #: in the table's spelling; ends in * where a prefix rule matched
+    category: str  #: the kind of failure, or for API codes how to handle it
     meaning_en: str
     meaning_zh: str
     advice_en: str
@@ -28,33 +28,33 @@ class Explanation:
 
 
 def explain(code: str) -> list[Explanation]:
-    """What every table that knows *code* says about it; empty for an unknown code.
+    """The explanations of *code*, at most one per table; empty for an unknown code.
 
-    An exact row beats a prefix rule, and the given case beats any other.
+    An exact row takes precedence over a prefix rule, and the given case over any other.
     """
     found = (_look_up(table, code) for table in TABLES)
     return [explanation for explanation in found if explanation]
 
 
 def spellings(code: str) -> set[str]:
-    """How *code* may be spelled in a receipt: as given, in capitals, and as each table spells it."""
+    """The spellings of *code* in receipts: as given, in upper case, and as in each table."""
     code = code.strip()
     found = {explanation.code for explanation in explain(code)}
     return {code, code.upper(), *(each for each in found if not each.endswith("*"))}
 
 
 def receipt(code: str) -> Explanation | None:
-    """What a code of an SMS receipt or of an SMS through a privacy number means; None when unknown."""
+    """The explanation of a code of an SMS receipt or of an SMS through a privacy number; None when unknown."""
     return _look_up("receipt", code)
 
 
 def release_cause(code: str) -> Explanation | None:
-    """Why a call through a privacy number ended; None when unknown."""
+    """The explanation of a release cause of a call through a privacy number; None when unknown."""
     return _look_up("release-cause", code)
 
 
 def api(code: str) -> Explanation | None:
-    """What an error code of the provider's API or queue service means; None when unknown."""
+    """The explanation of an error code of the provider's API or queue service; None when unknown."""
     return _look_up("api", code)
 
 
@@ -65,7 +65,7 @@ def _look_up(table: str, code: str) -> Explanation | None:
     found = exact.get(code) or folded.get(code.casefold())
     if found or not code:
         return found
-    # The longest prefix is the most specific rule; an exact row was tried first.
+    # The longest prefix is the most specific rule.
     for length in range(len(code), 0, -1):
         rule = code[:length] + "*"
         found = exact.get(rule) or folded.get(rule.casefold())
@@ -81,7 +81,7 @@ def _load(table: str) -> dict[str, Explanation]:
     loaded = {}
     for row in rows(TABLES[table]):
         category = row["category"]
-        # Advice for one code beats the advice for all of its category.
+        # Advice for one code takes precedence over the advice for its category.
         special = advice.get((table, category, row["code"])) or advice[table, category, ""]
         loaded[row["code"]] = Explanation(
             table, row["code"], category, row["meaning_en"], row["meaning_zh"], special[0], special[1]

@@ -1,4 +1,4 @@
-"""One list of sends, row by row: which form it has, and what each row says."""
+"""Reads one list of sends: detects its format and yields an entry for each send."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import BinaryIO, NamedTuple, cast
 from smsreceipt.errors import UsageError
 from smsreceipt.ledger.logs import Logs
 from smsreceipt.ledger.names import columns
-from smsreceipt.ledger.values import NOT_TEXT, TORN, Refused, Said, send_of
+from smsreceipt.ledger.values import UNDECODABLE, WRONG_ENCODING, InvalidValue, RawSend, send_of
 from smsreceipt.model import Send
 
-_LONGEST_LINE = 1 << 20  # characters; a thousand numbers with their values take a tenth of it
+_LONGEST_LINE = 1 << 20  # characters; a request with a thousand numbers takes a tenth of it
 _DELIMITERS = ",;\t|"
-_UNFIT = {
+_UNSUPPORTED = {
     b"PK": ("a spreadsheet or an archive", "Save the sheet as CSV (UTF-8), or unpack the archive."),
     b"BZ": ("compressed with bzip2", "Unpack it on the way: bzcat FILE | smsreceipt sends import -"),
     b"\xfd7": ("compressed with xz", "Unpack it on the way: xzcat FILE | smsreceipt sends import -"),
@@ -28,37 +28,37 @@ _UNFIT = {
 }
 
 
-class Bad(NamedTuple):
-    """A row that tells of no send, and why; the reason quotes nothing of it."""
+class BadRow(NamedTuple):
+    """A row that is no valid send, and why; the reason quotes nothing from it."""
 
-    line: int  #: that it begins on, from 1
+    line: int  #: the first of the row, counted from 1
     reason: str
 
 
 class Declined(NamedTuple):
-    """A request that the provider did not accept: nothing was sent to this number."""
+    """A number in a request that the provider did not accept, so nothing was sent to it."""
 
     line: int
 
 
-Entry = Send | Bad | Declined
+Entry = Send | BadRow | Declined
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a list is to be read, beyond what it tells itself."""
+    """What the reader of a list cannot detect by itself."""
 
-    names: Mapping[str, str] = field(default_factory=dict)  #: field -> the name it goes by in this list
-    day: int | None = None  #: Beijing day of the rows that tell no time
+    names: Mapping[str, str] = field(default_factory=dict)  #: field -> the name of its column
+    day: int | None = None  #: Beijing day of the rows without a time
     encoding: str = "utf-8"
 
 
 def entries(stream: BinaryIO, form: Form = Form()) -> Iterator[Entry]:
-    """Yield what each row of *stream* says, while it is read: CSV with a header, or JSON lines; plain or gzipped.
+    """Yield the entries of *stream* while reading it: CSV with a header, or JSON lines, plain or gzipped.
 
     Raises UsageError for a list that cannot be read at all.
     """
-    lines = _lines(_unpacked(stream), form.encoding)
+    lines = _lines(_decompressed(stream), form.encoding)
     number, first = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), (0, ""))
     if not first:
         return
@@ -75,12 +75,12 @@ def entries(stream: BinaryIO, form: Form = Form()) -> Iterator[Entry]:
         yield from _from_rows(rest, number, form)
 
 
-def _unpacked(stream: BinaryIO) -> BinaryIO:
-    """The stream itself, or what is compressed in it."""
+def _decompressed(stream: BinaryIO) -> BinaryIO:
+    """The stream, decompressed where it is gzipped. Raises UsageError for other formats."""
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
     magic = buffered.peek(2)[:2]
-    if magic in _UNFIT:
-        what, hint = _UNFIT[magic]
+    if magic in _UNSUPPORTED:
+        what, hint = _UNSUPPORTED[magic]
         raise UsageError(f"the list is {what}", hint=hint)
     if magic == b"\x1f\x8b":
         return cast("BinaryIO", gzip.GzipFile(fileobj=buffered))
@@ -88,7 +88,7 @@ def _unpacked(stream: BinaryIO) -> BinaryIO:
 
 
 def _lines(stream: BinaryIO, encoding: str) -> Iterator[str]:
-    """The lines as text. Bytes that the encoding lacks become marks that no field may hold; no line is endless."""
+    """The lines as text, cut at 1 MiB. Bytes that are invalid in the encoding become characters of UNDECODABLE."""
     utf8 = encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}
     try:
         text = io.TextIOWrapper(
@@ -115,17 +115,14 @@ def _lines(stream: BinaryIO, encoding: str) -> Iterator[str]:
             hint="What was read so far is in the ledger; importing the whole file later changes nothing of it.",
         ) from exc
     finally:
-        with contextlib.suppress(ValueError):  # closed by its owner
+        with contextlib.suppress(ValueError):  # the caller has closed it
             text.detach()
 
 
-# --- CSV --------------------------------------------------------------------------------------------------------------
-
-
 class _Rows:
-    """The rows of a CSV, each with the line it begins on; None for one that breaks the rules of quoting.
+    """The rows of a CSV, each with its first line; None for a row with invalid quoting.
 
-    A quote that is never closed swallows what follows: those lines are then read again, each for itself.
+    A quote that is never closed makes one row of all that follows; those lines are then parsed one by one.
     """
 
     def __init__(self, lines: Iterator[str], first: int, delimiter: str) -> None:
@@ -145,14 +142,14 @@ class _Rows:
             try:
                 row = next(self._reader, None)
             except csv.Error:
-                yield from self._apart()
+                yield from self._line_by_line()
             else:
                 if row is None:
                     return
                 yield self._line, row
             self._line += len(self._taken)
 
-    def _apart(self) -> Iterator[tuple[int, list[str] | None]]:
+    def _line_by_line(self) -> Iterator[tuple[int, list[str] | None]]:
         for number, line in enumerate(self._taken, self._line):
             try:
                 yield number, next(csv.reader([line], delimiter=self._delimiter, strict=True), [])
@@ -162,39 +159,39 @@ class _Rows:
 
 def _from_rows(lines: Iterator[str], first: int, form: Form) -> Iterator[Entry]:
     header = next(lines)
-    if re.fullmatch(r"sep=.\s*", header, re.IGNORECASE):  # what some spreadsheets write before the header
+    if re.fullmatch(r"sep=.\s*", header, re.IGNORECASE):  # some spreadsheets write this before the header
         header, first = next(lines, ""), first + 1
     rows = iter(_Rows(chain([header], lines), first, max(_DELIMITERS, key=header.count)))
     _, names = next(rows, (first, None))
-    pick, width = _picker(names or [], form)
+    extract, width = _extractor(names or [], form)
     day = form.day
     for line, row in rows:
         if row is None:
-            yield Bad(line, "a quoted field that does not end where a field ends")
+            yield BadRow(line, "a quoted field that does not end where a field ends")
         elif len(row) >= width:
-            said = pick(row)
-            if "," in said.phone or said.code:
-                yield from _entries_of(said, line, form)
+            raw = extract(row)
+            if "," in raw.phone or raw.code:
+                yield from _entries_of(raw, line, form)
             else:
-                yield _entry(said, line, day)
+                yield _entry(raw, line, day)
         elif any(row):
-            yield Bad(line, "fewer columns than the header has")
+            yield BadRow(line, "fewer columns than the header has")
 
 
 def _refuse_encoding(first: str) -> None:
     if "\0" in first:
         raise UsageError("the list is not UTF-8, but likely UTF-16", hint="Say --encoding utf-16.")
-    if TORN.search(first):
+    if UNDECODABLE.search(first):
         raise UsageError(
             "the list is not in the encoding that was named (UTF-8 unless told)",
             hint="Lists from Chinese spreadsheets often are in GBK: say --encoding gb18030.",
         )
 
 
-def _picker(names: list[str], form: Form) -> tuple[Callable[[list[str]], Said], int]:
-    """From a row to what it says, by the columns' names, and how many columns that takes.
+def _extractor(names: list[str], form: Form) -> tuple[Callable[[list[str]], RawSend], int]:
+    """A function from a row to its fields, by the columns' names, and the number of columns that it needs.
 
-    Raises UsageError when the names do not tell enough.
+    Raises UsageError when a required column is missing.
     """
     found = columns(names, form.names)
     for wanted, name in form.names.items():
@@ -204,28 +201,25 @@ def _picker(names: list[str], form: Form) -> tuple[Callable[[list[str]], Said], 
     if "sent_at" not in found and form.day is None:
         lacking.append("sent_at")
     if lacking:
-        told = ",".join(f"{name}=COLUMN" for name in lacking)
+        mapping = ",".join(f"{name}=COLUMN" for name in lacking)
         days = ", or --date DAY if all were sent on one" if "sent_at" in lacking else ""
         raise UsageError(
             f"the first line names no column for {', '.join(lacking)}",
-            hint=f"Say which: --map {told}{days}. {_columns(names)}",
+            hint=f"Say which: --map {mapping}{days}. {_columns(names)}",
         )
-    places = [found.get(name, -1) for name in Said._fields]
+    places = [found.get(name, -1) for name in RawSend._fields]
 
-    def pick(row: list[str]) -> Said:
-        row.append("")  # what a column that is not there says
-        return Said._make([row[place].strip() for place in places])
+    def extract(row: list[str]) -> RawSend:
+        row.append("")  # the value of a column that is absent
+        return RawSend._make([row[place].strip() for place in places])
 
-    return pick, 1 + max(places)
+    return extract, 1 + max(places)
 
 
 def _columns(names: list[str]) -> str:
-    """The names that a header has, but for what looks like data: a list may have no header."""
+    """The names in a header, without those that look like data, because a list may have no header."""
     likely = [name.strip() for name in names if name.strip() and not re.search(r"\d{4}", name) and len(name) < 40]
     return f"Its columns: {', '.join(likely[:20])}" if likely else "It needs a first line with the columns' names."
-
-
-# --- JSON lines -------------------------------------------------------------------------------------------------------
 
 
 def _from_logs(lines: Iterator[str], first: int, form: Form) -> Iterator[Entry]:
@@ -237,32 +231,32 @@ def _from_logs(lines: Iterator[str], first: int, form: Form) -> Iterator[Entry]:
             continue
         cut = len(line) == _LONGEST_LINE and not line.endswith("\n")
         try:
-            said = logs.read(line)
+            found = logs.read(line)
         except UnicodeError:
-            yield Bad(number, NOT_TEXT)
-        except Refused as refused:
-            yield Bad(number, "longer than 1 MiB" if cut else str(refused))
+            yield BadRow(number, WRONG_ENCODING)
+        except InvalidValue as exc:
+            yield BadRow(number, "longer than 1 MiB" if cut else str(exc))
         else:
-            for each in said:
-                if each.code:
-                    yield from _entries_of(each, number, form)
+            for raw in found:
+                if raw.code:
+                    yield from _entries_of(raw, number, form)
                 else:
-                    yield _entry(each, number, form.day)
+                    yield _entry(raw, number, form.day)
 
 
-def _entries_of(said: Said, line: int, form: Form) -> Iterator[Entry]:
-    """A row names one number, or several that were sent to together."""
-    phones = [each for each in said.phone.split(",") if each.strip()] or [""]
-    if said.code and said.code.upper() != "OK" and not said.code.isdigit():
+def _entries_of(raw: RawSend, line: int, form: Form) -> Iterator[Entry]:
+    """The entries of a row, one for each number in it."""
+    phones = [each for each in raw.phone.split(",") if each.strip()] or [""]
+    if raw.code and raw.code.upper() != "OK" and not raw.code.isdigit():
         for _ in phones:
             yield Declined(line)
         return
     for phone in phones:
-        yield _entry(said._replace(phone=phone), line, form.day)
+        yield _entry(raw._replace(phone=phone), line, form.day)
 
 
-def _entry(said: Said, line: int, day: int | None) -> Send | Bad:
+def _entry(raw: RawSend, line: int, day: int | None) -> Send | BadRow:
     try:
-        return send_of(said, day)
-    except Refused as refused:
-        return Bad(line, str(refused))
+        return send_of(raw, day)
+    except InvalidValue as exc:
+        return BadRow(line, str(exc))

@@ -1,11 +1,11 @@
-"""What the fields of a send are called: by the provider's API and its SDKs, in its console's exports, and in logs."""
+"""The names of a send's fields in the provider's API and SDKs, in its console's exports, and in logs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-#: Field -> the names it goes by, in lower case without blanks, _, - and @; the first that a row has counts.
+#: Field -> its names, normalised; the first one that a row has takes precedence.
 _NAMES = {
     "phone": "phone mobile phonenumber phonenumbers phonenumberjson phonenum mobilephone mobilenumber mobileno"
     " telephone tel recipient receiver to 手机号 手机号码 接收号码 电话 电话号码 号码",
@@ -20,32 +20,32 @@ _NAMES = {
 }
 _RANKS = {
     name: (field, rank) for field, names in _NAMES.items() for rank, name in enumerate(names.split())
-}  #: name -> its field, and its place among the field's names
+}  #: name -> its field, and its index among the field's names
 
-#: Fields that --map can name; content only tells the billed parts and is not kept, code only whether it was sent.
+#: The fields of --map. content gives the number of billed parts and is not kept; code gives whether it was sent.
 FIELDS = (*_NAMES, "code")
 
 
-def plain(name: str) -> str:
-    """The name as it is compared: SendDate, send_date and "Send Date" are one."""
+def normalised(name: str) -> str:
+    """The name without case, blanks, _, - and leading @, so that SendDate, send_date and "Send Date" are equal."""
     return name.strip().casefold().replace("_", "").replace("-", "").replace(" ", "").lstrip("@")
 
 
 @lru_cache(maxsize=4096)
-def known(name: str) -> tuple[str, int] | None:
-    """The field that goes by this name, and how early among its names; None for any other name.
+def field_of(name: str) -> tuple[str, int] | None:
+    """The field with this name, and the name's index among the field's names; None for an unknown name.
 
-    "Code" counts only as the API spells it: a column "code" may well hold what was sent to somebody.
+    "Code" is known only in the API's spelling, because a column "code" may hold a verification code.
     """
-    return ("code", 0) if name.strip() == "Code" else _RANKS.get(plain(name))
+    return ("code", 0) if name.strip() == "Code" else _RANKS.get(normalised(name))
 
 
-def columns(names: Iterable[str], said: Mapping[str, str]) -> dict[str, int]:
-    """Field -> the index of its column. *said* (field -> name) goes before what the names tell."""
+def columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str, int]:
+    """Field -> the index of its column. *mapping* (field -> name) takes precedence over the known names."""
     found: dict[str, tuple[int, int]] = {}
     for index, name in enumerate(names):
-        place = _said(name, said) or known(name)
-        if place is None or (place[0] in said and place[1] >= 0):
+        place = _mapped(name, mapping) or field_of(name)
+        if place is None or (place[0] in mapping and place[1] >= 0):
             continue
         field, rank = place
         if field not in found or rank < found[field][0]:
@@ -53,8 +53,8 @@ def columns(names: Iterable[str], said: Mapping[str, str]) -> dict[str, int]:
     return {field: index for field, (_, index) in found.items()}
 
 
-def _said(name: str, said: Mapping[str, str]) -> tuple[str, int] | None:
-    for field, wanted in said.items():
-        if plain(name) == plain(wanted):
+def _mapped(name: str, mapping: Mapping[str, str]) -> tuple[str, int] | None:
+    for field, wanted in mapping.items():
+        if normalised(name) == normalised(wanted):
             return field, -1
     return None

@@ -1,6 +1,6 @@
-"""From what a list of sends says to the values of a Send. What cannot be read is refused with a reason, never guessed.
+"""Parses the fields of a send. A field that cannot be parsed raises InvalidValue with a reason; nothing is guessed.
 
-A reason never holds what was written: it may be somebody's number.
+A reason never quotes the field, which may be a phone number.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _WRITTEN = re.compile(rf"(\d{{4}})([-/.])(\d\d?)\2(\d\d?)(?:(?:[ ]+|T){_CLOCK})?
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[T ]?(\d\d)(\d\d)(\d\d))?", re.ASCII)
 _EPOCH = re.compile(r"(\d{10})(?:\.(\d{1,9}))?|(\d{13})(?:\.0)?", re.ASCII)
 _YEARS = range(2000, 2100)
-_LONGEST = 256  # characters; an OutId has fewer
-_MOST_PARTS = 1_000
+_MAX_LENGTH = 256  # characters; an OutId has fewer
+_MAX_PARTS = 1_000
 _NUMBER = re.compile(r"[1-9]\d{4,19}", re.ASCII)
-TORN = re.compile("[\ud800-\udfff\ufffd]")  # bytes that the encoding does not have
-NOT_TEXT = "not in the encoding that was named (UTF-8 unless --encoding says otherwise)"
+UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")  # what decoding makes of bytes that are invalid in the encoding
+WRONG_ENCODING = "not in the encoding that was named (UTF-8 unless --encoding says otherwise)"
 
 
-class Refused(Exception):
-    """What was written is no such value. The reason quotes nothing of it."""
+class InvalidValue(Exception):
+    """A field that cannot be parsed. The reason does not quote it."""
 
 
 class Moment(NamedTuple):
-    """When it was sent: a Beijing day, and the instant where it is known."""
+    """When a send took place: the Beijing day, and the instant where it is known."""
 
     day: int
     at: Instant | None
 
 
-class Said(NamedTuple):
-    """What a row says of one send, in its own words; "" where it says nothing."""
+class RawSend(NamedTuple):
+    """The fields of one send as text, not parsed yet; "" where a field is absent."""
 
     phone: str = ""
     biz_id: str = ""
@@ -50,22 +50,22 @@ class Said(NamedTuple):
     code: str = ""
 
 
-def send_of(said: Said, day: int | None) -> Send:
-    """The send that a row tells of; *day* is that of rows without a time. Raises Refused."""
-    phone, biz_id, sent_at, out_id, template, sign, parts, content, _ = said
+def send_of(raw: RawSend, day: int | None) -> Send:
+    """Parse a send. *day* (Beijing, since 1970-01-01) is for rows without a time. Raises InvalidValue."""
+    phone, biz_id, sent_at, out_id, template, sign, parts, content, _ = raw
     if not biz_id:
-        raise Refused("no BizId")
+        raise InvalidValue("no BizId")
     own = biz_id + out_id
-    if len(own) > _LONGEST or not own.isascii() or "\0" in own:
-        _refuse_unfit(biz_id, out_id)
-    if (template or sign or content) and not _fit(template, sign):
-        _refuse_unfit(template, sign)
-    if content and TORN.search(content):
-        raise Refused(NOT_TEXT)
+    if len(own) > _MAX_LENGTH or not own.isascii() or "\0" in own:
+        _require_storable(biz_id, out_id)
+    if (template or sign or content) and not _storable(template, sign):
+        _require_storable(template, sign)
+    if content and UNDECODABLE.search(content):
+        raise InvalidValue(WRONG_ENCODING)
     if sent_at:
         on, at = _quick_moment(sent_at)
     elif day is None:
-        raise Refused("no send time: name its column with --map sent_at=COLUMN, or say --date")
+        raise InvalidValue("no send time: name its column with --map sent_at=COLUMN, or say --date")
     else:
         on, at = day, None
     count = _parts(parts, content, sign) if parts or content else None
@@ -74,43 +74,43 @@ def send_of(said: Said, day: int | None) -> Send:
     return Send(phone, biz_id, on, at, out_id, template, sign, count)
 
 
-def _refuse_unfit(*texts: str) -> None:
+def _require_storable(*texts: str) -> None:
     for text in texts:
-        if len(text) > _LONGEST:
-            raise Refused("a field is too long")
-        if TORN.search(text):
-            raise Refused(NOT_TEXT)
+        if len(text) > _MAX_LENGTH:
+            raise InvalidValue("a field is too long")
+        if UNDECODABLE.search(text):
+            raise InvalidValue(WRONG_ENCODING)
         if "\0" in text:
-            raise Refused("a NUL in a field")
+            raise InvalidValue("a NUL in a field")
 
 
 @lru_cache(maxsize=1024)
-def _fit(*texts: str) -> bool:
-    """Whether texts that many rows share can be kept."""
+def _storable(*texts: str) -> bool:
+    """Whether these texts, which many rows share, can be stored."""
     try:
-        _refuse_unfit(*texts)
-    except Refused:
+        _require_storable(*texts)
+    except InvalidValue:
         return False
     return True
 
 
 def number_of(text: str) -> str:
-    """A phone number in its one spelling: as receipts spell it, the prefix 00 of other countries left off too.
+    """A phone number as receipts have it, also without the prefix 00 of international numbers.
 
-    Raises Refused.
+    Raises InvalidValue.
     """
     phone = normalise_phone(text)
     phone = phone.removeprefix("00")
     if not _NUMBER.fullmatch(phone):
-        raise Refused("not a phone number" if phone else "no phone number")
+        raise InvalidValue("not a phone number" if phone else "no phone number")
     return phone
 
 
 def moment_of(text: str) -> Moment:
-    """The time or the day that *text* names, Beijing's unless it names a zone. Raises Refused.
+    """Parse a time or a day, which is Beijing's without a zone. Raises InvalidValue.
 
-    2026-11-20 15:49:55 with - / or . and with or without seconds, fraction and zone; 20261120154955; 2026-11-20 and
-    20261120, which are days; seconds and milliseconds since 1970.
+    Formats: 2026-11-20 15:49:55 with - / or . and with or without seconds, fraction and zone; 20261120154955; the
+    days 2026-11-20 and 20261120; seconds and milliseconds since 1970.
     """
     if found := _WRITTEN.fullmatch(text):
         year, _, month, day, hour, minute, second, fraction, zone = found.groups()
@@ -123,11 +123,11 @@ def moment_of(text: str) -> Moment:
         at = int(milliseconds) if milliseconds else int(seconds) * 1000 + _milliseconds(fraction)
         if at // DAY_MS < _day("2100", "1", "1"):
             return Moment(beijing_day(Instant(at)), Instant(at))
-    raise Refused("not a time")
+    raise InvalidValue("not a time")
 
 
 def _quick_moment(text: str) -> Moment:
-    """As moment_of; of 2026-11-20 15:49:55, by far the commonest, only the seconds are read each time."""
+    """As moment_of, with a fast path for 2026-11-20 15:49:55, the most common format: its minute is cached."""
     if len(text) == 19 and text[16] == ":" and text.isascii() and (seconds := text[17:]).isdigit() and seconds < "60":
         day, minute = _minute(text[:16])
         if minute is not None:
@@ -143,9 +143,9 @@ def _day(year: str, month: str, day: str) -> int:
     try:
         found = date(int(year), int(month), int(day))
     except ValueError:
-        raise Refused("not a time") from None
+        raise InvalidValue("not a time") from None
     if found.year not in _YEARS and found != date(2100, 1, 1):
-        raise Refused("not a time: its year is not in this century")
+        raise InvalidValue("not a time: its year is not in this century")
     return found.toordinal() - _EPOCH_DAY
 
 
@@ -154,7 +154,7 @@ def _moment(day: int, hour: str | None, minute: str, second: str, fraction: str 
         return Moment(day, None)
     hours, minutes, seconds = int(hour), int(minute), int(second)
     if hours > 23 or minutes > 59 or seconds > 59:
-        raise Refused("not a time")
+        raise InvalidValue("not a time")
     written = day * DAY_MS + ((hours * 60 + minutes) * 60 + seconds) * 1000 + _milliseconds(fraction)
     at = Instant(written - (480 if zone is None else _offset(zone)) * 60_000)
     return Moment(day if zone is None else beijing_day(at), at)
@@ -165,7 +165,7 @@ def _milliseconds(fraction: str | None) -> int:
 
 
 def _offset(zone: str) -> int:
-    """Minutes east of Greenwich."""
+    """Minutes east of UTC."""
     if zone[0] not in "+-":
         return 0
     minutes = int(zone[1:3]) * 60 + int(zone[-2:])
@@ -173,10 +173,10 @@ def _offset(zone: str) -> int:
 
 
 def _parts(written: str, content: str, sign: str) -> int | None:
-    """The billed parts that are written, or those that the text is billed as; None where neither is there."""
+    """The billed parts as *written*, else those that *content* is billed as, else None."""
     if written:
-        if not (written.isascii() and written.isdigit() and 0 < int(written[:9]) <= _MOST_PARTS):
-            raise Refused("the number of parts is not a number from 1 to 1000")
+        if not (written.isascii() and written.isdigit() and 0 < int(written[:9]) <= _MAX_PARTS):
+            raise InvalidValue("the number of parts is not a number from 1 to 1000")
         return int(written)
     if not content:
         return None

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
 from smsreceipt.ingest import Patience
-from smsreceipt.ledger import Bad, Entry, Form, entries
+from smsreceipt.ledger import BadRow, Entry, Form, entries
 from smsreceipt.model import Send
 from smsreceipt.store import Imported
 
@@ -76,7 +76,7 @@ class _Import:
             self._rows += 1
             if isinstance(entry, Send):
                 yield entry
-            elif isinstance(entry, Bad):
+            elif isinstance(entry, BadRow):
                 self._bad += 1
                 self._reasons[entry.reason] += 1
                 if self._bad <= _TOLD:

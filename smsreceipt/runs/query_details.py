@@ -15,7 +15,7 @@ from smsreceipt.decode import decode
 from smsreceipt.errors import UsageError
 from smsreceipt.ingest import Patience, take
 from smsreceipt.ledger import number_of
-from smsreceipt.ledger.values import Refused
+from smsreceipt.ledger.values import InvalidValue
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Decoded, Delivery, Source, Tally
 from smsreceipt.output.mask import mask_phone
@@ -56,7 +56,7 @@ def phones_of(app: App, given: Sequence[str], file: str | None) -> list[str]:
     for where, word in words:
         try:
             found.add(number_of(word))
-        except Refused:
+        except InvalidValue:
             raise UsageError(f"{where}: not a phone number") from None
     return sorted(found)
 

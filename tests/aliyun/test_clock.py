@@ -1,4 +1,4 @@
-"""The provider's time, by clocks that are right, wrong and very wrong, in every zone."""
+"""The provider's time, with a local clock that is right, wrong and very wrong, in every zone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smsreceipt.errors import AuthError
 NOON = 1_790_000_000.25
 
 
-def heard(offset: float, *, latency: float = 0.05, wait: float = 0.0) -> Clock:
+def clock_of(offset: float, *, latency: float = 0.05, wait: float = 0.0) -> Clock:
     """A clock after one answer of a provider that is *offset* seconds ahead."""
     clock = Clock(lambda: NOON)
     clock.learn(formatdate(int(NOON + offset - latency), usegmt=True), NOON - 2 * latency - wait, NOON)
@@ -26,7 +26,7 @@ def heard(offset: float, *, latency: float = 0.05, wait: float = 0.0) -> Clock:
 @pytest.mark.parametrize("wait", [0.0, 30.0])
 @pytest.mark.parametrize("offset", [-43_000, -3600, -901, -61, -1, 0, 1, 61, 901, 3600, 43_000])
 def test_the_offset_is_known_to_about_a_second_whatever_it_is(offset: float, wait: float) -> None:
-    clock = heard(offset, wait=wait)
+    clock = clock_of(offset, wait=wait)
     assert abs(clock.offset - offset) <= (wait + 1.2 if offset < 0 else 1.2)
     assert abs(clock.now() / 1000 - (NOON + offset)) <= wait + 1.2
 
@@ -55,24 +55,24 @@ def test_every_answer_can_only_bring_it_nearer(offset: float, trips: list[tuple[
 @pytest.mark.parametrize("offset", [-86_400, -43_300, 43_300, 86_400])
 def test_a_clock_that_is_half_a_day_off_ends_the_run(offset: float) -> None:
     with pytest.raises(AuthError, match="the local clock is") as refused:
-        heard(offset)
+        clock_of(offset)
     assert refused.value.exit_code == 4
 
 
 @pytest.mark.parametrize(
-    ("offset", "said"),
+    ("offset", "expected"),
     [(0, None), (-58, None), (300, "300 s behind"), (-1200, "20 min ahead of"), (9000, "2.5 h behind")],
 )
-def test_more_than_a_minute_is_said_once(offset: float, said: str | None) -> None:
-    clock = heard(offset)
+def test_more_than_a_minute_is_reported_once(offset: float, expected: str | None) -> None:
+    clock = clock_of(offset)
     warning = clock.warning()
-    assert (warning is None) if said is None else (warning is not None and said in warning)
+    assert (warning is None) if expected is None else (warning is not None and expected in warning)
     assert clock.warning() is None
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 99 Jul 2015 03:01:34 GMT", "2015-07-09T03:01:34Z"])
 def test_an_unreadable_date_changes_nothing(date: str | None) -> None:
-    clock = heard(100)
+    clock = clock_of(100)
     clock.learn(date, NOON, NOON)
     assert 98 < clock.offset < 102
 

@@ -1,4 +1,4 @@
-"""Whose key signs: the order of the places, what is missing, who may read, and that no key ever shows."""
+"""Where credentials are found, what is refused, and that no key is ever shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the provider listens: spelling, defaults, and when plain http is allowed."""
+"""The spelling of endpoints, their defaults, and when plain http is allowed."""
 
 import pytest
 

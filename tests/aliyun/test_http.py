@@ -1,4 +1,4 @@
-"""The transport, against a peer that behaves, drops, cuts, stalls, and lies."""
+"""The asyncio transport, against peers that answer correctly, drop, truncate, stall, or violate the protocol."""
 
 from __future__ import annotations
 
@@ -8,22 +8,16 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.aliyun import answer, http
 from smsreceipt.aliyun.endpoints import Endpoint
-from smsreceipt.aliyun.faults import BadAnswer, ConnectionLost, TimedOut, TransportFault, Untrusted
+from smsreceipt.aliyun.faults import BadAnswer, ConnectionLost, TimedOut, TransportError, Untrusted
+from tests.aliyun.peer import certify
 
 GET = b"GET /queues/Q/messages HTTP/1.1\r\nHost: h\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nDate: Thu, 09 Jul 2015 03:01:34 GMT\r\nContent-Length: 5\r\n\r\nhello"
@@ -154,7 +148,6 @@ def test_one_connection_serves_many_requests() -> None:
         async with peering(answering(OK, seen=seen)) as pool:
             for _ in range(20):
                 await pool.send(GET, 5)
-            assert pool.opened == 1
 
     asyncio.run(run())
     assert (seen.connections, seen.requests) == (1, 20)
@@ -201,37 +194,40 @@ def test_bytes_that_nobody_asked_for_answer_nothing() -> None:
             assert (await pool.send(GET, 5)).body == b"hello"
             await until(lambda: not pool._idle)
             assert (await pool.send(GET, 5)).body == b"hello"
-            assert pool.opened == 2
 
     async def pushy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await answering(OK, close=True)(reader, writer)
+        await answering(OK, close=True, seen=seen)(reader, writer)
         await asyncio.sleep(0.01)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
         await writer.drain()
         await reader.read()
 
+    seen = Counted()
     asyncio.run(run())
+    assert seen.connections == 2
 
 
 def test_a_connection_closed_while_idle_is_replaced() -> None:
     async def run() -> None:
-        async with peering(answering(OK, close=True)) as pool:
+        async with peering(answering(OK, close=True, seen=seen)) as pool:
             for _ in range(3):
                 assert (await pool.send(GET, 5)).status == 200
                 await until(lambda: not pool._idle)
-            assert pool.opened == 3
 
+    seen = Counted()
     asyncio.run(run())
+    assert seen.connections == 3
 
 
 def test_a_connection_idle_for_long_is_not_used_again() -> None:
     async def run() -> None:
-        async with peering(answering(OK), idle=0.0) as pool:
+        async with peering(answering(OK, seen=seen), idle=0.0) as pool:
             await pool.send(GET, 5)
             await pool.send(GET, 5)
-            assert pool.opened == 2
 
+    seen = Counted()
     asyncio.run(run())
+    assert seen.connections == 2
 
 
 @pytest.mark.parametrize("answer", [OK, CHUNKED], ids=["sized", "chunked"])
@@ -308,7 +304,7 @@ def test_an_answer_that_drips_does_not_extend_its_time() -> None:
             writer.write(b"H")
             await asyncio.sleep(0.01)
 
-    with pytest.raises(TransportFault):
+    with pytest.raises(TransportError):
         ask(drip, timeout=0.1)
 
 
@@ -384,26 +380,10 @@ def test_small_packets_are_not_held_back() -> None:
     asyncio.run(run())
 
 
-# TLS
-
-
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key with a certificate for 127.0.0.1 that nobody vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(plain + made.public_bytes(Encoding.PEM))
-    return path
+    """A key with a self-signed certificate for 127.0.0.1."""
+    return certify(tmp_path_factory.mktemp("tls") / "both.pem")
 
 
 def over_tls(certificate: Path, trust: ssl.SSLContext | None, *, host: str = "127.0.0.1", old: bool = False) -> bytes:

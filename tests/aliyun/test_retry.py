@@ -1,4 +1,4 @@
-"""When to ask again, and after how long."""
+"""Which failures are retried, and after how long."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkdysmsapi.request.v20170525.QuerySendDetailsRequest import QuerySendDetailsRequest
+from urllib3.connection import HTTPConnection
 
 from smsreceipt.aliyun import rpc
 from smsreceipt.aliyun.clock import Clock
@@ -28,7 +28,7 @@ from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.faults import Untrusted
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import ApiError, Caller
-from smsreceipt.aliyun.signing import rpc_signature
+from smsreceipt.aliyun.signing import query_string, rpc_signature
 from smsreceipt.errors import AuthError, ProviderError, SmsReceiptError
 
 ID, SECRET, PHONE = "CanaryId", "CanarySecret", "13800000001"
@@ -45,6 +45,7 @@ class Service:
         self.ahead = 0.0  # seconds
         self.seen: list[dict[str, str]] = []
         self.peers: set[tuple[str, int]] = set()
+        self.callers: list[Caller] = []  # to be closed at the end
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -85,6 +86,8 @@ def service() -> Iterator[Service]:
     thread = threading.Thread(target=service.server.serve_forever, args=(0.01,))
     thread.start()
     yield service
+    for caller in service.callers:
+        caller.close()
     service.server.shutdown()
     service.server.server_close()
     thread.join()
@@ -113,6 +116,7 @@ class Calls:
             sleep=self.slept.append,
             chance=lambda: 0.5,
         )
+        service.callers.append(self.caller)
 
     def ask(self, pace: rpc.Pace | None = None) -> dict[str, Any]:
         request = QuerySendDetailsRequest()
@@ -125,7 +129,7 @@ def test_a_call_is_signed_and_answered(service: Service) -> None:
     assert calls.ask() == {"Code": "OK", "TotalCount": "0"}
     (sent,) = service.seen
     signature = sent.pop("Signature")
-    assert signature == rpc_signature("POST", sent, SECRET)
+    assert signature == rpc_signature("POST", query_string(sent), SECRET)
     assert (sent["Action"], sent["PhoneNumber"], sent["SecurityToken"]) == ("QuerySendDetails", PHONE, "CanaryToken")
 
 
@@ -314,26 +318,26 @@ def test_a_port_that_nobody_listens_on_refuses_the_connection(service: Service) 
 
 
 class Pace:
-    """Notes what it is told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.calls: list[str] = []
 
     def acquire(self) -> None:
-        self.heard.append("acquire")
+        self.calls.append("acquire")
 
     def throttled(self) -> None:
-        self.heard.append("throttled")
+        self.calls.append("throttled")
 
     def ok(self) -> None:
-        self.heard.append("ok")
+        self.calls.append("ok")
 
 
 def test_a_pace_is_asked_before_every_request_and_told_of_refusals_for_being_too_many(service: Service) -> None:
     service.script = [(400, refusal("Throttling.User")), (503, b""), DROP, OK]
     pace = Pace()
     Calls(service).ask(pace)
-    assert pace.heard == ["acquire", "throttled", "acquire", "acquire", "acquire", "ok"]
+    assert pace.calls == ["acquire", "throttled", "acquire", "acquire", "acquire", "ok"]
 
 
 def test_a_turn_is_waited_for_with_an_open_connection_and_none_is_spent_where_there_is_none(service: Service) -> None:
@@ -358,7 +362,7 @@ def test_a_turn_is_waited_for_with_an_open_connection_and_none_is_spent_where_th
                 calls.ask(pace)
     with pytest.raises(ProviderError, match="connection refused"):
         calls.ask(pace)
-    assert pace.heard == ["acquire"] * 2
+    assert pace.calls == ["acquire"] * 2
 
 
 def test_a_connection_that_ends_before_its_turn_costs_no_call(service: Service) -> None:
@@ -369,13 +373,13 @@ def test_a_connection_that_ends_before_its_turn_costs_no_call(service: Service) 
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
     calls, pace, held = Calls(service), Late(), list[HTTPConnection]()
-    opened = calls.caller._wires.open
+    opened = calls.caller._pool.connect
 
     def noted() -> HTTPConnection:
         held[:] = [opened()]
         return held[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calls.caller._wires, "open", noted)
+        patch.setattr(calls.caller._pool, "connect", noted)
         calls.ask(pace)
-    assert pace.heard == ["acquire", "ok"]
+    assert pace.calls == ["acquire", "ok"]

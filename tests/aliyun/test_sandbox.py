@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from typing import Protocol
 
 import pytest
 from aliyunsdkdysmsapi.request.v20170525.SendSmsRequest import SendSmsRequest
 
-from smsreceipt.aliyun import mns, retry, signing
+from smsreceipt.aliyun import mns, retry, signing, xml
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.aliyun.endpoints import Endpoint
@@ -35,6 +37,9 @@ class Client:
         self.caller = Caller(self.endpoint, Fixed(key), self.clock)
         self.tokens = Tokens(self.caller, self.clock)
 
+    def close(self) -> None:
+        self.caller.close()
+
     async def ask(self, pool: Pool, request: mns.Request, credentials: Credentials) -> Response:
         whole = signing.mns(request, self.endpoint.netloc, credentials, self.clock.http_date())
         response = await pool.send(whole, 10)
@@ -46,11 +51,8 @@ class Client:
         credentials = self.tokens.get(KIND, queue)
 
         async def run() -> list[Response]:
-            pool = Pool(self.endpoint)
-            try:
+            with closing(Pool(self.endpoint)) as pool:
                 return [await self.ask(pool, request, credentials) for request in requests]
-            finally:
-                pool.close()
 
         return asyncio.run(run())
 
@@ -61,11 +63,22 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
+class Connect(Protocol):
+    def __call__(self, url: str, key: Credentials = KEY) -> Client: ...
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Make clients that are closed at the end of the test."""
+    with ExitStack() as stack:
+        yield lambda url, key=KEY: stack.enter_context(closing(Client(url, key)))
+
+
 QUEUE = Options().queue_of(KIND)
 
 
-def test_receive_hide_and_delete(sandbox: Sandbox) -> None:
-    client = Client(sandbox.url)
+def test_receive_hide_and_delete(sandbox: Sandbox, connect: Connect) -> None:
+    client = connect(sandbox.url)
     for index in range(20):
         sandbox.put(QUEUE, PLAIN.replace("1380000", f"139{index:04}"))
     (peeked,) = client.all(mns.peek(QUEUE), queue=QUEUE)
@@ -78,9 +91,11 @@ def test_receive_hide_and_delete(sandbox: Sandbox) -> None:
     assert all(25_000 < message.next_visible_at - client.clock.now() < 31_000 for message in received)
     assert mns.error(empty.status, empty.body).code == "MessageNotExist"
     handles = [message.handle for message in received]
-    (changed,) = client.all(mns.change_visibility(QUEUE, handles[0], 100), queue=QUEUE)
-    renewed, until = mns.new_handle(changed.body)
-    assert until - client.clock.now() > 90_000
+    target = f"/queues/{QUEUE}/messages?receiptHandle={handles[0].decode()}&visibilityTimeout=100"
+    (changed,) = client.all(mns.Request("PUT", target), queue=QUEUE)
+    (fields,) = xml.records(changed.body, "", "ChangeVisibility")
+    renewed = fields["ReceiptHandle"]
+    assert int(fields["NextVisibleTime"]) - client.clock.now() > 90_000
     stale, gone, again = client.all(
         mns.delete(QUEUE, handles[:16]),
         mns.delete(QUEUE, [renewed, *handles[16:]]),
@@ -92,29 +107,31 @@ def test_receive_hide_and_delete(sandbox: Sandbox) -> None:
     assert set(mns.failed_handles(again.body)) == set(handles[1:3])
 
 
-def test_attributes(sandbox: Sandbox) -> None:
-    client = Client(sandbox.url)
+def test_attributes(sandbox: Sandbox, connect: Connect) -> None:
+    client = connect(sandbox.url)
     (answer,) = client.all(mns.attributes(QUEUE), queue=QUEUE)
     assert mns.queue_attributes(answer.body).visibility == 30
 
 
-def test_a_wrong_secret_is_exit_4(sandbox: Sandbox) -> None:
+def test_a_wrong_secret_is_exit_4(sandbox: Sandbox, connect: Connect) -> None:
     with pytest.raises(AuthError):
-        Client(sandbox.url, Credentials("sandbox", "wrong")).tokens.get(KIND, QUEUE)
+        connect(sandbox.url, Credentials("sandbox", "wrong")).tokens.get(KIND, QUEUE)
 
 
 @pytest.mark.parametrize("skew", [3600.0, -3600.0, 40_000.0])
-def test_a_wrong_local_clock_is_corrected_on_the_way(skew: float) -> None:
+def test_a_wrong_local_clock_is_corrected_on_the_way(skew: float, connect: Connect) -> None:
     with Sandbox(Options(port=0, skew=skew)) as sandbox:
         sandbox.put(QUEUE, PLAIN)
-        client = Client(sandbox.url)
+        client = connect(sandbox.url)
         (answer,) = client.all(mns.receive(QUEUE), queue=QUEUE)
         assert len(mns.messages(answer.body)) == 1
         assert abs(client.clock.offset - skew) < 2
 
 
-def test_a_token_for_another_queue_is_refused_in_a_way_that_a_fresh_one_may_cure(sandbox: Sandbox) -> None:
-    client = Client(sandbox.url)
+def test_a_token_for_another_queue_is_refused_in_a_way_that_a_fresh_one_may_cure(
+    sandbox: Sandbox, connect: Connect
+) -> None:
+    client = connect(sandbox.url)
     other = Options().queue_of("SmsUp")
     (refused,) = client.all(mns.receive(other), queue=QUEUE)
     error = mns.error(refused.status, refused.body)
@@ -123,24 +140,23 @@ def test_a_token_for_another_queue_is_refused_in_a_way_that_a_fresh_one_may_cure
 
 
 @pytest.mark.parametrize("fault", ["drop-before", "drop-after", "truncate"])
-def test_a_lost_answer_is_known_as_lost(fault: str) -> None:
+def test_a_lost_answer_is_known_as_lost(fault: str, connect: Connect) -> None:
     with Sandbox(Options(port=0, faults={fault: 1.0})) as sandbox:
         sandbox.put(QUEUE, PLAIN)
-        client = Client(sandbox.url)
+        client = connect(sandbox.url)
 
         async def run() -> None:
-            pool = Pool(client.endpoint)
-            with pytest.raises(ConnectionLost) as lost:
+            with closing(Pool(client.endpoint)) as pool, pytest.raises(ConnectionLost) as lost:
                 await client.ask(pool, mns.receive(QUEUE), KEY)
             assert lost.value.sent
 
         asyncio.run(run())
 
 
-def test_an_official_request_object_is_answered(sandbox: Sandbox) -> None:
+def test_an_official_request_object_is_answered(sandbox: Sandbox, connect: Connect) -> None:
     request = SendSmsRequest()
     request.set_PhoneNumbers("13800000001")
     request.set_SignName("阿里云")
     request.set_TemplateCode("SMS_1")
     request.set_TemplateParam('{"code":"1 2*~/"}')
-    assert Client(sandbox.url).caller.call(request)["BizId"]
+    assert connect(sandbox.url).caller.call(request)["BizId"]

@@ -35,7 +35,6 @@ def test_the_published_queue_signature() -> None:
     [
         mns.receive("Q", 16, 5),
         mns.delete("Q", [b"1-a+b/c=="]),
-        mns.change_visibility("Q", b"1-a+b/c==", 9),
         mns.attributes("Q"),
     ],
 )
@@ -63,7 +62,9 @@ def test_the_published_rpc_signature() -> None:
         "Version": "2014-05-26",
         "SignatureVersion": "1.0",
     }
-    assert signing.rpc_signature("GET", parameters, "testsecret") == "OLeaidS1JvxuMvnyHOwuJ+uX5qY="
+    assert (
+        signing.rpc_signature("GET", signing.query_string(parameters), "testsecret") == "OLeaidS1JvxuMvnyHOwuJ+uX5qY="
+    )
 
 
 def details() -> RpcRequest:

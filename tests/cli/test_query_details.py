@@ -16,7 +16,7 @@ from smsreceipt.model import BEIJING, Instant
 from smsreceipt.runs.queries import answers, refuse_unanswerable
 from smsreceipt.sandbox import Options, PastSend, Sandbox
 from smsreceipt.sources.query.client import Asker, Question, Rate
-from tests.aliyun.test_wires import says, serving
+from tests.aliyun.peer import says, serving
 from tests.cli.program import NOW, Ended, Program
 
 KEYS = [

@@ -21,7 +21,7 @@ from smsreceipt.sandbox import Options, PastSend, Sandbox
 from smsreceipt.store import Kept, SendQuery, Store
 from smsreceipt.store.sqlite.connect import connect
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
-from tests.aliyun.test_wires import says, serving
+from tests.aliyun.peer import says, serving
 from tests.cli.program import CALL, CALL_ENDED, Ended, Program
 from tests.reconcile.test_calendar import ZONES
 

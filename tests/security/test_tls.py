@@ -1,4 +1,4 @@
-"""Who cannot prove to be the provider is told nothing: neither by the road of calls nor by that of queues."""
+"""A peer without a valid certificate gets no request, neither an RPC call nor one to a queue."""
 
 from __future__ import annotations
 
@@ -7,19 +7,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aliyunsdkdysmsapi.request.v20170525.QuerySendDetailsRequest import QuerySendDetailsRequest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
@@ -28,9 +21,10 @@ from smsreceipt.aliyun.faults import Untrusted
 from smsreceipt.aliyun.http import Pool
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import Caller
+from tests.aliyun.peer import certify
 from tests.cli.program import Program
 
-Road = Callable[[Endpoint], object]
+Send = Callable[[Endpoint], object]
 
 
 def no_sleep(_seconds: float) -> None:
@@ -57,7 +51,7 @@ def by_queue(endpoint: Endpoint) -> object:
 
 
 class Peer(ThreadingHTTPServer):
-    """Counts the requests that reach it, and answers each as it is told to."""
+    """Counts the requests that reach it, and answers with a redirect to `location` where it is set."""
 
     daemon_threads = True
 
@@ -100,54 +94,37 @@ def serving(certificate: Path | None = None) -> Iterator[Peer]:
             thread.join()
 
 
-def certify(path: Path, address: str = "127.0.0.1", days: int = 1) -> Path:
-    """A key and a certificate of its own making for *address*, good until *days* from now."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=9))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(plain + made.public_bytes(Encoding.PEM))
-    return path
-
-
-@pytest.mark.parametrize("road", [by_call, by_queue])
+@pytest.mark.parametrize("send", [by_call, by_queue])
 @pytest.mark.parametrize(
     ("address", "days", "trusted"),
     [
-        pytest.param("127.0.0.1", 1, False, id="nobody vouches for it"),
+        pytest.param("127.0.0.1", 1, False, id="self-signed"),
         pytest.param("127.0.0.1", -1, True, id="expired"),
         pytest.param("127.0.0.2", 1, True, id="another host"),
     ],
 )
 def test_a_bad_certificate_gets_no_request(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, road: Road, address: str, days: int, trusted: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Send, address: str, days: int, trusted: bool
 ) -> None:
     certificate = certify(tmp_path / "both.pem", address, days)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serving(certificate) as peer:
         with pytest.raises(Untrusted, match=r"^https://127\.0\.0\.1:\d+: .*certificate"):
-            road(Endpoint("127.0.0.1", peer.server_port, tls=True))
+            send(Endpoint("127.0.0.1", peer.server_port, tls=True))
         assert peer.seen == 0
 
 
-@pytest.mark.parametrize("road", [by_call, by_queue])
-def test_a_good_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, road: Road) -> None:
+@pytest.mark.parametrize("send", [by_call, by_queue])
+def test_a_good_certificate_gets_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Send) -> None:
     certificate = certify(tmp_path / "both.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with serving(certificate) as peer:
-        road(Endpoint("127.0.0.1", peer.server_port, tls=True))
+        send(Endpoint("127.0.0.1", peer.server_port, tls=True))
         assert peer.seen == 1
 
 
-def test_whoever_is_redirected_to_learns_nothing(program: Program) -> None:
+def test_a_redirect_is_not_followed(program: Program) -> None:
     keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret"}
     with serving() as metadata, serving() as peer:
         peer.location = f"http://127.0.0.1:{metadata.server_port}/latest/meta-data"

@@ -195,10 +195,10 @@ def hasty(factor: float = 1.0) -> None:
 
     When each call was let go is written into the file that TORTURE_PACE names.
     """
-    from smsreceipt.aliyun import wires
+    from smsreceipt.aliyun import blocking
     from smsreceipt.sources.query.rate import Rate
 
-    patch.object(wires, "READ", 1.0).start()
+    patch.object(blocking, "READ", 1.0).start()
     honest, made, let_go, here = Rate.acquire, Rate.__init__, list[float](), threading.local()
 
     def acquire(rate: Rate) -> None:

@@ -125,11 +125,11 @@ def _phones(app: App, words: tuple[str, ...]) -> list[str]:
     if not words:
         return []
     from smsreceipt.ledger import number_of
-    from smsreceipt.ledger.values import Refused
+    from smsreceipt.ledger.values import InvalidValue
 
     try:
         return [number_of(word) for word in read_dash(app, words)]
-    except Refused as exc:
+    except InvalidValue as exc:
         raise UsageError(f"--phone: {exc}") from exc
 
 

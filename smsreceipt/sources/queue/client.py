@@ -12,7 +12,7 @@ from typing import TypeVar
 from smsreceipt.aliyun import mns, retry, signing
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials
-from smsreceipt.aliyun.faults import BadAnswer, TransportFault, Untrusted
+from smsreceipt.aliyun.faults import BadAnswer, TransportError, Untrusted
 from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.mns import Message, MnsError, QueueAttributes
 from smsreceipt.aliyun.tokens import Tokens
@@ -142,7 +142,7 @@ class Line:
             except asyncio.CancelledError:
                 on_lost()  # the provider does not know that nobody listens any more
                 raise
-            except TransportFault as fault:
+            except TransportError as fault:
                 if fault.sent:
                     on_lost()
                 await self._back_off(budget, fault, None)
