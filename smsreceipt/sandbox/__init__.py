@@ -5,7 +5,7 @@ It is the other side: it shares no code with the clients it is there to prove.
 
 from smsreceipt.sandbox.options import FAULTS, KINDS, ROUTES, Options
 from smsreceipt.sandbox.sandbox import Sandbox, serve
-from smsreceipt.sandbox.sends import PastSend
-from smsreceipt.sandbox.traffic import Message, generate
+from smsreceipt.sandbox.sms.sends import PastSend
+from smsreceipt.sandbox.traffic.generator import Message, generate
 
 __all__ = ["FAULTS", "KINDS", "ROUTES", "Message", "Options", "PastSend", "Sandbox", "generate", "serve"]

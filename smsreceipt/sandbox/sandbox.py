@@ -9,23 +9,24 @@ from concurrent.futures import Future
 from typing import Self, TypeVar
 
 from smsreceipt.errors import UsageError
-from smsreceipt.sandbox import auth, rpc
-from smsreceipt.sandbox.auth import Keyring
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.http import Answer, Request
-from smsreceipt.sandbox.load import encoded, lines_of
-from smsreceipt.sandbox.mns import Mns
 from smsreceipt.sandbox.options import KINDS, Options
-from smsreceipt.sandbox.push import Pusher
-from smsreceipt.sandbox.queues import Queue
-from smsreceipt.sandbox.rates import CAPS, Rates, action_of
-from smsreceipt.sandbox.rpc import Rpc
-from smsreceipt.sandbox.sends import PastSend, Send, Sends
-from smsreceipt.sandbox.server import Connection
-from smsreceipt.sandbox.sms import Sms
-from smsreceipt.sandbox.traffic import generate
-from smsreceipt.sandbox.trouble import Trouble, cut_short
+from smsreceipt.sandbox.push.pusher import Pusher
+from smsreceipt.sandbox.queues.queue import Queue
+from smsreceipt.sandbox.queues.service import Mns
+from smsreceipt.sandbox.sms.actions import Sms
+from smsreceipt.sandbox.sms.sends import PastSend, Send, Sends
+from smsreceipt.sandbox.traffic.generator import generate
+from smsreceipt.sandbox.traffic.load import encoded, lines_of
+from smsreceipt.sandbox.wire import rpc
+from smsreceipt.sandbox.wire import signatures as auth
+from smsreceipt.sandbox.wire.faults import Faults
+from smsreceipt.sandbox.wire.http import Answer, Request
+from smsreceipt.sandbox.wire.rates import CAPS, Rates, action_of
+from smsreceipt.sandbox.wire.request_faults import Trouble, cut_short
+from smsreceipt.sandbox.wire.rpc import Rpc
+from smsreceipt.sandbox.wire.server import Connection
+from smsreceipt.sandbox.wire.signatures import Keyring
 
 T = TypeVar("T")
 

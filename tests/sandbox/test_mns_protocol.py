@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from smsreceipt.sandbox import Sandbox
-from smsreceipt.sandbox.auth import content_md5_fits, mns_signature, mns_string
-from smsreceipt.sandbox.http import Request
+from smsreceipt.sandbox.wire.http import Request
+from smsreceipt.sandbox.wire.signatures import content_md5_fits, mns_signature, mns_string
 from tests.sandbox.clients import NS, REPORTS, Wire, batch
 
 MESSAGES = f"/queues/{REPORTS}/messages"

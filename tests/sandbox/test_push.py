@@ -12,11 +12,11 @@ import pytest
 from smsreceipt.errors import UsageError
 from smsreceipt.sandbox import Options, Sandbox, generate
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.post import Callback, Line, verdict
-from smsreceipt.sandbox.push import Pusher
-from smsreceipt.sandbox.pushed import QUEUES_ONLY, body_of
-from smsreceipt.sandbox.tally import Times
+from smsreceipt.sandbox.push.bodies import QUEUES_ONLY, body_of
+from smsreceipt.sandbox.push.client import Callback, Line, verdict
+from smsreceipt.sandbox.push.latency import Times
+from smsreceipt.sandbox.push.pusher import Pusher
+from smsreceipt.sandbox.wire.faults import Faults
 from tests.sandbox.clients import REPORTS
 from tests.sandbox.receiver import DONE, Answer, Asked, Receiver
 from tests.sandbox.test_sms_client import send

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from smsreceipt.sandbox.queues import Attributes, Message, Queue
+from smsreceipt.sandbox.queues.queue import Attributes, Message, Queue
 
 
 class Model(RuleBasedStateMachine):

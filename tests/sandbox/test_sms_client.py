@@ -18,9 +18,9 @@ from aliyunsdkdysmsapi.request.v20170525.SendSmsRequest import SendSmsRequest
 
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox import Sandbox
-from smsreceipt.sandbox.auth import acs3_signature, rpc_signature, rpc_string
-from smsreceipt.sandbox.http import Request
-from smsreceipt.sandbox.sms import phone_of
+from smsreceipt.sandbox.sms.actions import phone_of
+from smsreceipt.sandbox.wire.http import Request
+from smsreceipt.sandbox.wire.signatures import acs3_signature, rpc_signature, rpc_string
 from tests.sandbox.clients import REPORTS, queue, rpc
 
 TODAY = datetime.now(BEIJING).strftime("%Y%m%d")

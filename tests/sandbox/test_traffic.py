@@ -12,8 +12,8 @@ import pytest
 from smsreceipt.decode import decode
 from smsreceipt.model import Delivery, Instant, Kind, Source
 from smsreceipt.sandbox import KINDS, generate
-from smsreceipt.sandbox.poison import ANYWHERE, REPORTS
-from smsreceipt.sandbox.traffic import Message
+from smsreceipt.sandbox.traffic.generator import Message
+from smsreceipt.sandbox.traffic.poison import ANYWHERE, REPORTS
 
 DAY = date(2026, 11, 20)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.sandbox import Sandbox
-from smsreceipt.sandbox.http import Request
-from smsreceipt.sandbox.plain import request_in
+from smsreceipt.sandbox.wire.fastpath import request_in
+from smsreceipt.sandbox.wire.http import Request
 from tests.sandbox.clients import REPORTS, Wire, batch, sign
 
 MESSAGES = f"/queues/{REPORTS}/messages"

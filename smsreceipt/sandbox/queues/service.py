@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import unquote
 
-from smsreceipt.sandbox import mnsxml
-from smsreceipt.sandbox.admission import Admission
-from smsreceipt.sandbox.auth import Keyring, Token
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.http import Answer, Request
-from smsreceipt.sandbox.mnsxml import Refusal
 from smsreceipt.sandbox.options import Options
-from smsreceipt.sandbox.queues import Attributes, Message, Poll, Queue
+from smsreceipt.sandbox.queues import xml as mnsxml
+from smsreceipt.sandbox.queues.queue import Attributes, Message, Poll, Queue
+from smsreceipt.sandbox.queues.xml import Refusal
+from smsreceipt.sandbox.wire.admission import Admission
+from smsreceipt.sandbox.wire.faults import Faults
+from smsreceipt.sandbox.wire.http import Answer, Request
+from smsreceipt.sandbox.wire.signatures import Keyring, Token
 
 BATCH = 16
 _PATH = re.compile(r"/queues(?:/([^/]+)(/messages)?)?/?")

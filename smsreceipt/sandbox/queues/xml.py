@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
-from smsreceipt.sandbox.http import Answer, request_id
-from smsreceipt.sandbox.queues import Message, Queue, escape
+from smsreceipt.sandbox.queues.queue import Message, Queue, escape
+from smsreceipt.sandbox.wire.http import Answer, request_id
 
 XMLNS = b"http://mns.aliyuncs.com/doc/v1/"
 TYPE = b"text/xml;charset=utf-8"

@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Mapping
 
-from smsreceipt.sandbox.http import Request
+from smsreceipt.sandbox.wire.http import Request
 
 #: Calls a second that the provider's documentation allows an account.
 CAPS = {"QuerySendDetails": 5000, "QuerySendStatistics": 20}

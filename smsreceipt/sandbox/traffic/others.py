@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smsreceipt.sandbox.story import Piece, Teller, clock, later
+from smsreceipt.sandbox.traffic.faker import Piece, Teller, clock, later
 
 
 def logistics(teller: Teller) -> Iterator[Piece]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.sends import Send, Sends, day_end
+from smsreceipt.sandbox.sms.sends import Send, Sends, day_end
+from smsreceipt.sandbox.wire.faults import Faults
 
 
 class Pages:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from smsreceipt.sandbox.http import Answer, Request
+from smsreceipt.sandbox.wire.http import Answer, Request
 
 _HEAD = re.compile(rb"(GET|POST|PUT|DELETE) ([!-~]+) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+:[ \t]*[^\r\n\0]*\r\n)+)\r\n")
 _REASON = {status.value: status.phrase.encode() for status in HTTPStatus}

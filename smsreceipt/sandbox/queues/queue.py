@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from smsreceipt.sandbox.http import Answer
+from smsreceipt.sandbox.wire.http import Answer
 
 _SERIAL = count(1)
 _HANDLE = re.compile(rb"\d-[A-Za-z0-9+/]+={0,2}")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from smsreceipt.model import BEIJING
-from smsreceipt.sandbox import calls, messages, others
-from smsreceipt.sandbox.poison import poisoned
-from smsreceipt.sandbox.story import Piece, Teller
+from smsreceipt.sandbox.traffic import calls, others
+from smsreceipt.sandbox.traffic import sms as messages
+from smsreceipt.sandbox.traffic.faker import Piece, Teller
+from smsreceipt.sandbox.traffic.poison import poisoned
 
 REPEATED = 0.03  #: the share of good messages that come again, word for word
 PLAIN = 0.02  #: the share of bodies that some sender did not put in base64

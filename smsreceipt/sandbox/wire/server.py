@@ -9,8 +9,8 @@ from typing import cast
 import h11
 
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.http import Answer, Cut, Request
-from smsreceipt.sandbox.plain import head_of, path_of, request_in
+from smsreceipt.sandbox.wire.fastpath import head_of, path_of, request_in
+from smsreceipt.sandbox.wire.http import Answer, Cut, Request
 
 MAX_BODY = 4 * 1024 * 1024
 

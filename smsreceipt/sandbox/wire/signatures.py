@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.http import Request
+from smsreceipt.sandbox.wire.http import Request
 
 ACCESS_KEY_ID = "sandbox"
 ACCESS_KEY_SECRET = "sandbox-secret"  # noqa: S105 - a published one: it opens nothing but this sandbox

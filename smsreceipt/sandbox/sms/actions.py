@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from smsreceipt.model import BEIJING
-from smsreceipt.sandbox.auth import Keyring
 from smsreceipt.sandbox.clock import Clock, beijing
-from smsreceipt.sandbox.details import Pages
-from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.sends import Send, Sends, statistics
+from smsreceipt.sandbox.sms.details import Pages
+from smsreceipt.sandbox.sms.sends import Send, Sends, statistics
+from smsreceipt.sandbox.wire.faults import Faults
+from smsreceipt.sandbox.wire.signatures import Keyring
 
 MAX_NUMBERS = 1000  #: of one SendSms
 MAX_BATCH = 100  #: of one SendBatchSms

@@ -15,11 +15,11 @@ from itertools import count
 from typing import Any
 
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.faults import Faults
 from smsreceipt.sandbox.options import KINDS, Options
-from smsreceipt.sandbox.post import Callback, Line
-from smsreceipt.sandbox.pushed import ALONE, QUEUES_ONLY, Fields, body_of
-from smsreceipt.sandbox.tally import Times
+from smsreceipt.sandbox.push.bodies import ALONE, QUEUES_ONLY, Fields, body_of
+from smsreceipt.sandbox.push.client import Callback, Line
+from smsreceipt.sandbox.push.latency import Times
+from smsreceipt.sandbox.wire.faults import Faults
 
 SCHEDULE = (60.0, 300.0, 600.0)  #: seconds to the next try, before the scale; after the last of them there is none
 CONNECTIONS = 64

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
-from smsreceipt.sandbox import auth
-from smsreceipt.sandbox.auth import Keyring
 from smsreceipt.sandbox.clock import LEEWAY, Clock
-from smsreceipt.sandbox.http import Answer, Request, request_uuid
-from smsreceipt.sandbox.sms import Business, Sms
+from smsreceipt.sandbox.sms.actions import Business, Sms
+from smsreceipt.sandbox.wire import signatures as auth
+from smsreceipt.sandbox.wire.http import Answer, Request, request_uuid
+from smsreceipt.sandbox.wire.signatures import Keyring
 
 VERSION = "2017-05-25"
 _MESSAGES = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from email.utils import format_datetime
 
-from smsreceipt.sandbox.sends import OUTCOMES
-from smsreceipt.sandbox.story import NAMES, REPLIES, SIGNATURES, Piece, Story, Teller, clock, later
+from smsreceipt.sandbox.sms.sends import OUTCOMES
+from smsreceipt.sandbox.traffic.faker import NAMES, REPLIES, SIGNATURES, Piece, Story, Teller, clock, later
 
 __all__ = ["Story"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from smsreceipt.sandbox.story import NAMES, SIGNATURES, Piece, Teller, clock, later, milliseconds
+from smsreceipt.sandbox.traffic.faker import NAMES, SIGNATURES, Piece, Teller, clock, later, milliseconds
 
 _POOLS = ("FC100000078360204", "FC100000091234567")
 _VENDORS = ("北京", "杭州", "广州")

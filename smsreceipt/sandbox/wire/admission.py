@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from smsreceipt.sandbox.auth import Keyring, Token, content_md5_fits, mns_signature, mns_string
 from smsreceipt.sandbox.clock import Clock, instant_of
-from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.http import Request
-from smsreceipt.sandbox.mnsxml import Refusal
+from smsreceipt.sandbox.queues.xml import Refusal
+from smsreceipt.sandbox.wire.faults import Faults
+from smsreceipt.sandbox.wire.http import Request
+from smsreceipt.sandbox.wire.signatures import Keyring, Token, content_md5_fits, mns_signature, mns_string
 
 _AUTHORIZATION = re.compile(rb"MNS ([^:\s]+):(\S+)")
 

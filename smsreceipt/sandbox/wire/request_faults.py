@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from smsreceipt.sandbox import rpc
-from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.http import Answer, Cut, Request
-from smsreceipt.sandbox.mnsxml import Refusal, refused
-from smsreceipt.sandbox.rates import action_of
-from smsreceipt.sandbox.rpc import RpcError
+from smsreceipt.sandbox.queues.xml import Refusal, refused
+from smsreceipt.sandbox.wire import rpc
+from smsreceipt.sandbox.wire.faults import Faults
+from smsreceipt.sandbox.wire.http import Answer, Cut, Request
+from smsreceipt.sandbox.wire.rates import action_of
+from smsreceipt.sandbox.wire.rpc import RpcError
 
 _GATEWAY = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"

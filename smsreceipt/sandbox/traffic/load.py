@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from smsreceipt.errors import UsageError
-from smsreceipt.sandbox.sends import PastSend
+from smsreceipt.sandbox.sms.sends import PastSend
 
 
 class Line(msgspec.Struct):
