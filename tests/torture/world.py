@@ -24,8 +24,8 @@ import apsw
 
 from smsreceipt.sandbox import Options, Sandbox
 from smsreceipt.sandbox.queues.queue import Message, Queue
-from smsreceipt.sandbox.queues.xml import Refusal
 from smsreceipt.sandbox.wire.admission import Admission
+from smsreceipt.sandbox.wire.mns import Refusal
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("SmsReport", "SmsUp", "SecretStartReport", "SecretReport")

@@ -1,4 +1,4 @@
-"""The provider as a client: one exchange after the other over a connection of its own, each within the time limit."""
+"""The HTTP client for a callback URL: one request at a time on a kept connection, within the time limit."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import h11
 
 from smsreceipt.errors import UsageError
 
-LIMIT = 0.7  #: seconds for a whole exchange, connecting included, by the provider's documentation
-MAX_ANSWER = 65_536
+TIMEOUT = 0.7  #: seconds for connecting, request and response, by the provider's documentation
+MAX_RESPONSE = 65_536
 _AGENT = b"smsreceipt-sandbox"
 
 
 class Callback(NamedTuple):
-    """A callback URL, taken apart."""
+    """A parsed callback URL."""
 
     host: str
     port: int
     tls: bool
     target: str
-    authority: str  #: what the Host header says
+    authority: str  #: the value of the Host header
 
     @classmethod
     def of(cls, url: str) -> Callback:
-        """Raises UsageError when it is no URL that can be called."""
+        """Parse *url*. Raises UsageError when it is not an http or https URL in ASCII."""
         try:
             parts = urlsplit(url)
             tls, port = parts.scheme == "https", parts.port
@@ -43,30 +43,30 @@ class Callback(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: a fault in words, or nothing to complain of."""
+    """The result of one request."""
 
-    fault: str  #: "" when it was accepted, else why not
-    seconds: float  #: from the first byte out, or from dialling, to the last byte in
+    fault: str  #: "" when the receiver accepted, otherwise the reason in a word or two
+    seconds: float  #: from connecting, or from the first byte sent, to the last byte received
 
 
-class Line:
-    """A connection to one callback, kept open between exchanges and dialled anew when it is gone."""
+class CallbackConnection:
+    """A connection to one callback URL. It stays open between requests and reconnects when it was closed."""
 
     def __init__(self, callback: Callback) -> None:
         self._callback = callback
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._peer = h11.Connection(h11.CLIENT)
+        self._h11 = h11.Connection(h11.CLIENT)
 
-    async def exchange(self, method: str, body: bytes = b"") -> Reply:
-        """Send, wait for the whole answer, and judge it; never raises for what the other side does."""
+    async def request(self, method: str, body: bytes = b"") -> Reply:
+        """Send a request and check the response. Faults of the receiver are returned, never raised."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            async with asyncio.timeout(LIMIT):
-                fault = await self._exchange(method, body)
+            async with asyncio.timeout(TIMEOUT):
+                fault = await self._request(method, body)
         except TimeoutError:
             fault = "timeout"
-        except (OSError, UnicodeError):  # some names of hosts cannot even be looked up
+        except (OSError, UnicodeError):  # UnicodeError: a host name that cannot be looked up
             fault = "connection"
         except h11.ProtocolError:
             fault = "protocol"
@@ -74,63 +74,65 @@ class Line:
             self.close()
         return Reply(fault, loop.time() - began)
 
-    async def _exchange(self, method: str, body: bytes) -> str:
+    async def _request(self, method: str, body: bytes) -> str:
         if self._streams is not None:
             try:
-                return await self._ask(self._streams, method, body)
-            except ConnectionError:  # it was closed while nobody used it: no verdict about this exchange
+                return await self._exchange(self._streams, method, body)
+            except ConnectionError:  # the receiver closed it while it was idle, which is no fault
                 self.close()
         callback = self._callback
         tls = ssl.create_default_context() if callback.tls else None
         self._streams = await asyncio.open_connection(callback.host, callback.port, ssl=tls)
-        self._peer = h11.Connection(h11.CLIENT)
-        return await self._ask(self._streams, method, body)
+        self._h11 = h11.Connection(h11.CLIENT)
+        return await self._exchange(self._streams, method, body)
 
-    async def _ask(self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], method: str, body: bytes) -> str:
+    async def _exchange(
+        self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], method: str, body: bytes
+    ) -> str:
         reader, writer = streams
         headers = [(b"Host", self._callback.authority.encode()), (b"User-Agent", _AGENT)]
         if method == "POST":
             headers += [(b"Content-Type", b"application/json;charset=utf-8"), (b"Content-Length", b"%d" % len(body))]
-        peer = self._peer
-        request = peer.send(h11.Request(method=method, target=self._callback.target, headers=headers)) or b""
-        content = peer.send(h11.Data(data=body)) if body else b""
-        writer.write(request + (content or b"") + (peer.send(h11.EndOfMessage()) or b""))
+        protocol = self._h11
+        request = protocol.send(h11.Request(method=method, target=self._callback.target, headers=headers)) or b""
+        content = protocol.send(h11.Data(data=body)) if body else b""
+        writer.write(request + (content or b"") + (protocol.send(h11.EndOfMessage()) or b""))
         await writer.drain()
-        status, answer = await self._answer(reader)
-        if peer.our_state is h11.DONE and peer.their_state is h11.DONE:
-            peer.start_next_cycle()
+        status, response_body = await self._read(reader)
+        if protocol.our_state is h11.DONE and protocol.their_state is h11.DONE:
+            protocol.start_next_cycle()
         else:
             self.close()
-        return verdict(status, answer)
+        return fault_of(status, response_body)
 
-    async def _answer(self, reader: asyncio.StreamReader) -> tuple[int, bytes]:
-        """Status and body. Raises OSError when the connection ends before anything came."""
+    async def _read(self, reader: asyncio.StreamReader) -> tuple[int, bytes]:
+        """Status and body. Raises OSError when the connection closes before the response, or when it is too long."""
         status, body = 0, b""
         while True:
-            event = self._peer.next_event()
+            event = self._h11.next_event()
             if event is h11.NEED_DATA:
-                data = await reader.read(MAX_ANSWER)
+                data = await reader.read(MAX_RESPONSE)
                 if not data and not status:
                     raise ConnectionResetError
-                self._peer.receive_data(data)
+                self._h11.receive_data(data)
             elif isinstance(event, h11.Response):
                 status = event.status_code
             elif isinstance(event, h11.Data):
                 body += event.data
-                if len(body) > MAX_ANSWER:
+                if len(body) > MAX_RESPONSE:
                     raise ConnectionAbortedError
             elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
                 return status, body
 
     def close(self) -> None:
-        """Close; the next exchange dials anew."""
+        """Close the connection; the next request opens a new one."""
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
 
 
-def verdict(status: int, body: bytes) -> str:
-    """Why an answer accepts nothing; "" when it does: status 200 and JSON whose code is a number, whichever."""
+def fault_of(status: int, body: bytes) -> str:
+    """The reason why a response does not accept a push; "" for status 200 and JSON whose code is any number."""
     if status != 200:
         return f"status {status}"
     try:

@@ -1,4 +1,7 @@
-"""Queues: visibility, handles, delays, priorities, long polls. Everything on the hot path is O(1) or a heap push."""
+"""One queue: visibility, receipt handles, delays, priorities, long polls.
+
+Receiving and deleting a message take constant time, apart from a push to a heap.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,23 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from smsreceipt.sandbox.wire.http import Answer
+from smsreceipt.sandbox.wire.http import Response
+from smsreceipt.sandbox.wire.mns import escape
 
 _SERIAL = count(1)
 _HANDLE = re.compile(rb"\d-[A-Za-z0-9+/]+={0,2}")
-_HANDLE_INSIDE = re.compile(rb"\d+-\d+-2-\d+")
+_HANDLE_CONTENT = re.compile(rb"\d+-\d+-2-\d+")
 
 
 class Message:
-    """One message; what never changes of its XML is rendered when it enters the queue."""
+    """One message. The constant part of its XML is rendered once, when the message enters the queue."""
 
-    __slots__ = ("copied", "dequeued", "enqueued", "first_dequeued", "handle", "id", "md5", "middle", "priority")
+    __slots__ = ("body_xml", "copied", "dequeued", "enqueued", "first_dequeued", "handle", "id", "md5", "priority")
 
     def __init__(self, body: bytes, enqueued: int, priority: int = 8) -> None:
         self.id = b"5F290C926D472878-2-%X-%09d" % (enqueued, next(_SERIAL))
         self.md5 = hashlib.md5(body, usedforsecurity=False).hexdigest().upper().encode()
-        self.middle = (
+        self.body_xml = (
             b"<MessageBodyMD5>%b</MessageBodyMD5><MessageBody>%b</MessageBody><EnqueueTime>%d</EnqueueTime>"
             % (self.md5, escape(body), enqueued)
         )
@@ -35,32 +39,21 @@ class Message:
         self.priority = priority
         self.dequeued = 0
         self.first_dequeued = 0
-        self.handle = b""  #: the newest one; whether it lives, the queue knows
+        self.handle = b""  #: the newest; the queue knows whether it is still valid
         self.copied = False
 
     def copy(self) -> Message:
-        """The same message once more, as at-least-once delivery may show it."""
-        twin = object.__new__(Message)
+        """A duplicate, as at-least-once delivery may produce one."""
+        duplicate = object.__new__(Message)
         for name in self.__slots__:
-            setattr(twin, name, getattr(self, name))
-        twin.copied = self.copied = True
-        return twin
-
-
-def escape(body: bytes) -> bytes:
-    """*body* as XML text. What XML cannot carry at all is left as it is: clients must survive it."""
-    if b"&" in body:
-        body = body.replace(b"&", b"&amp;")
-    if b"<" in body:
-        body = body.replace(b"<", b"&lt;")
-    if b">" in body:
-        body = body.replace(b">", b"&gt;")
-    return body
+            setattr(duplicate, name, getattr(self, name))
+        duplicate.copied = self.copied = True
+        return duplicate
 
 
 @dataclass(slots=True)
 class Attributes:
-    """What SetQueueAttributes can set; seconds and bytes."""
+    """The attributes that SetQueueAttributes can set, in seconds and bytes."""
 
     visibility: float = 30
     maximum_size: int = 65_536
@@ -72,14 +65,14 @@ class Attributes:
 
 @dataclass(slots=True, eq=False)
 class Poll:
-    """A receive that waits: what *serve* takes and renders goes to its future."""
+    """A waiting receive request. When messages come, *future* gets the result of *receive*."""
 
-    future: asyncio.Future[Answer]
-    serve: Callable[[], Answer]
+    future: asyncio.Future[Response]
+    receive: Callable[[], Response]
 
 
 class Queue:
-    """One queue. Times are milliseconds of the sandbox's clock, handed in by the caller or asked from *now*."""
+    """One queue. *now* returns the sandbox's time; all times are milliseconds since 1970."""
 
     def __init__(self, name: str, kind: str | None, attributes: Attributes, now: Callable[[], int]) -> None:
         self.name = name
@@ -95,27 +88,23 @@ class Queue:
         self._delayed: list[tuple[int, int, Message]] = []  # a heap
         self._timer: asyncio.TimerHandle | None = None
 
-    # -- what is where
-
     @property
     def visible(self) -> int:
-        """Messages that a receive would find."""
+        """How many messages a receive can return."""
         return sum(map(len, self._ready.values()))
 
     @property
     def invisible(self) -> int:
-        """Messages that were received and neither deleted nor visible again."""
+        """How many messages were received and are neither deleted nor visible again."""
         return len(self._in_flight)
 
     @property
     def delayed(self) -> int:
-        """Messages whose DelaySeconds have not passed."""
+        """How many messages still wait for their DelaySeconds."""
         return len(self._delayed)
 
-    # -- in
-
     def put(self, messages: Iterable[Message], delay: float = 0) -> None:
-        """Add messages that become visible after *delay* seconds, and serve who waits for them."""
+        """Add messages that become visible after *delay* seconds, and answer waiting polls."""
         until = self._now() + round(delay * 1000)
         for message in messages:
             self.sent += 1
@@ -123,7 +112,7 @@ class Queue:
                 heappush(self._delayed, (until, next(_SERIAL), message))
             else:
                 self._show(message)
-        self.wake()
+        self.serve_polls()
 
     def _show(self, message: Message) -> None:
         ready = self._ready.get(message.priority)
@@ -132,12 +121,10 @@ class Queue:
             self._ready = dict(sorted(self._ready.items()))
         ready.append(message)
 
-    # -- out
-
     def take(self, most: int, *, stale: bool = False, duplicate: bool = False) -> tuple[list[Message], int]:
-        """Receive: hide up to *most* messages until NextVisibleTime, which is returned too, under new handles.
+        """Receive up to *most* messages: hide them under new handles, and return them with their NextVisibleTime.
 
-        *stale*: they are visible again at once, so the handles are dead. *duplicate*: one of them stays visible too.
+        *stale*: they are visible again at once, so their handles are invalid. *duplicate*: a copy of one stays visible.
         """
         now = self._now()
         self._sweep(now)
@@ -169,8 +156,8 @@ class Queue:
         return taken
 
     def _hide(self, message: Message, until: int) -> None:
-        inside = b"%d-%d-2-%d" % (next(_SERIAL), until, message.priority)
-        handle = message.handle = b"1-" + base64.b64encode(inside)
+        content = b"%d-%d-2-%d" % (next(_SERIAL), until, message.priority)
+        handle = message.handle = b"1-" + base64.b64encode(content)
         self._in_flight[handle] = message
         heappush(self._hidden_until, (until, handle))
         if len(self._hidden_until) > 1000 + 4 * len(self._in_flight):
@@ -184,42 +171,38 @@ class Queue:
             self._show(fresh.copy())
 
     def peek(self, most: int) -> list[Message]:
-        """Look without touching."""
+        """The next messages, unchanged."""
         self._sweep(self._now())
         return [message for ready in self._ready.values() for message in list(ready)[:most]][:most]
 
-    # -- handles
-
     def delete(self, handle: bytes) -> str:
-        """Delete by the newest handle while it lives; otherwise return the error code that says why not."""
+        """Delete a message by its newest handle. Return "", or the error code of an invalid handle."""
         if self._in_flight.pop(handle, None) is not None:
             self.deleted += 1
             return ""
-        return self._dead(handle)
+        return self._error_code(handle)
 
     def change(self, handle: bytes, seconds: int) -> tuple[bytes, int] | str:
-        """Hide a message for *seconds* from now under a new handle: (handle, NextVisibleTime), or an error code."""
+        """Hide a message for *seconds* from now. Return its new handle and NextVisibleTime, or an error code."""
         message = self._in_flight.pop(handle, None)
         if message is None:
-            return self._dead(handle)
+            return self._error_code(handle)
         until = self._now() + seconds * 1000
         self._hide(message, until)
         return message.handle, until
 
     @staticmethod
-    def _dead(handle: bytes) -> str:
+    def _error_code(handle: bytes) -> str:
         if not _HANDLE.fullmatch(handle):
             return "ReceiptHandleError"
         try:
-            inside = base64.b64decode(handle[2:], validate=True)
+            content = base64.b64decode(handle[2:], validate=True)
         except ValueError:
             return "ReceiptHandleError"
-        return "MessageNotExist" if _HANDLE_INSIDE.fullmatch(inside) else "ReceiptHandleError"
-
-    # -- time
+        return "MessageNotExist" if _HANDLE_CONTENT.fullmatch(content) else "ReceiptHandleError"
 
     def sweep(self) -> None:
-        """Bring back what has become visible again."""
+        """Make the messages visible whose time has come."""
         self._sweep(self._now())
 
     def _sweep(self, now: int) -> None:
@@ -230,34 +213,32 @@ class Queue:
         while self._delayed and self._delayed[0][0] <= now:
             self._show(heappop(self._delayed)[2])
 
-    # -- long polls
-
-    def wait(self, poll: Poll) -> None:
-        """Let *poll* have the next messages."""
+    def add_poll(self, poll: Poll) -> None:
+        """Add a waiting receive request."""
         self.polls.append(poll)
-        self._arm()
+        self._schedule()
 
-    def forget(self, poll: Poll) -> None:
-        """A poll is over, served or not."""
+    def remove_poll(self, poll: Poll) -> None:
+        """Remove a waiting receive request, answered or not."""
         if poll in self.polls:
             self.polls.remove(poll)
 
-    def wake(self) -> None:
-        """Serve the polls that wait, as far as messages go; then sleep until the next one becomes visible."""
+    def serve_polls(self) -> None:
+        """Answer waiting polls while there are messages; run again when the next message becomes visible."""
         if not self.polls:
             return
         self._sweep(self._now())
         while self.polls and self.visible:
             poll = self.polls.popleft()
             if not poll.future.done():
-                poll.future.set_result(poll.serve())
-        self._arm()
+                poll.future.set_result(poll.receive())
+        self._schedule()
 
-    def _arm(self) -> None:
+    def _schedule(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        nexts = [heap[0][0] for heap in (self._hidden_until, self._delayed) if heap]
-        if self.polls and nexts:
+        times = [heap[0][0] for heap in (self._hidden_until, self._delayed) if heap]
+        if self.polls and times:
             loop = self.polls[0].future.get_loop()
-            self._timer = loop.call_later(max(0.0, (min(nexts) - self._now()) / 1000) + 0.001, self.wake)
+            self._timer = loop.call_later(max(0.0, (min(times) - self._now()) / 1000) + 0.001, self.serve_polls)

@@ -6,29 +6,30 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from urllib.parse import unquote
 
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.options import Options
-from smsreceipt.sandbox.queues import xml as mnsxml
+from smsreceipt.sandbox.queues import xml
+from smsreceipt.sandbox.queues.parameters import changed, integer, query_parameters
 from smsreceipt.sandbox.queues.queue import Attributes, Message, Poll, Queue
-from smsreceipt.sandbox.queues.xml import Refusal
+from smsreceipt.sandbox.wire import mns
 from smsreceipt.sandbox.wire.admission import Admission
+from smsreceipt.sandbox.wire.credentials import Keyring, Token
 from smsreceipt.sandbox.wire.faults import Faults
-from smsreceipt.sandbox.wire.http import Answer, Request
-from smsreceipt.sandbox.wire.signatures import Keyring, Token
+from smsreceipt.sandbox.wire.http import Request, Response
+from smsreceipt.sandbox.wire.mns import Refusal
 
-BATCH = 16
+MAX_BATCH = 16
 _PATH = re.compile(r"/queues(?:/([^/]+)(/messages)?)?/?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,119}")
-_OWNED = re.compile(r"Alicom-Queue-(\d+)-([A-Za-z]+)(?:-.*)?")
+_ACCOUNT_QUEUE = re.compile(r"Alicom-Queue-(\d+)-([A-Za-z]+)(?:-.*)?")  # account uid, message type
 
-Reply = Answer | asyncio.Future[Answer]
+Result = Response | asyncio.Future[Response]
 
 
-class Mns:
-    """All queues of one account, and the requests about them. Lives in one event loop."""
+class QueueService:
+    """All queues of one account, and the requests about them. Not thread-safe: belongs to one event loop."""
 
     def __init__(self, options: Options, clock: Clock, keys: Keyring, faults: Faults) -> None:
         self.queues: dict[str, Queue] = {}
@@ -39,159 +40,149 @@ class Mns:
         self._faults = faults
         self._polling = 0
 
-    # -- queues
-
     def queue(self, name: str, kind: str | None = None) -> Queue:
-        """The queue of that name, made if it is not there."""
+        """The queue of that name, created if it does not exist."""
         queue = self.queues.get(name)
         if queue is None:
-            owned = _OWNED.fullmatch(name)
+            match = _ACCOUNT_QUEUE.fullmatch(name)
             attributes = Attributes(visibility=self._options.visibility)
-            queue = Queue(name, kind or (owned[2] if owned else None), attributes, self._clock.ms)
+            queue = Queue(name, kind or (match[2] if match else None), attributes, self._clock.ms)
             self.queues[name] = queue
         return queue
 
     def message(self, body: bytes, priority: int = 8) -> Message:
-        """A message that enters now."""
+        """A message with the current time as its EnqueueTime."""
         return Message(body, self._clock.ms(), priority)
+
+    def respond(self, request: Request) -> Result:
+        """The response, or a future of it for a long poll."""
+        try:
+            token = self._admission.check(request)
+            action, queue = _action_of(request)
+            return action(self, request, token, queue)
+        except Refusal as refusal:
+            return mns.refused(refusal, request)
 
     def _existing(self, name: str, token: Token | None) -> Queue:
         queue = self.queues.get(name)
-        owned = _OWNED.fullmatch(name)
-        kind = queue.kind if queue else owned[2] if owned else None
-        if token is not None and not token.fits(name, kind):
+        match = _ACCOUNT_QUEUE.fullmatch(name)
+        kind = queue.kind if queue else match[2] if match else None
+        if token is not None and not token.permits(name, kind):
             raise Refusal(403, "AccessDenied", "The OwnerId that your Access Key Id associated to is forbidden.")
         if queue is None:
-            if owned and owned[1] != self._options.uid:
+            if match and match[1] != self._options.uid:
                 raise Refusal(403, "AccessDenied", "The queue belongs to another account.")
             raise Refusal(404, "QueueNotExist", "The queue name you provided is not exist.")
         return queue
 
-    # -- one request
-
-    def respond(self, request: Request) -> Reply:
-        """The answer, or the promise of one for a long poll."""
-        host = request.headers.get(b"host", b"")
-        try:
-            token = self._admission.check(request)
-            act, queue = action_of(request)
-            return act(self, request, token, queue)
-        except Refusal as refusal:
-            return mnsxml.refused(refusal, host)
-
-    # -- messages
-
-    def receive(self, request: Request, token: Token | None, name: str) -> Reply:
-        """Receive or peek, one or a batch; with a long poll where nothing is there yet."""
+    def receive(self, request: Request, token: Token | None, name: str) -> Result:
+        """Receive or peek one message or a batch; wait for messages where the queue is empty (long poll)."""
         queue = self._existing(name, token)
-        query = arguments(request.query)
-        most = number(query, "numofmessages", 1, BATCH)
+        query = query_parameters(request.query)
+        most = integer(query, "numofmessages", 1, MAX_BATCH)
         peek = query.get("peekonly") == "true"
         self.calls[f"{'Batch' if most else ''}{'Peek' if peek else 'Receive'}Message"] += 1
         if peek:
-            found = [mnsxml.peeked(message) for message in queue.peek(most or 1)]
-            return mnsxml.messages(found, batch=most is not None) if found else self._nothing(request)
-        wait = number(query, "waitseconds", 0, 30)
-        take = self._taker(queue, most)
+            found = [xml.peeked(message) for message in queue.peek(most or 1)]
+            return xml.messages(found, batch=most is not None) if found else mns.refused(_NO_MESSAGE, request)
+        wait = integer(query, "waitseconds", 0, 30)
+        take = self._taker(request, queue, most)
         queue.sweep()
         if queue.visible:
             return take()
         seconds = queue.attributes.polling_wait if wait is None else wait
         if not seconds or self._polling >= self._options.long_polls:
-            return self._nothing(request)
-        return self._poll(queue, seconds, take, request)
+            return mns.refused(_NO_MESSAGE, request)
+        return self._poll(request, queue, seconds, take)
 
-    def _taker(self, queue: Queue, most: int | None) -> Callable[[], Answer]:
+    def _taker(self, request: Request, queue: Queue, most: int | None) -> Callable[[], Response]:
         stale = self._faults.hit("stale")
         duplicate = self._faults.hit("duplicate")
 
-        def take() -> Answer:
-            taken, until = queue.take(most or 1, stale=stale, duplicate=duplicate)
-            if not taken:  # all that was left had outlived the retention period
-                return mnsxml.refused(_NO_MESSAGE, b"")
-            return mnsxml.messages([mnsxml.received(message, until) for message in taken], batch=most is not None)
+        def take() -> Response:
+            taken, next_visible = queue.take(most or 1, stale=stale, duplicate=duplicate)
+            if not taken:  # every message has exceeded the retention period
+                return mns.refused(_NO_MESSAGE, request)
+            return xml.messages([xml.received(message, next_visible) for message in taken], batch=most is not None)
 
         return take
 
-    @staticmethod
-    def _nothing(request: Request) -> Answer:
-        return mnsxml.refused(_NO_MESSAGE, request.headers.get(b"host", b""))
-
-    def _poll(self, queue: Queue, seconds: int, take: Callable[[], Answer], request: Request) -> asyncio.Future[Answer]:
+    def _poll(
+        self, request: Request, queue: Queue, seconds: int, take: Callable[[], Response]
+    ) -> asyncio.Future[Response]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
+        future: asyncio.Future[Response] = loop.create_future()
         poll = Poll(future, take)
-        timer = loop.call_later(seconds, lambda: future.set_result(self._nothing(request)))
+        timer = loop.call_later(seconds, lambda: future.set_result(mns.refused(_NO_MESSAGE, request)))
         self._polling += 1
 
-        def over(_future: asyncio.Future[Answer]) -> None:
+        def done(_future: asyncio.Future[Response]) -> None:
             self._polling -= 1
             timer.cancel()
-            queue.forget(poll)
+            queue.remove_poll(poll)
 
-        future.add_done_callback(over)
-        queue.wait(poll)
+        future.add_done_callback(done)
+        queue.add_poll(poll)
         return future
 
-    def delete(self, request: Request, token: Token | None, name: str) -> Reply:
-        """Delete one message by the handle in the query, or a batch by those in the body."""
+    def delete(self, request: Request, token: Token | None, name: str) -> Result:
+        """Delete one message by the handle in the query, or a batch by the handles in the body."""
         queue = self._existing(name, token)
         queue.sweep()
         if not request.body:
             return self._delete_one(queue, request)
         self.calls["BatchDeleteMessage"] += 1
-        handles = mnsxml.handles(request.body)
-        if not 1 <= len(handles) <= BATCH:
-            raise Refusal(400, "InvalidArgument", f"The number of receipt handles must be between 1 and {BATCH}.")
+        handles = xml.handles(request.body)
+        if not 1 <= len(handles) <= MAX_BATCH:
+            raise Refusal(400, "InvalidArgument", f"The number of receipt handles must be between 1 and {MAX_BATCH}.")
         errors = [(handle, code) for handle in handles if (code := queue.delete(handle))]
         if not errors:
-            return mnsxml.empty()
-        inside = b"".join(mnsxml.undeleted(code, _DEAD[code], handle) for handle, code in errors)
-        return mnsxml.xml(b"Errors", inside, 404)
+            return mns.empty()
+        content = b"".join(xml.delete_error(code, _HANDLE_ERRORS[code][1], handle) for handle, code in errors)
+        return mns.xml(b"Errors", content, 404)
 
-    def _delete_one(self, queue: Queue, request: Request) -> Answer:
+    def _delete_one(self, queue: Queue, request: Request) -> Response:
         self.calls["DeleteMessage"] += 1
-        handle = arguments(request.query).get("receipthandle")
+        handle = query_parameters(request.query).get("receipthandle")
         if not handle:
             raise Refusal(400, "MissingReceiptHandle", "ReceiptHandle is required.")
         if code := queue.delete(handle.encode()):
-            raise dead(code)
-        return mnsxml.empty()
+            raise _handle_refusal(code)
+        return mns.empty()
 
-    def change_visibility(self, request: Request, token: Token | None, name: str) -> Reply:
-        """Hide a received message for longer or shorter; the old handle dies."""
+    def change_visibility(self, request: Request, token: Token | None, name: str) -> Result:
+        """Set for how long a received message stays hidden; its old handle becomes invalid."""
         queue = self._existing(name, token)
         queue.sweep()
         self.calls["ChangeMessageVisibility"] += 1
-        query = arguments(request.query)
+        query = query_parameters(request.query)
         handle = query.get("receipthandle")
         if not handle:
             raise Refusal(400, "MissingReceiptHandle", "ReceiptHandle is required.")
-        seconds = number(query, "visibilitytimeout", 1, 43_200)
+        seconds = integer(query, "visibilitytimeout", 1, 43_200)
         if seconds is None:
             raise Refusal(400, "MissingVisibilityTimeout", "VisibilityTimeout is required.")
-        changed = queue.change(handle.encode(), seconds)
-        if isinstance(changed, str):
-            raise dead(changed)
-        inside = b"<ReceiptHandle>%b</ReceiptHandle><NextVisibleTime>%d</NextVisibleTime>" % changed
-        queue.wake()
-        return mnsxml.xml(b"ChangeVisibility", inside)
+        result = queue.change(handle.encode(), seconds)
+        if isinstance(result, str):
+            raise _handle_refusal(result)
+        queue.serve_polls()
+        content = b"<ReceiptHandle>%b</ReceiptHandle><NextVisibleTime>%d</NextVisibleTime>" % result
+        return mns.xml(b"ChangeVisibility", content)
 
-    def send(self, request: Request, token: Token | None, name: str) -> Reply:
-        """Send one message or a batch. A token only reads."""
-        if token is not None:
-            raise Refusal(403, "AccessDenied", "The token may only receive and delete.")
+    def send(self, request: Request, token: Token | None, name: str) -> Result:
+        """Send one message or a batch. A token does not permit it."""
+        _refuse_token(token)
         queue = self._existing(name, token)
-        root = mnsxml.parsed(request.body, "Message", "Messages")
-        batch = mnsxml.name_of(root) == "Messages"
+        root = mns.parsed(request.body, "Message", "Messages")
+        batch = mns.local_name(root) == "Messages"
         self.calls["BatchSendMessage" if batch else "SendMessage"] += 1
-        items = [mnsxml.fields(element) for element in (root if batch else [root])]
-        if not 1 <= len(items) <= BATCH:
-            raise Refusal(400, "InvalidArgument", f"The number of messages must be between 1 and {BATCH}.")
+        items = [mns.child_texts(element) for element in (root if batch else [root])]
+        if not 1 <= len(items) <= MAX_BATCH:
+            raise Refusal(400, "InvalidArgument", f"The number of messages must be between 1 and {MAX_BATCH}.")
         ready = [self._sendable(queue, item) for item in items]
         for message, delay in ready:
             queue.put([message], delay)
-        return mnsxml.messages([mnsxml.sent(message) for message, _delay in ready], batch=batch, status=201)
+        return xml.messages([xml.sent(message) for message, _delay in ready], batch=batch, status=201)
 
     def _sendable(self, queue: Queue, item: Mapping[str, str]) -> tuple[Message, int]:
         body = item.get("MessageBody", "").encode()
@@ -199,31 +190,28 @@ class Mns:
             raise Refusal(400, "InvalidArgument", "MessageBody must not be empty.")
         if len(body) > queue.attributes.maximum_size:
             raise Refusal(400, "InvalidArgument", "The message is larger than MaximumMessageSize.")
-        delay = number(item, "DelaySeconds", 0, 604_800)
-        priority = number(item, "Priority", 1, 16)
+        delay = integer(item, "DelaySeconds", 0, 604_800)
+        priority = integer(item, "Priority", 1, 16)
         return self.message(body, priority or 8), queue.attributes.delay if delay is None else delay
 
-    # -- queues
-
-    def get_attributes(self, _request: Request, token: Token | None, name: str) -> Reply:
+    def get_attributes(self, _request: Request, token: Token | None, name: str) -> Result:
         """GetQueueAttributes."""
         self.calls["GetQueueAttributes"] += 1
-        return mnsxml.xml(b"Queue", mnsxml.attributes(self._existing(name, token)))
+        return mns.xml(b"Queue", xml.attributes(self._existing(name, token)))
 
-    def put_queue(self, request: Request, token: Token | None, name: str) -> Reply:
+    def put_queue(self, request: Request, token: Token | None, name: str) -> Result:
         """CreateQueue, or SetQueueAttributes with metaoverride."""
-        if token is not None:
-            raise Refusal(403, "AccessDenied", "The token may only receive and delete.")
-        wanted = mnsxml.fields(mnsxml.parsed(request.body, "Queue")) if request.body else {}
-        if arguments(request.query).get("metaoverride") == "true":
+        _refuse_token(token)
+        changes = mns.child_texts(mns.parsed(request.body, "Queue")) if request.body else {}
+        if query_parameters(request.query).get("metaoverride") == "true":
             self.calls["SetQueueAttributes"] += 1
             queue = self._existing(name, token)
-            queue.attributes = overridden(queue.attributes, wanted)
+            queue.attributes = changed(queue.attributes, changes)
             queue.modified = self._clock.ms() // 1000
-            return mnsxml.empty()
-        return self._create(request, name, overridden(Attributes(), wanted))
+            return mns.empty()
+        return self._create(request, name, changed(Attributes(), changes))
 
-    def _create(self, request: Request, name: str, attributes: Attributes) -> Answer:
+    def _create(self, request: Request, name: str, attributes: Attributes) -> Response:
         self.calls["CreateQueue"] += 1
         if not _NAME.fullmatch(name):
             raise Refusal(400, "InvalidQueueName", "A queue name has up to 120 letters, digits and hyphens.")
@@ -231,103 +219,71 @@ class Mns:
         if name in self.queues:
             if self.queues[name].attributes != attributes:
                 raise Refusal(409, "QueueAlreadyExist", "The queue already exists with other attributes.")
-            return mnsxml.empty(204, (location,))
+            return mns.empty(204, (location,))
         self.queue(name).attributes = attributes
-        return mnsxml.empty(201, (location,))
+        return mns.empty(201, (location,))
 
-    def delete_queue(self, _request: Request, token: Token | None, name: str) -> Reply:
-        """DeleteQueue, with everything in it."""
-        if token is not None:
-            raise Refusal(403, "AccessDenied", "The token may only receive and delete.")
+    def delete_queue(self, _request: Request, token: Token | None, name: str) -> Result:
+        """DeleteQueue, with every message in it."""
+        _refuse_token(token)
         self.calls["DeleteQueue"] += 1
         self.queues.pop(name, None)
-        return mnsxml.empty()
+        return mns.empty()
 
-    def list_queues(self, request: Request, token: Token | None, _name: str) -> Reply:
+    def list_queues(self, request: Request, token: Token | None, _name: str) -> Result:
         """ListQueue: by prefix, in pages, with attributes on request."""
-        if token is not None:
-            raise Refusal(403, "AccessDenied", "The token may only receive and delete.")
+        _refuse_token(token)
         self.calls["ListQueue"] += 1
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers.items()}
-        most = number(headers, "x-mns-ret-number", 1, 1000) or 1000
+        most = integer(headers, "x-mns-ret-number", 1, 1000) or 1000
         prefix, marker = headers.get("x-mns-prefix", ""), headers.get("x-mns-marker", "")
         names = sorted(name for name in self.queues if name.startswith(prefix) and name > marker)
         page, more = names[:most], len(names) > most
-        inside = b"".join(self._listed(name, headers) for name in page)
-        inside += mnsxml.elements([("NextMarker", page[-1])]) if more else b""
-        return mnsxml.xml(b"Queues", inside)
+        content = b"".join(self._listed(name, headers) for name in page)
+        content += xml.elements([("NextMarker", page[-1])]) if more else b""
+        return mns.xml(b"Queues", content)
 
     def _listed(self, name: str, headers: Mapping[str, str]) -> bytes:
-        url = mnsxml.elements([("QueueURL", f"http://{headers.get('host', '')}/queues/{name}")])
+        content = xml.elements([("QueueURL", f"http://{headers.get('host', '')}/queues/{name}")])
         if headers.get("x-mns-with-meta") == "true":
-            url += mnsxml.attributes(self.queues[name])
-        return b"<Queue>%b</Queue>" % url
+            content += xml.attributes(self.queues[name])
+        return b"<Queue>%b</Queue>" % content
 
 
 _NO_MESSAGE = Refusal(404, "MessageNotExist", "Message not exist.")
-_DEAD = {
-    "MessageNotExist": "The message you process does not exist.",
-    "ReceiptHandleError": "The receipt handle you provided is not valid.",
-}
-_STATUS = {"MessageNotExist": 404, "ReceiptHandleError": 400}
-
-Act = Callable[[Mns, Request, Token | None, str], Reply]
-_ACTIONS: dict[str, Act] = {
-    "GET messages": Mns.receive,
-    "DELETE messages": Mns.delete,
-    "PUT messages": Mns.change_visibility,
-    "POST messages": Mns.send,
-    "GET queue": Mns.get_attributes,
-    "PUT queue": Mns.put_queue,
-    "DELETE queue": Mns.delete_queue,
-    "GET queues": Mns.list_queues,
+_HANDLE_ERRORS = {
+    "MessageNotExist": (404, "The message you process does not exist."),
+    "ReceiptHandleError": (400, "The receipt handle you provided is not valid."),
 }
 
+Action = Callable[[QueueService, Request, Token | None, str], Result]
+_ACTIONS: dict[str, Action] = {
+    "GET messages": QueueService.receive,
+    "DELETE messages": QueueService.delete,
+    "PUT messages": QueueService.change_visibility,
+    "POST messages": QueueService.send,
+    "GET queue": QueueService.get_attributes,
+    "PUT queue": QueueService.put_queue,
+    "DELETE queue": QueueService.delete_queue,
+    "GET queues": QueueService.list_queues,
+}
 
-def action_of(request: Request) -> tuple[Act, str]:
-    """What is to be done, and the queue's name ("" for all of them). Raises Refusal (InvalidRequestURL)."""
+
+def _action_of(request: Request) -> tuple[Action, str]:
+    """The action, and the queue's name ("" for ListQueue). Raises Refusal (InvalidRequestURL)."""
     match = _PATH.fullmatch(request.path)
     level = "" if match is None else "messages" if match[2] else "queue" if match[1] else "queues"
-    act = _ACTIONS.get(f"{request.method} {level}")
-    if match is None or act is None:
+    action = _ACTIONS.get(f"{request.method} {level}")
+    if match is None or action is None:
         raise Refusal(400, "InvalidRequestURL", "Http request URL invalid.")
-    return act, unquote(match[1] or "")
+    return action, unquote(match[1] or "")
 
 
-def dead(code: str) -> Refusal:
-    """What a handle's error *code* is answered with."""
-    return Refusal(_STATUS[code], code, _DEAD[code])
+def _handle_refusal(code: str) -> Refusal:
+    status, message = _HANDLE_ERRORS[code]
+    return Refusal(status, code, message)
 
 
-def arguments(query: str) -> dict[str, str]:
-    """Query parameters by lower-case name (SDKs send both cases). A plus sign is one: handles hold some."""
-    pairs = (pair.partition("=") for pair in query.split("&") if pair)
-    return {name.lower(): unquote(value) if "%" in value else value for name, _equals, value in pairs}
-
-
-def number(values: Mapping[str, str], name: str, least: int, most: int) -> int | None:
-    """An integer within its bounds; None when it is not given. Raises Refusal (InvalidArgument)."""
-    text = values.get(name)
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise Refusal(400, "InvalidArgument", f"The value of {name} must be between {least} and {most}.")
-    return int(text)
-
-
-def overridden(attributes: Attributes, wanted: Mapping[str, str]) -> Attributes:
-    """*attributes* with what *wanted* names. Raises Refusal (InvalidArgument)."""
-    bounds = {
-        "VisibilityTimeout": ("visibility", 1, 43_200),
-        "MaximumMessageSize": ("maximum_size", 1024, 65_536),
-        "MessageRetentionPeriod": ("retention", 60, 604_800),
-        "DelaySeconds": ("delay", 0, 604_800),
-        "PollingWaitSeconds": ("polling_wait", 0, 30),
-    }
-    given = {
-        field: value
-        for name, (field, least, most) in bounds.items()
-        if (value := number(wanted, name, least, most)) is not None
-    }
-    logging = wanted.get("LoggingEnabled", str(attributes.logging)).lower() == "true"
-    return replace(attributes, logging=logging, **given)
+def _refuse_token(token: Token | None) -> None:
+    if token is not None:
+        raise Refusal(403, "AccessDenied", "The token may only receive and delete.")

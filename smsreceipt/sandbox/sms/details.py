@@ -1,16 +1,20 @@
-"""One number's sends of one day, in pages, as QuerySendDetails shows them: as they are, or as they go wrong."""
+"""Pages of QuerySendDetails, correct or with faults."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.sms.sends import Send, Sends, day_end
+from smsreceipt.sandbox.sends import Send
+from smsreceipt.sandbox.sms.record import Sends, day_end
 from smsreceipt.sandbox.wire.faults import Faults
 
 
 class Pages:
-    """The newest first; there is no cursor, so a send that appears moves all the others down."""
+    """The sends to one number on one day, the newest first.
+
+    The service has no cursor: a new send moves all others down, so a row can appear on two pages.
+    """
 
     def __init__(self, clock: Clock, faults: Faults, sends: Sends) -> None:
         self._clock = clock
@@ -18,7 +22,7 @@ class Pages:
         self._sends = sends
 
     def page(self, phone: str, day: str, biz_id: str, number: int, size: int) -> dict[str, object]:
-        """TotalCount and the rows of one page."""
+        """The response of one page: TotalCount and rows. *number* starts at 1; *day* is yyyyMMdd."""
         faults = self._faults
         sends = self._sends.of_day(phone, day, biz_id)
         start = (number - 1) * size
@@ -29,24 +33,24 @@ class Pages:
             shown = shown[: 1 + faults.below(len(shown) - 1)]
         if shown and faults.hit("empty"):
             shown = []
-        total = self._wrong(len(sends), start + len(shown)) if faults.hit("total") else len(sends)
+        total = self._wrong_total(len(sends), start + len(shown)) if faults.hit("total") else len(sends)
         if not biz_id and len(sends) > start + size and faults.hit("shift"):
-            self._appear(sends, day)
+            self._add_late(sends, day)
         rows = [send.detail(self._clock.now()) for send in shown]
         return {"TotalCount": str(total), "SmsSendDetailDTOs": {"SmsSendDetailDTO": rows}}
 
-    def _wrong(self, total: int, told: int) -> int:
-        """A total that is not it: too many, too few, or nothing at all; but never so that the rows told bear it out.
+    def _wrong_total(self, total: int, shown: int) -> int:
+        """A wrong TotalCount: too large, too small, or 0, but never the number of rows *shown* up to this page.
 
-        Nobody could see through that; what was seen of the service are totals and lists that contradict each other.
+        A client could not detect that; the real service was seen with totals and lists that contradict each other.
         """
         many = total + 1 + self._faults.below(60)
-        guesses = [guess for guess in (many, total - 1, 0) if guess >= 0 and guess not in {total, told}]
+        guesses = [guess for guess in (many, total - 1, 0) if guess >= 0 and guess not in {total, shown}]
         return guesses[self._faults.below(len(guesses))]
 
-    def _appear(self, sends: Sequence[Send], day: str) -> None:
-        """Let one more send to this number be filed, on top: somebody else's, or one that was late."""
+    def _add_late(self, sends: Sequence[Send], day: str) -> None:
+        """Add one more send to this number, newer than *sends*: of another program, or listed late."""
         newest = sends[0]
         sent = max(newest.sent, min(newest.sent + 120, self._clock.now(), day_end(day) - 1))
         late = f"late-{self._faults.below(10**9):09d}"
-        self._sends.again(newest, sent, late, day)
+        self._sends.add_similar(newest, sent, late, day)

@@ -1,35 +1,33 @@
-"""Generated messages: realistic receipts of every kind, repeats, and poison. The same seed and day give the same."""
+"""Generated queue messages: receipts of every kind, duplicates, and unreadable messages (poison)."""
 
 from __future__ import annotations
 
-import base64
-import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from smsreceipt.model import BEIJING
-from smsreceipt.sandbox.traffic import calls, others
-from smsreceipt.sandbox.traffic import sms as messages
-from smsreceipt.sandbox.traffic.faker import Piece, Teller
+from smsreceipt.sandbox.traffic import calls, others, sms
+from smsreceipt.sandbox.traffic.faker import Faker, Receipt, Scenario
 from smsreceipt.sandbox.traffic.poison import poisoned
+from smsreceipt.sandbox.wire.receipts import compact_json, queue_body
 
-REPEATED = 0.03  #: the share of good messages that come again, word for word
-PLAIN = 0.02  #: the share of bodies that some sender did not put in base64
-_WINDOW = 48  #: how far messages stray from the order of events
+DUPLICATES = 0.03  #: the share of good messages that repeat an earlier one
+PLAIN = 0.02  #: the share of bodies that are plain JSON instead of base64
+_WINDOW = 48  #: how far messages are moved from the order of events
 
-#: Every kind of story, and how many of a hundred it takes. Each is told once before any is told again.
-STORIES = (
-    (messages.report, 34),
-    (messages.campaign, 10),
-    (messages.reply, 8),
-    (messages.verification, 3),
-    (messages.abroad, 3),
-    (messages.from_abroad, 2),
-    (messages.globe, 1),
-    (messages.sign_review, 2),
-    (messages.template_review, 2),
+#: Scenarios and their weights, which add up to 100.
+SCENARIOS: tuple[tuple[Scenario, int], ...] = (
+    (sms.report, 34),
+    (sms.campaign, 10),
+    (sms.reply, 8),
+    (sms.verification, 3),
+    (sms.international, 3),
+    (sms.international_to_mainland, 2),
+    (sms.globe, 1),
+    (sms.sign_review, 2),
+    (sms.template_review, 2),
     (calls.call, 16),
     (calls.extension_call, 1),
     (calls.intercepted_sms, 8),
@@ -39,7 +37,7 @@ STORIES = (
     (others.voice_call, 3),
     (others.card, 1),
     (others.card_template, 1),
-    (messages.console_test, 1),
+    (sms.console_test, 1),
 )
 
 
@@ -47,59 +45,59 @@ STORIES = (
 class Message:
     """One message for a queue."""
 
-    kind: str  #: it goes to the default queue of this message type
-    text: str  #: what travels
-    is_poison: bool = False  #: holds no receipt: whoever reads it has to put it aside
-    is_duplicate: bool = False  #: the text of an earlier message, word for word
-    receipt: Mapping[str, object] | None = None  #: what it says; None for poison
+    kind: str  #: the message type; it goes to the default queue of this type
+    text: str  #: the message body
+    is_poison: bool = False  #: it holds no receipt: a reader has to reject it
+    is_duplicate: bool = False  #: it repeats the text of an earlier message
+    receipt: Mapping[str, object] | None = None  #: the receipt in it; None for poison
 
 
 def generate(seed: int | None, n: int, poison: float = 0.0, *, day: date | None = None) -> Iterator[Message]:
-    """Yield *n* messages, a share *poison* of them unreadable, about events of *day* (Beijing; default: yesterday).
+    """Yield *n* messages about events of *day* (Beijing; default: yesterday); a share *poison* of them is unreadable.
 
-    Every message that is neither poison nor duplicate makes a statement that no other makes; no poison comes twice.
+    The same seed and day give the same messages. Every message that is neither poison nor duplicate holds a statement
+    of its own; no poison repeats a text.
     """
-    dice = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    teller = Teller(dice, datetime.combine(day or datetime.now(BEIJING).date() - timedelta(days=1), time(9), BEIJING))
-    told = shuffled(dice, (piece for story in stories(dice) for piece in story(teller)))
-    bad = poisoned(dice)
+    rng = random.Random(seed)  # noqa: S311 - must be repeatable, not secret
+    fake = Faker(rng, datetime.combine(day or datetime.now(BEIJING).date() - timedelta(days=1), time(9), BEIJING))
+    receipts = _shuffled(rng, (receipt for scenario in _scenarios(rng) for receipt in scenario(fake)))
+    bad = poisoned(rng)
     earlier: list[Message] = []
     for _ in range(n):
-        if dice.random() < poison:
+        if rng.random() < poison:
             kind, text = next(bad)
             yield Message(kind, text, is_poison=True)
-        elif earlier and dice.random() < REPEATED:
-            old = dice.choice(earlier)
+        elif earlier and rng.random() < DUPLICATES:
+            old = rng.choice(earlier)
             yield Message(old.kind, old.text, is_duplicate=True, receipt=old.receipt)
         else:
-            piece = next(told)
-            message = Message(piece.kind, transported(dice, piece), receipt=piece.body)
+            receipt = next(receipts)
+            message = Message(receipt.kind, _text(rng, receipt), receipt=receipt.body)
             earlier.append(message)
             del earlier[:-1000]
             yield message
 
 
-def stories(dice: random.Random) -> Iterator[messages.Story]:
-    """Endlessly, what is told next."""
-    each = [story for story, _weight in STORIES]
-    dice.shuffle(each)
-    yield from each
-    plots, weights = zip(*STORIES, strict=True)
-    again = [(plot, weight) for plot, weight in zip(plots, weights, strict=True) if plot is not messages.console_test]
+def _scenarios(rng: random.Random) -> Iterator[Scenario]:
+    """Endless: each scenario once, then by weight. The console's test push comes only once."""
+    first = [scenario for scenario, _weight in SCENARIOS]
+    rng.shuffle(first)
+    yield from first
+    repeated = [(scenario, weight) for scenario, weight in SCENARIOS if scenario is not sms.console_test]
+    scenarios, weights = zip(*repeated, strict=True)
     while True:
-        yield dice.choices([plot for plot, _weight in again], [weight for _plot, weight in again])[0]
+        yield rng.choices(scenarios, weights)[0]
 
 
-def shuffled(dice: random.Random, pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """The same pieces, each up to a window away from its place: queues keep no order."""
-    window: list[Piece] = []
-    for piece in pieces:
-        window.append(piece)
+def _shuffled(rng: random.Random, receipts: Iterator[Receipt]) -> Iterator[Receipt]:
+    """The same receipts, each moved within a window: queues keep no order."""
+    window: list[Receipt] = []
+    for receipt in receipts:
+        window.append(receipt)
         if len(window) == _WINDOW:
-            yield window.pop(dice.randrange(_WINDOW))
+            yield window.pop(rng.randrange(_WINDOW))
 
 
-def transported(dice: random.Random, piece: Piece) -> str:
-    """The body as message text: base64, rarely plain."""
-    text = json.dumps(piece.body, ensure_ascii=False, separators=(",", ":"))
-    return text if dice.random() < PLAIN else base64.b64encode(text.encode()).decode()
+def _text(rng: random.Random, receipt: Receipt) -> str:
+    encode = compact_json if rng.random() < PLAIN else queue_body
+    return encode(receipt.body).decode()

@@ -1,9 +1,7 @@
-"""Messages and past sends from files, and how a receipt travels."""
+"""Messages and past sends from NDJSON files."""
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +9,11 @@ from typing import NamedTuple
 import msgspec
 
 from smsreceipt.errors import UsageError
-from smsreceipt.sandbox.sms.sends import PastSend
+from smsreceipt.sandbox.sends import PastSend
 
 
 class Line(msgspec.Struct):
-    """One line of a file to load."""
+    """One line of a file."""
 
     body: msgspec.Raw = msgspec.Raw()
     queue: str = ""
@@ -28,15 +26,15 @@ class Line(msgspec.Struct):
 
 
 class Loaded(NamedTuple):
-    """A message for a queue; queue or kind may be empty, not both."""
+    """A message for a queue. Either the queue or the kind can be empty."""
 
     queue: str
     kind: str
-    body: object  #: a text travels as it is
+    body: object  #: a str is the message text itself; anything else is sent as base64 of JSON
 
 
-def lines_of(path: Path) -> Iterator[Loaded | PastSend]:
-    """Yield what each line of an NDJSON file holds. Raises UsageError."""
+def read_lines(path: Path) -> Iterator[Loaded | PastSend]:
+    """Yield the message or the past send of each line. Raises UsageError for a bad line or an unreadable file."""
     decode = msgspec.json.Decoder(Line).decode
     try:
         with path.open("rb") as lines:
@@ -51,9 +49,3 @@ def lines_of(path: Path) -> Iterator[Loaded | PastSend]:
                     yield loaded
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-
-
-def encoded(receipt: object) -> bytes:
-    """A receipt as it travels in a queue: compact UTF-8 JSON in base64."""
-    text = json.dumps(receipt, ensure_ascii=False, separators=(",", ":"))
-    return base64.b64encode(text.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""What the queue service checks before it looks at what is asked: form, clock, body, key, signature, token."""
+"""Checks of every MNS request before its action: headers, clock, body, access key, signature, token."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import re
 from collections.abc import Mapping
 
 from smsreceipt.sandbox.clock import Clock, instant_of
-from smsreceipt.sandbox.queues.xml import Refusal
+from smsreceipt.sandbox.wire.credentials import Keyring, Token
 from smsreceipt.sandbox.wire.faults import Faults
 from smsreceipt.sandbox.wire.http import Request
-from smsreceipt.sandbox.wire.signatures import Keyring, Token, content_md5_fits, mns_signature, mns_string
+from smsreceipt.sandbox.wire.mns import VERSION, Refusal
+from smsreceipt.sandbox.wire.signatures import content_md5_matches, mns_signature, mns_string
 
 _AUTHORIZATION = re.compile(rb"MNS ([^:\s]+):(\S+)")
 
 
 class Admission:
-    """Lets a request in, or says no in the order that the service does."""
+    """Checks requests in the order of the real service."""
 
     def __init__(self, clock: Clock, keys: Keyring, faults: Faults) -> None:
         self._clock = clock
@@ -23,15 +24,15 @@ class Admission:
         self._faults = faults
 
     def check(self, request: Request) -> Token | None:
-        """Return the token in use, if it is one. Raises Refusal."""
+        """Return the token that signed the request; None: the account's own key did. Raises Refusal."""
         headers = request.headers
         match = _AUTHORIZATION.fullmatch(headers.get(b"authorization", b""))
         if match is None:
             missing = b"authorization" not in headers
             code = "MissingAuthorizationHeader" if missing else "InvalidAuthorizationHeader"
             raise Refusal(400, code, "Authorization header is missing or badly formed.")
-        if headers.get(b"x-mns-version") != b"2015-06-06":
-            raise Refusal(400, "InvalidArgument", "Header x-mns-version must be 2015-06-06.")
+        if headers.get(b"x-mns-version") != VERSION:
+            raise Refusal(400, "InvalidArgument", f"Header x-mns-version must be {VERSION.decode()}.")
         self._check_date(headers)
         self._check_body(request)
         key = match[1].decode("latin-1")
@@ -40,7 +41,7 @@ class Admission:
             raise Refusal(403, "InvalidAccessKeyId", "The AccessKey Id you provided is not exist.")
         date = headers.get(b"date", b"")
         if match[2] != mns_signature(secret, mns_string(request, date)) and (
-            # Where x-mns-date stands in for Date, the pages do not say what the signature's date line holds.
+            # Without Date, the documentation does not say whether the signed date is empty or that of x-mns-date.
             date or match[2] != mns_signature(secret, mns_string(request, headers[b"x-mns-date"]))
         ):
             raise Refusal(
@@ -58,14 +59,14 @@ class Admission:
         instant = instant_of(text)
         if instant is None:
             raise Refusal(400, "InvalidDateHeader", "Date header must be an RFC 1123 date in GMT.")
-        if self._clock.far(instant):
+        if self._clock.skewed(instant):
             raise Refusal(408, "TimeExpired", "The http request you sent is expired.")
 
     @staticmethod
     def _check_body(request: Request) -> None:
         declared = request.headers.get(b"content-md5")
-        if declared and not content_md5_fits(declared, request.body):
-            # The provider's own spelling.
+        if declared and not content_md5_matches(declared, request.body):
+            # The provider spells the code so.
             raise Refusal(400, "InvalidDegist", "The Content-MD5 you specified did not match what we received.")
         if request.body and not request.headers.get(b"content-type"):
             raise Refusal(400, "InvalidArgument", "Content-Type is required with a body.")
@@ -78,7 +79,7 @@ class Admission:
         if security_token != token.security_token:
             raise Refusal(403, "InvalidSecurityToken", "The security token you provided is invalid.")
         if self._faults.hit("token"):
-            token.dead = True
-        if token.dead or self._clock.now() >= token.expires:
+            token.revoked = True
+        if token.revoked or self._clock.now() >= token.expires:
             raise Refusal(403, "SecurityTokenExpired", "The security token you provided has expired.")
         return token

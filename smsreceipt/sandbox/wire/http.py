@@ -1,4 +1,4 @@
-"""Requests and answers as values: what the services see of HTTP."""
+"""HTTP requests and responses as values."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from itertools import count
 
 
 class Cut(Enum):
-    """How much of an answer reaches the client."""
+    """How much of a response reaches the client when a fault shortens it."""
 
-    NOTHING = "nothing"  #: the connection closes unanswered
-    HALF = "half"  #: the whole Content-Length is promised and half of the body sent
+    NOTHING = "nothing"  #: the connection closes without a response
+    HALF = "half"  #: the head promises the whole Content-Length, and half of the body follows
 
 
 @dataclass(slots=True)
@@ -36,15 +36,15 @@ class Request:
 
 
 @dataclass(slots=True)
-class Answer:
-    """What goes back, and how."""
+class Response:
+    """One response, and how the server is to send it."""
 
     status: int
     body: bytes = b""
     content_type: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    hold: float = 0.0  #: seconds to sit on it
-    cut: Cut | None = None
+    delay: float = 0.0  #: seconds the server waits before it sends
+    cut: Cut | None = None  #: None: all of it is sent
 
 
 _SERIAL = count(int.from_bytes(os.urandom(15), "big"))

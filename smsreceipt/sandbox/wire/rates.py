@@ -1,4 +1,4 @@
-"""How often each action is called, and when that is too often."""
+"""Counters of the calls of each RPC action, and the limits on calls a second."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from collections.abc import Mapping
 from smsreceipt.sandbox.wire.http import Request
 
 #: Calls a second that the provider's documentation allows an account.
-CAPS = {"QuerySendDetails": 5000, "QuerySendStatistics": 20}
+LIMITS = {"QuerySendDetails": 5000, "QuerySendStatistics": 20}
 _ACTION = re.compile(r"(?:^|[?&])Action=(\w+)")
 
 
 class Rates:
-    """Sees every call, whatever becomes of it; its clock is the host's, which nobody moves."""
+    """Counts every call, also refused ones. Uses the host's monotonic clock, which Sandbox.advance does not move."""
 
-    def __init__(self, caps: Mapping[str, int]) -> None:
+    def __init__(self, limits: Mapping[str, int]) -> None:
         self.peaks: dict[str, int] = {}  #: most calls of an action within any one second
-        self._caps = caps
+        self._limits = limits
         self._times: dict[str, array[float]] = {}
-        self._oldest: dict[str, int] = {}  # index of the first call of the last second
-        self._taken: dict[str, array[float]] = {}  # the newest calls that were let in, as many as the cap
+        self._oldest: dict[str, int] = {}  # index of the first call within the last second
+        self._accepted: dict[str, array[float]] = {}  # the newest accepted calls, at least as many as the limit
 
     def arrived(self, action: str) -> bool:
-        """Note a call; False when it is one too many within a second."""
+        """Count a call; False when it exceeds the limit of its action."""
         now = time.monotonic()
         times = self._times.setdefault(action, array("d"))
         times.append(now)
@@ -34,27 +34,27 @@ class Rates:
             oldest += 1
         self._oldest[action] = oldest
         self.peaks[action] = max(self.peaks.get(action, 0), len(times) - oldest)
-        return self._admit(action, now)
+        return self._accept(action, now)
 
-    def _admit(self, action: str, now: float) -> bool:
-        cap = self._caps.get(action)
-        if cap is None:
+    def _accept(self, action: str, now: float) -> bool:
+        limit = self._limits.get(action)
+        if limit is None:
             return True
-        taken = self._taken.setdefault(action, array("d"))
-        if len(taken) >= cap and taken[-cap] > now - 1:
+        accepted = self._accepted.setdefault(action, array("d"))
+        if len(accepted) >= limit and accepted[-limit] > now - 1:
             return False
-        taken.append(now)
-        if len(taken) > 10 * cap:
-            del taken[:-cap]
+        accepted.append(now)
+        if len(accepted) > 10 * limit:
+            del accepted[:-limit]
         return True
 
     def times(self, action: str) -> tuple[float, ...]:
-        """When it was called, in seconds of the host's monotonic clock."""
+        """When the action was called, in seconds of the host's monotonic clock."""
         return tuple(self._times.get(action, ()))
 
 
-def action_of(request: Request) -> str:
-    """The action that an RPC request names, well-formed or not."""
+def rpc_action(request: Request) -> str:
+    """The action that an RPC request names, also in a malformed request; "" when it names none."""
     header = request.headers.get(b"x-acs-action")
     if header:
         return header.decode("latin-1")

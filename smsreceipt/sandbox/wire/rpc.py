@@ -1,19 +1,19 @@
-"""The RPC services: what they check before an action, and how they say no."""
+"""The RPC envelope: checks of a request, dispatch by its Action, errors and JSON responses."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from smsreceipt.sandbox.clock import LEEWAY, Clock
-from smsreceipt.sandbox.sms.actions import Business, Sms
-from smsreceipt.sandbox.wire import signatures as auth
-from smsreceipt.sandbox.wire.http import Answer, Request, request_uuid
-from smsreceipt.sandbox.wire.signatures import Keyring
+from smsreceipt.sandbox.wire.credentials import ACCESS_KEY_ID, Keyring
+from smsreceipt.sandbox.wire.http import Request, Response, request_uuid
+from smsreceipt.sandbox.wire.signatures import ACS3, acs3_signature, rpc_signature, rpc_string
 
 VERSION = "2017-05-25"
 _MESSAGES = {
@@ -29,9 +29,11 @@ _MESSAGES = {
     "InternalError": "The request processing has failed due to some unknown error, exception or failure.",
 }
 
+Parameters = Mapping[str, str]
+
 
 class RpcError(Exception):
-    """The gateway says no, before any action."""
+    """The gateway refuses a request before its action."""
 
     def __init__(self, status: int, code: str, message: str = "") -> None:
         super().__init__(code)
@@ -40,81 +42,91 @@ class RpcError(Exception):
         self.message = message or _MESSAGES[code]
 
 
-class Rpc:
-    """Dispatch by Action, whatever the product's host."""
+class BusinessError(Exception):
+    """An action refuses a request; the response has status 200 and this code."""
 
-    def __init__(self, clock: Clock, keys: Keyring, sms: Sms) -> None:
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action. *run* returns the fields of its response; it raises BusinessError."""
+
+    required: tuple[str, ...]
+    run: Callable[[Parameters], Mapping[str, object]]
+
+
+class Rpc:
+    """Checks requests and dispatches them by Action; the product's host does not matter."""
+
+    def __init__(self, clock: Clock, keys: Keyring, actions: Mapping[str, Action]) -> None:
         self.calls: Counter[str] = Counter()
         self._clock = clock
         self._keys = keys
-        self._sms = sms
-        self._nonces: dict[str, float] = {}  # in the order they came
+        self._actions = actions
+        self._nonces: dict[str, float] = {}  # in the order of arrival
 
-    def respond(self, request: Request) -> Answer:
-        """The answer as JSON: a gateway error by its status, a business error as 200 with a Code."""
+    def respond(self, request: Request) -> Response:
+        """The response in JSON: a gateway error has its own status, a business error has status 200 and a Code."""
         try:
-            parameters = self._admit(request)
+            parameters = self._check(request)
             result = self._act(parameters)
         except RpcError as error:
             return refused(error, request)
-        return answer(200, {"RequestId": request_uuid(), **result})
+        return json_response(200, {"RequestId": request_uuid(), **result})
 
-    def _act(self, parameters: Mapping[str, str]) -> Mapping[str, object]:
-        action = parameters["Action"]
-        act = self._sms.actions.get(action)
-        if act is None:
+    def _act(self, parameters: Parameters) -> Mapping[str, object]:
+        name = parameters["Action"]
+        action = self._actions.get(name)
+        if action is None:
             raise RpcError(404, "InvalidAction.NotFound")
         if parameters.get("Version") != VERSION:
             raise RpcError(404, "InvalidVersion")
-        self.calls[action] += 1
-        for name in act.required:
-            if not parameters.get(name):
-                raise RpcError(400, f"Missing{name}", f"{name} is mandatory for this action.")
+        self.calls[name] += 1
+        _require(parameters, action.required)
         try:
-            return {"Code": "OK", "Message": "OK", **act.run(parameters)}
-        except Business as refusal:
-            return {"Code": refusal.code, "Message": refusal.message}
+            return {"Code": "OK", "Message": "OK", **action.run(parameters)}
+        except BusinessError as error:
+            return {"Code": error.code, "Message": error.message}
 
-    def _admit(self, request: Request) -> Mapping[str, str]:
+    def _check(self, request: Request) -> Parameters:
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-        if request.headers.get(b"authorization", b"").startswith(auth.ACS3.encode()):
-            return self._admit_acs3(request, query, form)
+        if request.headers.get(b"authorization", b"").startswith(ACS3.encode()):
+            return self._check_acs3(request, query, form)
         parameters = {**query, **form}
-        for name in ("Action", "AccessKeyId", "Signature", "SignatureNonce", "Timestamp"):
-            if not parameters.get(name):
-                raise RpcError(400, f"Missing{name}", f"{name} is mandatory for this action.")
+        _require(parameters, ("Action", "AccessKeyId", "Signature", "SignatureNonce", "Timestamp"))
         if parameters.get("SignatureMethod") != "HMAC-SHA1" or parameters.get("SignatureVersion") != "1.0":
             raise RpcError(400, "UnsupportedSignatureMethod")
         self._check_time(parameters["Timestamp"])
-        string = auth.rpc_string(request.method, parameters)
-        expected = auth.rpc_signature(self._secret(parameters["AccessKeyId"]), string)
+        string = rpc_string(request.method, parameters)
+        expected = rpc_signature(self._secret(parameters["AccessKeyId"]), string)
         if parameters["Signature"] != expected:
             message = f"Specified signature is not matched with our calculation. server string to sign is:{string}"
             raise RpcError(400, "SignatureDoesNotMatch", message)
-        self._spend(parameters["SignatureNonce"])
+        self._use_nonce(parameters["SignatureNonce"])
         return parameters
 
-    def _admit_acs3(self, request: Request, query: dict[str, str], form: dict[str, str]) -> Mapping[str, str]:
+    def _check_acs3(self, request: Request, query: dict[str, str], form: dict[str, str]) -> Parameters:
         header = {name.decode(): value.decode("latin-1") for name, value in request.headers.items()}
-        parts = dict(
-            part.strip().partition("=")[::2] for part in header["authorization"].removeprefix(auth.ACS3).split(",")
-        )
+        parts = dict(part.strip().partition("=")[::2] for part in header["authorization"].removeprefix(ACS3).split(","))
         secret = self._secret(parts.get("Credential", ""))
         self._check_time(header.get("x-acs-date", ""))
-        expected = auth.acs3_signature(request, query, secret, parts.get("SignedHeaders", ""))
-        hashed = hashlib.sha256(request.body).hexdigest()
-        if parts.get("Signature") != expected or header.get("x-acs-content-sha256", "").lower() != hashed:
+        expected = acs3_signature(request, query, secret, parts.get("SignedHeaders", ""))
+        digest = hashlib.sha256(request.body).hexdigest()
+        if parts.get("Signature") != expected or header.get("x-acs-content-sha256", "").lower() != digest:
             raise RpcError(400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation.")
-        self._spend(header.get("x-acs-signature-nonce", ""))
-        own = {"Action": header.get("x-acs-action", ""), "Version": header.get("x-acs-version", "")}
-        return {**query, **form, **own}
+        self._use_nonce(header.get("x-acs-signature-nonce", ""))
+        return {**query, **form, "Action": header.get("x-acs-action", ""), "Version": header.get("x-acs-version", "")}
 
     def _secret(self, access_key_id: str) -> bytes:
         secret = self._keys.secret(access_key_id)
         if secret is None:
             raise RpcError(404, "InvalidAccessKeyId.NotFound")
-        if access_key_id != auth.ACCESS_KEY_ID:  # a token for a queue opens nothing here
+        if access_key_id != ACCESS_KEY_ID:  # the RPC services accept no token for a queue
             raise RpcError(403, "InvalidSecurityToken")
         return secret
 
@@ -123,10 +135,10 @@ class Rpc:
             instant = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         except ValueError:
             raise RpcError(400, "InvalidTimeStamp.Format") from None
-        if self._clock.far(instant.timestamp()):
+        if self._clock.skewed(instant.timestamp()):
             raise RpcError(400, "InvalidTimeStamp.Expired")
 
-    def _spend(self, nonce: str) -> None:
+    def _use_nonce(self, nonce: str) -> None:
         now = self._clock.now()
         if nonce in self._nonces:
             raise RpcError(400, "SignatureNonceUsed")
@@ -135,19 +147,25 @@ class Rpc:
             del self._nonces[oldest[0]]
 
 
-def refused(error: RpcError, request: Request) -> Answer:
-    """The answer that an error is."""
+def _require(parameters: Parameters, names: tuple[str, ...]) -> None:
+    for name in names:
+        if not parameters.get(name):
+            raise RpcError(400, f"Missing{name}", f"{name} is mandatory for this action.")
+
+
+def refused(error: RpcError, request: Request) -> Response:
+    """The response that reports *error*."""
     host = request.headers.get(b"host", b"").decode("latin-1")
     fields = {"RequestId": request_uuid(), "HostId": host, "Code": error.code, "Message": error.message}
-    return answer(error.status, fields)
+    return json_response(error.status, fields)
 
 
-def limited() -> Answer:
-    """Too often, as the SMS service itself says it: with a status of success."""
+def limited() -> Response:
+    """Too many requests, reported by the SMS service itself with status 200."""
     fields = {"RequestId": request_uuid(), "Code": "isv.BUSINESS_LIMIT_CONTROL", "Message": "触发流控"}
-    return answer(200, fields)
+    return json_response(200, fields)
 
 
-def answer(status: int, fields: Mapping[str, object]) -> Answer:
-    """JSON, in UTF-8 as it is."""
-    return Answer(status, json.dumps(fields, ensure_ascii=False).encode(), b"application/json;charset=utf-8")
+def json_response(status: int, fields: Mapping[str, object]) -> Response:
+    """*fields* as JSON in UTF-8, not escaped to ASCII."""
+    return Response(status, json.dumps(fields, ensure_ascii=False).encode(), b"application/json;charset=utf-8")

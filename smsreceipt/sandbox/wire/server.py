@@ -1,4 +1,4 @@
-"""The wire: HTTP/1.1 on loopback by h11 under asyncio, able to drop and to cut what it answers."""
+"""The HTTP/1.1 server: h11 under asyncio, able to drop, shorten and delay its responses."""
 
 from __future__ import annotations
 
@@ -9,74 +9,74 @@ from typing import cast
 import h11
 
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.wire.fastpath import head_of, path_of, request_in
-from smsreceipt.sandbox.wire.http import Answer, Cut, Request
+from smsreceipt.sandbox.wire.fastpath import origin_form, parse_request, response_head
+from smsreceipt.sandbox.wire.http import Cut, Request, Response
 
 MAX_BODY = 4 * 1024 * 1024
 
-Respond = Callable[[Request], Answer | asyncio.Future[Answer]]
+Respond = Callable[[Request], Response | asyncio.Future[Response]]
 
 
 class Connection(asyncio.Protocol):
-    """One client: requests one after the other, pipelined ones wait."""
+    """One client connection. It serves requests one at a time; pipelined requests wait."""
 
-    def __init__(self, respond: Respond, clock: Clock, latency: float, others: set[Connection]) -> None:
+    def __init__(self, respond: Respond, clock: Clock, latency: float, connections: set[Connection]) -> None:
         self._respond = respond
         self._clock = clock
         self._latency = latency
-        self._others = others
-        self._peer = h11.Connection(h11.SERVER)
+        self._connections = connections
+        self._h11 = h11.Connection(h11.SERVER)
         self._head: h11.Request | None = None
         self._body: list[bytes] = []
         self._size = 0
-        self._held = b""  # the beginning of a plain request
-        self._plain = True  # the request under way was read without h11, which knows nothing of it
-        self._busy = False  # its answer is not there yet
-        self._pending: asyncio.Future[Answer] | None = None
+        self._incomplete = b""  # the beginning of a request that the fast parser has accepted so far
+        self._fast = True  # the current request was read by the fast parser; h11 has not seen it
+        self._busy = False  # the current request has no response yet
+        self._pending: asyncio.Future[Response] | None = None
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client came."""
+        """Register the connection."""
         self._transport = cast("asyncio.Transport", transport)
-        self._others.add(self)
+        self._connections.add(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """The client went: nothing is to be handed to nobody."""
+        """Cancel a pending long poll, so that no message is taken for a client that is gone."""
         self._transport = None
-        self._others.discard(self)
+        self._connections.discard(self)
         if self._pending is not None:
             self._pending.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+        """Read with the fast parser where that is possible, otherwise with h11."""
         if self._busy or not self._idle():
-            self._peer.receive_data(data)
+            self._h11.receive_data(data)
         else:
-            data = self._held + data if self._held else data
-            request = request_in(data, MAX_BODY)
+            data = self._incomplete + data if self._incomplete else data
+            request = parse_request(data, MAX_BODY)
             if isinstance(request, Request):
-                self._held = b""
-                self._plain = True
-                self._answer(request)
+                self._incomplete = b""
+                self._fast = True
+                self._serve(request)
                 return
             if request is not None:
-                self._held = data
+                self._incomplete = data
                 return
-            self._held = b""
-            self._peer.receive_data(data)
+            self._incomplete = b""
+            self._h11.receive_data(data)
         if not self._busy:
             self._advance()
 
     def _idle(self) -> bool:
-        peer = self._peer
-        return peer.our_state is h11.IDLE and peer.their_state is h11.IDLE and not peer.trailing_data[0]
+        state = self._h11
+        return state.our_state is h11.IDLE and state.their_state is h11.IDLE and not state.trailing_data[0]
 
     def eof_received(self) -> bool:
-        """The client will send no more; it may still read. A promise is kept only to who keeps the line open."""
+        """Close the connection, also where the client could still read: a long poll ends with its connection."""
         return False
 
     def _advance(self) -> None:
-        """Answer every request that is complete, as long as answers are at hand."""
+        """Serve every complete request until one has to wait for its response."""
         try:
             while self._next():
                 pass
@@ -84,8 +84,8 @@ class Connection(asyncio.Protocol):
             self._refuse(error.error_status_hint)
 
     def _next(self) -> bool:
-        """Take one event; False when there is nothing more to do for now."""
-        event = self._peer.next_event()
+        """Take one event from h11; False when nothing more can be done now."""
+        event = self._h11.next_event()
         if isinstance(event, h11.Data):
             self._size += len(event.data)
             if self._size > MAX_BODY:
@@ -95,8 +95,8 @@ class Connection(asyncio.Protocol):
         elif isinstance(event, h11.Request):
             self._head, self._size = event, 0
             self._body.clear()
-            if self._peer.they_are_waiting_for_100_continue:
-                self._write(self._peer.send(h11.InformationalResponse(status_code=100, headers=[])))
+            if self._h11.they_are_waiting_for_100_continue:
+                self._write(self._h11.send(h11.InformationalResponse(status_code=100, headers=[])))
         elif isinstance(event, h11.EndOfMessage):
             return self._dispatch()
         else:
@@ -107,77 +107,74 @@ class Connection(asyncio.Protocol):
         head = self._head
         if head is None:
             return False
-        self._plain = False
-        target = path_of(head.target.decode("latin-1"))
-        return self._answer(Request(head.method.decode("latin-1"), target, dict(head.headers), b"".join(self._body)))
+        self._fast = False
+        target = origin_form(head.target.decode("latin-1"))
+        return self._serve(Request(head.method.decode("latin-1"), target, dict(head.headers), b"".join(self._body)))
 
-    def _answer(self, request: Request) -> bool:
-        """Answer now, or as soon as the answer is there; True when the connection can take the next request."""
+    def _serve(self, request: Request) -> bool:
+        """Respond now or when the response is ready; True when the connection can take the next request."""
         result = self._respond(request)
-        if isinstance(result, Answer):
-            if not (self._latency or result.hold):
-                return self._reply(result)
-            self._later(result)
+        if isinstance(result, Response):
+            if not (self._latency or result.delay):
+                return self._send(result)
+            self._send_later(result)
         else:
             self._pending = result
-            result.add_done_callback(self._promised)
+            result.add_done_callback(self._poll_done)
         self._busy = True
         return False
 
-    def _promised(self, future: asyncio.Future[Answer]) -> None:
+    def _poll_done(self, future: asyncio.Future[Response]) -> None:
         self._pending = None
         if not future.cancelled():
-            self._later(future.result())
+            self._send_later(future.result())
 
-    def _later(self, answer: Answer) -> None:
-        asyncio.get_running_loop().call_later(self._latency + answer.hold, self._resume, answer)
+    def _send_later(self, response: Response) -> None:
+        asyncio.get_running_loop().call_later(self._latency + response.delay, self._resume, response)
 
-    def _resume(self, answer: Answer) -> None:
+    def _resume(self, response: Response) -> None:
         self._busy = False
-        if self._transport is not None and self._reply(answer):
+        if self._transport is not None and self._send(response):
             self._advance()
 
-    def _reply(self, answer: Answer) -> bool:
-        """Write an answer, or as much of it as is to be; True when the connection can take the next request."""
-        if answer.cut is Cut.NOTHING:
+    def _send(self, response: Response) -> bool:
+        """Write as much of a response as its cut allows; True when the connection can take the next request."""
+        if response.cut is Cut.NOTHING:
             self._close()
             return False
-        body = answer.body
-        headers = [(b"Date", self._clock.http_date()), *answer.headers]
-        if answer.status != 204:
+        body = response.body
+        headers = [(b"Date", self._clock.http_date()), *response.headers]
+        if response.status != 204:
             headers.append((b"Content-Length", b"%d" % len(body)))
         if body:
-            headers.append((b"Content-Type", answer.content_type))
-        if self._plain:
-            head = head_of(answer, headers)
+            headers.append((b"Content-Type", response.content_type))
+        if self._fast:
+            head = response_head(response.status, headers)
         else:
-            head = self._peer.send(h11.Response(status_code=answer.status, headers=headers)) or b""
-        if answer.cut is Cut.HALF:
+            head = self._h11.send(h11.Response(status_code=response.status, headers=headers)) or b""
+        if response.cut is Cut.HALF:
             self._write(head + body[: len(body) // 2])
             self._close()
             return False
-        if self._plain:
+        if self._fast:
             self._write(head + body)
             return True
         return self._finish(head, body)
 
     def _finish(self, head: bytes, body: bytes) -> bool:
         if body and self._head is not None and self._head.method != b"HEAD":
-            head += self._peer.send(h11.Data(data=body)) or b""
-        self._write(head + (self._peer.send(h11.EndOfMessage()) or b""))
-        return self._recycle()
-
-    def _recycle(self) -> bool:
-        if self._peer.our_state is h11.DONE and self._peer.their_state is h11.DONE:
-            self._peer.start_next_cycle()
+            head += self._h11.send(h11.Data(data=body)) or b""
+        self._write(head + (self._h11.send(h11.EndOfMessage()) or b""))
+        if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
+            self._h11.start_next_cycle()
             return True
         self._close()
         return False
 
     def _refuse(self, status: int) -> None:
-        if self._peer.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+        if self._h11.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             headers = [(b"Content-Length", b"0"), (b"Connection", b"close"), (b"Date", self._clock.http_date())]
-            self._write(self._peer.send(h11.Response(status_code=status, headers=headers)))
+            self._write(self._h11.send(h11.Response(status_code=status, headers=headers)))
         self._close()
 
     def _write(self, data: bytes | None) -> None:
@@ -185,7 +182,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def abort(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close at once and discard what is not sent."""
         if self._transport is not None:
             self._transport.abort()
 

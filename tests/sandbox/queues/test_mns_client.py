@@ -1,4 +1,4 @@
-"""aliyun-mns-sdk, unchanged, does everything it can do with a queue."""
+"""Every queue operation of the unchanged aliyun-mns-sdk."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ def refusal(act: Callable[[], object]) -> MNSServerException:
     return caught.value
 
 
-def test_what_is_sent_is_received_once_and_gone_when_deleted(sandbox: Sandbox) -> None:
+def test_a_sent_message_is_received_once_and_deleted(sandbox: Sandbox) -> None:
     reports = queue(sandbox, REPORTS, encoding=True)
     sent = reports.send_message(Message("回执"))
     got = reports.receive_message_with_str_body(0)
@@ -29,7 +29,7 @@ def test_what_is_sent_is_received_once_and_gone_when_deleted(sandbox: Sandbox) -
     assert refusal(lambda: reports.receive_message(0)).type == "MessageNotExist"
 
 
-def test_a_batch_goes_round(sandbox: Sandbox, reports: Any) -> None:
+def test_a_batch_is_received_and_deleted(sandbox: Sandbox, reports: Any) -> None:
     sandbox.put(REPORTS, *(f"<body & {n}>" for n in range(20)))
     first, second = reports.batch_receive_message(16, 0), reports.batch_receive_message(16, 0)
     assert [len(first), len(second)] == [16, 4]
@@ -39,7 +39,7 @@ def test_a_batch_goes_round(sandbox: Sandbox, reports: Any) -> None:
     assert sandbox.state()["deleted"] == 20
 
 
-def test_a_partial_batch_delete_names_only_the_failed(sandbox: Sandbox, reports: Any) -> None:
+def test_a_partial_batch_delete_reports_only_the_failed_handles(sandbox: Sandbox, reports: Any) -> None:
     sandbox.put(REPORTS, "a", "b")
     handles = [m.receipt_handle for m in reports.batch_receive_message(16, 0)]
     reports.delete_message(handles[0])
@@ -57,7 +57,7 @@ def test_messages_are_sent_in_a_batch(sandbox: Sandbox, reports: Any) -> None:
     assert [m.message_body for m in reports.batch_receive_message(16, 0)] == ["early", "usual", "late"]
 
 
-def test_a_delayed_message_is_not_there_yet(sandbox: Sandbox, reports: Any) -> None:
+def test_a_delayed_message_is_invisible_until_its_delay_has_passed(sandbox: Sandbox, reports: Any) -> None:
     reports.send_message(Message("later", 60))
     assert refusal(lambda: reports.receive_message(0)).type == "MessageNotExist"
     sandbox.advance(61)
@@ -71,7 +71,7 @@ def test_peeking_changes_nothing(sandbox: Sandbox, reports: Any) -> None:
     assert sandbox.state()["queued"] == 3
 
 
-def test_a_changed_visibility_gives_a_new_handle_and_kills_the_old(sandbox: Sandbox, reports: Any) -> None:
+def test_changing_the_visibility_gives_a_new_handle_and_invalidates_the_old(sandbox: Sandbox, reports: Any) -> None:
     sandbox.put(REPORTS, "a")
     got = reports.receive_message(0)
     changed = reports.change_message_visibility(got.receipt_handle, 100)
@@ -81,7 +81,7 @@ def test_a_changed_visibility_gives_a_new_handle_and_kills_the_old(sandbox: Sand
     reports.delete_message(changed.receipt_handle)
 
 
-def test_a_message_that_nobody_deletes_comes_again_under_another_handle(sandbox: Sandbox, reports: Any) -> None:
+def test_a_message_that_is_not_deleted_is_redelivered_under_another_handle(sandbox: Sandbox, reports: Any) -> None:
     sandbox.put(REPORTS, "a")
     first = reports.receive_message(0)
     sandbox.advance(31)
@@ -102,7 +102,7 @@ def test_attributes_are_read_and_set(sandbox: Sandbox, reports: Any) -> None:
     assert (again.visibility_timeout, again.polling_wait_seconds) == (77, 5)
 
 
-def test_queues_are_made_listed_and_removed(sandbox: Sandbox) -> None:
+def test_queues_are_created_listed_and_deleted(sandbox: Sandbox) -> None:
     mine = account(sandbox)
     url = mine.get_queue("my-queue").create(QueueMeta())
     assert url == f"{sandbox.url}/queues/my-queue"
@@ -123,11 +123,11 @@ def test_a_queue_that_exists_with_other_attributes_is_refused(sandbox: Sandbox) 
     assert refusal(lambda: mine.get_queue("my-queue").create(other)).type == "QueueAlreadyExist"
 
 
-def test_a_wrong_secret_and_an_unknown_key_are_told_apart(sandbox: Sandbox) -> None:
+def test_a_wrong_secret_and_an_unknown_key_are_different_errors(sandbox: Sandbox) -> None:
     assert refusal(lambda: queue(sandbox, REPORTS, secret="wrong").receive_message(0)).type == "SignatureDoesNotMatch"
     assert refusal(lambda: queue(sandbox, REPORTS, key="nobody").receive_message(0)).type == "InvalidAccessKeyId"
 
 
-def test_a_queue_of_somebody_else_is_forbidden_and_a_wrong_name_unknown(sandbox: Sandbox) -> None:
+def test_a_queue_of_another_account_is_forbidden_and_an_unknown_queue_does_not_exist(sandbox: Sandbox) -> None:
     assert refusal(lambda: queue(sandbox, "Alicom-Queue-999-SmsReport").receive_message(0)).type == "AccessDenied"
     assert refusal(lambda: queue(sandbox, "no-such").receive_message(0)).type == "QueueNotExist"

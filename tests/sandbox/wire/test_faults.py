@@ -1,4 +1,4 @@
-"""Each fault does what its name says, to both protocols, and what the service did before is done."""
+"""Each fault in both protocols: its effect on the response and on the queue."""
 
 import random
 from collections.abc import Callable
@@ -23,28 +23,28 @@ def always(make: Make, fault: str, **options: Any) -> Sandbox:
     return sandbox
 
 
-def test_a_drop_before_leaves_everything_as_it_was(make: Make) -> None:
+def test_drop_before_has_no_effect_on_the_queue(make: Make) -> None:
     sandbox = always(make, "drop-before")
     with Wire(sandbox.url) as wire, pytest.raises(RemoteDisconnected):
         wire.ask("GET", BATCH)
     assert sandbox.state()["queued"] == 2
 
 
-def test_a_drop_after_hides_what_nobody_got(make: Make) -> None:
+def test_drop_after_hides_the_messages_of_the_lost_response(make: Make) -> None:
     sandbox = always(make, "drop-after")
     with Wire(sandbox.url) as wire, pytest.raises(RemoteDisconnected):
         wire.ask("GET", BATCH)
     assert sandbox.state()["invisible"] == 2
 
 
-def test_a_drop_after_deletes_what_nobody_was_told_of(make: Make) -> None:
+def test_drop_after_deletes_although_the_response_is_lost(make: Make) -> None:
     sandbox = make(faults={"drop-after": 0.4})
     sandbox.put(REPORTS, *map(str, range(200)))
     drain(sandbox)
     assert sandbox.state()["deleted"] == 200
 
 
-def test_a_truncated_answer_promises_the_whole_length(make: Make) -> None:
+def test_a_truncated_response_declares_its_full_length(make: Make) -> None:
     sandbox = always(make, "truncate")
     with Wire(sandbox.url) as wire, pytest.raises(IncompleteRead) as cut:
         wire.ask("GET", BATCH)
@@ -63,7 +63,7 @@ def test_a_throttled_request_is_refused_in_either_protocol(make: Make) -> None:
 
 
 @pytest.mark.parametrize("target", [BATCH, "/?Action=QuerySendDetails"])
-def test_a_stalled_request_is_never_answered_and_does_nothing(make: Make, target: str) -> None:
+def test_a_stalled_request_gets_no_response_and_has_no_effect(make: Make, target: str) -> None:
     sandbox = always(make, "stall")
     with Wire(sandbox.url) as wire:
         wire.http.timeout = 0.3
@@ -72,7 +72,7 @@ def test_a_stalled_request_is_never_answered_and_does_nothing(make: Make, target
     assert sandbox.state()["queued"] == 2
 
 
-def test_a_server_error_speaks_xml_json_or_the_gateways_html(make: Make) -> None:
+def test_a_server_error_is_xml_or_json_or_the_gateways_html(make: Make) -> None:
     sandbox = always(make, "500")
     with Wire(sandbox.url) as wire:
         seen = [wire.ask("GET", target) for target in (BATCH, "/?Action=SendSms") for _ in range(20)]
@@ -82,7 +82,7 @@ def test_a_server_error_speaks_xml_json_or_the_gateways_html(make: Make) -> None
     assert {got.status for got in pages} == {502}
 
 
-def test_a_dead_token_stays_dead(make: Make) -> None:
+def test_a_revoked_token_stays_refused(make: Make) -> None:
     sandbox = make(faults={"token": 0.5})
     made = rpc(sandbox, QueryTokenForMnsQueueRequest(), MessageType="SmsReport")["MessageTokenDTO"]
     keys = {"key": made["AccessKeyId"], "secret": made["AccessKeySecret"], "security_token": made["SecurityToken"]}
@@ -93,7 +93,7 @@ def test_a_dead_token_stays_dead(make: Make) -> None:
     assert codes == ["MessageNotExist"] * first + ["SecurityTokenExpired"] * (30 - first)
 
 
-def test_a_duplicated_message_comes_twice_and_no_more(make: Make) -> None:
+def test_a_duplicated_message_is_received_twice(make: Make) -> None:
     sandbox = always(make, "duplicate")
     with Wire(sandbox.url) as wire:
         first = taken(wire.ask("GET", BATCH))
@@ -107,7 +107,7 @@ def test_a_duplicated_message_comes_twice_and_no_more(make: Make) -> None:
     assert (state["sent"], state["duplicated"], state["deleted"]) == (2, 1, 3)
 
 
-def test_a_stale_handle_is_dead_and_its_message_comes_again(make: Make) -> None:
+def test_a_stale_handle_is_invalid_and_its_message_is_redelivered(make: Make) -> None:
     sandbox = always(make, "stale")
     with Wire(sandbox.url) as wire:
         handles = [message["ReceiptHandle"] for message in taken(wire.ask("GET", BATCH))]
@@ -123,7 +123,7 @@ def taken(got: Got) -> list[dict[str, str]]:
 
 
 def drain(sandbox: Sandbox) -> set[str]:
-    """Receive and delete until nothing is left, whatever goes wrong on the way; return the bodies."""
+    """Receive and delete until the queue is empty, despite all faults; return the bodies."""
     bodies: set[str] = set()
     while True:
         state = sandbox.state()
@@ -144,7 +144,7 @@ def drain(sandbox: Sandbox) -> set[str]:
 
 
 def date_of(sandbox: Sandbox) -> str:
-    """The provider's time, as a Date header told it."""
+    """The provider's time, from a Date header."""
     with Wire(sandbox.url) as wire:
         wire.http.request("GET", "/_sandbox/state")
         answer = wire.http.getresponse()
@@ -153,7 +153,7 @@ def date_of(sandbox: Sandbox) -> str:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_under_all_faults_together_nothing_is_lost_and_the_books_balance(seed: int) -> None:
+def test_with_all_faults_nothing_is_lost_and_the_counters_add_up(seed: int) -> None:
     faults = {name: 0.1 for name in FAULTS if name not in {"throttle", "stall"}}
     with Sandbox(Options(port=0, seed=seed, faults=faults)) as sandbox:
         sent = {f"{seed}-{n}" for n in range(300)}
@@ -165,7 +165,7 @@ def test_under_all_faults_together_nothing_is_lost_and_the_books_balance(seed: i
     assert int(str(state["duplicated"])) > 0
 
 
-def test_the_same_seed_throws_the_same() -> None:
+def test_the_same_seed_gives_the_same_faults() -> None:
     def run() -> list[str]:
         with (
             Sandbox(Options(port=0, seed=7, faults={"500": 0.3, "duplicate": 0.3})) as sandbox,
@@ -180,6 +180,6 @@ def test_the_same_seed_throws_the_same() -> None:
 
 
 @pytest.mark.parametrize("options", [{"faults": {"flood": 0.1}}, {"faults": {"500": 1.5}}, {"poison": -0.1}])
-def test_faults_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
+def test_unknown_faults_and_bad_probabilities_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Options(**options)

@@ -1,4 +1,4 @@
-"""The road of the vendor's receipt demo: ask for a token, read the queue with it."""
+"""Tokens: how they are issued, and which requests they permit."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def ask(wire: Wire, with_token: dict[str, str], target: str = MESSAGES, method: 
     return wire.ask(method, target, **{"security_token": with_token["SecurityToken"], **keys, **changed})
 
 
-def test_times_are_beijing_wall_clock(make: Callable[..., Sandbox]) -> None:
+def test_token_times_are_beijing_time(make: Callable[..., Sandbox]) -> None:
     made = token(make(token_life=600))
     expires = datetime.fromisoformat(made["ExpireTime"]).replace(tzinfo=ZoneInfo("Asia/Shanghai"))
     created = datetime.fromisoformat(made["CreateTime"]).replace(tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -38,7 +38,7 @@ def test_times_are_beijing_wall_clock(make: Callable[..., Sandbox]) -> None:
 
 
 def test_the_bundled_client_reads_and_deletes(sandbox: Sandbox) -> None:
-    """It sends absolute-form request lines and a new connection for every request."""
+    """The client in aliyun-python-sdk-dybaseapi sends absolute targets and opens a connection for every request."""
     sandbox.put(REPORTS, "YQ==", "Yg==")
     made = token(sandbox)
     account = BundledAccount(sandbox.url, made["AccessKeyId"], made["AccessKeySecret"], made["SecurityToken"])
@@ -71,7 +71,7 @@ def test_the_current_client_reads_with_a_token(sandbox: Sandbox) -> None:
         ("SecretReport", {}, "free-name", "MessageNotExist"),
     ],
 )
-def test_a_token_opens_its_queue_and_no_other(
+def test_a_token_is_valid_for_its_queues_only(
     sandbox: Sandbox, wire: Wire, kind: str, scope: dict[str, str], target: str, code: str
 ) -> None:
     sandbox.put("free-name")

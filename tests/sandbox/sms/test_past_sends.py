@@ -1,4 +1,4 @@
-"""Sends of the past in the provider's record, and the pages that show them, as they are and as they go wrong."""
+"""Past sends, and the pages of QuerySendDetails with and without faults."""
 
 import json
 import time
@@ -26,7 +26,7 @@ YESTERDAY = f"{NOON:%Y%m%d}"
 
 
 def past(n: int, **changed: Any) -> PastSend:
-    """The n-th text of that noon."""
+    """A send *n* minutes after noon of yesterday."""
     sent = NOON.timestamp() + 60 * n
     fields: dict[str, Any] = {
         "phone": PHONE,
@@ -39,7 +39,7 @@ def past(n: int, **changed: Any) -> PastSend:
 
 
 def page(sandbox: Sandbox, number: int = 1, size: int = 50, **fields: object) -> tuple[int, list[dict[str, Any]]]:
-    """TotalCount and rows, by the SDK."""
+    """TotalCount and rows of a page, queried by the SDK."""
     asked: dict[str, Any] = {
         "PhoneNumber": PHONE,
         "SendDate": YESTERDAY,
@@ -57,11 +57,11 @@ def ids(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def orders(first: int, last: int) -> list[str]:
-    """The newest first."""
+    """OutIds from *first* down to *last*."""
     return [f"order-{n}" for n in range(first, last - 1, -1)]
 
 
-def test_a_past_send_can_be_queried_and_brings_no_receipt(sandbox: Sandbox) -> None:
+def test_a_past_send_can_be_queried_and_has_no_receipt(sandbox: Sandbox) -> None:
     sandbox.remember([past(1, queried_code="DELIVRD", content="您好", sign_name="示例")])
     total, (row,) = page(sandbox)
     sent = NOON + timedelta(minutes=1)
@@ -81,7 +81,7 @@ def test_a_past_send_can_be_queried_and_brings_no_receipt(sandbox: Sandbox) -> N
     assert sandbox.state()["sent"] == 0
 
 
-def test_one_nobody_reported_on_waits_for_ever(sandbox: Sandbox) -> None:
+def test_a_send_without_a_report_stays_pending(sandbox: Sandbox) -> None:
     sandbox.remember([past(1, reported=None, out_id="")])
     sandbox.advance(800)
     _total, (row,) = page(sandbox)
@@ -89,13 +89,13 @@ def test_one_nobody_reported_on_waits_for_ever(sandbox: Sandbox) -> None:
     assert not {"ReceiveDate", "OutId"} & set(row)
 
 
-def test_one_whose_receipt_tells_that_none_came_waits_too(sandbox: Sandbox) -> None:
+def test_a_send_with_the_code_request_success_stays_pending(sandbox: Sandbox) -> None:
     sandbox.remember([past(1, code="REQUEST_SUCCESS")])
     _total, (row,) = page(sandbox)
     assert (row["SendStatus"], row["ErrCode"]) == (1, "REQUEST_SUCCESS")
 
 
-def test_one_filed_on_another_day_is_found_there_only(sandbox: Sandbox) -> None:
+def test_a_send_filed_on_another_day_is_found_on_that_day_only(sandbox: Sandbox) -> None:
     day_before = f"{NOON - timedelta(days=1):%Y%m%d}"
     sandbox.remember([past(1, filed=day_before)])
     assert page(sandbox) == (0, [])
@@ -103,7 +103,7 @@ def test_one_filed_on_another_day_is_found_there_only(sandbox: Sandbox) -> None:
     assert (total, row["SendDate"][:10]) == (1, f"{NOON:%Y-%m-%d}")
 
 
-def test_they_are_listed_by_time_and_counted_with_the_others(sandbox: Sandbox) -> None:
+def test_past_sends_are_listed_by_time_and_counted_in_statistics(sandbox: Sandbox) -> None:
     sandbox.remember([past(2), past(1, code="MOBILE_IN_BLACK"), past(3, reported=None)])
     assert ids(page(sandbox)[1]) == ["order-3", "order-2", "order-1"]
     assert ids(page(sandbox, BizId="902^0")[1]) == ["order-2"]
@@ -124,7 +124,7 @@ def test_they_are_listed_by_time_and_counted_with_the_others(sandbox: Sandbox) -
     }
 
 
-def test_a_number_abroad_is_asked_for_without_a_prefix(sandbox: Sandbox) -> None:
+def test_a_foreign_number_is_queried_without_a_prefix(sandbox: Sandbox) -> None:
     sandbox.remember([past(1, phone="85291234567")])
     assert page(sandbox, PhoneNumber="85291234567")[0] == 1
 
@@ -149,21 +149,18 @@ def test_past_sends_are_loaded_from_files(tmp_path: Path, make: Make) -> None:
         '{"kind":"SmsUp"}',
     ],
 )
-def test_a_line_that_is_neither_is_refused(tmp_path: Path, line: str) -> None:
+def test_a_line_that_is_neither_message_nor_send_is_refused(tmp_path: Path, line: str) -> None:
     file = tmp_path / "load.ndjson"
     file.write_text(line)
     with pytest.raises(UsageError, match="line 1"):
         Sandbox(Options(load=(file,)))
 
 
-def test_a_hundred_thousand_are_taken_in_seconds() -> None:
+def test_a_hundred_thousand_past_sends_are_added_in_seconds() -> None:
     sandbox = Sandbox(Options())
     began = time.process_time()
     sandbox.remember(past(n % 1000, phone=f"138{n // 10:08d}", biz_id=str(n)) for n in range(100_000))
     assert time.process_time() - began < 15
-
-
-# -- pages that go wrong
 
 
 def faulty(make: Make, fault: str, sends: int = 7) -> Sandbox:
@@ -172,7 +169,7 @@ def faulty(make: Make, fault: str, sends: int = 7) -> Sandbox:
     return sandbox
 
 
-def test_pages_that_behave(make: Make) -> None:
+def test_pages_without_faults(make: Make) -> None:
     sandbox = faulty(make, "lose")
     assert [(total, ids(rows)) for total, rows in (page(sandbox, n, 3) for n in (1, 2, 3, 4))] == [
         (7, orders(6, 4)),
@@ -182,7 +179,7 @@ def test_pages_that_behave(make: Make) -> None:
     ]
 
 
-def test_a_wrong_total_comes_with_the_right_rows_and_with_none(make: Make) -> None:
+def test_a_wrong_total_comes_with_correct_rows_and_without_rows(make: Make) -> None:
     sandbox = faulty(make, "total")
     answers = [page(sandbox) for _ in range(40)]
     totals = {total for total, _rows in answers}
@@ -196,7 +193,7 @@ def test_a_wrong_total_comes_with_the_right_rows_and_with_none(make: Make) -> No
 
 
 @pytest.mark.parametrize("other", ["empty", "short"])
-def test_a_wrong_total_never_bears_out_what_is_missing(make: Make, other: str) -> None:
+def test_a_wrong_total_never_equals_the_number_of_rows_shown(make: Make, other: str) -> None:
     sandbox = make(faults={"total": 1.0, other: 1.0})
     sandbox.remember(past(n) for n in range(2))
     answers = [page(sandbox) for _ in range(40)]
@@ -204,7 +201,7 @@ def test_a_wrong_total_never_bears_out_what_is_missing(make: Make, other: str) -
     assert [answer for answer in answers if answer[0] == len(answer[1])] == []
 
 
-def test_an_empty_page_though_there_are_rows(make: Make) -> None:
+def test_an_empty_page_although_there_are_rows(make: Make) -> None:
     assert page(faulty(make, "empty")) == (7, [])
 
 
@@ -214,13 +211,13 @@ def test_a_short_page(make: Make) -> None:
     assert seen == {tuple(orders(6, last)) for last in range(6, 0, -1)}
 
 
-def test_the_page_before_again(make: Make) -> None:
+def test_the_previous_page_is_repeated(make: Make) -> None:
     sandbox = faulty(make, "repeat")
     assert ids(page(sandbox, 1, 3)[1]) == ids(page(sandbox, 2, 3)[1]) == orders(6, 4)
     assert ids(page(sandbox, 3, 3)[1]) == orders(3, 1)
 
 
-def test_a_send_that_appears_moves_rows_to_the_next_page(make: Make) -> None:
+def test_a_new_send_moves_rows_to_the_next_page(make: Make) -> None:
     sandbox = faulty(make, "shift")
     first, second, third = (page(sandbox, n, 3) for n in (1, 2, 3))
     assert [first[0], second[0], third[0]] == [7, 8, 9]
@@ -231,7 +228,7 @@ def test_a_send_that_appears_moves_rows_to_the_next_page(make: Make) -> None:
     assert page(sandbox, 1, 3, BizId="906^0")[0] == 1
 
 
-def test_all_faults_of_pages_at_a_tenth_leave_every_row_to_be_found(make: Make) -> None:
+def test_with_every_page_fault_at_a_tenth_five_passes_find_every_row(make: Make) -> None:
     sandbox = make(faults=dict.fromkeys(("total", "empty", "short", "repeat", "shift"), 0.1))
     sandbox.remember(past(n) for n in range(120))
     found: set[str] = set()
@@ -241,7 +238,7 @@ def test_all_faults_of_pages_at_a_tenth_leave_every_row_to_be_found(make: Make) 
     assert set(orders(119, 0)) <= found
 
 
-def test_throttling_comes_in_both_forms(make: Make) -> None:
+def test_throttling_is_reported_in_both_forms(make: Make) -> None:
     sandbox = make(faults={"throttle": 1.0})
     seen: Counter[str] = Counter()
     for _ in range(20):
@@ -252,7 +249,7 @@ def test_throttling_comes_in_both_forms(make: Make) -> None:
     assert set(seen) == {"isv.BUSINESS_LIMIT_CONTROL", "400 Throttling.User"}
 
 
-def test_more_than_the_limit_within_a_second_is_throttled_and_every_call_is_counted(make: Make) -> None:
+def test_calls_above_the_limit_are_throttled_and_every_call_is_counted(make: Make) -> None:
     sandbox = make(qps_limit=3)
     sandbox.remember([past(1)])
     codes: Counter[str] = Counter()
@@ -273,15 +270,12 @@ def test_more_than_the_limit_within_a_second_is_throttled_and_every_call_is_coun
     assert sandbox.state()["calls"] == {"QuerySendDetails": codes["OK"]}
 
 
-# -- the day that harnesses use
-
-
 @pytest.fixture(scope="module")
 def day() -> Day:
     return make_day(1, date(2026, 11, 20), 20_000, 12_000)
 
 
-def test_a_day_is_what_it_says(day: Day) -> None:
+def test_a_generated_day_has_the_promised_sends_and_outcomes(day: Day) -> None:
     assert len(day.sends) == len({truth.key for truth in day.sends}) == 20_000
     assert 11_000 < len({truth.send.phone for truth in day.sends}) <= 12_000
     assert max(Counter(truth.send.phone for truth in day.sends).values()) > 100
@@ -302,7 +296,7 @@ def test_a_day_is_what_it_says(day: Day) -> None:
     assert [json.loads(line) for line in day.ndjson().splitlines()] == list(day.ledger())
 
 
-def test_the_same_seed_makes_the_same_day(day: Day) -> None:
+def test_the_same_seed_gives_the_same_day(day: Day) -> None:
     assert make_day(1, date(2026, 11, 20), 20_000, 12_000).sends == day.sends
 
 

@@ -1,4 +1,4 @@
-"""Pushes: the probe, the shape, the schedule, the limit, and the books."""
+"""Pushes: the probe, the body, the retries, the time limit, the counters."""
 
 import asyncio
 import json
@@ -13,13 +13,12 @@ from smsreceipt.errors import UsageError
 from smsreceipt.sandbox import Options, Sandbox, generate
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.push.bodies import QUEUES_ONLY, body_of
-from smsreceipt.sandbox.push.client import Callback, Line, verdict
-from smsreceipt.sandbox.push.latency import Times
+from smsreceipt.sandbox.push.client import Callback, CallbackConnection, fault_of
+from smsreceipt.sandbox.push.latency import Latencies
 from smsreceipt.sandbox.push.pusher import Pusher
 from smsreceipt.sandbox.wire.faults import Faults
-from tests.sandbox.clients import REPORTS
+from tests.sandbox.clients import REPORTS, send_sms
 from tests.sandbox.receiver import DONE, Answer, Asked, Receiver
-from tests.sandbox.test_sms_client import send
 
 Make = Callable[..., Sandbox]
 
@@ -47,16 +46,16 @@ def test_the_url_is_probed_with_get_before_anything_is_pushed(make: Make) -> Non
 
 @pytest.mark.parametrize("probe", [(302, b""), (200, b"ok"), (200, b'{"code":"0"}'), (500, DONE[1])])
 def test_nothing_is_pushed_to_a_url_that_fails_its_probe(make: Make, probe: Answer) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     with Receiver(probe=probe) as receiver:
-        sandbox = make(push=receiver.url, say=said.append)
+        sandbox = make(push=receiver.url, say=lines.append)
         sandbox.put_object("SmsUp", {"a": 1})
-        receiver.until(lambda: bool(receiver.asked) and bool(said))
+        receiver.until(lambda: bool(receiver.asked) and bool(lines))
         assert counted(sandbox, "probes_failed", "posts", "waiting") == (1, 0, 1)
-        assert "failed its GET probe" in said[0]
-        receiver.probe = DONE  # saved once more, a second later
+        assert "failed its GET probe" in lines[0]
+        receiver.probe = DONE  # the next probe, a second later
         receiver.until(lambda: settled(sandbox))
-        assert len(said) == 2
+        assert len(lines) == 2
 
 
 def test_a_url_for_each_kind_is_probed_for_each_kind(make: Make) -> None:
@@ -88,21 +87,21 @@ def test_a_push_holds_receipts_of_one_kind_and_no_more_than_the_batch(make: Make
         assert sum(map(len, pushed)) == 33
 
 
-def test_over_http_some_fields_have_other_names() -> None:
-    def over(kind: str, **fields: object) -> dict[str, Any]:
+def test_some_fields_have_other_names_over_http() -> None:
+    def pushed(kind: str, **fields: object) -> dict[str, Any]:
         (shown,) = json.loads(body_of(kind, [fields]))
         return dict(shown)
 
-    assert over("TemplateSmsReport", order_id="1") == {"orderId": "1"}
-    assert over("SecretSmsIntercept", **{"sms-intercept-type": "NORMAL"}) == {"sms_intercept_type": "NORMAL"}
-    assert over("SecretRecording", subs_id=1) == {"sub_id": 1}
-    start = over("SecretStartReport", pool_key="p", call_id="c")
-    end = over("SecretReport", pool_key="p", call_id="c")
+    assert pushed("TemplateSmsReport", order_id="1") == {"orderId": "1"}
+    assert pushed("SecretSmsIntercept", **{"sms-intercept-type": "NORMAL"}) == {"sms_intercept_type": "NORMAL"}
+    assert pushed("SecretRecording", subs_id=1) == {"sub_id": 1}
+    start = pushed("SecretStartReport", pool_key="p", call_id="c")
+    end = pushed("SecretReport", pool_key="p", call_id="c")
     assert start.pop("id") == str(end.pop("id"))
     assert start == end == {"pool_key": "p", "call_id": "c", "partner_key": "p", "city": "杭州"}
 
 
-def test_what_is_not_accepted_comes_again_after_1_5_and_10_minutes_and_never_after(make: Make) -> None:
+def test_a_refused_push_is_retried_after_1_5_and_10_minutes_and_then_given_up(make: Make) -> None:
     with Receiver(answer=lambda _asked: (503, b"")) as receiver:
         sandbox = make(push=receiver.url)
         sandbox.put_object("SmsUp", {"a": 1})
@@ -128,7 +127,7 @@ def test_the_schedule_can_be_scaled(make: Make) -> None:
         assert counted(sandbox, "posts", "accepted", "gave_up") == (4, 1, 0)
 
 
-def test_an_answer_after_700_ms_is_none(make: Make) -> None:
+def test_a_response_after_700_ms_is_a_timeout(make: Make) -> None:
     hold = threading.Event()
 
     def slow(_asked: Asked) -> Answer:
@@ -148,7 +147,7 @@ def test_an_answer_after_700_ms_is_none(make: Make) -> None:
         assert times["max"] >= 700
 
 
-def test_a_dropped_connection_is_a_refusal(make: Make) -> None:
+def test_a_dropped_connection_is_a_fault(make: Make) -> None:
     answers = iter([None, DONE])
     with Receiver(answer=lambda _asked: next(answers)) as receiver:
         sandbox = make(push=receiver.url)
@@ -171,11 +170,11 @@ def test_a_dropped_connection_is_a_refusal(make: Make) -> None:
         (201, b'{"code":0}', "status 201"),
     ],
 )
-def test_accepted_is_200_and_a_code_that_is_a_number(status: int, body: bytes, fault: str) -> None:
-    assert verdict(status, body) == fault
+def test_a_push_is_accepted_by_200_and_a_numeric_code(status: int, body: bytes, fault: str) -> None:
+    assert fault_of(status, body) == fault
 
 
-def test_connections_are_kept_and_there_are_64_at_most(make: Make) -> None:
+def test_connections_are_reused_and_limited_to_64(make: Make) -> None:
     with Receiver() as receiver:
         sandbox = make(push=receiver.url, push_batch=1)
         sandbox.put_object("SmsUp", *({"n": n} for n in range(400)))
@@ -184,10 +183,10 @@ def test_connections_are_kept_and_there_are_64_at_most(make: Make) -> None:
         assert 1 < len({post.peer for post in receiver.posts()}) <= 64
 
 
-def test_receipts_of_sends_go_both_ways(make: Make) -> None:
+def test_receipts_of_sends_are_queued_and_pushed(make: Make) -> None:
     with Receiver() as receiver:
         sandbox = make(push=receiver.url)
-        biz_id = send(sandbox, "13800000001,13800000002")["BizId"]
+        biz_id = send_sms(sandbox, "13800000001,13800000002")["BizId"]
         receiver.until(lambda: settled(sandbox))
         (post,) = receiver.posts()
         assert [receipt["phone_number"] for receipt in post.receipts] == ["13800000001", "13800000002"]
@@ -195,17 +194,17 @@ def test_receipts_of_sends_go_both_ways(make: Make) -> None:
         assert counted(sandbox, "sent", "pushed", "accepted") == (2, 2, 2)
 
 
-def test_a_late_report_is_pushed_late(make: Make) -> None:
+def test_a_delayed_report_is_pushed_after_its_delay(make: Make) -> None:
     with Receiver() as receiver:
         sandbox = make(push=receiver.url, report_delay=50)
-        send(sandbox, "13800000001")
+        send_sms(sandbox, "13800000001")
         assert counted(sandbox, "posts", "waiting") == (0, 1)
         sandbox.advance(51)
         receiver.until(lambda: settled(sandbox))
 
 
 @pytest.mark.parametrize("route", ["push", "mixed"])
-def test_receipts_take_the_ways_they_are_told_to(make: Make, route: str) -> None:
+def test_receipts_follow_the_route_option(make: Make, route: str) -> None:
     with Receiver() as receiver:
         sandbox = make(push=receiver.url, route=route, generate=300, poison=0.1)
         receiver.until(lambda: settled(sandbox))
@@ -228,7 +227,7 @@ def test_raw_texts_are_queued_only(make: Make) -> None:
         assert counted(sandbox, "sent", "pushed") == (1, 0)
 
 
-def test_some_are_lost_and_some_repeated_on_purpose(make: Make) -> None:
+def test_push_faults_lose_and_repeat_receipts(make: Make) -> None:
     with Receiver() as receiver:
         sandbox = make(push=receiver.url, push_batch=1, faults={"lose-push": 0.2, "repeat-push": 0.2})
         sandbox.put_object("SmsUp", *({"n": n} for n in range(200)))
@@ -242,7 +241,7 @@ def test_some_are_lost_and_some_repeated_on_purpose(make: Make) -> None:
         assert 0 < repeated <= len(came) - len(set(came)) + 1
 
 
-def test_what_was_under_way_at_a_stop_comes_after_the_next_start(make: Make) -> None:
+def test_a_push_in_flight_at_a_stop_is_sent_after_the_next_start(make: Make) -> None:
     hold = threading.Event()
 
     def slow(_asked: Asked) -> Answer:
@@ -264,32 +263,32 @@ def test_what_was_under_way_at_a_stop_comes_after_the_next_start(make: Make) -> 
 @pytest.mark.parametrize(
     "url", ["ftp://a/b", "example.com", "http://", "http://a:x/", "http://a/ b", "http://a/\u00e9"]
 )
-def test_a_url_that_cannot_be_called_is_refused(url: str) -> None:
+def test_an_invalid_callback_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="callback URL"):
         Sandbox(Options(push=url))
 
 
 @pytest.mark.parametrize("options", [{"push_scale": 0}, {"push_batch": 0}, {"route": "air"}, {"qps_limit": 0}])
-def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Options(**options)
 
 
-def test_urls_are_taken_apart() -> None:
+def test_callback_urls_are_parsed() -> None:
     assert Callback.of("https://a.example/x?y=1") == ("a.example", 443, True, "/x?y=1", "a.example")
     assert Callback.of("http://127.0.0.1:80") == ("127.0.0.1", 80, False, "/", "127.0.0.1:80")
 
 
-def test_a_push_whose_turn_never_came_is_not_forgotten() -> None:
+def test_a_push_cancelled_before_it_was_sent_is_kept() -> None:
     options = Options(push="http://127.0.0.1:1/")
     pusher = Pusher(options, Clock(), Faults({}, 1))
     pusher._passed.add(Callback.of(options.push))
 
     async def stopped_at_once() -> None:
         pusher.open()
-        pusher.take("SmsUp", {"a": 1})
-        pusher.wake()
-        assert pusher._next() is None, "it is on its way"
+        pusher.add("SmsUp", {"a": 1})
+        pusher.run()
+        assert pusher._next() is None, "it is in flight"
         await pusher.close()
 
     asyncio.run(stopped_at_once())
@@ -298,7 +297,7 @@ def test_a_push_whose_turn_never_came_is_not_forgotten() -> None:
     assert push.body == b'[{"a":1}]'
 
 
-def test_a_connection_that_was_closed_while_idle_is_dialled_anew(make: Make) -> None:
+def test_a_connection_closed_while_idle_is_reopened(make: Make) -> None:
     with Receiver() as receiver:
         sandbox = make(push=receiver.url)
         sandbox.put_object("SmsUp", {"a": 1})
@@ -311,7 +310,7 @@ def test_a_connection_that_was_closed_while_idle_is_dialled_anew(make: Make) -> 
         assert first.peer != second.peer
 
 
-def test_an_answer_that_is_no_http_is_a_refusal() -> None:
+def test_a_response_that_is_not_http_is_a_fault() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def babble() -> None:
@@ -322,21 +321,21 @@ def test_an_answer_that_is_no_http_is_a_refusal() -> None:
 
         thread = threading.Thread(target=babble)
         thread.start()
-        line = Line(Callback.of(f"http://127.0.0.1:{server.getsockname()[1]}/"))
-        reply = asyncio.run(line.exchange("GET"))
+        connection = CallbackConnection(Callback.of(f"http://127.0.0.1:{server.getsockname()[1]}/"))
+        reply = asyncio.run(connection.request("GET"))
         thread.join()
     assert reply.fault == "protocol"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", f"{'a' * 70}.example"])
-def test_nobody_there_is_a_refusal(host: str) -> None:
-    assert asyncio.run(Line(Callback.of(f"http://{host}/")).exchange("GET")).fault == "connection"
+def test_a_host_that_cannot_be_reached_is_a_fault(host: str) -> None:
+    assert asyncio.run(CallbackConnection(Callback.of(f"http://{host}/")).request("GET")).fault == "connection"
 
 
-def test_times_are_told_in_milliseconds() -> None:
-    times = Times()
-    assert times.shown() == {"p50": 0.0, "p99": 0.0, "max": 0.0}
+def test_latencies_are_summarized_in_milliseconds() -> None:
+    latencies = Latencies()
+    assert latencies.summary() == {"p50": 0.0, "p99": 0.0, "max": 0.0}
     for milliseconds in range(1, 101):
-        times.add(milliseconds / 1000 + 0.00001)
-    times.add(2.5)
-    assert times.shown() == {"p50": 51.0, "p99": 100.0, "max": 2500.0}
+        latencies.add(milliseconds / 1000 + 0.00001)
+    latencies.add(2.5)
+    assert latencies.summary() == {"p50": 51.0, "p99": 100.0, "max": 2500.0}

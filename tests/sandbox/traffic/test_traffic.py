@@ -1,4 +1,4 @@
-"""Generated messages are repeatable, of all kinds, and say of themselves what they are."""
+"""Generated messages: repeatable, of every kind, with correct flags."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ DAY = date(2026, 11, 20)
 
 
 def body(message: Message) -> dict[str, Any]:
-    """A good message's object."""
+    """The JSON object in a message that is no poison."""
     text = message.text if message.text.startswith("{") else base64.b64decode(message.text, validate=True).decode()
     loaded: dict[str, Any] = json.loads(text)
     return loaded
@@ -29,13 +29,13 @@ def good(n: int, seed: int = 1) -> list[Message]:
     return [message for message in generate(seed, n, day=DAY) if not message.is_duplicate]
 
 
-def test_the_same_seed_and_day_give_the_same() -> None:
+def test_the_same_seed_and_day_give_the_same_messages() -> None:
     assert list(generate(3, 500, 0.2, day=DAY)) == list(generate(3, 500, 0.2, day=DAY))
     assert list(generate(3, 50, day=DAY)) != list(generate(4, 50, day=DAY))
 
 
 @pytest.mark.parametrize("n", [0, 1, 77])
-def test_as_many_as_asked_for(n: int) -> None:
+def test_generate_yields_n_messages(n: int) -> None:
     assert len(list(generate(None, n))) == n
 
 
@@ -55,13 +55,13 @@ def test_only_duplicates_repeat_a_text() -> None:
     assert 40 < shares[False, True] < 150
 
 
-def test_every_sort_of_poison_comes_before_any_comes_again() -> None:
+def test_every_form_of_poison_occurs_before_any_repeats() -> None:
     poison = list(islice(generate(1, 100, 1.0), len(ANYWHERE) + len(REPORTS)))
     assert len({message.text for message in poison}) == len(poison)
     assert all(message.is_poison for message in poison)
 
 
-def test_what_is_poison_here_is_a_reject_there_and_what_is_good_is_one_receipt() -> None:
+def test_poison_decodes_to_a_reject_and_every_other_message_to_one_receipt() -> None:
     statements: set[tuple[object, ...]] = set()
     for message in generate(2, 2000, 0.2, day=DAY):
         delivery = Delivery((message.text.encode(),), Kind(message.kind), Source.MNS, "queue", Instant(0))
@@ -73,7 +73,7 @@ def test_what_is_poison_here_is_a_reject_there_and_what_is_good_is_one_receipt()
             statements.add(key)
 
 
-def test_the_reports_of_a_call_share_its_id() -> None:
+def test_the_reports_of_a_call_share_its_call_id() -> None:
     calls: dict[str, set[str]] = {}
     for message in good(2000):
         if message.kind.startswith("Secret"):
@@ -84,7 +84,7 @@ def test_the_reports_of_a_call_share_its_id() -> None:
     ]
 
 
-def test_every_spelling_that_the_pages_show_occurs() -> None:
+def test_every_documented_spelling_occurs() -> None:
     keys: set[tuple[str, str]] = set()
     types: set[tuple[str, str, str]] = set()
     for message in good(4000):
@@ -117,7 +117,7 @@ def test_the_console_test_push_comes_once() -> None:
     assert biz.count("932702304080415357^0") == 1
 
 
-def test_texts_and_names_are_chinese_and_numbers_nobodys() -> None:
+def test_texts_are_chinese_and_numbers_are_unassigned() -> None:
     whole = "".join(json.dumps(body(message), ensure_ascii=False) for message in good(1000))
     assert "【示例商城】" in whole
     assert "王小明" in whole

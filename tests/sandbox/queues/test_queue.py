@@ -1,4 +1,4 @@
-"""A queue against a model of one: nothing lost, nothing twice, handles as the rules say."""
+"""A queue compared with a model: no message is lost or duplicated, and only valid handles delete."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -8,7 +8,7 @@ from smsreceipt.sandbox.queues.queue import Attributes, Message, Queue
 
 
 class Model(RuleBasedStateMachine):
-    """Every message is in exactly one place; a handle deletes while it is the newest and its time has not come."""
+    """Every message is in one place. A handle is valid while it is the newest and the message is hidden."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Model(RuleBasedStateMachine):
         self.hidden = {of: entry for of, entry in self.hidden.items() if entry[1] > self.now}
 
     @invariant()
-    def the_books_balance(self) -> None:
+    def the_counters_add_up(self) -> None:
         self.expire()
         self.queue.sweep()
         queue = self.queue
@@ -80,8 +80,8 @@ TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
-def test_the_heap_does_not_keep_what_was_deleted() -> None:
-    """A busy queue with a long visibility holds on to nothing but what is in flight."""
+def test_the_heap_keeps_no_entries_of_deleted_messages() -> None:
+    """A busy queue with a long visibility keeps entries of messages in flight only."""
     queue = Queue("q", None, Attributes(visibility=43_200), lambda: 1_700_000_000_000)
     queue.put(Message(b"x", 1_700_000_000_000) for _ in range(10_000))
     while taken := queue.take(16)[0]:
