@@ -1,7 +1,6 @@
 """The sandbox object: options, loading, queueing, state, start and stop."""
 
 import base64
-import gc
 import json
 import socket
 import threading
@@ -122,4 +121,3 @@ def test_start_and_stop_can_be_repeated_and_leak_nothing() -> None:
         assert sandbox.url == url
     assert threading.active_count() == before
     assert sandbox.state()["queued"] == 1
-    gc.collect()
