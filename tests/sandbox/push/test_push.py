@@ -18,7 +18,7 @@ from smsreceipt.sandbox.push.latency import Latencies
 from smsreceipt.sandbox.push.pusher import Pusher
 from smsreceipt.sandbox.wire.faults import Faults
 from tests.sandbox.clients import REPORTS, send_sms
-from tests.sandbox.receiver import DONE, Answer, Asked, Receiver
+from tests.sandbox.receiver import ACCEPTED, Receiver, Request, Response
 
 Make = Callable[..., Sandbox]
 
@@ -37,23 +37,23 @@ def test_the_url_is_probed_with_get_before_anything_is_pushed(make: Make) -> Non
         sandbox = make(push=f"{receiver.url}/secret?a=1")
         sandbox.put_object("SmsUp", {"a": 1})
         receiver.until(lambda: settled(sandbox))
-        probe, post = receiver.asked
+        probe, post = receiver.requests
         assert (probe.method, probe.path, probe.body) == ("GET", "/secret?a=1", b"")
         assert (post.method, post.path, post.receipts) == ("POST", "/secret?a=1", [{"a": 1}])
         assert post.headers["content-type"] == "application/json;charset=utf-8"
         assert counted(sandbox, "probes", "probes_failed", "posts", "accepted") == (1, 0, 1, 1)
 
 
-@pytest.mark.parametrize("probe", [(302, b""), (200, b"ok"), (200, b'{"code":"0"}'), (500, DONE[1])])
-def test_nothing_is_pushed_to_a_url_that_fails_its_probe(make: Make, probe: Answer) -> None:
+@pytest.mark.parametrize("probe", [(302, b""), (200, b"ok"), (200, b'{"code":"0"}'), (500, ACCEPTED[1])])
+def test_nothing_is_pushed_to_a_url_that_fails_its_probe(make: Make, probe: Response) -> None:
     lines: list[str] = []
     with Receiver(probe=probe) as receiver:
         sandbox = make(push=receiver.url, say=lines.append)
         sandbox.put_object("SmsUp", {"a": 1})
-        receiver.until(lambda: bool(receiver.asked) and bool(lines))
+        receiver.until(lambda: bool(receiver.requests) and bool(lines))
         assert counted(sandbox, "probes_failed", "posts", "waiting") == (1, 0, 1)
         assert "failed its GET probe" in lines[0]
-        receiver.probe = DONE  # the next probe, a second later
+        receiver.probe = ACCEPTED  # the next probe, a second later
         receiver.until(lambda: settled(sandbox))
         assert len(lines) == 2
 
@@ -64,7 +64,7 @@ def test_a_url_for_each_kind_is_probed_for_each_kind(make: Make) -> None:
         sandbox.put_object("SmsReport", {"a": 1})
         sandbox.put_object("NewReport", {"b": 1})
         receiver.until(lambda: settled(sandbox))
-        probed = {asked.path for asked in receiver.asked if asked.method == "GET"}
+        probed = {request.path for request in receiver.requests if request.method == "GET"}
         assert {"/s/SmsReport", "/s/SecretReport", "/s/NewReport"} <= probed
         assert {(post.path, post.body) for post in receiver.posts()} == {
             ("/s/SmsReport", b'[{"a":1}]'),
@@ -102,7 +102,7 @@ def test_some_fields_have_other_names_over_http() -> None:
 
 
 def test_a_refused_push_is_retried_after_1_5_and_10_minutes_and_then_given_up(make: Make) -> None:
-    with Receiver(answer=lambda _asked: (503, b"")) as receiver:
+    with Receiver(answer=lambda _request: (503, b"")) as receiver:
         sandbox = make(push=receiver.url)
         sandbox.put_object("SmsUp", {"a": 1})
         for tries, minutes in enumerate((1, 5, 10), 1):
@@ -119,8 +119,8 @@ def test_a_refused_push_is_retried_after_1_5_and_10_minutes_and_then_given_up(ma
 
 
 def test_the_schedule_can_be_scaled(make: Make) -> None:
-    answers = iter([(500, b""), (500, b""), (500, b""), DONE])
-    with Receiver(answer=lambda _asked: next(answers)) as receiver:
+    answers = iter([(500, b""), (500, b""), (500, b""), ACCEPTED])
+    with Receiver(answer=lambda _request: next(answers)) as receiver:
         sandbox = make(push=receiver.url, push_scale=0.0001)
         sandbox.put_object("SmsUp", {"a": 1})
         receiver.until(lambda: settled(sandbox))
@@ -130,9 +130,9 @@ def test_the_schedule_can_be_scaled(make: Make) -> None:
 def test_a_response_after_700_ms_is_a_timeout(make: Make) -> None:
     hold = threading.Event()
 
-    def slow(_asked: Asked) -> Answer:
+    def slow(_request: Request) -> Response:
         hold.wait(5)
-        return DONE
+        return ACCEPTED
 
     with Receiver(answer=slow) as receiver:
         sandbox = make(push=receiver.url)
@@ -148,8 +148,8 @@ def test_a_response_after_700_ms_is_a_timeout(make: Make) -> None:
 
 
 def test_a_dropped_connection_is_a_fault(make: Make) -> None:
-    answers = iter([None, DONE])
-    with Receiver(answer=lambda _asked: next(answers)) as receiver:
+    answers = iter([None, ACCEPTED])
+    with Receiver(answer=lambda _request: next(answers)) as receiver:
         sandbox = make(push=receiver.url)
         sandbox.put_object("SmsUp", {"a": 1})
         receiver.until(lambda: counted(sandbox, "refused") == ({"connection": 1},))
@@ -244,9 +244,9 @@ def test_push_faults_lose_and_repeat_receipts(make: Make) -> None:
 def test_a_push_in_flight_at_a_stop_is_sent_after_the_next_start(make: Make) -> None:
     hold = threading.Event()
 
-    def slow(_asked: Asked) -> Answer:
+    def slow(_request: Request) -> Response:
         hold.wait(5)
-        return DONE
+        return ACCEPTED
 
     with Receiver(answer=slow) as receiver:
         sandbox = make(push=receiver.url)
@@ -302,7 +302,7 @@ def test_a_connection_closed_while_idle_is_reopened(make: Make) -> None:
         sandbox = make(push=receiver.url)
         sandbox.put_object("SmsUp", {"a": 1})
         receiver.until(lambda: settled(sandbox))
-        receiver.hang_up()
+        receiver.disconnect()
         sandbox.put_object("SmsUp", {"a": 2})
         receiver.until(lambda: settled(sandbox))
         assert counted(sandbox, "posts", "accepted", "refused") == (2, 2, {})

@@ -225,7 +225,7 @@ def test_the_sdk_understands_a_wrong_secret_and_an_unknown_key(sandbox: Sandbox)
         rpc(sandbox, SendSmsRequest(), secret="wrong", PhoneNumbers="1", SignName="a", TemplateCode="b")
     with pytest.raises(ServerException) as unknown:
         rpc(sandbox, SendSmsRequest(), key="nobody", PhoneNumbers="1", SignName="a", TemplateCode="b")
-    # The SDK sees that its own string to sign is the server's, and tells the secret from the bug.
+    # The SDK compares its own string to sign with the server's: where they are equal, the secret is wrong.
     assert wrong.value.error_code == "InvalidAccessKeySecret"
     assert unknown.value.error_code == "InvalidAccessKeyId.NotFound"
 
