@@ -72,7 +72,7 @@ class Poll:
 
 
 class Queue:
-    """One queue. *now* returns the sandbox's time; all times are milliseconds since 1970."""
+    """One queue. *now* returns the sandbox's time in milliseconds since 1970; *created* and *modified* are seconds."""
 
     def __init__(self, name: str, kind: str | None, attributes: Attributes, now: Callable[[], int]) -> None:
         self.name = name
