@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -212,17 +212,18 @@ def _send(url: str) -> list[dict[str, str]]:
 
     client = AcsClient("sandbox", "sandbox-secret", "cn-hangzhou")
     sent = []
-    for call in range(_CALLS):
-        numbers = [f"1380000{call:02}{n:02}" for n in range(_NUMBERS)]
-        request = SendSmsRequest()
-        request.set_endpoint(url.removeprefix("http://"))
-        request.set_PhoneNumbers(",".join(numbers))
-        request.set_SignName("示例商城")
-        request.set_TemplateCode("SMS_123456789")
-        request.set_TemplateParam('{"code": "123456"}')
-        request.set_OutId(f"order-{1000 + call}")
-        at = datetime.now(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
-        answer = json.loads(client.do_action_with_exception(request))
-        noted = {"biz_id": answer["BizId"], "sent_at": at, "out_id": f"order-{1000 + call}"}
-        sent += [{"phone": number, **noted, "template_code": "SMS_123456789"} for number in numbers]
+    with closing(client.session):  # the client itself leaves its connections open
+        for call in range(_CALLS):
+            numbers = [f"1380000{call:02}{n:02}" for n in range(_NUMBERS)]
+            request = SendSmsRequest()
+            request.set_endpoint(url.removeprefix("http://"))
+            request.set_PhoneNumbers(",".join(numbers))
+            request.set_SignName("示例商城")
+            request.set_TemplateCode("SMS_123456789")
+            request.set_TemplateParam('{"code": "123456"}')
+            request.set_OutId(f"order-{1000 + call}")
+            at = datetime.now(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+            answer = json.loads(client.do_action_with_exception(request))
+            noted = {"biz_id": answer["BizId"], "sent_at": at, "out_id": f"order-{1000 + call}"}
+            sent += [{"phone": number, **noted, "template_code": "SMS_123456789"} for number in numbers]
     return sent

@@ -1,11 +1,11 @@
-"""The provider's side of the wire, in-process, on loopback: queues, tokens, sending and looking up.
+"""The provider on loopback, in this process: queues, tokens, sending SMS, queries, pushes.
 
-It is the other side: it shares no code with the clients it is there to prove.
+It shares no code with the clients that are tested against it.
 """
 
 from smsreceipt.sandbox.options import FAULTS, KINDS, ROUTES, Options
-from smsreceipt.sandbox.sandbox import Sandbox, serve
+from smsreceipt.sandbox.sandbox import Sandbox
 from smsreceipt.sandbox.sends import PastSend
-from smsreceipt.sandbox.traffic import Message, generate
+from smsreceipt.sandbox.traffic.generator import Message, generate
 
-__all__ = ["FAULTS", "KINDS", "ROUTES", "Message", "Options", "PastSend", "Sandbox", "generate", "serve"]
+__all__ = ["FAULTS", "KINDS", "ROUTES", "Message", "Options", "PastSend", "Sandbox", "generate"]

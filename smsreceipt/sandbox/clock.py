@@ -1,4 +1,4 @@
-"""The sandbox's clock: the host's, plus an offset that tests move."""
+"""The sandbox's clock: the host's time plus an offset that tests can change."""
 
 from __future__ import annotations
 
@@ -13,40 +13,43 @@ LEEWAY = 900.0  #: seconds a request's time may differ from ours, by the provide
 
 
 class Clock:
-    """Seconds and milliseconds since 1970, as the provider sees them."""
+    """The time of the provider."""
 
     def __init__(self, offset: float = 0.0) -> None:
         self.offset = offset
-        self._dated = (0, b"")
+        self._date_header = (0, b"")  # a second and its Date header
 
     def now(self) -> float:
-        """Seconds."""
+        """Seconds since 1970."""
         return time.time() + self.offset
 
     def ms(self) -> int:
-        """Milliseconds."""
+        """Milliseconds since 1970."""
         return int((time.time() + self.offset) * 1000)
 
     def http_date(self) -> bytes:
-        """The Date header's value."""
+        """The value of the Date header."""
         second = int(time.time() + self.offset)
-        if second != self._dated[0]:
-            self._dated = (second, formatdate(second, usegmt=True).encode())
-        return self._dated[1]
+        if second != self._date_header[0]:
+            self._date_header = (second, formatdate(second, usegmt=True).encode())
+        return self._date_header[1]
 
-    def far(self, instant: float) -> bool:
-        """Whether a request's *instant* is too far from ours to be accepted."""
+    def skewed(self, instant: float) -> bool:
+        """Whether the time *instant* of a request (seconds since 1970) differs by more than LEEWAY."""
         return abs(self.now() - instant) > LEEWAY
 
 
 def beijing(seconds: float) -> str:
-    """Wall-clock text without a zone, as the provider prints it."""
+    """Beijing time as the provider prints it: YYYY-MM-DD HH:MM:SS, without a zone."""
     return datetime.fromtimestamp(seconds, BEIJING).strftime("%Y-%m-%d %H:%M:%S")
 
 
 @lru_cache(maxsize=64)
 def instant_of(http_date: bytes) -> float | None:
-    """Seconds of an RFC 1123 date in GMT; None when it is none. Cached: all requests of a second carry the same."""
+    """Seconds since 1970 of an RFC 1123 date in GMT; None for any other text.
+
+    Cached, because all requests of one second carry the same date.
+    """
     if not http_date.endswith(b" GMT"):
         return None
     try:

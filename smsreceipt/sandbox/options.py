@@ -1,4 +1,4 @@
-"""What a sandbox can be asked to be."""
+"""The options of a sandbox, with the message types, faults and routes to choose from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from smsreceipt.errors import UsageError
 
-#: The message types that the two services document in full, then the others on the same road.
+#: The message types that the two services document in full, then the others that use the same queues.
 KINDS = (
     "SmsReport",
     "SmsUp",
@@ -33,62 +33,63 @@ KINDS = (
     "MnsCardTemplate",
 )
 
-#: What can go wrong on purpose, at the probability that Options.faults gives it.
+#: The faults; Options.faults sets the probability of each.
 FAULTS = (
-    "500",  # a server error: of the service, or a gateway's page in HTML
-    "drop-before",  # the connection closes, and nothing happened
-    "drop-after",  # it happened, and the connection closes unanswered
-    "truncate",  # it happened, and half of the answer comes
-    "stall",  # nothing happens, and no answer ever comes
-    "throttle",  # refused for too many requests, after a while
-    "token",  # a good token is dead from now on
-    "duplicate",  # one of the received messages stays visible as well
-    "stale",  # the received messages are visible again at once: their handles are dead
+    "500",  # a server error, of the service or of a gateway (in HTML)
+    "drop-before",  # the connection closes before the request has an effect
+    "drop-after",  # the request has its effect, and the connection closes without a response
+    "truncate",  # the request has its effect, and half of the response is sent
+    "stall",  # the request has no effect, and no response ever comes
+    "throttle",  # refused for too many requests, after a delay
+    "token",  # a valid token is refused from now on
+    "duplicate",  # a copy of one received message stays visible
+    "stale",  # the received messages are visible again at once: their handles are invalid
     "lose-push",  # a receipt is not pushed
-    "repeat-push",  # an accepted push comes once more
-    "lose",  # a sent SMS gets no receipt; QuerySendDetails knows how it ended
-    "total",  # QuerySendDetails: the TotalCount is wrong, even where there is nothing
-    "empty",  # QuerySendDetails: no rows, though there are
+    "repeat-push",  # an accepted push is sent once more
+    "lose",  # a sent SMS gets no receipt; QuerySendDetails knows its outcome
+    "total",  # QuerySendDetails: the TotalCount is wrong, also for a number without sends
+    "empty",  # QuerySendDetails: no rows, although there are some
     "short",  # QuerySendDetails: fewer rows than the page has
-    "repeat",  # QuerySendDetails: the page before once more
-    "shift",  # QuerySendDetails: after this page a send appears on top, which moves rows to the next page
+    "repeat",  # QuerySendDetails: the previous page once more
+    "shift",  # QuerySendDetails: after this page a newer send appears, which moves rows to the next page
 )
 
-#: Which way receipts go when there is a callback URL.
+#: How receipts are delivered when there is a callback URL.
 ROUTES = (
     "both",  # each by queue and by push
-    "push",  # by push only; what the provider never pushes, by queue
+    "push",  # by push only; message types that the provider never pushes, by queue
     "mixed",  # a third by queue, a third by push, a third both ways
 )
 
 
 def _quiet(_line: str) -> None:
-    """Nobody is to be told."""
+    """Drop the line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How a sandbox behaves. Raises UsageError for an unknown fault or route, or a number out of its range."""
 
-    port: int = 8901  #: 0 takes any free one
+    port: int = 8901  #: 0 takes any free port
     uid: str = "1000000001"  #: the account uid in queue names
-    load: tuple[Path, ...] = ()  #: NDJSON: {"queue" or "kind": …, "body": object (sent as base64) or raw text}
-    generate: int = 0  #: this many generated messages of all kinds wait in the queues at the start
-    seed: int | None = None  #: same seed and day: same messages, outcomes and faults
-    poison: float = 0.0  #: the share of generated messages that hold no receipt
+    #: NDJSON files: {"queue" or "kind": …, "body": object (sent as base64) or raw text}, or {"send": PastSend}
+    load: tuple[Path, ...] = ()
+    generate: int = 0  #: how many generated messages of all kinds are in the queues at the start
+    seed: int | None = None  #: the same seed and day give the same messages, outcomes and faults
+    poison: float = 0.0  #: the share of generated messages that cannot be read
     visibility: float = 30  #: seconds a received message stays hidden
-    latency: float = 0  #: milliseconds added to each answer
-    token_life: float = 3600  #: seconds a token for a queue is good for
+    latency: float = 0  #: milliseconds added to each response
+    token_life: float = 3600  #: seconds a token for a queue is valid
     report_delay: float = 0  #: seconds between SendSms and its SmsReport
-    long_polls: int = 64  #: waiting receives an account may hold; the next ones get their 404 at once
+    long_polls: int = 64  #: how many receives of the account may wait; further ones get 404 at once
     qps_limit: int | None = None  #: calls of QuerySendDetails a second; more are throttled. None: the documented 5,000
-    push: str = ""  #: callback URL that receipts go to as well; {kind} in it is replaced
-    push_scale: float = 1.0  #: the schedule of 1, 5, 10 minutes after a push that was not accepted, times this
-    push_batch: int = 10  #: receipts in a push, at most
-    route: str = "both"  #: of ROUTES: which way receipts go when there is a callback URL
-    say: Callable[[str], None] = _quiet  #: told, in a line, what becomes of the probe; from the sandbox's own thread
+    push: str = ""  #: callback URL that receipts are pushed to; {kind} in it is replaced
+    push_scale: float = 1.0  #: factor for the retry schedule of 1, 5 and 10 minutes
+    push_batch: int = 10  #: the largest number of receipts in a push
+    route: str = "both"  #: one of ROUTES
+    say: Callable[[str], None] = _quiet  #: gets a line about each result of the probe, in the sandbox's thread
     skew: float = 0  #: seconds the sandbox's clock is ahead of the host's
-    faults: Mapping[str, float] = field(default_factory=dict)  #: name of FAULTS -> probability
+    faults: Mapping[str, float] = field(default_factory=dict)  #: name from FAULTS -> probability
 
     def __post_init__(self) -> None:
         for name, share in {**self.faults, "poison": self.poison}.items():
@@ -102,5 +103,5 @@ class Options:
             raise UsageError("push_scale must be above 0, push_batch and qps_limit at least 1")
 
     def queue_of(self, kind: str) -> str:
-        """The default queue of a message type."""
+        """The name of the default queue of a message type."""
         return f"Alicom-Queue-{self.uid}-{kind}"

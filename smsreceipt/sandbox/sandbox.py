@@ -1,4 +1,4 @@
-"""The provider, whole, in a thread of its own."""
+"""The whole provider on loopback, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from concurrent.futures import Future
 from typing import Self, TypeVar
 
 from smsreceipt.errors import UsageError
-from smsreceipt.sandbox import auth, rpc
-from smsreceipt.sandbox.auth import Keyring
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.faults import Faults
-from smsreceipt.sandbox.http import Answer, Request
-from smsreceipt.sandbox.load import encoded, lines_of
-from smsreceipt.sandbox.mns import Mns
 from smsreceipt.sandbox.options import KINDS, Options
-from smsreceipt.sandbox.push import Pusher
-from smsreceipt.sandbox.queues import Queue
-from smsreceipt.sandbox.rates import CAPS, Rates, action_of
-from smsreceipt.sandbox.rpc import Rpc
-from smsreceipt.sandbox.sends import PastSend, Send, Sends
-from smsreceipt.sandbox.server import Connection
-from smsreceipt.sandbox.sms import Sms
-from smsreceipt.sandbox.traffic import generate
-from smsreceipt.sandbox.trouble import Trouble, cut_short
+from smsreceipt.sandbox.push.pusher import Pusher
+from smsreceipt.sandbox.queues.queue import Queue
+from smsreceipt.sandbox.queues.service import QueueService
+from smsreceipt.sandbox.sends import PastSend, Send
+from smsreceipt.sandbox.sms.actions import Sms
+from smsreceipt.sandbox.sms.record import Sends
+from smsreceipt.sandbox.sms.tokens import Tokens
+from smsreceipt.sandbox.traffic.generator import generate
+from smsreceipt.sandbox.traffic.load import read_lines
+from smsreceipt.sandbox.wire.credentials import ACCESS_KEY_ID, ACCESS_KEY_SECRET, Keyring
+from smsreceipt.sandbox.wire.faults import Faults, RequestFaults, apply_cut
+from smsreceipt.sandbox.wire.http import Request, Response
+from smsreceipt.sandbox.wire.rates import LIMITS, Rates, rpc_action
+from smsreceipt.sandbox.wire.receipts import queue_body
+from smsreceipt.sandbox.wire.rpc import Rpc, json_response
+from smsreceipt.sandbox.wire.server import Connection
 
 T = TypeVar("T")
 
 HOST = "127.0.0.1"
-#: of a queue, and in total: sent + duplicated = queued + invisible + deleted + expired; polling: receives that wait
+#: Of each queue and in total. sent + duplicated = queued + invisible + deleted + expired; polling: waiting receives.
 COUNTERS = ("sent", "duplicated", "queued", "invisible", "deleted", "expired", "polling")
 
 
 class Sandbox:
-    """MNS, the token desk and the SMS service on one loopback port; and pushes, where there is a callback URL.
+    """The queue service, the token service and the SMS service on one loopback port, and pushes to a callback URL.
 
-    Every method but start and stop may be called from any thread, before and while it runs; what it holds is in
-    memory and gone with it.
+    Every method but start and stop can be called from any thread, while the sandbox runs and while it is stopped.
+    All data is in memory and is lost with the object.
     """
 
     def __init__(self, options: Options = Options()) -> None:  # noqa: B008 - frozen
@@ -46,41 +47,44 @@ class Sandbox:
         self._clock = Clock(options.skew)
         self._keys = Keyring(self._clock, options.token_life)
         self._faults = Faults(options.faults, options.seed)
-        self._mns = Mns(options, self._clock, self._keys, self._faults)
+        self._queues = QueueService(options, self._clock, self._keys, self._faults)
         self._pusher = Pusher(options, self._clock, self._faults)
         self._sends = Sends(self._clock, options.seed, options.report_delay)
-        self._sms = Sms(self._clock, self._keys, self._faults, self._sends, self._deliver)
-        self._rpc = Rpc(self._clock, self._keys, self._sms)
-        self._trouble = Trouble(self._faults)
-        self._rates = Rates(CAPS if options.qps_limit is None else {**CAPS, "QuerySendDetails": options.qps_limit})
-        self._gate = threading.Lock()  # who is not the loop's thread comes one by one
+        self._sms = Sms(self._clock, self._faults, self._sends, self._deliver)
+        self._rpc = Rpc(self._clock, self._keys, {**Tokens(self._keys).actions, **self._sms.actions})
+        self._request_faults = RequestFaults(self._faults)
+        limits = LIMITS if options.qps_limit is None else {**LIMITS, "QuerySendDetails": options.qps_limit}
+        self._rates = Rates(limits)
+        self._lock = threading.Lock()  # one caller at a time from outside the loop's thread
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopped = asyncio.Event()
         self._connections: set[Connection] = set()
         self._port = options.port
-        for kind in KINDS:
-            self._mns.queue(options.queue_of(kind), kind)
-        for path in options.load:
-            for line in lines_of(path):
-                if isinstance(line, PastSend):
-                    self._sends.remember(line)
-                else:
-                    text = line.body.encode() if isinstance(line.body, str) else encoded(line.body)
-                    self._hand(line.queue or options.queue_of(line.kind), line.kind or None, [(text, line.body)])
-        for message in generate(options.seed, options.generate, options.poison):
-            self._hand(options.queue_of(message.kind), message.kind, [(message.text.encode(), message.receipt)])
+        self._fill()
 
-    # -- life
+    def _fill(self) -> None:
+        options = self._options
+        for kind in KINDS:
+            self._queues.queue(options.queue_of(kind), kind)
+        for path in options.load:
+            for line in read_lines(path):
+                if isinstance(line, PastSend):
+                    self._sends.add_past(line)
+                else:
+                    body = line.body.encode() if isinstance(line.body, str) else queue_body(line.body)
+                    self._route(line.queue or options.queue_of(line.kind), line.kind or None, [(body, line.body)])
+        for message in generate(options.seed, options.generate, options.poison):
+            self._route(options.queue_of(message.kind), message.kind, [(message.text.encode(), message.receipt)])
 
     def start(self) -> None:
-        """Listen; returns when requests are answered. After a stop: on the same port, with the same messages.
+        """Listen; return when requests are answered. After stop, listen on the same port with the same messages.
 
-        Raises UsageError when the port is taken.
+        Raises UsageError when the port is not available.
         """
         ready: Future[int] = Future()
         thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), name="sandbox", daemon=True)
-        with self._gate:
+        with self._lock:
             thread.start()
             try:
                 self._port = ready.result()
@@ -103,7 +107,7 @@ class Sandbox:
         ready.set_result(server.sockets[0].getsockname()[1])
         await self._stopped.wait()
         await self._pusher.close()
-        # A server that is closed while it accepts leaks the socket: let the half-accepted in, then close all.
+        # A server that is closed while it accepts a connection leaks the socket, so finish the accepting first.
         while accepting := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(accepting)
         server.close()
@@ -116,19 +120,13 @@ class Sandbox:
         return Connection(self._respond, self._clock, self._options.latency / 1000, self._connections)
 
     def stop(self) -> None:
-        """Close the port and every connection; idempotent. The messages stay until the sandbox is started again."""
-        with self._gate:
+        """Close the port and every connection. Messages are kept for the next start. Can be called repeatedly."""
+        with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
             if loop is not None and thread is not None:
                 loop.call_soon_threadsafe(self._stopped.set)
                 thread.join()
-
-    def join(self) -> None:
-        """Wait until somebody stops it."""
-        thread = self._thread
-        if thread is not None:
-            thread.join()
 
     def __enter__(self) -> Self:
         self.start()
@@ -139,161 +137,148 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of all services."""
         return f"http://{HOST}:{self._port}"
 
     def environment(self) -> dict[str, str]:
-        """What a client needs in its environment to talk to this sandbox and to keep its play apart from real data."""
+        """Environment variables for a client: endpoints, access key, and a store apart from real data."""
         return {
             "SMSRECEIPT_MNS_ENDPOINT": self.url,
             "SMSRECEIPT_DYBASEAPI_ENDPOINT": self.url,
             "SMSRECEIPT_DYSMSAPI_ENDPOINT": self.url,
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": auth.ACCESS_KEY_ID,
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": auth.ACCESS_KEY_SECRET,
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ACCESS_KEY_SECRET,
             "SMSRECEIPT_STORE": "./sandbox.db",
         }
 
-    # -- the provider's own hands
-
     def put(self, queue: str, *bodies: str | bytes) -> None:
-        """Queue raw message texts, exactly as given (even what XML cannot carry); a new name makes a new queue."""
-        self._put(queue, None, bodies)
-
-    def put_object(self, queue_or_kind: str, *objects: Mapping[str, object]) -> None:
-        """Queue receipts as the service does: compact UTF-8 JSON in base64. A kind means its default queue."""
-        known = queue_or_kind in self._mns.queues or queue_or_kind.startswith("Alicom-Queue-")
-        queue = queue_or_kind if known else self._options.queue_of(queue_or_kind)
-        kind = None if known else queue_or_kind
-        self._hand(queue, kind, [(encoded(each), each) for each in objects])
-
-    def remember(self, sends: Iterable[PastSend]) -> None:
-        """Put sends of the past into the provider's record: they can be queried, and bring no receipts."""
-        past = list(sends)
-        self._call(lambda: self._sends.remember(*past))
-
-    def _put(self, queue: str, kind: str | None, bodies: Iterable[str | bytes]) -> None:
-        ready = [
-            self._mns.message(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
+        """Queue message texts exactly as given, also what XML cannot carry. A new name creates a queue."""
+        messages = [
+            self._queues.message(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
             for body in bodies
         ]
-        self._call(lambda: self._mns.queue(queue, kind).put(ready))
+        self._call(lambda: self._queues.queue(queue).put(messages))
+
+    def put_object(self, queue_or_kind: str, *objects: Mapping[str, object]) -> None:
+        """Queue receipts as the service does: compact UTF-8 JSON in base64. A kind means its default queue.
+
+        With a callback URL they are pushed too, according to the route.
+        """
+        known = queue_or_kind in self._queues.queues or queue_or_kind.startswith("Alicom-Queue-")
+        queue = queue_or_kind if known else self._options.queue_of(queue_or_kind)
+        kind = None if known else queue_or_kind
+        self._route(queue, kind, [(queue_body(each), each) for each in objects])
+
+    def remember(self, sends: Iterable[PastSend]) -> None:
+        """Record sends of the past: queries find them, and they have no receipts."""
+        past = list(sends)
+
+        def record() -> None:
+            for send in past:
+                self._sends.add_past(send)
+
+        self._call(record)
 
     def _deliver(self, send: Send) -> None:
         receipt = send.receipt()
         queue = self._options.queue_of("SmsReport")
-        self._hand(queue, "SmsReport", [(encoded(receipt), receipt)], self._options.report_delay)
+        self._route(queue, "SmsReport", [(queue_body(receipt), receipt)], self._options.report_delay)
 
-    def _hand(self, name: str, kind: str | None, receipts: Sequence[tuple[bytes, object]], delay: float = 0.0) -> None:
-        """Let receipts, each as message text and as an object, go their way or ways."""
-        ready = [(self._mns.message(text), receipt) for text, receipt in receipts]
+    def _route(self, name: str, kind: str | None, receipts: Sequence[tuple[bytes, object]], delay: float = 0.0) -> None:
+        """Queue and push receipts, each given as message text and as an object, after *delay* seconds."""
+        ready = [(self._queues.message(text), receipt) for text, receipt in receipts]
 
-        def hand() -> None:
-            queue = self._mns.queue(name, kind)
-            ways = [(message, receipt, *self._pusher.ways(queue.kind, receipt)) for message, receipt in ready]
-            queue.put([message for message, _receipt, queued, _pushed in ways if queued], delay)
-            for _message, receipt, _queued, pushed in ways:
+        def route() -> None:
+            queue = self._queues.queue(name, kind)
+            routes = [(message, receipt, *self._pusher.routes(queue.kind, receipt)) for message, receipt in ready]
+            queue.put([message for message, _receipt, queued, _pushed in routes if queued], delay)
+            for _message, receipt, _queued, pushed in routes:
                 if pushed and isinstance(receipt, dict):
-                    self._pusher.take(queue.kind or "", receipt, delay)
+                    self._pusher.add(queue.kind or "", receipt, delay)
 
-        self._call(hand)
-
-    # -- looking in, and time
+        self._call(route)
 
     def state(self) -> dict[str, object]:
-        """What GET /_sandbox/state shows: sent + duplicated = queued + invisible + deleted + expired, always."""
+        """The counters of GET /_sandbox/state. Always sent + duplicated = queued + invisible + deleted + expired."""
         return self._call(self._state)
 
     def _state(self) -> dict[str, object]:
-        queues = {name: counters(queue) for name, queue in sorted(self._mns.queues.items())}
+        queues = {name: _counters(queue) for name, queue in sorted(self._queues.queues.items())}
         totals = {name: sum(each[name] for each in queues.values()) for name in COUNTERS}
         return {
             **totals,
             **self._pusher.state(),
             "lost": self._sms.lost,
-            "calls": dict(sorted((self._mns.calls + self._rpc.calls).items())),
+            "calls": dict(sorted((self._queues.calls + self._rpc.calls).items())),
             "peaks": dict(sorted(self._rates.peaks.items())),
             "queues": queues,
         }
 
     def call_times(self, action: str) -> tuple[float, ...]:
-        """When an RPC action was called, whatever became of it, in seconds of the host's monotonic clock."""
+        """When an RPC action was called, also without success, in seconds of the host's monotonic clock."""
         return self._call(lambda: self._rates.times(action))
 
     def advance(self, seconds: float) -> None:
-        """Move the clock: tokens age, hidden messages come back, delayed ones appear."""
-        self._move(self._clock.offset + seconds)
+        """Move the clock forward: tokens age, hidden messages and delayed messages become visible."""
+        self._set_clock(self._clock.offset + seconds)
 
     @property
     def skew(self) -> float:
-        """How many seconds the sandbox's clock is ahead of the host's. Setting it moves the clock."""
+        """Seconds that the sandbox's clock is ahead of the host's. Setting it moves the clock."""
         return self._clock.offset
 
     @skew.setter
     def skew(self, seconds: float) -> None:
-        self._move(seconds)
+        self._set_clock(seconds)
 
-    def _move(self, offset: float) -> None:
+    def _set_clock(self, offset: float) -> None:
         def move() -> None:
             self._clock.offset = offset
-            for queue in self._mns.queues.values():
-                queue.wake()
-            self._pusher.wake()
+            for queue in self._queues.queues.values():
+                queue.serve_polls()
+            self._pusher.run()
 
         self._call(move)
 
     def _call(self, act: Callable[[], T]) -> T:
-        """Act between two requests, or right here while nobody listens."""
+        """Run *act* in the loop's thread, between two requests; while the sandbox is stopped, in this thread."""
         if threading.current_thread() is self._thread:
             return act()
-        with self._gate:
+        with self._lock:
             if self._loop is None:
                 return act()
             done: Future[T] = Future()
-            self._loop.call_soon_threadsafe(settle, done, act)
+            self._loop.call_soon_threadsafe(_complete, done, act)
             return done.result()
 
-    # -- one request
-
-    def _respond(self, request: Request) -> Answer | asyncio.Future[Answer]:
+    def _respond(self, request: Request) -> Response | asyncio.Future[Response]:
         path = request.path
         if path == "/_sandbox/state":
-            return rpc.answer(200, self._state())
+            return json_response(200, self._state())
         queues = path != "/"
-        too_often = not queues and not self._rates.arrived(action_of(request))
-        refusal = self._trouble.meet(request, queues)
+        too_often = not queues and not self._rates.arrived(rpc_action(request))
+        refusal = self._request_faults.intercept(request, queues)
         if refusal is not None:
             return refusal
         if too_often:
-            return self._trouble.throttled(request, queues)
-        cut = self._trouble.cut()
-        result = self._mns.respond(request) if queues else self._rpc.respond(request)
-        if isinstance(result, Answer):
-            cut_short(result, cut)
+            return self._request_faults.throttled(request, queues)
+        cut = self._request_faults.cut()
+        result = self._queues.respond(request) if queues else self._rpc.respond(request)
+        if isinstance(result, Response):
+            apply_cut(result, cut)
         elif cut is not None:
-            result.add_done_callback(lambda future: None if future.cancelled() else cut_short(future.result(), cut))
+            result.add_done_callback(lambda future: None if future.cancelled() else apply_cut(future.result(), cut))
         return result
 
 
-def serve(options: Options, ready: Callable[[Sandbox], None]) -> None:
-    """Run a sandbox until KeyboardInterrupt or its stop(); *ready* is called once it listens."""
-    with Sandbox(options) as sandbox:
-        try:
-            ready(sandbox)
-            sandbox.join()
-        except KeyboardInterrupt:
-            return
-
-
-def settle(done: Future[T], act: Callable[[], T]) -> None:
-    """Give *done* what *act* returns or raises."""
+def _complete(done: Future[T], act: Callable[[], T]) -> None:
     try:
         done.set_result(act())
-    except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+    except Exception as error:  # noqa: BLE001 - raised again in the thread that waits for it
         done.set_exception(error)
 
 
-def counters(queue: Queue) -> dict[str, int]:
-    """What became of a queue's messages."""
+def _counters(queue: Queue) -> dict[str, int]:
     queue.sweep()
     return {
         "sent": queue.sent,

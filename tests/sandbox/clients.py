@@ -1,4 +1,4 @@
-"""The official Python clients, unchanged, and one that can be made to lie."""
+"""The official Python clients, unchanged, and a client that can send wrong requests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hmac
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from email.utils import formatdate
 from http.client import HTTPConnection
@@ -15,6 +16,7 @@ from typing import Any, Self
 from xml.etree import ElementTree as ET
 
 from aliyunsdkcore.client import AcsClient
+from aliyunsdkdysmsapi.request.v20170525.SendSmsRequest import SendSmsRequest
 from mns.account import Account
 
 from smsreceipt.sandbox import Sandbox
@@ -22,44 +24,51 @@ from smsreceipt.sandbox import Sandbox
 UID = "1000000001"
 KEY, SECRET = "sandbox", "sandbox-secret"
 REPORTS = f"Alicom-Queue-{UID}-SmsReport"
-_OPEN: list[Any] = []
 NS = "{http://mns.aliyuncs.com/doc/v1/}"
+_open_clients: list[Any] = []
 
 
 def account(sandbox: Sandbox, key: str = KEY, secret: str = SECRET, token: str = "") -> Any:
-    """The MNS client."""
+    """An MNS client, open until close_accounts is called; the fixture that starts sandboxes does so."""
     made = Account(sandbox.url, key, secret, token)
-    _OPEN.append(made.mns_client)
+    _open_clients.append(made.mns_client)
     return made
 
 
-def close() -> None:
-    """Close the MNS clients' connections: they do not do it themselves."""
-    while _OPEN:
-        _OPEN.pop().close_connection()
+def close_accounts() -> None:
+    """Close the connections of the MNS clients, which never close them."""
+    while _open_clients:
+        _open_clients.pop().close_connection()
 
 
 def queue(
     sandbox: Sandbox, name: str, *, encoding: bool = False, key: str = KEY, secret: str = SECRET, token: str = ""
 ) -> Any:
-    """Its queue; without encoding, bodies are what travels."""
+    """A queue of an MNS client; without *encoding*, bodies are not converted from base64."""
     found = account(sandbox, key, secret, token).get_queue(name)
     found.set_encoding(encoding)
     return found
 
 
 def rpc(sandbox: Sandbox, request: Any, *, key: str = KEY, secret: str = SECRET, **fields: object) -> Any:
-    """What the core SDK's client gets for *request*, with every field set by the request's own setter."""
+    """The response to *request*, sent by the core SDK's client; fields are set by the request's own setters."""
     for name, value in fields.items():
         getattr(request, f"set_{name}")(value)
     request.set_endpoint(sandbox.url.removeprefix("http://"))
     client = AcsClient(key, secret, "cn-hangzhou")
-    return json.loads(client.do_action_with_exception(request))
+    with closing(client.session):  # the client itself leaves its connections open
+        return json.loads(client.do_action_with_exception(request))
+
+
+def send_sms(sandbox: Sandbox, phones: str, **fields: str) -> Any:
+    """The response to SendSms, sent by the official SDK; *phones* are separated by commas."""
+    given = {"SignName": "示例商城", "TemplateCode": "SMS_1", **fields}
+    return rpc(sandbox, SendSmsRequest(), PhoneNumbers=phones, **given)
 
 
 @dataclass
 class Got:
-    """An answer."""
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
@@ -67,7 +76,7 @@ class Got:
 
     @property
     def xml(self) -> ET.Element:
-        return ET.fromstring(self.body)  # noqa: S314 - our own answer
+        return ET.fromstring(self.body)  # noqa: S314 - it comes from the sandbox
 
     def text(self, name: str) -> str:
         """The text of the first element of that name."""
@@ -81,7 +90,7 @@ class Got:
 
 
 class Wire:
-    """Signed MNS requests over one connection, each header of which can be replaced or left out (None)."""
+    """Sends signed MNS requests over one connection. Each header can be replaced, or left out by None."""
 
     def __init__(self, url: str) -> None:
         self.address = url.removeprefix("http://")
@@ -103,7 +112,7 @@ class Wire:
         secret: str = SECRET,
         **changed: str | None,
     ) -> Got:
-        """Send; header names are spelled with underscores. The signature covers what is sent."""
+        """Send a request. Header names have underscores for hyphens; the signature covers the headers as sent."""
         defaults = {"date": formatdate(usegmt=True), "x_mns_version": "2015-06-06"}
         if body:
             defaults["content_type"] = "text/xml"
@@ -114,17 +123,17 @@ class Wire:
         answer = self.http.getresponse()
         return Got(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 
-    def dial(self) -> socket.socket:
-        """A bare connection."""
+    def connect(self) -> socket.socket:
+        """A TCP connection."""
         host, _colon, port = self.address.partition(":")
         return socket.create_connection((host, int(port)), timeout=5)
 
 
 def sign(method: str, target: str, headers: Mapping[str, str], secret: str) -> str:
-    """The documented signature, written down once more."""
-    ours = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith("x-mns-"))
+    """The documented signature, implemented independently of the sandbox."""
+    mns_headers = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith("x-mns-"))
     lines = [method, *(headers.get(name, "") for name in ("content-md5", "content-type", "date"))]
-    text = "\n".join(lines) + "\n" + ours + target
+    text = "\n".join(lines) + "\n" + mns_headers + target
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha1)).decode()
 
 

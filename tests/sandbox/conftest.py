@@ -1,16 +1,16 @@
-"""A sandbox for each test, and the official clients pointed at it."""
+"""A sandbox for each test, and the official clients connected to it."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from smsreceipt.sandbox import Options, Sandbox
-from tests.sandbox.clients import REPORTS, Wire, close, queue
+from tests.sandbox.clients import REPORTS, Wire, close_accounts, queue
 
 
 @pytest.fixture
 def make() -> Iterator[Callable[..., Sandbox]]:
-    """Start sandboxes; all are stopped at the end."""
+    """Start sandboxes; all of them are stopped at the end of the test."""
     running: list[Sandbox] = []
 
     def started(**options: object) -> Sandbox:
@@ -20,25 +20,25 @@ def make() -> Iterator[Callable[..., Sandbox]]:
         return sandbox
 
     yield started
-    close()
+    close_accounts()
     for sandbox in running:
         sandbox.stop()
 
 
 @pytest.fixture
 def sandbox(make: Callable[..., Sandbox]) -> Sandbox:
-    """One that behaves."""
+    """A sandbox without faults."""
     return make()
 
 
 @pytest.fixture
 def reports(sandbox: Sandbox) -> object:
-    """The official client's queue of SmsReport; bodies as they are on the wire."""
+    """The official client's queue of SmsReport, with bodies as they are sent."""
     return queue(sandbox, REPORTS)
 
 
 @pytest.fixture
 def wire(sandbox: Sandbox) -> Iterator[Wire]:
-    """A client that signs what it is told to sign and sends what it is told to send."""
+    """A client that signs and sends any request."""
     with Wire(sandbox.url) as wire:
         yield wire

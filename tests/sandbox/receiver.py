@@ -1,4 +1,4 @@
-"""A customer's callback, as obedient or as broken as a test needs it."""
+"""A callback server whose responses each test chooses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-DONE = (200, b'{"code":0,"msg":"\xe6\x88\x90\xe5\x8a\x9f"}')
-Answer = tuple[int, bytes]
+ACCEPTED = (200, b'{"code":0,"msg":"\xe6\x88\x90\xe5\x8a\x9f"}')
+Response = tuple[int, bytes]  #: status and body
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request."""
+class Request:
+    """One request to the callback."""
 
     method: str
     path: str
@@ -28,16 +28,18 @@ class Asked:
 
     @property
     def receipts(self) -> list[dict[str, Any]]:
-        """What was pushed."""
+        """The pushed receipts."""
         found: list[dict[str, Any]] = json.loads(self.body)
         return found
 
 
 class Receiver:
-    """Answers what *answer* says to a POST and *probe* to a GET; None hangs up unanswered."""
+    """Responds to POST with the result of *answer* and to GET with *probe*; None closes the connection instead."""
 
-    def __init__(self, answer: Callable[[Asked], Answer | None] = lambda _asked: DONE, probe: Answer = DONE) -> None:
-        self.asked: list[Asked] = []
+    def __init__(
+        self, answer: Callable[[Request], Response | None] = lambda _request: ACCEPTED, probe: Response = ACCEPTED
+    ) -> None:
+        self.requests: list[Request] = []
         self.answer = answer
         self.probe = probe
         self._more = threading.Condition()
@@ -53,26 +55,26 @@ class Receiver:
                 outer._open.append(self.connection)
 
             def do_GET(self) -> None:
-                self._serve(lambda _asked: outer.probe)
+                self._serve(lambda _request: outer.probe)
 
             def do_POST(self) -> None:
-                self._serve(lambda asked: outer.answer(asked))  # noqa: PLW0108 - tests replace it
+                self._serve(lambda request: outer.answer(request))  # noqa: PLW0108 - tests replace it
 
-            def _serve(self, answer: Callable[[Asked], Answer | None]) -> None:
+            def _serve(self, answer: Callable[[Request], Response | None]) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                asked = Asked(self.command, self.path, headers, body, self.client_address)
+                request = Request(self.command, self.path, headers, body, self.client_address)
                 with outer._more:
-                    outer.asked.append(asked)
+                    outer.requests.append(request)
                     outer._more.notify_all()
-                told = answer(asked)
-                if told is None:
+                response = answer(request)
+                if response is None:
                     self.close_connection = True
                 else:
-                    self.send_response(told[0])
-                    self.send_header("Content-Length", str(len(told[1])))
+                    self.send_response(response[0])
+                    self.send_header("Content-Length", str(len(response[1])))
                     self.end_headers()
-                    self.wfile.write(told[1])
+                    self.wfile.write(response[1])
 
             def log_message(self, *_words: object) -> None:
                 pass
@@ -82,7 +84,7 @@ class Receiver:
             daemon_threads = True
 
             def handle_error(self, *_about: object) -> None:
-                """Who waits no longer than 700 ms is gone when the answer comes."""
+                """Ignore clients that have closed the connection: a push ends after 700 ms."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -96,7 +98,7 @@ class Receiver:
         self._thread.join()
         self._server.server_close()
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """Close every connection."""
         for connection in self._open:
             with suppress(OSError):
@@ -104,18 +106,18 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The callback URL."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def posts(self) -> list[Asked]:
-        """The pushes so far."""
+    def posts(self) -> list[Request]:
+        """The pushes until now."""
         with self._more:
-            return [asked for asked in self.asked if asked.method == "POST"]
+            return [request for request in self.requests if request.method == "POST"]
 
     def until(self, reached: Callable[[], bool]) -> None:
-        """Wait for it, ten seconds at most; looks whenever something came, and a hundred times a second."""
+        """Wait until *reached* is true, at most ten seconds; checks after each request and every 10 ms."""
         limit = time.monotonic() + 10
         while not reached():
-            assert time.monotonic() < limit, [asked.body for asked in self.asked]
+            assert time.monotonic() < limit, [request.body for request in self.requests]
             with self._more:
                 self._more.wait(0.01)

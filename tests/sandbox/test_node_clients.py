@@ -15,7 +15,7 @@ CHECKS = Path(__file__).parent / "node"
 
 @pytest.mark.needs("node")
 @pytest.mark.parametrize("client", ["mns", "sms-sdk"])
-def test_the_node_client_does_all_it_can(sandbox: Sandbox, client: str) -> None:
+def test_the_node_client_passes_all_its_checks(sandbox: Sandbox, client: str) -> None:
     node = shutil.which("node") or "node"
     done = subprocess.run(
         [node, str(CHECKS / f"{client}.cjs"), sandbox.url], capture_output=True, text=True, timeout=60, check=False

@@ -1,7 +1,6 @@
-"""The sandbox as its users hold it: options, loading, putting, state, time, life."""
+"""The sandbox object: options, loading, queueing, state, start and stop."""
 
 import base64
-import gc
 import json
 import socket
 import threading
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.errors import UsageError
-from smsreceipt.sandbox import KINDS, Options, Sandbox, generate, serve
+from smsreceipt.sandbox import KINDS, Options, Sandbox, generate
 from tests.sandbox.clients import REPORTS, UID, queue
 
 
@@ -23,7 +22,7 @@ def test_there_is_a_queue_for_every_kind(sandbox: Sandbox) -> None:
     assert len(KINDS) == 21
 
 
-def test_the_state_is_served_to_anybody_as_json(sandbox: Sandbox) -> None:
+def test_the_state_is_served_as_json_without_a_signature(sandbox: Sandbox) -> None:
     http = HTTPConnection(sandbox.url.removeprefix("http://"), timeout=5)
     http.request("GET", "/_sandbox/state")
     answer = http.getresponse()
@@ -33,7 +32,7 @@ def test_the_state_is_served_to_anybody_as_json(sandbox: Sandbox) -> None:
     assert {"sent", "queued", "invisible", "deleted", "pushed", "accepted", "lost", "calls", "queues"} <= set(served)
 
 
-def test_the_environment_points_every_client_here(sandbox: Sandbox) -> None:
+def test_the_environment_points_every_client_to_the_sandbox(sandbox: Sandbox) -> None:
     environment = sandbox.environment()
     assert {environment[f"SMSRECEIPT_{service}_ENDPOINT"] for service in ("MNS", "DYBASEAPI", "DYSMSAPI")} == {
         sandbox.url
@@ -47,7 +46,7 @@ def test_a_taken_port_is_a_usage_error(sandbox: Sandbox) -> None:
         Sandbox(Options(port=int(sandbox.url.rpartition(":")[2]))).start()
 
 
-def test_objects_travel_as_base64_of_compact_utf8(sandbox: Sandbox) -> None:
+def test_objects_are_queued_as_base64_of_compact_utf8_json(sandbox: Sandbox) -> None:
     sandbox.put_object("SmsUp", {"content": "退订", "n": 1})
     sandbox.put_object("Alicom-Queue-1000000001-SmsUp-2", {"content": "另一个"})
     body = queue(sandbox, f"Alicom-Queue-{UID}-SmsUp").receive_message(0).message_body
@@ -78,7 +77,7 @@ def test_files_are_loaded_by_queue_or_kind_as_object_or_text(tmp_path: Path, mak
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"body":{}}', '{"kind":"SmsReport"}', '{"kind":1,"body":{}}'])
-def test_a_bad_line_is_named_without_its_content(tmp_path: Path, line: str) -> None:
+def test_a_bad_line_is_reported_by_number_without_its_content(tmp_path: Path, line: str) -> None:
     file = tmp_path / "load.ndjson"
     file.write_text('{"kind":"SmsReport","body":{"secret":"x"}}\n' + line)
     with pytest.raises(UsageError, match="line 2 is not") as caught:
@@ -91,7 +90,7 @@ def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
         Sandbox(Options(load=(tmp_path / "absent.ndjson",)))
 
 
-def test_generated_messages_wait_at_the_start(make: Callable[..., Sandbox]) -> None:
+def test_generated_messages_are_queued_at_the_start(make: Callable[..., Sandbox]) -> None:
     sandbox = make(generate=200, poison=0.1)
     waiting = {name: facts["sent"] for name, facts in sandbox.state()["queues"].items()}  # type: ignore[attr-defined]
     expected = dict.fromkeys(waiting, 0)
@@ -100,7 +99,7 @@ def test_generated_messages_wait_at_the_start(make: Callable[..., Sandbox]) -> N
     assert waiting == expected
 
 
-def test_put_may_be_called_from_many_threads_while_it_runs(sandbox: Sandbox) -> None:
+def test_put_can_be_called_from_many_threads_while_the_sandbox_runs(sandbox: Sandbox) -> None:
     threads = [threading.Thread(target=sandbox.put, args=(f"q{n % 2}", *map(str, range(100)))) for n in range(8)]
     for thread in threads:
         thread.start()
@@ -109,7 +108,7 @@ def test_put_may_be_called_from_many_threads_while_it_runs(sandbox: Sandbox) -> 
     assert sandbox.state()["sent"] == 800
 
 
-def test_starting_stopping_and_stopping_again_leaves_nothing_behind() -> None:
+def test_start_and_stop_can_be_repeated_and_leak_nothing() -> None:
     before = threading.active_count()
     sandbox = Sandbox(Options(port=0))
     sandbox.put(REPORTS, "before the start")
@@ -122,23 +121,3 @@ def test_starting_stopping_and_stopping_again_leaves_nothing_behind() -> None:
         assert sandbox.url == url
     assert threading.active_count() == before
     assert sandbox.state()["queued"] == 1
-    gc.collect()
-
-
-def test_serve_runs_until_it_is_stopped() -> None:
-    seen: list[str] = []
-
-    def ready(sandbox: Sandbox) -> None:
-        seen.append(sandbox.url)
-        threading.Thread(target=sandbox.stop).start()
-
-    serve(Options(port=0), ready)
-    assert len(seen) == 1
-
-
-def test_serve_ends_quietly_on_an_interrupt() -> None:
-    def ready(sandbox: Sandbox) -> None:
-        raise KeyboardInterrupt
-
-    serve(Options(port=0), ready)
-    assert "sandbox" not in {thread.name for thread in threading.enumerate()}

@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from smsreceipt.ingest import take
 from smsreceipt.model import BEIJING, Answer, Delivery, Instant, Kind, Outcome, Send, Source, beijing_day
-from smsreceipt.sandbox.details import Pages
+from smsreceipt.sandbox.sms.details import Pages
 from smsreceipt.store import Query, SendQuery, StoredSend
 from smsreceipt.store.sqlite.store import open_reader, open_store
 from tests.bench.day import Day, make_day

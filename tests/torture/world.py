@@ -23,9 +23,9 @@ from unittest.mock import patch
 import apsw
 
 from smsreceipt.sandbox import Options, Sandbox
-from smsreceipt.sandbox.admission import Admission
-from smsreceipt.sandbox.mnsxml import Refusal
-from smsreceipt.sandbox.queues import Message, Queue
+from smsreceipt.sandbox.queues.queue import Message, Queue
+from smsreceipt.sandbox.wire.admission import Admission
+from smsreceipt.sandbox.wire.mns import Refusal
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("SmsReport", "SmsUp", "SecretStartReport", "SecretReport")

@@ -1,0 +1,1 @@
+"""Pushes of receipts to a callback URL, on the documented schedule."""

@@ -1,0 +1,1 @@
+"""The queue service, MNS: queues and the requests about them."""

@@ -1,0 +1,1 @@
+"""Generated messages, unreadable messages, and messages loaded from files."""

@@ -1,0 +1,1 @@
+"""HTTP, signatures, request checks, faults and rate limits: what all services of the sandbox share."""
