@@ -60,7 +60,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def fences(text: str) -> list[tuple[str, str]]:
-    """Language and lines of every fenced block, without comments; captures are in the reader's language, so no lines."""
+    """Language and lines of every fenced block, without what differs between languages: comments, lines of captures."""
     found = _FENCE.findall(text)
     return [(name, "" if name == "console" else re.sub(r"\s*(?<!\S)# .*", "", block)) for _, name, block in found]
 

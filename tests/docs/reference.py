@@ -19,8 +19,8 @@ _COMMON = re.compile(r"^Common options:\n(?:  .*\n?)+\n?", re.MULTILINE)
 _HEAD = """\
 # Reference
 
-What `smsreceipt COMMAND --help` prints. `make reference` writes this page. Guides: [English](../README.md#documentation) ·
-[中文](../README.zh-CN.md#文档).
+What `smsreceipt COMMAND --help` prints; `make reference` writes this page. Guides:
+[English](../README.md#documentation) · [中文](../README.zh-CN.md#文档).
 """
 
 
