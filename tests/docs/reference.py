@@ -29,10 +29,10 @@ def commands(command: click.Command = cli.tool, name: str = "") -> list[str]:
     names = [name]
     if isinstance(command, click.Group):
         context = click.Context(command)
-        for word in command.list_commands(context):
-            below = command.get_command(context, word)
-            assert below is not None
-            names += commands(below, f"{name} {word}".strip())
+        for each in command.list_commands(context):
+            subcommand = command.get_command(context, each)
+            assert subcommand is not None
+            names += commands(subcommand, f"{name} {each}".strip())
     return names
 
 

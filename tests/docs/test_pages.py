@@ -1,4 +1,4 @@
-"""The pages tell what the program does today, the same in both languages; every link leads somewhere."""
+"""The pages say what the program does today, the same in both languages; every link has a target."""
 
 import re
 from pathlib import Path
@@ -17,29 +17,29 @@ each_page = pytest.mark.parametrize("name", [*pages.NAMES, "README"])
 @languages
 def test_exit_codes_are_those_of_the_program(language: str) -> None:
     text = pages.read(language, "troubleshooting")
-    told = [
+    listed = [
         int(code)
         for row in pages.rows(text, "| Code |" if language == "en" else "| 退出码 |")
         for code in re.findall(r"\d+", row[0])
     ]
     ours = [error for error in vars(errors).values() if isinstance(error, type)]
     raised = {error.exit_code for error in ours if issubclass(error, errors.SmsReceiptError)}
-    assert told == [0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 143, 141]
-    assert raised <= set(told)
+    assert listed == [0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 143, 141]
+    assert raised <= set(listed)
 
 
 @languages
 def test_reject_reasons_are_the_closed_list(language: str) -> None:
     head = "| Reason |" if language == "en" else "| 原因 |"
-    told = [row[0].strip("`") for row in pages.rows(pages.read(language, "rejects"), head)]
-    assert told == [reason.value for reason in Reason]
+    listed = [row[0].strip("`") for row in pages.rows(pages.read(language, "rejects"), head)]
+    assert listed == [reason.value for reason in Reason]
 
 
 @languages
 def test_message_types_are_those_that_are_known(language: str) -> None:
     head = "| Kind |" if language == "en" else "| 类型 |"
-    told = [row[0].strip("`") for row in pages.rows(pages.read(language, "account"), head)]
-    assert sorted(told) == sorted(KINDS)
+    listed = [row[0].strip("`") for row in pages.rows(pages.read(language, "account"), head)]
+    assert sorted(listed) == sorted(KINDS)
 
 
 @languages
@@ -61,7 +61,7 @@ def test_the_readme_lists_every_command_and_links_to_every_page(language: str) -
 
 
 @each_page
-def test_both_languages_tell_the_same(name: str) -> None:
+def test_both_languages_say_the_same(name: str) -> None:
     english, chinese = pages.read("en", name), pages.read("zh-CN", name)
     assert pages.fences(chinese) == pages.fences(english)
     assert [level for level, _ in pages.headings(chinese)] == [level for level, _ in pages.headings(english)]
@@ -85,10 +85,10 @@ def test_the_languages_have_the_same_pages_and_no_others() -> None:
 def test_chinese_pages_keep_to_the_glossary() -> None:
     glossary = pages.rows(pages.CONTRIBUTING.read_text(), "| English | 中文 |")
     chinese = pages.prose(pages.read("zh-CN"))
-    for _english, word, avoided in glossary:
-        assert word in chinese, word
+    for _english, term, avoided in glossary:
+        assert term in chinese, term
         for other in filter(None, avoided.split("、")):
-            assert other not in chinese, f"{other}: say {word}"
+            assert other not in chinese, f"{other}: use {term}"
 
 
 def anchors(path: Path) -> set[str]:
