@@ -5,7 +5,7 @@ PYTEST ?= -n auto --dist loadgroup
 BIN := .venv/bin
 NODE := tests/sandbox/node
 
-.PHONY: demo test bench audit torture completions readme format wheel
+.PHONY: demo test bench audit torture completions reference format wheel
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -30,7 +30,7 @@ bench: .venv/installed-test node-clients
 audit: .venv/installed-audit
 	$(BIN)/python -m pip_audit --skip-editable
 
-# The full figures of the README; a smaller sample runs with `make test`.
+# The full figures of docs/en/reliability.md; a smaller sample runs with `make test`.
 torture: .venv/installed-test
 	$(BIN)/python -m tests.torture --full
 
@@ -39,8 +39,8 @@ completions: .venv/installed
 	$(BIN)/smsreceipt completion zsh > completions/_smsreceipt
 	$(BIN)/smsreceipt completion fish > completions/smsreceipt.fish
 
-readme: .venv/installed-test
-	$(BIN)/python -m tests.readme
+reference: .venv/installed-test
+	$(BIN)/python -m tests.docs.reference
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix smsreceipt tests

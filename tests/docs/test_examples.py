@@ -1,4 +1,7 @@
-"""The README's examples are run as they stand, against a sandbox that holds something for each of them."""
+"""The examples of the pages are run as they stand, against a sandbox that holds something for each of them.
+
+What stands in an `sh` block is run here; what needs root, an account or a crontab stands in blocks of other names.
+"""
 
 import json
 import os
@@ -16,45 +19,20 @@ import pytest
 
 from smsreceipt.decode.dialect import Dialect, Status
 from smsreceipt.model import BEIJING, Kind, Outcome
-from tests.readme import README
+from tests.docs import pages
 
-pytestmark = [pytest.mark.xdist_group("readme"), pytest.mark.needs("jq")]
-ENGLISH = README.read_text().split("\n# 中文", 1)[0]
+pytestmark = [pytest.mark.xdist_group("docs"), pytest.mark.needs("jq")]
 UID = "1234567890123456"
 #: What is run with its whole block, needs a shell of its own, or takes as long as a demo takes.
-APART = (
-    "smsreceipt sandbox",
-    "smsreceipt listen",
-    "smsreceipt demo",
-    "smsreceipt completion",
-    "mkdir",
-    "( .",
-    "curl",
-    "until",
-    "kill",
-)
+APART = ("smsreceipt listen", "smsreceipt demo", "smsreceipt completion", "mkdir", "curl")
 #: New statements are what these print; everything was pulled before, and what cannot be read still cannot.
 SILENT = ("printf", "smsreceipt sends import", "smsreceipt sends forget", "smsreceipt pull", "smsreceipt rejects retry")
 
 
-def blocks(heading: str, language: str) -> list[str]:
-    """The fenced blocks of one language in the section that *heading* begins."""
-    level, found, inside, fence = heading.index(" "), [], False, ""
-    for line in ENGLISH.splitlines(keepends=True):
-        if line.startswith("```"):
-            fence = "" if fence else line.strip("`\n") or "text"
-            if inside and fence == language:
-                found.append("")
-        elif fence:
-            if inside and fence == language:
-                found[-1] += line
-        elif line.startswith("#") and line.index(" ") <= level:
-            inside = line == f"{heading}\n"
-    return found
-
-
 def examples() -> list[str]:
-    lines = [line for block in blocks("## Commands", "sh") for line in block.splitlines()]
+    """The lines of every page in order; the README comes last, since it uses files that the other pages write."""
+    names = [name for name in pages.NAMES if name != "sandbox"] + ["README"]
+    lines = [line for block in pages.blocks(pages.read("en", *names), "sh") for line in block.splitlines()]
     return [line for line in lines if not line.startswith(APART)]
 
 
@@ -113,10 +91,10 @@ def clean(directory: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    """A shell in which the README's configuration is in force and the provider is a sandbox."""
-    directory = tmp_path_factory.mktemp("readme")
+    """A shell in which the documented configuration is in force and the provider is a sandbox."""
+    directory = tmp_path_factory.mktemp("docs")
     (directory / "load.ndjson").write_text(loaded())
-    [configuration] = blocks("## Configuration", "toml")
+    [configuration] = pages.blocks(pages.read("en", "config"), "toml")
     (directory / "smsreceipt.toml").write_text(configuration)
     environment = clean(directory)
     sandbox = subprocess.Popen(
@@ -159,7 +137,8 @@ def test_the_examples_run_one_after_the_other(pulled: Shell) -> None:
 
 
 def test_the_sandbox_examples_run(tmp_path: Path) -> None:
-    for script, word in zip(blocks("### sandbox", "sh"), ('"queued"', '"accepted": '), strict=True):
+    scripts = [script for script in pages.blocks(pages.read("en", "sandbox"), "sh") if "smsreceipt sandbox" in script]
+    for script, word in zip(scripts, ('"queued"', '"accepted": '), strict=True):
         for port in ("8901", "8902", "8903"):
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
@@ -171,9 +150,9 @@ def test_the_sandbox_examples_run(tmp_path: Path) -> None:
 
 
 def test_the_row_for_a_new_message_type_is_one_in_ten_lines() -> None:
-    [row] = blocks("## Add a message type", "python")
+    [row] = pages.blocks(pages.CONTRIBUTING.read_text(), "python")
     names = {"Dialect": Dialect, "Status": Status, "Kind": Kind, "Outcome": Outcome}
-    [made] = eval(f"[{row}]", names)  # noqa: S307 - our own README
+    [made] = eval(f"[{row}]", names)  # noqa: S307 - our own page
     assert isinstance(made, Dialect)
     assert made.kind == "ParcelReport"
     assert len(row.splitlines()) == 10
