@@ -13,7 +13,7 @@ NODE_CLIENTS = Path(__file__).parent / "sandbox" / "node"
 CHECKS = {
     "zsh": "the zsh completion",
     "fish": "the fish completion",
-    "jq": "the README's examples that pipe into jq",
+    "jq": "the examples of the docs that pipe into jq",
     "strace": "a kill at every system call",
     "node": "the official Node clients against the sandbox",
 }
