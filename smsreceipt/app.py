@@ -1,4 +1,4 @@
-"""Everything a command gets from outside, as one value: environment, streams, clock, store. Tests pass their own."""
+"""The App: what a command uses from outside (environment, streams, clock, store) and its settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
@@ -17,14 +17,14 @@ from smsreceipt.config import Config
 from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.exits import ReaderGone
 from smsreceipt.model import Instant
-from smsreceipt.output.look import Look
+from smsreceipt.output.display import Display
 from smsreceipt.output.safe import safe
 from smsreceipt.settings import Settings
 from smsreceipt.store import Store
 from smsreceipt.streams import discard
 
 if TYPE_CHECKING:
-    from smsreceipt.output.terminal.progress import Progress
+    from smsreceipt.output.terminal.progress import LiveLine, Progress
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -61,30 +61,31 @@ def _refuse_odd(path: Path) -> None:
 
 @dataclass(eq=False)
 class App:
-    """The seams, and what the options made of them. A command reads it; only the frame changes it."""
+    """The environment of one command and its settings; tests pass streams, clock and store of their own."""
 
-    environ: Mapping[str, str] = field(repr=False)  # it holds the key
+    environ: Mapping[str, str] = field(repr=False)  # it may contain the AccessKey
     home: Path
     stdin: BinaryIO | None = field(repr=False)
-    stdout: BinaryIO | None = field(repr=False)  #: None: closed before we started
+    stdout: BinaryIO | None = field(repr=False)  #: None: closed when the process started, or discarded after a failure
     stderr: TextIO | None = field(repr=False)
     stdin_is_tty: bool = False
     stdout_is_tty: bool = False
     stderr_is_tty: bool = False
-    encoding: str = "utf-8"  #: of a terminal on stdout; json and csv are UTF-8 whatever it is
-    columns: int | None = None  #: None: ask the terminal
+    encoding: str = "utf-8"  #: of tables; json and csv are always UTF-8
+    columns: int | None = None  #: width of tables; None: that of the terminal
     now: Callable[[], Instant] = _clock
     sleep: Callable[[float], None] = time.sleep
     opener: Callable[[Path, bool], Store] = _sqlite
     data_directory: Callable[[], Path] = _data_directory
     config: Config = field(default_factory=Config)
     settings: Settings = field(default_factory=dict)
-    codes: list[int] = field(default_factory=list)  #: reasons to end with a number, though the command went through
-    _output_fault: Exception | None = None
+    exit_codes: list[int] = field(default_factory=list)  #: of a command that did not fail; see end_with
+    _output_failed: bool = False
+    _live: LiveLine | None = None
 
     @classmethod
     def of_process(cls) -> App:
-        """The seams of this process."""
+        """The App of this process: its environment and standard streams."""
         out, err = sys.stdout, sys.stderr
         return cls(
             environ=os.environ,
@@ -98,38 +99,42 @@ class App:
             encoding=(out.encoding if out is not None else "") or "utf-8",
         )
 
-    def settle(self, settings: Settings, config: Config) -> None:
-        """Take what options, environment and file say. Called by the frame before the command runs."""
+    def configure(self, settings: Settings, config: Config) -> None:
+        """Set the settings of the command; called once before it runs."""
         self.settings, self.config = settings, config
-        self.codes.clear()
-        self._output_fault = None
+        self.exit_codes.clear()
+        self._output_failed = False
 
     def setting(self, name: str) -> Any:
-        """The value of a common option (store, profile, output, mask, verbose, …); None where nobody set it."""
-        found = self.settings.get(name)
-        return None if found is None else found.value
+        """The value of a common option (store, profile, output, mask, verbose, …); None where it is not set."""
+        setting = self.settings.get(name)
+        return None if setting is None else setting.value
 
     @property
     def output(self) -> str:
-        """table, json or csv."""
+        """The output format: table, json or csv."""
         return self.setting("output") or ("table" if self.stdout_is_tty else "json")
 
     @property
     def mask(self) -> bool:
-        """Whether numbers and texts of people are masked: in tables unless --reveal, else only with --mask."""
-        said = self.setting("mask")
-        return said == "mask" if said else self.output == "table"
+        """Whether standard output has phone numbers and texts masked: tables unless --reveal, others with --mask."""
+        return self.mask_data or (self.output == "table" and not self.setting("mask"))
+
+    @property
+    def mask_data(self) -> bool:
+        """Whether phone numbers and texts are masked in files and in what is sent: only with --mask."""
+        return bool(self.setting("mask") == "mask")
 
     @property
     def profile(self) -> str | None:
-        """The credentials profile asked for."""
+        """The name of the credentials profile; None where it is not set."""
         return self.setting("profile") or None
 
     @property
     def explicit_profile(self) -> str | None:
-        """The profile, unless only ALIBABA_CLOUD_PROFILE names it: keys in the environment beat that one."""
-        said = self.settings.get("profile")
-        if said is not None and said.origin == "environment" and not self.environ.get("SMSRECEIPT_PROFILE"):
+        """The profile, but None where only ALIBABA_CLOUD_PROFILE sets it: keys in the environment come before that."""
+        setting = self.settings.get("profile")
+        if setting is not None and setting.origin == "environment" and not self.environ.get("SMSRECEIPT_PROFILE"):
             return None
         return self.profile
 
@@ -140,28 +145,28 @@ class App:
 
     @property
     def insecure_http(self) -> bool:
-        """Whether endpoints beyond loopback may be spoken to without TLS."""
+        """Whether endpoints other than loopback may be used without TLS."""
         return bool(self.setting("insecure-http"))
 
     @property
     def width(self) -> int:
-        """Columns to draw in: those of the terminal, of COLUMNS, or 80."""
+        """The width of tables: that of the terminal, else COLUMNS, else 80."""
         return self.columns or shutil.get_terminal_size().columns
 
     @property
     def chinese(self) -> bool:
         """Whether the user's language is Chinese, by LC_ALL, LC_MESSAGES, LANG."""
-        said = next((self.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if self.environ.get(name)), "")
-        return said.lower().startswith("zh")
+        names = ("LC_ALL", "LC_MESSAGES", "LANG")
+        return next((self.environ[name] for name in names if self.environ.get(name)), "").lower().startswith("zh")
 
-    def color(self, *, stderr: bool = False) -> bool:
-        """Whether the stream takes colours."""
-        terminal = self.stderr_is_tty if stderr else self.stdout_is_tty
+    @property
+    def color(self) -> bool:
+        """Whether tables are coloured."""
         plain = self.setting("no-color") or self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb"
-        return terminal and not plain
+        return self.stdout_is_tty and not plain
 
     def endpoint(self, name: str) -> str | None:
-        """Where mns, dybaseapi or dysmsapi is: SMSRECEIPT_<NAME>_ENDPOINT, else the file; None: the provider's own."""
+        """The address of mns, dybaseapi or dysmsapi that environment or configuration set; None: the provider's."""
         return self.environ.get(f"SMSRECEIPT_{name.upper()}_ENDPOINT") or self.config.endpoints.get(name)
 
     @property
@@ -184,15 +189,28 @@ class App:
         _refuse_odd(path)
         return contextlib.closing(self.opener(path, readonly))
 
-    def need_stdout(self) -> None:
-        """Raise UsageError when there is no standard output to print on."""
+    def open_input(self, file: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        """The file, or standard input for "-", for a with statement. Raises UsageError if it cannot be opened."""
+        if file != "-":
+            try:
+                return Path(file).open("rb")
+            except OSError as exc:
+                raise UsageError(f"{file} cannot be read: {exc.strerror}") from exc
+        if self.stdin is None:
+            raise UsageError("standard input is closed: there is nothing for - to read")
+        return contextlib.nullcontext(self.stdin)
+
+    def require_stdout(self) -> None:
+        """Raise UsageError when standard output is closed."""
         if self.stdout is None:
             raise UsageError("standard output is closed, and this command does nothing but print")
 
     def write(self, data: bytes) -> None:
-        """Print lines. Raises ReaderGone when nobody reads them any more, OutputError when they cannot be written."""
+        """Print lines. Raises ReaderGone when the pipe was closed, OutputError when they cannot be written."""
         if self.stdout is None:
             return
+        if self._live is not None and self.stdout_is_tty:
+            self._live.clear()
         try:
             self.stdout.write(data)
         except BrokenPipeError as exc:
@@ -201,89 +219,94 @@ class App:
             raise OutputError(f"standard output: {exc.strerror}") from exc
 
     def encode(self, text: str) -> bytes:
-        """What the view drew in the terminal's encoding; characters it lacks become escapes."""
+        """A table in the terminal's encoding; characters that it lacks become escapes."""
         return text.encode(self.encoding, "backslashreplace")
 
     def flush(self) -> None:
-        """Hand over what was printed so far; raises as write does."""
+        """Flush what was printed so far. Raises ReaderGone or OutputError as write does."""
         if self.stdout is None:
             return
         try:
             self.stdout.flush()
         except (BrokenPipeError, OSError) as exc:
-            self._abandon()
+            self._discard_stdout()
             if isinstance(exc, BrokenPipeError):
                 raise ReaderGone from exc
             raise OutputError(f"standard output: {exc.strerror}") from exc
 
     def report(self, data: bytes) -> None:
-        """Print lines now, for commands whose work matters more than their report: never raises for the output.
+        """Print and flush lines; never raises for the output, so that the work of the command goes on.
 
-        The first failure is said once; the exit code at the end tells of it (141 or 6) where nothing worse happened.
+        The first failure prints one message and sets the exit code 141 or 6; later lines are dropped.
         """
-        if self._output_fault is not None:
+        if self._output_failed:
             return
         try:
             self.write(data)
             self.flush()
-        except ReaderGone as exc:
-            self._output_fault = exc
-            self.codes.append(141)
+        except ReaderGone:
+            self.end_with(141)
             self.say("nobody reads standard output any more: going on without it")
-            self._abandon()
         except OutputError as exc:
-            self._output_fault = exc
-            self.codes.append(exc.exit_code)
+            self.end_with(exc.exit_code)
             self.error(exc)
-            self._abandon()
+        else:
+            return
+        self._output_failed = True
+        self._discard_stdout()
 
-    def _abandon(self) -> None:
-        """Nothing more goes there: Python itself would flush at exit, fail, and say so."""
+    def _discard_stdout(self) -> None:
+        """Print nothing more. Python flushes the stream at exit, and a failure then would change the exit code."""
         stream, self.stdout = self.stdout, None
         discard(stream)
 
-    def say(self, text: str, *, verbosity: int = 0) -> None:
-        """One line of talk; not with -q, and not when it takes more -v than were given."""
-        if self.verbosity >= verbosity:
-            self._err(text)
-
-    def warn(self, text: str) -> None:
-        """A line the user should see even with -q."""
-        self._err(f"warning: {text}")
-
-    def error(self, exc: Exception) -> None:
-        """An error that does not end the run at once."""
-        self._err(f"error: {exc}")
-
-    def summary(self, pairs: Iterable[tuple[str, object]]) -> None:
-        """The last line of standard error: name=value, separated by blanks; not with -q."""
-        self.say(" ".join(f"{name}={value}" for name, value in pairs))
-
-    def attention(self, code: int = 3) -> None:
-        """End with this number, or with that of something worse."""
-        self.codes.append(code)
-
-    def _err(self, text: str) -> None:
-        if self.stderr is not None:
-            with contextlib.suppress(OSError, ValueError):
+    def say(self, text: str, verbosity: int = 0) -> None:
+        """Print a message to standard error if the verbosity is at least this: 0 unless -q, 1 with -v, -1 always."""
+        if self.verbosity >= verbosity and self.stderr is not None:
+            cleared = contextlib.nullcontext() if self._live is None else self._live.cleared()
+            with cleared, contextlib.suppress(OSError, ValueError):
                 self.stderr.write(safe(text) + "\n")
                 self.stderr.flush()
 
-    def look(self) -> Look:
-        """For whom the view draws on standard output."""
-        return Look(
+    def warn(self, text: str) -> None:
+        """Print a warning to standard error, also with -q."""
+        self.say(f"warning: {text}", verbosity=-1)
+
+    def error(self, exc: Exception) -> None:
+        """Print an error that does not end the command at once to standard error, also with -q."""
+        self.say(f"error: {exc}", verbosity=-1)
+
+    def summary(self, figures: Mapping[str, object]) -> None:
+        """Print the summary to standard error, as its last line: name=value, separated by blanks; not with -q."""
+        self.say(" ".join(f"{name}={value}" for name, value in figures.items()))
+
+    def end_with(self, code: int = 3) -> None:
+        """End with this exit code, unless a worse one is set; see exits.worst."""
+        self.exit_codes.append(code)
+
+    def display(self) -> Display:
+        """The options that tables on standard output are drawn with."""
+        return Display(
             width=self.width,
-            color=self.color(),
+            color=self.color,
             chinese=self.chinese,
             mask=self.mask,
             unicode=self.encoding.lower().replace("-", "").startswith("utf"),
             now=self.now(),
         )
 
+    @property
+    def live_line(self) -> LiveLine:
+        """The live line on standard error. It draws nothing with -q and where standard error is no terminal."""
+        from smsreceipt.output.terminal.progress import LiveLine
+
+        if self._live is None:
+            drawn = self.stderr_is_tty and self.verbosity >= 0 and self.environ.get("TERM") != "dumb"
+            self._live = LiveLine(self.stderr if drawn else None, self.width)
+        return self._live
+
     def progress(self) -> Progress:
-        """A live line on a terminal's standard error; one that draws nothing elsewhere, and with -q."""
+        """The progress of a run on the live line; its time starts now."""
         from smsreceipt.output.terminal.progress import Progress
 
-        dumb = self.environ.get("TERM") == "dumb"
-        lively = self.stderr_is_tty and self.verbosity >= 0 and not dumb
-        return Progress(self.stderr if lively else None, width=self.width, chinese=self.chinese)
+        return Progress(self.live_line, chinese=self.chinese)

@@ -1,4 +1,4 @@
-"""The configuration file: TOML that changes defaults and nothing else. The command line is its only reader."""
+"""The configuration file: TOML with defaults of options, queues and endpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,49 +15,76 @@ from smsreceipt.errors import UsageError
 
 FILE = "smsreceipt.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}", re.ASCII)  #: of queues and of message types
-ENDPOINTS = ("mns", "dybaseapi", "dysmsapi")
+#: Services --> an endpoint outside mainland China, as an example.
+ENDPOINTS = {
+    "mns": "1493622401794734.mns.ap-southeast-1.aliyuncs.com",
+    "dybaseapi": "dybaseapi.ap-southeast-1.aliyuncs.com",
+    "dysmsapi": "dysmsapi.ap-southeast-1.aliyuncs.com",
+}
 
 
-class Key(Protocol):
-    """What a key sets, and what is wrong with a value."""
+class Check(Protocol):
+    """Checks the value of a key."""
 
-    name: str
+    name: str  #: of the parameter that the key sets
 
     def fault(self, value: object) -> str | None:
-        """What is wrong with the value, if anything is."""
+        """What is wrong with the value; None for a valid one."""
 
 
-#: What a file may hold: a key, or a table whose keys are looked up when the file has it.
-Schema = Mapping[str, Key | Callable[[], Any]]
+#: The checks of the keys that a file may have, or functions that return the schema of a table.
+Schema = Mapping[str, Check | Callable[[], Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigKey:
+    """A key that sets an option."""
+
+    command: tuple[str, ...]  #: the words that name its command; () for an option of every command
+    name: str
+    parameter: str  #: the name of the parameter, under which a Config has the value
+    variable: str  #: the environment variable of the same option
+    help: str
+    value: str  #: in TOML: the default of the option, else an example
+    in_template: bool  #: whether the file that `config init` writes has it
+
+    @property
+    def path(self) -> str:
+        """The key with its tables: rejects.retry.kind."""
+        return ".".join([*self.command, self.name])
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What one file says, checked. Without a file: nothing."""
+    """The content of a valid configuration file; empty without a file."""
 
     path: Path | None = None
-    common: Mapping[str, Any] = field(default_factory=dict)  #: by the names of the options' parameters
-    commands: Mapping[str, Any] = field(default_factory=dict)  #: a table per command; groups hold tables
+    common: Mapping[str, Any] = field(default_factory=dict)  #: by the names of parameters
+    commands: Mapping[str, Any] = field(default_factory=dict)  #: by command; groups have a table for each command
     queues: Mapping[str, str] = field(default_factory=dict)  #: queue name -> message type
     endpoints: Mapping[str, str] = field(default_factory=dict)  #: mns, dybaseapi, dysmsapi
 
     def defaults(self, command: tuple[str, ...]) -> dict[str, Any]:
-        """The defaults of one command, by parameter, the common options among them."""
+        """The defaults of all options of a command by the names of their parameters."""
+        return {**self.common, **self.table(command)}
+
+    def table(self, command: tuple[str, ...]) -> Mapping[str, Any]:
+        """The defaults of the command's own options by the names of their parameters."""
         table: Mapping[str, Any] = self.commands
         for word in command:
             table = table.get(word, {})
-        return {**self.common, **table}
+        return table
 
 
 def directory() -> Path:
-    """The platform's directory for our configuration."""
+    """The directory for configuration files of this platform."""
     import platformdirs
 
     return platformdirs.user_config_path("smsreceipt", appauthor=False)
 
 
 def find() -> Path | None:
-    """The file that counts where none is named: ./smsreceipt.toml, else the platform's; None when neither is there."""
+    """The default file: ./smsreceipt.toml, else that in directory(); None if there is neither."""
     here = Path(FILE)
     if here.exists():
         return here
@@ -66,11 +93,11 @@ def find() -> Path | None:
 
 
 def load(path: Path, schema: Schema) -> Config:
-    """What *path* says. Raises UsageError that names the file and the key when it cannot be read or is not right."""
+    """The configuration in a file. Raises UsageError, which names file and key, if it is not readable or not valid."""
     document = _read(path)
     queues = _texts(document.pop("queues", {}), path, "queues", None)
     _check_queues(queues, path)
-    endpoints = _texts(document.pop("endpoints", {}), path, "endpoints", ENDPOINTS)
+    endpoints = _texts(document.pop("endpoints", {}), path, "endpoints", [*ENDPOINTS])
     common: dict[str, Any] = {}
     commands: dict[str, Any] = {}
     for name, value in _checked(document, schema, path, "").items():
@@ -82,7 +109,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):  # /dev/null is anybody's, and says nothing
+            if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):  # /dev/null is writable by all, and empty
                 raise UsageError(f"{path}: others may change this file", hint=f"Run: chmod go-w {path}")
             return tomllib.load(file)
     except OSError as exc:
@@ -94,7 +121,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _checked(table: dict[str, Any], schema: Schema, path: Path, prefix: str) -> dict[str, Any]:
-    """The table with the names of parameters for the names of options."""
+    """The valid values by the names of parameters."""
     result: dict[str, Any] = {}
     for name, value in table.items():
         known = schema.get(name)
@@ -120,7 +147,7 @@ def _near(name: str, schema: Schema) -> str:
 
 
 def _check_queues(queues: Mapping[str, str], path: Path) -> None:
-    """Refuse what the queue service would take for something else, here where the file can be named."""
+    """Raise UsageError for a name that the queue service does not accept."""
     for name, kind in queues.items():
         if not _NAME.fullmatch(name):
             raise UsageError(f"{path}: queues: {name!r} is no name of a queue: letters, digits, - and _")
@@ -128,8 +155,8 @@ def _check_queues(queues: Mapping[str, str], path: Path) -> None:
             raise UsageError(f"{path}: queues.{name}: {kind!r} is no message type", hint="Such as SmsReport.")
 
 
-def _texts(table: object, path: Path, name: str, known: tuple[str, ...] | None) -> dict[str, str]:
-    """A table of non-empty texts, its keys among *known* where that is given."""
+def _texts(table: object, path: Path, name: str, known: Sequence[str] | None) -> dict[str, str]:
+    """A table of non-empty texts; its keys must be in *known*, if that is given."""
     if not isinstance(table, dict):
         raise UsageError(f"{path}: {name}: must be a table")
     for key, value in table.items():

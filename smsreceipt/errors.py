@@ -1,12 +1,12 @@
-"""Every way in which the program can end badly: a sentence, a hint, a number.
+"""The errors that end the program: each has a message, a hint and an exit code.
 
-The numbers are the exit codes that scripts rely on. Two more are no errors of ours and have no class: 1 (a bug) and
-141 (the reader of our output went away). A sentence never holds a phone number, a text or a secret.
+Scripts rely on the exit codes. 1 (a bug) and 141 (the reader of standard output closed the pipe) have no class here.
+A message never contains a phone number, a text or a secret.
 """
 
 
 class SmsReceiptError(Exception):
-    """Something the user can act on; printed as one line and, where there is one, a hint."""
+    """An error that the user can act on; its message is printed as one line, with the hint if there is one."""
 
     exit_code = 1
     hint = ""
@@ -18,44 +18,44 @@ class SmsReceiptError(Exception):
 
 
 class UsageError(SmsReceiptError):
-    """The command line or the configuration asks for something that cannot be."""
+    """The command line or the configuration is not valid."""
 
     exit_code = 2
 
 
 class AuthError(SmsReceiptError):
-    """The provider refused our credentials, our permission or our clock."""
+    """The provider refused the credentials, the permission or the time of the request."""
 
     exit_code = 4
     hint = "Check the AccessKey, its RAM rights, and that the queue belongs to this account."
 
 
 class ProviderError(SmsReceiptError):
-    """The provider could not be reached, or throttled us, until the retry budget was spent."""
+    """The provider was unreachable or throttled the requests until the retry budget was spent."""
 
     exit_code = 5
     hint = "Nothing is lost: run the same command again."
 
 
 class StoreUnavailable(SmsReceiptError):
-    """The store is locked, full or read-only; nothing was acked that is not stored."""
+    """The store is locked, full or read-only. Nothing was acknowledged that is not stored."""
 
     exit_code = 6
     hint = "Nothing is lost: free the store and run the same command again."
 
 
 class StoreLocked(StoreUnavailable):
-    """Another process held the write lock for longer than we may wait; trying again may help."""
+    """Another process held the write lock of the store for longer than the caller waits; a retry may succeed."""
 
 
 class StoreFull(StoreUnavailable):
-    """The disk under the store is full; it recovers by itself once there is space again."""
+    """The disk of the store is full; the store is usable again as soon as there is space."""
 
     hint = "Nothing is lost: free space on that disk and run the same command again."
 
 
 class OutputError(SmsReceiptError):
-    """Standard output cannot take what it was asked to carry."""
+    """The output cannot be written."""
 
     exit_code = 6
     hint = "Free the disk that standard output goes to, or send it elsewhere."

@@ -1,4 +1,4 @@
-"""How a run ends: the exceptions that stop it, and which exit code counts among several."""
+"""The exceptions that end a run without being errors, and the precedence of exit codes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from smsreceipt.errors import SmsReceiptError
 
-#: Several reasons to end with a number: the first of these counts. 141 (the reader went away) is no failure of ours.
+#: Of several exit codes, the first one in this list counts. 141: the reader of standard output closed the pipe.
 _WORST_FIRST = (1, 2, 130, 143, 129, 7, 6, 4, 8, 5, 141, 3)
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived. Like Ctrl-C, no code may catch it to carry on."""
+    """SIGTERM or SIGHUP came. As with KeyboardInterrupt, no code may catch it and go on."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -19,16 +19,16 @@ class Stopped(KeyboardInterrupt):
 
 
 class ReaderGone(Exception):
-    """The reader of our standard output closed the pipe: end quietly with exit code 141."""
+    """The reader of standard output closed the pipe: the program ends without a message, with exit code 141."""
 
 
 def worst(codes: Iterable[int]) -> int:
-    """The exit code that counts among several; 0 where there is none."""
+    """The exit code that counts among several; 0 without any."""
     return min((code for code in codes if code), default=0, key=_WORST_FIRST.index)
 
 
 def gravest(failures: Iterable[BaseException]) -> BaseException | None:
-    """Of several failures, the one whose exit code counts; a bug of ours before them all."""
+    """The failure whose exit code counts among several; a bug of ours comes before all others."""
 
     def rank(exc: BaseException) -> int:
         return _WORST_FIRST.index(exc.exit_code) if isinstance(exc, SmsReceiptError) else -1

@@ -1,4 +1,4 @@
-"""The common options as values: what each says, and where it was said."""
+"""The values of the common options, and their origins."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The value of one common option, and where it came from, for `config show`."""
+    """The value of one common option."""
 
     value: Any
     origin: str  #: "option", "environment", a file's path, or "default"
-    rank: int = 0
+    rank: int = 0  #: a setting with a higher rank replaces it; see cli.options
 
 
 Settings = dict[str, Setting]  #: by the option's long name: store, profile, output, mask, …

@@ -1,4 +1,4 @@
-"""The standard streams of this process: usable from the start, and no failure of Python's own at the end."""
+"""Prepares the standard streams of the process, and flushes them before it ends."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 def guard_streams() -> None:
-    """Fill closed descriptors 0 to 2, so that no store or socket gets such a number and is written to as a terminal.
+    """Open /dev/null for closed descriptors 0 to 2; otherwise a store or a socket could get such a descriptor.
 
-    Python has already noted which streams are absent (they are None). A stream that is there never raises for a
-    character that its encoding lacks.
+    Python has set the streams of closed descriptors to None before. The other streams escape characters that their
+    encoding lacks instead of raising.
     """
     for descriptor in range(3):
         try:
@@ -26,7 +26,7 @@ def guard_streams() -> None:
 
 
 def discard(stream: Any) -> None:
-    """Point a stream at /dev/null: what is left in its buffer cannot fail when Python flushes it at exit."""
+    """Redirect a stream to /dev/null, so that Python's flush of its buffer at exit cannot fail."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -34,9 +34,9 @@ def discard(stream: Any) -> None:
 
 
 def finish_streams() -> None:
-    """Flush both streams now; discard one that cannot be flushed.
+    """Flush both output streams; discard one that cannot be flushed.
 
-    Python flushes them once more when the interpreter ends, and would replace our exit code with 120 if that failed.
+    Python flushes them again at exit, and would replace our exit code by 120 if that failed.
     """
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

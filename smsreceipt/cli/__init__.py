@@ -1,6 +1,6 @@
-"""The command line: a table of commands, each in a module of its own that is imported when it is called for.
+"""The command line: a table of commands, each in a module of its own that is imported when the command is used.
 
-``smsreceipt --help`` reads the table alone, so it costs little more than importing click.
+``smsreceipt --help`` only reads the table, so it takes little longer than to import click.
 """
 
 from __future__ import annotations
@@ -16,45 +16,45 @@ from smsreceipt.cli.options import Group
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-#: Name -> where its ``command`` lives, and its short help (a test holds it equal to the command's own).
+#: Names of commands with their short help; a test compares it with the commands' own.
 COMMANDS = {
-    "pull": ("smsreceipt.cli.commands.pull", "Drain the queues: store, delete, show."),
-    "listen": ("smsreceipt.cli.commands.listen", "Receive HTTP pushes: store, answer, show."),
-    "replay": ("smsreceipt.cli.commands.replay", "Feed saved payloads into the store, or send them to a URL."),
-    "query-details": ("smsreceipt.cli.commands.query_details", "Ask the provider for one day's send records."),
-    "query-stats": ("smsreceipt.cli.commands.query_stats", "Ask the provider for its day totals, beside ours."),
-    "reconcile": ("smsreceipt.cli.commands.reconcile", "Find what has no receipt, fetch it, report."),
-    "sends": ("smsreceipt.cli.commands.sends", "Tell what was sent, so that what has no receipt can be found."),
-    "list": ("smsreceipt.cli.commands.list", "List receipts: the state of each message, call and review."),
-    "show": ("smsreceipt.cli.commands.show", "Show everything known about a message or a call."),
-    "explain": ("smsreceipt.cli.commands.explain", "Explain a receipt code: what it means, what to do."),
-    "status": ("smsreceipt.cli.commands.status", "Tell how the store is doing, and whether receipts still arrive."),
-    "rejects": ("smsreceipt.cli.commands.rejects", "Look at what could not be decoded; retry or drop it."),
-    "config": ("smsreceipt.cli.commands.config", "Show the effective configuration, or write a first one."),
-    "completion": ("smsreceipt.cli.commands.completion", "Print the completion script of a shell."),
-    "sandbox": ("smsreceipt.cli.commands.sandbox", "Run the provider's side on loopback, for tests and play."),
-    "demo": ("smsreceipt.cli.commands.demo", "Show the whole story on loopback, without an account."),
+    "pull": "Drain the queues: store, delete, show.",
+    "listen": "Receive HTTP pushes: store, answer, show.",
+    "replay": "Feed saved payloads into the store, or send them to a URL.",
+    "query-details": "Ask the provider for one day's send records.",
+    "query-stats": "Ask the provider for its day totals, beside ours.",
+    "reconcile": "Find what has no receipt, fetch it, report.",
+    "sends": "Tell what was sent, so that what has no receipt can be found.",
+    "list": "List receipts: the state of each message, call and review.",
+    "show": "Show everything known about a message or a call.",
+    "explain": "Explain a receipt code: what it means, what to do.",
+    "status": "Tell how the store is doing, and whether receipts still arrive.",
+    "rejects": "Look at what could not be decoded; retry or drop it.",
+    "config": "Show the effective configuration, or write a first one.",
+    "completion": "Print the completion script of a shell.",
+    "sandbox": "Run the provider's side on loopback, for tests and play.",
+    "demo": "Show the whole story on loopback, without an account.",
 }
 
 
 class Tool(Group):
-    """The program. Lists its commands without importing them."""
+    """The program; lists its commands without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Every command's name, in the order of the table."""
         return [*COMMANDS]  # in this module, list is the command's module
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
-        """The command itself, imported now; None when there is none of that name."""
+        """Import the command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(COMMANDS[cmd_name][0])
+        module = importlib.import_module(f"smsreceipt.cli.commands.{cmd_name.replace('-', '_')}")
         return cast("click.Command", module.command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the near misses of the table for a name that is unknown."""
+        """As in click, but for an unknown name suggest similar names of the table."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.exceptions.NoSuchCommand(name, possibilities=[*COMMANDS], ctx=ctx)
@@ -63,13 +63,13 @@ class Tool(Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         """Write the table."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([*COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names from the table, so that a TAB imports no command."""
+        """Complete names from the table, without importing commands."""
         from click.shell_completion import CompletionItem
 
-        names = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
 

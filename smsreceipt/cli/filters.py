@@ -1,4 +1,4 @@
-"""Which receipts: the filters of the command line as a Query of the store."""
+"""The filter options of receipts, and the Query that they make."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsreceipt.app import App
+from smsreceipt.cli.options import option
 from smsreceipt.cli.types import When, since, span, until
 from smsreceipt.errors import UsageError
-from smsreceipt.model import DAY_MS, Instant, Kind, Outcome, Source, beijing_day, normalise_phone
+from smsreceipt.model import Instant, Kind, Outcome, Source, beijing_day, normalise_phone, start_of_day
 from smsreceipt.store import Query
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def complete_kind(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The message types that a shell offers, whatever the case of what is there."""
+    """The message types that begin with *incomplete*, in any case."""
     from click.shell_completion import CompletionItem
 
     from smsreceipt.decode import KINDS
@@ -27,52 +28,71 @@ def complete_kind(_ctx: click.Context, _param: click.Parameter, incomplete: str)
 
 
 _OPTIONS = [
-    click.option(
+    option(
         "--kind",
         multiple=True,
         metavar="KIND",
         shell_complete=complete_kind,
         help="Only this message type (repeat = or).",
+        example="SmsReport",
     ),
-    click.option("--phone", multiple=True, metavar="NUMBER|-", help="Only this number; - reads it from stdin."),
-    click.option("--biz-id", multiple=True, metavar="ID", help="Only this BizId."),
-    click.option("--out-id", multiple=True, metavar="ID", help="Only this OutId."),
-    click.option("--call-id", multiple=True, metavar="ID", help="Only this call."),
-    click.option(
+    option(
+        "--phone",
+        multiple=True,
+        metavar="NUMBER|-",
+        help="Only this number; - reads it from stdin.",
+        example="13800000001",
+    ),
+    option("--biz-id", multiple=True, metavar="ID", help="Only this BizId.", example="900619746936498440^0"),
+    option("--out-id", multiple=True, metavar="ID", help="Only this OutId.", example="order-1000"),
+    option("--call-id", multiple=True, metavar="ID", help="Only this call.", example="4f3a00000062290c"),
+    option(
         "--outcome",
         multiple=True,
         type=click.Choice([str(outcome) for outcome in Outcome]),
         metavar="OUTCOME",
         help="Only this outcome, such as delivered or failed.",
+        example="failed",
     ),
-    click.option("--code", multiple=True, metavar="CODE", help="Only this receipt code or release cause."),
-    click.option(
+    option(
+        "--code",
+        multiple=True,
+        metavar="CODE",
+        help="Only this receipt code or release cause.",
+        example="MOBILE_IN_BLACK",
+    ),
+    option(
         "--source",
         multiple=True,
         type=click.Choice([str(source) for source in Source]),
         metavar="SOURCE",
         help="Only what came by mns, push, replay or query.",
+        example="mns",
     ),
-    click.option(
-        "--date", type=When(), metavar="DAY", help="Only this day, Beijing time: 2026-11-20, today, yesterday."
+    option(
+        "--date",
+        type=When(),
+        metavar="DAY",
+        help="Only this day, Beijing time: 2026-11-20, today, yesterday.",
+        example="today",
     ),
-    click.option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00."),
-    click.option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts."),
-    click.option("--after", type=click.IntRange(0), metavar="SEQ", help="Only seq greater than this."),
-    click.option("--history", is_flag=True, help="Every statement, not only each identity's state."),
-    click.option("--conflicts", is_flag=True, help="Only statements that contradict each other."),
+    option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00.", example="2d"),
+    option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today"),
+    option("--after", type=click.IntRange(0), metavar="SEQ", help="Only seq greater than this.", example=0),
+    option("--history", is_flag=True, help="Every statement, not only each identity's state."),
+    option("--conflicts", is_flag=True, help="Only statements that contradict each other."),
 ]
 
 
 def filters(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the filter options to a command."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
+    for add in reversed(_OPTIONS):
+        function = add(function)
     return function
 
 
 def query_of(app: App, chosen: dict[str, Any]) -> Query:
-    """The Query that the filter options ask for. Raises UsageError when they contradict each other."""
+    """The Query of the filter options. Raises UsageError if they are not valid together."""
     begin, end = bounds(app.now(), chosen["date"], chosen["since"], chosen["until"])
     for name in ("kind", "phone", "biz_id", "out_id", "call_id", "code"):
         refuse_empty(chosen[name], f"--{name.replace('_', '-')}")
@@ -94,13 +114,13 @@ def query_of(app: App, chosen: dict[str, Any]) -> Query:
 
 
 def refuse_empty(words: Iterable[str], name: str) -> None:
-    """Raise UsageError for a word that is nothing: it would stand for whatever has no value."""
+    """Raise UsageError for an empty word, which would match all rows without a value."""
     if not all(word.strip() for word in words):
         raise UsageError(f"{name}: empty number or id")
 
 
 def kinds_of(words: Iterable[str]) -> list[Kind]:
-    """Message types, those that are known in whatever case they are written."""
+    """The message types; known ones may be written in any case."""
     if not words:
         return []
     from smsreceipt.decode import known_kind
@@ -109,7 +129,7 @@ def kinds_of(words: Iterable[str]) -> list[Kind]:
 
 
 def _codes(words: Iterable[str]) -> set[str]:
-    """Codes as the store may spell them; carriers write DELIVRD, the store DELIVERED."""
+    """All forms of the codes in the store; carriers write DELIVRD, the store DELIVERED."""
     if not words:
         return set()
     from smsreceipt import codes
@@ -119,25 +139,27 @@ def _codes(words: Iterable[str]) -> set[str]:
 
 
 def bounds(now: Instant, day: str | None, begin: str | None, end: str | None) -> tuple[Instant | None, Instant | None]:
-    """From which instant on and up to which one --date, --since and --until ask. Raises UsageError."""
+    """The first instant and the instant after the last of --date, or --since and --until. Raises UsageError."""
     if day is None:
         return since(begin, now) if begin else None, until(end, now) if end else None
     if begin or end:
         raise UsageError("--date is one day; it cannot go with --since or --until")
-    start = beijing_day(span(day, now)[0]) * DAY_MS - 8 * 3_600_000
-    return Instant(start), Instant(start + DAY_MS)
+    number = beijing_day(span(day, now)[0])
+    return start_of_day(number), start_of_day(number + 1)
 
 
 def read_dash(app: App, words: tuple[str, ...]) -> list[str]:
-    """The words, with - replaced by the words on standard input: a number given there is in no shell history."""
+    """The words, with - replaced by the words on standard input, which keeps numbers out of the shell history.
+
+    Raises UsageError if standard input is closed or empty.
+    """
     found: list[str] = []
     for word in words:
         if word != "-":
             found.append(word)
-        elif app.stdin is None:
-            raise UsageError("standard input is closed: there is nothing for - to read")
         else:
-            read = app.stdin.read().decode("utf-8", "replace").split()
+            with app.open_input(word) as stream:
+                read = stream.read().decode("utf-8", "replace").split()
             if not read:
                 raise UsageError("standard input is empty: there is nothing for - to read")
             found.extend(read)

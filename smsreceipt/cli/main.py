@@ -1,4 +1,4 @@
-"""Where every run ends: an exception becomes a line, a hint and an exit code here and nowhere else."""
+"""The entry point: runs a command line and turns exceptions into a message, a hint and an exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Run the command line of this process; leave with the exit codes that scripts rely on."""
+    """Run the command line of this process, and exit with its exit code."""
     from smsreceipt.cli import tool
 
     forbid_core_dumps()
@@ -37,7 +37,7 @@ def main() -> NoReturn:
 
 
 def catch_signals() -> None:
-    """Make SIGTERM and SIGHUP unwind like Ctrl-C, unless whoever started us had them ignored (nohup)."""
+    """Make SIGTERM and SIGHUP raise Stopped, unless they are ignored, as nohup does."""
 
     def stop(signum: int, _frame: FrameType | None) -> NoReturn:
         raise Stopped(signum)
@@ -48,15 +48,15 @@ def catch_signals() -> None:
 
 
 def forbid_core_dumps() -> None:
-    """Keep keys, tokens and people's data in memory out of files that nobody knows of."""
+    """Forbid core dumps: they would write keys, tokens and people's data to files."""
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def install_exception_hooks() -> None:
-    """Have exceptions that reach nobody (in a thread, a finalizer, at exit) tell where they came from, and no more."""
+    """Print uncaught exceptions (in a thread, in a finalizer, at exit) without their messages, which may quote data."""
 
-    def tell(title: str, exc: BaseException | None) -> None:
+    def print_frames(title: str, exc: BaseException | None) -> None:
         from smsreceipt.output.safe import safe
 
         if sys.stderr is not None:
@@ -67,23 +67,23 @@ def install_exception_hooks() -> None:
 
     def in_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_type is not SystemExit:  # which ends a thread silently
-            tell("error: internal, in a thread", args.exc_value)
+            print_frames("error: internal, in a thread", args.exc_value)
 
-    sys.excepthook = lambda _type, exc, _trace: tell("error: internal", exc)
-    sys.unraisablehook = lambda args: tell("error: internal, nobody to be told", args.exc_value)
+    sys.excepthook = lambda _type, exc, _trace: print_frames("error: internal", exc)
+    sys.unraisablehook = lambda args: print_frames("error: internal, nobody to be told", args.exc_value)
     threading.excepthook = in_thread
 
 
 def run(tool: click.Group, args: Sequence[str], app: App | None = None) -> int:
-    """Run one command line; return its exit code, having said what there is to say on standard error.
+    """Run one command line; print errors to standard error, and return the exit code. Never raises an Exception.
 
-    *app* carries other seams than the process's own, for tests and for programs that run commands in-process.
+    *app*: the App of the command, for tests and other programs; None: that of this process.
     """
     return _Run(tool, list(args), app).finish()
 
 
 class _Run:
-    """One command line from its words to its number."""
+    """One command line, from its words to its exit code."""
 
     def __init__(self, tool: click.Group, args: list[str], app: App | None) -> None:
         self._tool, self._args, self._given = tool, args, app
@@ -91,11 +91,11 @@ class _Run:
 
     def finish(self) -> int:
         codes = [self._attempt(self._invoke), self._attempt(self._flush)]
-        return worst([*codes, *(self._app.codes if self._app else ())])
+        return worst([*codes, *(self._app.exit_codes if self._app else ())])
 
     @property
     def _app(self) -> App | None:
-        """The seams, once there are any: a command makes them when it is about to run."""
+        """The App of the command; without a given one, a command makes it just before it runs."""
         return self._given or (self._root.obj if self._root else None)
 
     def _invoke(self) -> None:
@@ -115,7 +115,7 @@ class _Run:
             sys.stdout.flush()
 
     def _attempt(self, action: Callable[[], None]) -> int:
-        """Do it; return the exit code of how it ended."""
+        """Run the action; return its exit code."""
         try:
             action()
         except click.exceptions.Exit as exc:
@@ -136,12 +136,12 @@ class _Run:
             return 141
         except OSError as exc:
             return self._internal(exc) if self._app is not None else self._output(exc)
-        except Exception as exc:  # noqa: BLE001 - the one boundary: what nobody translated is our bug
+        except Exception as exc:  # noqa: BLE001 - any other exception is a bug of ours
             return self._internal(exc)
         return 0
 
     def _output(self, exc: OSError) -> int:
-        """Help and version are printed by click itself: what goes wrong before a command runs is standard output."""
+        """A failure of standard output: before a command runs, only click prints, help and version."""
         discard(sys.stdout)
         if isinstance(exc, BrokenPipeError):
             return 141
@@ -149,9 +149,9 @@ class _Run:
         return 6
 
     def _usage(self, exc: click.ClickException) -> int:
-        """Click's own sentence as ours, or the help where a group was called without a command."""
+        """Print click's message, or the help if a group was called without a command."""
         if isinstance(exc, click.exceptions.NoArgsIsHelpError):
-            self._put(exc.format_message())
+            self._write(exc.format_message())
             return 2
         self._say(f"error: {exc.format_message()}")
         ctx = getattr(exc, "ctx", None)
@@ -160,9 +160,9 @@ class _Run:
         return 2
 
     def _internal(self, exc: BaseException) -> int:
-        """A bug of ours: its type, and with --debug where it happened."""
-        said = settings_of(self._root).get("debug") if self._root else None
-        debug = "--debug" in self._args or bool(said and said.value)
+        """Print the type of an unexpected exception, and with --debug its traceback."""
+        setting = settings_of(self._root).get("debug") if self._root else None
+        debug = "--debug" in self._args or bool(setting and setting.value)
         for line in _frames(exc) if debug else ():
             self._say(line)
         self._say(f"error: internal: {type(exc).__name__}")
@@ -171,13 +171,13 @@ class _Run:
         return 1
 
     def _say(self, text: str) -> None:
-        """One line to standard error, harmless to a terminal."""
+        """Print one line to standard error, active characters escaped."""
         from smsreceipt.output.safe import safe
 
-        self._put(safe(text))
+        self._write(safe(text))
 
-    def _put(self, text: str) -> None:
-        """To standard error; if that is closed or full, nobody is there to be told."""
+    def _write(self, text: str) -> None:
+        """Write to standard error; errors of the stream are ignored."""
         stream = self._app.stderr if self._app is not None else sys.stderr
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -186,7 +186,7 @@ class _Run:
 
 
 def _frames(exc: BaseException) -> Iterator[str]:
-    """Where it happened, by files and lines. Messages of exceptions stay out: they like to quote people's data."""
+    """The traceback without the messages of exceptions, which may quote people's data."""
     import traceback
 
     for link in _chain(exc):

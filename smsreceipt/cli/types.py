@@ -1,17 +1,20 @@
-"""What people type for options: days, instants, durations, sizes, addresses.
+"""Parameter types of options: days, instants, durations, sizes, addresses.
 
-Wall-clock times are Beijing's unless they name a zone.
+Times without a zone are Beijing time.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from smsreceipt.model import BEIJING, DAY_MS, Instant, beijing_day
-from smsreceipt.runs.sockets import Where
+from smsreceipt.model import BEIJING, DAY_MS, Instant, beijing_day, start_of_day
+
+if TYPE_CHECKING:
+    from smsreceipt.runs.sockets import HostPort
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE | re.ASCII)
@@ -24,7 +27,7 @@ class Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds; fails as a usage error."""
+        """The duration in seconds; fails as a usage error."""
         if isinstance(value, int | float):
             return float(value)
         text = str(value).strip()
@@ -41,7 +44,7 @@ class Size(click.ParamType[int]):
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Bytes; fails as a usage error."""
+        """The size in bytes; fails as a usage error."""
         if isinstance(value, int):
             return value
         match = re.fullmatch(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", str(value).strip(), re.IGNORECASE)
@@ -50,7 +53,7 @@ class Size(click.ParamType[int]):
         return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
 
 
-class Address(click.ParamType["Where | str"]):
+class Address(click.ParamType["HostPort | str"]):
     """HOST:PORT, :PORT (every interface) or [IPV6]:PORT; with *off*, also "off"."""
 
     name = "host:port"
@@ -58,29 +61,31 @@ class Address(click.ParamType["Where | str"]):
     def __init__(self, *, off: bool = False) -> None:
         self._off = off
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Where | str:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> HostPort | str:
         """The address, or "off"; fails as a usage error."""
-        if isinstance(value, Where):
+        from smsreceipt.runs.sockets import HostPort
+
+        if isinstance(value, HostPort):
             return value
         if self._off and str(value).strip().lower() == "off":
             return "off"
         try:
-            return Where.of(str(value))
+            return HostPort.of(str(value))
         except ValueError:
             self.fail(f"{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", param, ctx)
 
 
 def span(text: str, now: Instant) -> tuple[Instant, Instant]:
-    """The first instant of what *text* names and the first one after it: a Beijing day, or a single instant.
+    """The first instant of the Beijing day that *text* names, and that of the next day; for an instant, itself twice.
 
-    YYYY-MM-DD, YYYYMMDD, today and yesterday are days; 3h and 2d that long ago, and an ISO 8601 time with or without a
-    zone, are instants (both ends the same). Raises ValueError.
+    Days are YYYY-MM-DD, YYYYMMDD, today and yesterday. Instants are 3h and 2d (that long ago), and ISO 8601 times with
+    or without a zone. Raises ValueError.
     """
     words = {"today": 0, "yesterday": -1}
     plain = text.strip().lower()
     if plain in words:
-        start = (beijing_day(now) + words[plain]) * DAY_MS - 8 * 3_600_000
-        return Instant(start), Instant(start + DAY_MS)
+        day = beijing_day(now) + words[plain]
+        return start_of_day(day), start_of_day(day + 1)
     if match := _DAY.fullmatch(plain):
         midnight = datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=BEIJING)
         start = int(midnight.timestamp()) * 1000
@@ -101,7 +106,7 @@ def _instant(text: str) -> tuple[Instant, Instant]:
 
 
 class When(click.ParamType[str]):
-    """A day or an instant, checked when it is read, turned into instants with the clock of the App."""
+    """A day or an instant as text; see span, which converts it with the clock of the App."""
 
     name = "when"
 
@@ -115,10 +120,10 @@ class When(click.ParamType[str]):
 
 
 def since(text: str, now: Instant) -> Instant:
-    """The first instant that counts: the start of a day, or the instant itself."""
+    """The start of the day that the text names, or the instant itself. Raises ValueError."""
     return span(text, now)[0]
 
 
 def until(text: str, now: Instant) -> Instant:
-    """The first instant that counts no more: the end of a day (the day itself still counts), or the instant."""
+    """The end of the day that the text names, or the instant itself. Raises ValueError."""
     return span(text, now)[1]

@@ -1,1 +1,1 @@
-"""The demonstration: the whole story on loopback, told by the program's own commands."""
+"""The demo: runs the commands of the program in turn, against a sandbox on loopback."""

@@ -1,4 +1,4 @@
-"""Where the demo plays: our own commands in processes of their own, told as the user would type them."""
+"""Runs the commands of the demo in processes of their own, and prints them as the user would type them."""
 
 from __future__ import annotations
 
@@ -15,57 +15,60 @@ from typing import Any
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.output.printer import TABLE
 
-#: With these the commands would sign with the user's own key, or ask for the user's own queues.
+#: Prefixes of variables that could make the commands use the user's own credentials or queues.
 _USERS_OWN = ("ALIBABA_CLOUD_", "SMSRECEIPT_")
 
 _PROGRAM = (sys.executable, "-m", "smsreceipt")
 _STORE = "./demo.db"
 
 
-class Stage:
-    """Runs commands inside a folder with a store of its own, against what *environment* names; talks in between."""
+class Runner:
+    """Runs commands in a folder with a store of its own, and prints headings and notes between them."""
 
     def __init__(self, app: App, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        """*environment*: variables of the commands, such as the sandbox's endpoints."""
         self.app = app
         self.folder = folder
         self.environment = dict(environment or {})
         self._steps = 0
 
     def title(self, text: str) -> None:
-        """The next step's heading."""
+        """Print the heading of the next step."""
         self._steps += 1
         self.app.say("")
         self.note(f"{self._steps}. {text}")
 
     def note(self, text: str) -> None:
-        """A paragraph as wide as the terminal, or a blank line."""
+        """Print a paragraph wrapped to the terminal, or a blank line."""
         width = max(self.app.width, 20)
         for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]:
             self.app.say(line)
 
     def command(self, line: str) -> None:
-        """A command as it is typed."""
+        """Print a command line without running it."""
         self.app.say(f"$ {line}")
 
     def enter(self) -> None:
-        """Go where the commands run."""
+        """Print the commands that lead to the folder and its store."""
         self.command(f"cd {shlex.quote(str(self.folder))}")
         self.command(f"export SMSRECEIPT_STORE={_STORE}")
 
-    def run(self, words: Sequence[str], *, told: bool = True, into: str = "") -> bytes:
-        """Run a command; what it prints goes to the terminal, or to the file *into* in the folder.
+    def run(self, words: Sequence[str], *, printed: bool = True, into: str = "") -> bytes:
+        """Print and run a command; its output goes to the terminal, or to the file *into* in the folder.
 
-        *told* False runs it unseen, and returns what it prints.
+        *printed*: False to run it without a trace on the terminal, and return its output. Raises SmsReceiptError if
+        the command fails.
         """
-        if told:
-            self._tell(words, ["--json", f"> {into}"] if into else [])
-        quiet = bool(into) or not told
+        if printed:
+            self._print_command(words, ["--json", f"> {into}"] if into else [])
+        quiet = bool(into) or not printed
         self.app.flush()
         done = subprocess.run(
             [*_PROGRAM, *words],
             cwd=self.folder,
-            env=self._surroundings(quiet),
+            env=self._environment(quiet),
             stdout=subprocess.PIPE if quiet else None,
             check=False,
         )
@@ -78,43 +81,44 @@ class Stage:
         return done.stdout or b""
 
     def records(self, *words: str) -> list[dict[str, Any]]:
-        """What a command finds, unseen."""
-        return [json.loads(line) for line in self.run(words, told=False).splitlines()]
+        """The objects that a command prints; nothing appears on the terminal."""
+        return [json.loads(line) for line in self.run(words, printed=False).splitlines()]
 
     @contextmanager
     def run_in_background(self, words: Sequence[str], into: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a command in the background meanwhile; it is stopped with SIGTERM at the latest at the end."""
-        self._tell(words, ["--json", f"> {into} &"])
+        """Run a command in the background, its output in the file *into*; SIGTERM ends it when the context ends."""
+        self._print_command(words, ["--json", f"> {into} &"])
         self.app.flush()
-        surroundings = self._surroundings(quiet=True)
+        environment = self._environment(quiet=True)
         with (
             (self.folder / into).open("wb") as out,
-            subprocess.Popen([*_PROGRAM, *words], cwd=self.folder, env=surroundings, stdout=out) as run,
+            subprocess.Popen([*_PROGRAM, *words], cwd=self.folder, env=environment, stdout=out) as run,
         ):
             try:
                 yield run
             finally:
                 run.terminate()
 
-    def _tell(self, words: Sequence[str], more: Sequence[str]) -> None:
+    def _print_command(self, words: Sequence[str], more: Sequence[str]) -> None:
         self.app.say("")
         for line in typed([*words, *more], max(self.app.width, 20) - 2):
             self.app.say(line)
 
-    def _surroundings(self, quiet: bool) -> dict[str, str]:
+    def _environment(self, quiet: bool) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(_USERS_OWN)}
+        output = {} if quiet else {"SMSRECEIPT_OUTPUT": self.app.setting("output") or TABLE}
         return {
             **own,
             **self.environment,
+            **output,
             "SMSRECEIPT_STORE": _STORE,
-            "SMSRECEIPT_CONFIG": os.devnull,  # the user's own may name a profile, and that beats the sandbox's key
-            "SMSRECEIPT_OUTPUT": "json" if quiet else self.app.setting("output") or "table",
+            "SMSRECEIPT_CONFIG": os.devnull,  # the user's file may set a profile, which comes before the sandbox's key
             "COLUMNS": str(self.app.width),
         }
 
 
 def typed(words: Sequence[str], width: int) -> list[str]:
-    """A command of ours as it is typed; a long one goes on behind backslashes, options together with their values."""
+    """The lines of a command as the user would type it, at most *width* wide: an option and its value on one line."""
     lines, option = ["$ smsreceipt"], False
     for word in map(_quoted, words):
         room = len(lines[-1]) + 1 + len(word) <= width

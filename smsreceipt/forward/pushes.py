@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from smsreceipt.forward.callback import Push
-from smsreceipt.output.columns import Column, Shown
+from smsreceipt.output.columns import Column, View
 
-PUSHES = Shown[Push](
+PUSHES = View[Push](
     "Push",
     [
         Column(key="push", of="number"),
@@ -13,7 +13,7 @@ PUSHES = Shown[Push](
         Column(key="receipts", of="receipts"),
         Column(key="accepted", of="accepted"),
         Column(key="status", of="status"),
-        Column(key="ms", of="seconds", show=lambda seconds: round(seconds * 1000, 1)),
+        Column(key="ms", of="seconds", convert=lambda seconds: round(seconds * 1000, 1)),
         Column(key="over_limit", of="over_limit"),
         Column(key="attempts", of="attempts"),
         Column(key="trouble", of="trouble", or_null=True),

@@ -1,4 +1,4 @@
-"""The values that everything else is about. No I/O, no provider words, no terminal, no SQL."""
+"""The values of the domain: receipts, sends, outcomes, times. No I/O, no provider terms, no terminal, no SQL."""
 
 from smsreceipt.model.phones import normalise_phone
 from smsreceipt.model.receipts import (
@@ -18,7 +18,17 @@ from smsreceipt.model.receipts import (
 )
 from smsreceipt.model.sends import Answer, Asked, Send, billed_parts
 from smsreceipt.model.state import Claim, contradictory
-from smsreceipt.model.times import BEIJING, DAY_MS, Instant, beijing_day, date_of, iso_beijing, iso_utc, number_of
+from smsreceipt.model.times import (
+    BEIJING,
+    DAY_MS,
+    Instant,
+    beijing_day,
+    date_of,
+    iso_beijing,
+    iso_utc,
+    number_of,
+    start_of_day,
+)
 
 __all__ = [
     "BEIJING",
@@ -49,4 +59,5 @@ __all__ = [
     "iso_utc",
     "normalise_phone",
     "number_of",
+    "start_of_day",
 ]

@@ -1,4 +1,4 @@
-"""Phone numbers in their one spelling."""
+"""The normal form of phone numbers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _MAINLAND = re.compile(r"(?:0086|86)(1\d{10})", re.ASCII)
 
 
 def normalise_phone(text: str) -> str:
-    """The one spelling of a phone number: digits, without +, and without 86 before a mainland mobile number.
+    """The normal form of a phone number: digits, without +, and without 86 before a mainland mobile number.
 
-    Text that is no phone number comes back as it is, without the space around it.
+    Returns text that is no phone number as it is, without the space around it.
     """
     text = text.strip()
     if not _SEPARATED.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Receipts on their way: delivered, decoded, kept, or rejected."""
+"""Deliveries, receipts and rejects, from their arrival to the store."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Kind = NewType("Kind", str)  #: a message type by the provider's name, an open s
 class Outcome(StrEnum):
     """Where a message, a call or a review ended up."""
 
-    DELIVERED = "delivered"  #: the handset took it
-    FAILED = "failed"  #: it never will
+    DELIVERED = "delivered"  #: the handset received it
+    FAILED = "failed"  #: it will not be delivered
     EXPIRED = "expired"  #: the carrier gave up (international)
-    PENDING = "pending"  #: with the carrier, nothing heard yet
+    PENDING = "pending"  #: the carrier has not reported yet
     UNKNOWN = "unknown"  #: the provider itself does not know
     CONNECTED = "connected"  #: the call was answered: release_time > start_time
     UNCONNECTED = "unconnected"  #: the call ended unanswered
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-#: Nothing that follows should change these; two different ones about one identity contradict each other.
+#: Final outcomes: no later statement should change them, and two different ones about one identity are a conflict.
 SETTLED = frozenset(
     {
         Outcome.DELIVERED,
@@ -44,7 +44,7 @@ SETTLED = frozenset(
 
 
 class Source(StrEnum):
-    """Which way a delivery came."""
+    """The way a delivery was received."""
 
     MNS = "mns"
     PUSH = "push"
@@ -53,12 +53,12 @@ class Source(StrEnum):
 
     @property
     def signed(self) -> bool:
-        """Whether the provider proved who it is: we asked it, over an authenticated connection."""
+        """Whether the source is authenticated: we asked the provider over an authenticated connection."""
         return self is Source.MNS or self is Source.QUERY
 
 
 class Reason(StrEnum):
-    """Why bytes could not be decoded. A closed list; none of them ever quotes the content."""
+    """Why bytes could not be decoded. A closed list; no reason quotes the content."""
 
     BASE64 = "base64"  #: neither JSON nor strict base64
     MD5 = "md5"  #: the queue's MessageBodyMD5 does not fit the body
@@ -71,17 +71,17 @@ class Reason(StrEnum):
     NOT_OBJECT = "not-object"  #: JSON, but no object where a receipt should be
     EMPTY = "empty"  #: a queue message without a receipt in it
     SIZE = "size"  #: larger than 128 KiB
-    MISSING = "missing-field"  #: a field without which the receipt has no identity or outcome
-    TYPE = "wrong-type"  #: a field is spelled as no table accepts it
-    TIME = "bad-time"  #: a time that no dialect spells so
-    KIND_UNKNOWN = "kind-unknown"  #: neither the origin nor the fields tell the message type
+    MISSING = "missing-field"  #: a field that identity or outcome need is missing
+    TYPE = "wrong-type"  #: the value of a field has a form that no dialect accepts
+    TIME = "bad-time"  #: a time has a form that no dialect accepts
+    KIND_UNKNOWN = "kind-unknown"  #: neither the origin nor the fields determine the message type
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
     """One provider statement about one message, call or review, decoded.
 
-    A msgspec Struct because it is made once per message on the hot road: a frozen dataclass of this width costs more
-    than all of the parsing.
+    A msgspec Struct, because one is made for every message: a frozen dataclass with as many fields takes longer to
+    make than the whole body takes to parse.
     """
 
     kind: Kind
@@ -94,76 +94,82 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     biz_id: str
     out_id: str
     call_id: str
-    detail: str  #: what else belongs to the statement (a control type, the digest of a reply's text); else ""
-    test: bool  #: the console's "test push"
+    detail: str  #: the rest of the statement's key (a control type, the digest of a reply's text); else ""
+    test: bool  #: a "test push" of the provider's console
     body: bytes  #: the JSON object as received, without transport encoding
     digest: bytes  #: SHA-256 of body
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """Bytes that hold no receipt we can read, and why. Nothing is thrown away."""
+    """Bytes that could not be decoded to a receipt, and the reason."""
 
     body: bytes
     reason: Reason
 
 
-def _nothing() -> None:
-    """A file needs no ack."""
+def _no_ack() -> None:
+    """Do nothing: files are not acknowledged."""
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """How far a file has been read; a run that is cut off is taken up there."""
+    """The checkpoint of a file that is being replayed; an interrupted run resumes there."""
 
-    file: str  #: which file, by what its system and its first bytes say
-    offset: int  #: in bytes, unpacked
-    mark: str  #: digest of the bytes before that place: the file must not have changed there
-    done: bool  #: there is no more; the note of it can go
+    file: str  #: the file's identity: device, inode, digest of its first bytes, message type
+    offset: int  #: bytes, after decompression
+    mark: str  #: digest of the bytes before the offset; if they have changed, the file is read from the start
+    done: bool  #: the file was read to its end; the checkpoint is deleted
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Frames that arrived together, and how to let the sender forget them."""
+    """Frames that arrived together, and the callback that acknowledges them."""
 
     frames: tuple[bytes, ...]
-    kind: Kind | None  #: None: the fields must tell
+    kind: Kind | None  #: None: it is determined from the fields
     source: Source
     origin: str  #: queue name, URL path without the secret, file name, or API action
     received_at: Instant
-    ack: Callable[[], None] = _nothing  #: called once, only after the receipts are durably committed
-    damaged: frozenset[int] = frozenset()  #: indices of frames whose checksum does not fit
-    biz_id: str = ""  #: of the send that was asked about, where the frames (answers of a query) do not tell it
-    reached: Reached | None = None  #: how far its file is read once this is kept; noted in the same commit
+    ack: Callable[[], None] = _no_ack  #: called once, only after the receipts are durably committed
+    damaged: frozenset[int] = frozenset()  #: indices of frames whose checksum does not match
+    biz_id: str = ""  #: of the send that was asked about; answers of a query do not contain it
+    reached: Reached | None = None  #: the checkpoint of its file, committed in the same transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a delivery holds: receipts, and rejects for every element that holds none."""
+    """A decoded delivery: its receipts, and a reject for every element that could not be decoded."""
 
     delivery: Delivery
     receipts: tuple[Receipt, ...]
-    rejects: tuple[tuple[Kind | None, Reject], ...]  #: with the kind the delivery named, if it named one
+    rejects: tuple[tuple[Kind | None, Reject], ...]  #: each with the kind of its delivery
 
 
 class StoredReceipt(msgspec.Struct, frozen=True, gc=False):
-    """A statement as the store holds it: the receipt that is shown of it, and what is known of its arrival."""
+    """A statement as it is stored: its receipt, and how it was received."""
 
-    seq: int | None  #: None while it is only peeked at
+    seq: int | None  #: None: not stored, only peeked at
     receipt: Receipt
-    received_at: Instant  #: of the first time, like source and origin
+    received_at: Instant  #: of the first delivery, like source and origin
     source: Source
     origin: str
-    times_seen: int  #: committed deliveries, from whatever source
-    signed: bool  #: at least one of them came from a source that proved who it is
+    times_seen: int  #: committed deliveries, from all sources
+    signed: bool  #: at least one of them came from an authenticated source
 
     @classmethod
     def of(cls, receipt: Receipt, delivery: Delivery, seq: int | None) -> StoredReceipt:
-        """The first time a statement is seen."""
+        """The statement as it is stored when it is received for the first time, in this delivery."""
         source = delivery.source
         return cls(seq, receipt, delivery.received_at, source, delivery.origin, 1, source.signed)
 
+    @property
+    def happened_at(self) -> Instant:
+        """When the message was sent; else when it was reported; else when the report was received."""
+        times = (self.receipt.sent_at, self.receipt.reported_at, self.received_at)
+        return next(at for at in times if at is not None)
+
 
 class StoredReject(msgspec.Struct, frozen=True):
-    """A reject as the store holds it."""
+    """A reject as it is stored."""
 
     id: str  #: hex SHA-256 of the kind and the bytes
     kind: Kind | None
@@ -183,7 +189,7 @@ class Tally:
     new: int = 0
     duplicate: int = 0
     rejected: int = 0
-    fresh_rejects: int = 0  #: of the rejected, those not seen before: a person should look
+    fresh_rejects: int = 0  #: of the rejected, those that were not stored before
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -200,5 +206,5 @@ class Tally:
 
     @property
     def balanced(self) -> bool:
-        """False only through a bug of ours."""
+        """Whether the invariant holds; False is a bug of ours."""
         return self.received == self.new + self.duplicate + self.rejected

@@ -1,4 +1,4 @@
-"""What was sent: rows of the ledger, and what the provider answered about them."""
+"""Sends: the rows of the ledger, and the provider's answers about them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 import msgspec
 
-from smsreceipt.model.times import Instant
+from smsreceipt.model.times import Instant, start_of_day
 
 
 class Send(msgspec.Struct, frozen=True):
-    """One message that was sent to one number: a row of the ledger. The text itself is never kept."""
+    """One message that was sent to one number: a row of the ledger. The text of the message is never kept."""
 
     phone: str  #: normalised
     biz_id: str
@@ -21,17 +21,22 @@ class Send(msgspec.Struct, frozen=True):
     sign_name: str
     parts: int | None  #: billed parts; None: not known
 
+    @property
+    def sent_from(self) -> Instant:
+        """sent_at, or the first instant of the Beijing day where only the day is known."""
+        return start_of_day(self.day) if self.sent_at is None else self.sent_at
+
 
 class Answer(StrEnum):
-    """What the provider said when it was last asked about a send."""
+    """The provider's last answer about a send."""
 
-    ANSWERED = "answered"  #: its receipt, which is a statement now
-    WAITING = "waiting"  #: it still waits for the carrier itself
-    NO_RECORD = "no_record"  #: it knows of no such send
+    ANSWERED = "answered"  #: a receipt, which was stored as a statement
+    WAITING = "waiting"  #: the provider itself waits for the carrier
+    NO_RECORD = "no_record"  #: the provider has no record of such a send
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A note that the provider was asked about one send; committed together with what it answered."""
+    """A record that the provider was asked about one send; committed in one transaction with the answer."""
 
     biz_id: str
     phone: str
@@ -40,5 +45,5 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def billed_parts(characters: int) -> int:
-    """How many messages a text of so many characters is billed as, its signature with brackets included."""
+    """The billed parts of a text with so many characters, its signature and the signature's brackets included."""
     return 1 if characters <= 70 else -(-characters // 67)

@@ -1,1 +1,1 @@
-"""What the program shows: columns of each object, and the readers of them: JSON, CSV, terminal."""
+"""Output: the columns of each object, and the formats that show them: JSON, CSV, tables on a terminal."""

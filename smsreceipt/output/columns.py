@@ -1,8 +1,8 @@
-"""What the program shows, as lists of columns: JSON, CSV and tables read the same ones.
+"""The objects that the program shows, as lists of columns that JSON, CSV and tables share.
 
-An object that users see (a receipt, a reject, a send, …) is a :class:`Shown`: its columns, and how it is masked. A
-column says under which key JSON and CSV show it, and, where a table shows it too, its head in both languages, its cell,
-and how much room it needs. Adding a column to an object is adding one :class:`Column` to its list in output/objects.
+A :class:`View` of an object (a receipt, a reject, a send, …) holds its columns and how it is masked. A :class:`Column`
+has the key that JSON and CSV use and, if tables have it, its title in both languages, its cell and its width. To add a
+column to an object, add one :class:`Column` to its view in output/objects.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from smsreceipt.output.look import Look
+from smsreceipt.output.display import Display
 
 T = TypeVar("T")
 
 
 class Cell(NamedTuple):
-    """What a table shows of one value. The text may come from outside: whoever draws it makes it harmless."""
+    """The text of one value in a table. It may hold active characters; drawing escapes them."""
 
     text: str
     style: str = ""  #: of the terminal's palette: red, dim, bold, …
@@ -29,66 +29,76 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Column(Generic[T]):
-    """One column of an object.
-
-    *key* and *of* are for JSON and CSV; *head* and *cell* are for tables, with the layout below them.
-    """
+    """One column of an object: *key*, *of*, *convert* for JSON and CSV; *head*, *cell* and the layout for tables."""
 
     key: str = ""  #: the JSON key and the CSV head; "": only tables have this column
-    of: str = ""  #: which attribute of the row it is, as a dotted path; "": the row itself
-    show: Callable[[Any], object] | None = None  #: from that attribute to the value that JSON shows
-    or_null: bool = False  #: an attribute that is empty is shown as null
-    head: tuple[str, str] = ("", "")  #: above the column, in English and in Chinese; ("", ""): no table has it
-    cell: Callable[[T, Look], Cell | str] | None = None
-    keep: float = 5  #: on a narrow terminal the lowest goes first; from 5 on, others are cut before this one goes
-    right: bool = False  #: numbers stand at the right
-    least: int = 0  #: columns of the terminal that it may be cut down to; 0: all or nothing
-    roomy: int = 0  #: while rows are yet to come, as wide as this, for they may hold more than the first ones
-    wrap: bool = False  #: it goes on in the next line instead of being cut
-    narrow: Column[T] | None = None  #: what it becomes where there is less room, before it goes
+    of: str = ""  #: the attribute of the row, as a dotted path; "": the row itself
+    convert: Callable[[Any], object] | None = None  #: makes the JSON value of the attribute
+    or_null: bool = False  #: an empty attribute is null in JSON
+    head: tuple[str, str] = ("", "")  #: the title, in English and in Chinese; ("", ""): no table has this column
+    cell: Callable[[T, Display], Cell | str] | None = None  #: None: the attribute itself
+    priority: float = 5  #: on a narrow terminal the lowest is dropped first; from 5 on, columns are cut before that
+    right: bool = False  #: right-aligned
+    min_width: int = 0  #: terminal columns that it may be cut down to; 0: it is never cut
+    live_width: int = 0  #: terminal columns that it gets at least while later rows, which may be wider, are unknown
+    wrap: bool = False  #: long values go on in the next line instead of being cut
+    narrow: Column[T] | None = None  #: the column that takes its place on a narrow terminal before it is dropped
 
-    def source(self, row: str, show: str) -> str:
-        """The Python expression of its value, for the row and the function *show* of these names."""
+    @property
+    def in_tables(self) -> bool:
+        """Whether tables have this column."""
+        return self.head != ("", "")
+
+    def drawn(self, row: T, display: Display) -> Cell | str:
+        """The cell of a row. Without a *cell* of its own: the attribute, numbers with thousands separators."""
+        if self.cell is not None:
+            return self.cell(row, display)
+        value = attrgetter(self.of)(row)
+        return f"{value:,}" if isinstance(value, int) else str(value)
+
+    def expression(self, row: str, convert: str) -> str:
+        """The Python expression of the JSON value, in which *row* and *convert* are the names to use."""
         value = f"{row}.{self.of}" if self.of else row
         if self.or_null:
             value = f"({value} or None)"
-        return f"{show}({value})" if self.show else value
+        return f"{convert}({value})" if self.convert else value
 
 
-class Shown(Generic[T]):
-    """An object that users see: its columns, in the order of its JSON keys."""
+class View(Generic[T]):
+    """The columns of an object, in the order of its JSON keys."""
 
     def __init__(self, name: str, columns: Iterable[Column[T]], *, masked: Callable[[T], T] = lambda row: row) -> None:
-        """*masked* returns a row with every number and text of a person masked."""
+        """*masked* returns a row in which every phone number and text of a person is masked."""
         self.name = name
         self.columns: Sequence[Column[T]] = tuple(columns)
         self.masked = masked
 
-    def with_value(self, key: str, value: object) -> Shown[T]:
-        """The same object with one more key, which has this value in every row."""
-        return Shown(self.name, [*self.columns, Column(key=key, show=lambda _row: value)], masked=self.masked)
+    def with_value(self, key: str, value: object) -> View[T]:
+        """The same view with one more key, which has this value in every row."""
+        return View(self.name, [*self.columns, Column(key=key, convert=lambda _row: value)], masked=self.masked)
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
-        """The JSON keys, which are the CSV heads too."""
+        """The JSON keys and CSV heads."""
         return tuple(column.key for column in self.columns if column.key)
 
     @cached_property
     def record(self) -> Callable[[T], msgspec.Struct]:
-        """From a row to its record: the values that JSON shows, by key, in order.
+        """The function that makes the record of a row: its JSON values by key, in order.
 
-        Made once as one Python expression over all columns: a call for each column would cost more than encoding does.
+        It is compiled once from one Python expression over all columns: a call per column would take longer than the
+        encoding of the record.
         """
         listed = [column for column in self.columns if column.key]
         made = msgspec.defstruct(self.name, [(column.key, Any) for column in listed], gc=False)
-        names: dict[str, Any] = {f"show_{n}": column.show for n, column in enumerate(listed)}
-        values = ", ".join(column.source("row", f"show_{n}") for n, column in enumerate(listed))
-        maker: Callable[[T], msgspec.Struct] = eval(  # noqa: S307 - an expression of our own columns
+        names: dict[str, Any] = {f"convert_{n}": column.convert for n, column in enumerate(listed)}
+        values = ", ".join(column.expression("row", f"convert_{n}") for n, column in enumerate(listed))
+        maker: Callable[[T], msgspec.Struct] = eval(  # noqa: S307 - the expression holds only our own columns
             f"lambda row: made({values})", {"made": made, **names}
         )
         return maker
 
 
-def mapping(name: str, keys: Iterable[str]) -> Shown[Mapping[str, object]]:
-    """An object whose rows are mappings with these keys: for summaries, whose keys depend on what was asked."""
-    return Shown(name, [Column(key=key, show=itemgetter(key)) for key in keys])
+def mapping(name: str, keys: Iterable[str]) -> View[Mapping[str, object]]:
+    """The view of mappings with these keys: for summaries, whose keys depend on the options."""
+    return View(name, [Column(key=key, convert=itemgetter(key)) for key in keys])

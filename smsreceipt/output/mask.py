@@ -1,6 +1,6 @@
-"""Masking of people: their phone numbers, and what they wrote or said.
+"""Masks phone numbers and texts of people.
 
-A value is masked by the name of its field, and wherever it looks like a mainland phone number.
+A value is masked if the name of its field says so, and wherever it looks like a mainland phone number.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Any
 import msgspec
 
 _MAINLAND = re.compile(r"(?<!\d)((?:\+|00)?(?:86)?[- ]?)(1[3-9]\d)(\d{4})(\d{4})(?!\d)")
-#: Names of fields, in lower case without _ and -, whose value is somebody's number.
+#: Names of fields with phone numbers, in lower case without _ and -.
 _NUMBERS = re.compile(
     "to|mobile|tel|telephone|(?:phone|peer|secret|send|receive|display|called|calling|calleddisplay|calledshow|sms|dest)"
     "(?:no|num|number|numbers)|(?:phone)?no[abx]|phone[abx]?|phones|caller|callee|called|calling"
 )
-#: … and whose value is what somebody wrote, said, or can be listened to.
+#: Names of fields with what somebody wrote or said, or with the URL of a recording.
 _TEXTS = re.compile(
     "(?:sms|template)?content|templateparam|text|message|sentences?|(?:ring)?recordurl|recordfile|downloadurl|dtmf"
 )
 
 
 def mask_phone(number: str) -> str:
-    """138****8000: enough to recognise a number one knows, too little to call one that one does not."""
+    """The number with its middle masked: 138****8000. A number of fewer than 7 digits is masked whole."""
     masked, found = _MAINLAND.subn(r"\1\2****\4", number)
     if found:
         return masked
@@ -33,18 +33,18 @@ def mask_phone(number: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """How long a text is, instead of the text."""
+    """The length of the text instead of the text."""
     return f"<{len(text)} characters>"
 
 
 def mask_numbers(text: str, phone: str = "") -> str:
-    """The text with whatever looks like a mainland number masked in it, and *phone* too, whatever it looks like."""
+    """The text with every mainland number in it masked, and *phone* too if it has 5 or more digits."""
     masked = _MAINLAND.sub(r"\1\2****\4", text)
     return masked.replace(phone, mask_phone(phone)) if len(phone) >= 5 else masked
 
 
 def mask_value(value: Any, name: str = "", phone: str = "") -> Any:
-    """A JSON value with every number and text of a person masked, by the field's *name* and by what it looks like."""
+    """A JSON value with every phone number and text masked; *name* is the name of its field."""
     plain = name.lower().replace("_", "").replace("-", "")
     if value is not None and _TEXTS.fullmatch(plain):
         return mask_text(value if isinstance(value, str) else msgspec.json.encode(value).decode())
@@ -60,5 +60,5 @@ def mask_value(value: Any, name: str = "", phone: str = "") -> Any:
 
 
 def _mask_each(numbers: str) -> str:
-    """Several numbers may stand in one field, separated by commas."""
+    """A field may have several numbers, separated by commas."""
     return ",".join(mask_phone(number) for number in numbers.split(","))

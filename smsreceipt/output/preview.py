@@ -1,4 +1,4 @@
-"""What a reject looks like: how its bytes begin, or only their structure."""
+"""Previews of rejects: the first bytes, or only their structure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from smsreceipt.output.mask import mask_numbers
 from smsreceipt.output.safe import safe
 
-_PREVIEWED = 2000  #: characters; whoever needs more wants the bytes themselves
+_PREVIEWED = 2000  #: characters
 _PIECES = re.compile(
     r'(?P<name>"(?:[^"\\]|\\.){0,64}"\s*:)|(?P<string>"(?:[^"\\]|\\.)*(?:"|\Z))|(?P<mark>[][{},:]+)'
     r"|(?P<word>true|false|null)|(?P<number>-?\d+(?:\.\d+)?)|(?P<blank>\s+)|(?P<other>[^][{},:\"\s]+)",
@@ -16,15 +16,15 @@ _PIECES = re.compile(
 
 
 def preview(body: bytes) -> str:
-    """How the bytes begin, as text without active characters; bytes that are no UTF-8 as escapes."""
+    """The first 2,000 characters, active characters and bytes that are not UTF-8 as escapes."""
     cut = body[: _PREVIEWED * 4].decode("utf-8", "backslashreplace")[:_PREVIEWED]
     return safe(cut) + ("…" if len(body) > len(cut.encode("utf-8", "replace")) else "")
 
 
 def outline(body: bytes) -> str:
-    """The structure of bytes that could not be decoded, without their content.
+    """The structure of the first bytes without their content.
 
-    Names of fields, marks, short numbers and true, false, null stay; of every text only its length is told.
+    Names of fields, punctuation, numbers below 5 digits and true, false, null stay; a text is replaced by its length.
     """
     text = body[: _PREVIEWED * 4].decode("utf-8", "backslashreplace")
     shown = "".join(_outlined(match) for match in _PIECES.finditer(text))

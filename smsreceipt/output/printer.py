@@ -1,6 +1,6 @@
-"""How objects are put on standard output: as a table, JSON lines or CSV, in pieces of bounded size.
+"""Prints objects as a table, JSON lines or CSV, in pieces of bounded size.
 
-Nothing else in the program asks which of the three it is.
+No other module asks which of the three output formats is wanted.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from smsreceipt.output.columns import Shown
-from smsreceipt.output.look import Look
+from smsreceipt.output.columns import View
+from smsreceipt.output.display import Display
 from smsreceipt.output.records import csv_lines, json_lines
 
 if TYPE_CHECKING:
@@ -20,22 +20,23 @@ T = TypeVar("T")
 U = TypeVar("U")
 Both = tuple[Sequence[T], Sequence[U]]  #: rows of one object, then rows of another
 
+TABLE = "table"  #: the value of --output for tables
 _PIECE = 500  # rows that are written at once
 
 
-class Screen(Protocol):
-    """Where a command prints, and in which form."""
+class Target(Protocol):
+    """Where a command prints, and in which format; the App of the command."""
 
     @property
     def output(self) -> str:
-        """table, json or csv."""
+        """The output format: table, json or csv."""
 
     @property
     def mask(self) -> bool:
-        """Whether numbers and texts of people are masked."""
+        """Whether phone numbers and texts are masked."""
 
-    def look(self) -> Look:
-        """For whom tables are drawn."""
+    def display(self) -> Display:
+        """The options that tables are drawn with."""
 
     def write(self, data: bytes) -> None:
         """Print lines. Raises ReaderGone or OutputError."""
@@ -44,18 +45,18 @@ class Screen(Protocol):
         """A drawn table in the terminal's encoding."""
 
 
-def tabular(screen: Screen) -> bool:
-    """Whether a person looks at a table: such a command shows the newest rows only, unless told."""
-    return screen.output == "table"
+def tabular(target: Target) -> bool:
+    """Whether the output is a table; without --limit, it then shows the newest rows only."""
+    return target.output == TABLE
 
 
 class Printer(Generic[T]):
-    """Prints the rows of one object as they come, in the output that was asked for. Heads come once."""
+    """Prints the rows of one view as they come, in the output format of the command; titles are printed once."""
 
     def __init__(
         self,
-        screen: Screen,
-        shown: Shown[T],
+        target: Target,
+        view: View[T],
         *,
         write: Callable[[bytes], None] | None = None,
         mask: bool | None = None,
@@ -63,22 +64,22 @@ class Printer(Generic[T]):
         live: bool = False,
         data: bool = False,
     ) -> None:
-        """*write* is the screen's own unless given; *mask* likewise.
+        """*write* and *mask* are those of the target unless given.
 
-        *live*: the first rows are not all there are, so that the columns of a table leave room for others. *data*: JSON
-        lines where a table would be drawn. *raw_csv*: fields that a spreadsheet takes for formulas stay as they are.
+        *live*: later rows may be wider than the first ones, so a table leaves room for them. *data*: JSON lines instead
+        of a table. *raw_csv*: fields that a spreadsheet would take for formulas are not escaped.
         """
         self.last: T | None = None  #: the last row printed so far
-        self._screen, self._shown = screen, shown
-        self._write = write or screen.write
-        self._form = "json" if data and screen.output == "table" else screen.output
-        self._mask = screen.mask if mask is None else mask
+        self._target, self._view = target, view
+        self._write = write or target.write
+        self._format = "json" if data and tabular(target) else target.output
+        self._mask = target.mask if mask is None else mask
         self._raw, self._live = raw_csv, live
         self._headed = False
         self._table: Table[T] | None = None
 
     def print(self, rows: Iterable[T]) -> int:
-        """Print them; return how many there were."""
+        """Print the rows; return their number."""
         printed = 0
         for piece in _pieces(rows):
             printed += len(piece)
@@ -87,27 +88,27 @@ class Printer(Generic[T]):
         return printed
 
     def end(self) -> None:
-        """Print the head of a CSV that has no rows."""
-        if self._form == "csv" and not self._headed:
+        """Print the titles of a CSV without rows."""
+        if self._format == "csv" and not self._headed:
             self._write(self._piece([]))
 
     def _piece(self, rows: Sequence[T]) -> bytes:
-        if self._form == "table":
-            return self._screen.encode(self._drawn(rows))
-        shown = self._shown
-        records = [shown.record(shown.masked(row) if self._mask else row) for row in rows]
-        if self._form == "json":
+        if self._format == TABLE:
+            return self._target.encode(self._drawn(rows))
+        view = self._view
+        records = [view.record(view.masked(row) if self._mask else row) for row in rows]
+        if self._format == "json":
             return json_lines(records)
-        heads = [] if self._headed else [shown.keys]
+        heads = [] if self._headed else [view.keys]
         self._headed = True
-        values = ((getattr(record, key) for key in shown.keys) for record in records)
+        values = ((getattr(record, key) for key in view.keys) for record in records)
         return csv_lines(heads, guard=False) + csv_lines(values, guard=not self._raw)
 
     def _drawn(self, rows: Sequence[T]) -> str:
         if self._table is None:
             from smsreceipt.output.terminal.table import Table
 
-            self._table = Table(self._screen.look(), self._shown)
+            self._table = Table(self._target.display(), self._view)
         return self._table.draw(rows, more=self._live or len(rows) == _PIECE)
 
 
@@ -118,47 +119,47 @@ def _pieces(rows: Iterable[T]) -> Iterator[Sequence[T]]:
 
 
 def print_rows(
-    screen: Screen,
-    shown: Shown[T],
+    target: Target,
+    view: View[T],
     rows: Sequence[T],
-    draw: Callable[[Look], str] | None = None,
+    draw: Callable[[Display], str] | None = None,
     *,
     write: Callable[[bytes], None] | None = None,
 ) -> None:
-    """Print all rows of an object at once. *draw* makes a screen of its own of them where a table is wanted."""
-    if draw is not None and tabular(screen):
-        (write or screen.write)(screen.encode(draw(screen.look())))
+    """Print all rows of a view at once. *draw* replaces the table by a screen of its own."""
+    if draw is not None and tabular(target):
+        (write or target.write)(target.encode(draw(target.display())))
     else:
-        Printer(screen, shown, write=write).print(rows)
+        Printer(target, view, write=write).print(rows)
 
 
 def print_whole(
-    screen: Screen, shown: Shown[T], row: T, parts: tuple[Shown[U], Sequence[U]], draw: Callable[[Look], str]
+    target: Target, view: View[T], row: T, parts: tuple[View[U], Sequence[U]], draw: Callable[[Display], str]
 ) -> None:
-    """Print one object as JSON, its *parts* as the rows of a CSV, or the screen that *draw* makes of it."""
-    if screen.output == "csv":
-        printer = Printer(screen, parts[0])
+    """Print one object: whole in JSON, only the rows of its *parts* in CSV, or as the screen that *draw* makes."""
+    if target.output == "csv":
+        printer = Printer(target, parts[0])
         printer.print(parts[1])
         printer.end()
     else:
-        print_rows(screen, shown, [row], draw)
+        print_rows(target, view, [row], draw)
 
 
 def print_both(
-    screen: Screen, shown: Shown[T], other: Shown[U], rows: Iterable[Both[T, U]], draw: Callable[[Look], str]
+    target: Target, view: View[T], other: View[U], rows: Iterable[Both[T, U]], draw: Callable[[Display], str]
 ) -> bool:
-    """Print rows of two objects in turns: as JSON lines, or as the screen that *draw* makes of them.
+    """Print rows of two views in turn: as JSON lines, or as the screen that *draw* makes of all of them.
 
-    A CSV has the columns of the first object only. Returns whether rows of the other one were left out for that.
+    CSV has the columns of *view* only. Returns whether rows of *other* were left out for that reason.
     """
-    if tabular(screen):
-        screen.write(screen.encode(draw(screen.look())))
+    if tabular(target):
+        target.write(target.encode(draw(target.display())))
         return False
-    printer, second = Printer(screen, shown), Printer(screen, other)
+    printer, second = Printer(target, view), Printer(target, other)
     left_out = False
     for some, others in rows:
         printer.print(some)
-        if screen.output == "csv":
+        if target.output == "csv":
             left_out = left_out or bool(others)
         else:
             second.print(others)
@@ -166,25 +167,25 @@ def print_both(
 
 
 class LinePrinter(Generic[T]):
-    """As Printer, row by row, for a table whose lines *draw* makes of row, look, and whether it is the first one."""
+    """Prints row by row as a Printer does; *draw* makes the lines of a table from row, display, is-first-row."""
 
     def __init__(
         self,
-        screen: Screen,
-        shown: Shown[T],
-        draw: Callable[[T, Look, bool], str],
+        target: Target,
+        view: View[T],
+        draw: Callable[[T, Display, bool], str],
         *,
         write: Callable[[bytes], None] | None = None,
     ) -> None:
-        self._screen, self._draw = screen, draw
-        self._write = write or screen.write
-        self._printer = Printer(screen, shown, write=write, mask=False)
+        self._target, self._draw = target, draw
+        self._write = write or target.write
+        self._printer = Printer(target, view, write=write, mask=False)
         self._drawn = False
 
     def print(self, row: T) -> None:
-        """Print it."""
-        if tabular(self._screen):
-            self._write(self._screen.encode(self._draw(row, self._screen.look(), not self._drawn)))
+        """Print one row."""
+        if tabular(self._target):
+            self._write(self._target.encode(self._draw(row, self._target.display(), not self._drawn)))
             self._drawn = True
         else:
             self._printer.print([row])

@@ -1,4 +1,4 @@
-"""Records as bytes: JSON lines and CSV rows, without active characters."""
+"""JSON lines and CSV rows as bytes, without active characters."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import msgspec
 
 from smsreceipt.output.safe import ACTIVE, json_escape, safe
 
-#: The bytes with which the UTF-8 of active characters begins; most Chinese text holds none of them.
+#: The bytes that the UTF-8 of active characters starts with; most Chinese text has none of them.
 _SUSPECT = bytes([*range(0x20), 0x7F, 0xC2, 0xCD, 0xD8, 0xE1, 0xE2, 0xE3, 0xED, 0xEF, 0xF3])
 _SUSPICIOUS = re.compile(b"[" + re.escape(_SUSPECT.replace(b"\n", b"")) + b"]")  # in several lines
 _BLANKS = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
-#: What a spreadsheet takes for a formula; the full-width forms are normalised by some of them.
+#: Spreadsheets take a field that starts with one of these for a formula; some normalise the full-width forms.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 _encode = msgspec.json.Encoder().encode
@@ -23,19 +23,19 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def json_line(value: object) -> bytes:
-    """Anything that JSON can say as one line, newline included, without active characters.
+    """The value as one line of JSON with its newline, without active characters.
 
-    A :class:`msgspec.Raw` inside stays as it is spelled; only if the line needs escapes, its blanks go.
+    A :class:`msgspec.Raw` inside is not changed, except that a line with escapes loses its blanks between tokens.
     """
     line = _encode(value)
-    # Nearly every line is harmless, and this is the cheapest way to know of most of them.
+    # Few lines have active characters, and this is the cheapest test.
     if len(line.translate(None, _SUSPECT)) == len(line) or line.decode("utf-8", "replace").isprintable():
         return line + b"\n"
-    return _harmless(compact(line)) + b"\n"
+    return _escaped(compact(line)) + b"\n"
 
 
 def json_lines(values: Sequence[object]) -> bytes:
-    """A line for each. Many at once cost less, since nearly always all of them are harmless."""
+    """One line of JSON for each value; cheaper than one call of json_line per value."""
     lines = _encode_lines(values)
     if not _SUSPICIOUS.search(lines) and lines.count(b"\n") == len(values):
         return lines
@@ -43,17 +43,17 @@ def json_lines(values: Sequence[object]) -> bytes:
 
 
 def compact(text: bytes) -> bytes:
-    """The JSON text without blanks between its tokens; every number and string spelled as before."""
+    """The JSON text without blanks between its tokens; numbers and strings are not changed."""
     return _BLANKS.sub(lambda match: match[1] or b"", text)
 
 
-def _harmless(line: bytes) -> bytes:
-    """In valid JSON on one line, active characters can only stand in strings: there an escape means the same."""
+def _escaped(line: bytes) -> bytes:
+    """Valid JSON on one line has active characters only in strings, where an escape means the same."""
     return ACTIVE.sub(json_escape, line.decode("utf-8", "surrogatepass")).encode()
 
 
 def csv_lines(rows: Iterable[Iterable[object]], *, guard: bool = True) -> bytes:
-    """CSV in UTF-8 with plain line ends. With *guard*, no field can start a formula in a spreadsheet."""
+    """CSV in UTF-8 with LF line ends. *guard*: no field is a formula for a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([_field(value, guard) for value in row] for row in rows)
@@ -67,6 +67,6 @@ def _field(value: object, guard: bool) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    text = value if isinstance(value, str) else _harmless(compact(_encode(value))).decode()
+    text = value if isinstance(value, str) else _escaped(compact(_encode(value))).decode()
     escaped = safe(text)
     return f"'{escaped}" if guard and text.startswith(_FORMULA) else escaped

@@ -1,4 +1,4 @@
-"""Text from outside, made harmless: no control code, bidirectional override or hidden character stays as it came."""
+"""Escapes active characters in text from outside: control codes, bidirectional overrides, hidden characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ACTIVE = re.compile(
 
 
 def safe(text: str) -> str:
-    """The text with every active character as a visible escape: fit for a terminal, a log line, a table's cell."""
+    """The text with every active character as a visible escape, fit for a terminal, a log line or a table."""
     return text if text.isprintable() else ACTIVE.sub(_visible, text)
 
 

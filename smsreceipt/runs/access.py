@@ -1,4 +1,4 @@
-"""The key and the addresses that a command talks to the provider with."""
+"""Credentials and endpoints of the provider."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def access(app: App) -> tuple[Endpoints, Provider]:
-    """Where the services are, and who we are there; what is wrong with a file of keys is said.
+    """The endpoints and the credentials; prints warnings about the files of credentials.
 
-    Raises UsageError for an address that cannot be, AuthError where there is no key.
+    Raises UsageError for an invalid endpoint, AuthError where there is no AccessKey.
     """
     from smsreceipt.aliyun import credentials
     from smsreceipt.aliyun.endpoints import DEFAULTS, Endpoints

@@ -1,28 +1,22 @@
-"""Calls through privacy numbers whose end was never reported."""
+"""Lists calls through privacy numbers whose end was not reported."""
 
 from __future__ import annotations
 
 from smsreceipt.app import App
-from smsreceipt.output.look import Look
 from smsreceipt.output.objects.totals import CALL_GAPS
 from smsreceipt.output.printer import print_rows
 
 
 def run(app: App, first: int, last: int, *, min_age: float, fail_on_missing: bool) -> None:
-    """Print a row for each call of these Beijing days that is at least *min_age* seconds old.
+    """Print a row for each such call of these Beijing days that began at least *min_age* seconds ago.
 
-    The provider cannot be asked about calls, so this is all that can be found out.
+    *first* and *last* are day numbers, both included. The provider has no query for calls, so nothing is fetched. With
+    *fail_on_missing*, exit code 3 if there is any such call.
     """
     latest = app.now() - min_age * 1000
     with app.open_store(readonly=True) as store:
         found = [gap for gap in store.call_gaps(first, last) if gap.first_at <= latest]
-
-    def draw(look: Look) -> str:
-        from smsreceipt.output.terminal.table import Table
-
-        return Table(look, CALL_GAPS).draw(found) if found else ""
-
-    print_rows(app, CALL_GAPS, found, draw)
-    app.summary([("calls_without_end", len(found))])
+    print_rows(app, CALL_GAPS, found)
+    app.summary({"calls_without_end": len(found)})
     if found and fail_on_missing:
-        app.attention()
+        app.end_with()

@@ -1,4 +1,4 @@
-"""What a comparison says of every single send, written as it is learnt: JSON lines, or CSV."""
+"""Writes the results of a comparison for single sends, as they come: JSON lines or CSV."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from smsreceipt.reconcile import Calendar, Learnt
 
 
 class Details:
-    """Writes them to a file or, for -, to standard output. Losing either never stops the work."""
+    """Writes the results to a file or, for -, to standard output. A failure to write does not stop the comparison."""
 
     def __init__(self, app: App, where: str | None, calendar: Calendar) -> None:
+        """*where*: the file, "-", or None for no details. Raises UsageError if the file cannot be created."""
         self.on_stdout = where == "-"
         self.wanted = bool(where)
         self._app, self._calendar = app, calendar
         self._file = _create(app, where) if where and not self.on_stdout else None
-        # A file is data, as what is piped is; what a terminal shows is masked.
-        mask = app.mask if self.on_stdout else app.setting("mask") == "mask"
+        mask = app.mask if self.on_stdout else app.mask_data
         self._printer = Printer(app, DETAILS, write=self._write, mask=mask, data=True)
 
     def add(self, learnt: Iterable[Learnt]) -> None:
-        """Write what was learnt; nothing unless details are wanted."""
+        """Write results, if details are wanted."""
         if self.wanted:
             self._printer.print(map(self._detail, learnt))
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Finish the file. Details are complete only after this."""
         if self.wanted:
             self._printer.end()
         if self._file is not None:
@@ -49,13 +49,13 @@ class Details:
             file = self._file
             self._guarded(lambda: file.write(lines))
 
-    def _guarded(self, act: Callable[[], object]) -> None:
+    def _guarded(self, action: Callable[[], object]) -> None:
         try:
-            act()
+            action()
         except OSError as exc:
             fault = OutputError(f"--details: {exc.strerror}", hint="The comparison went on; free that disk, run again.")
             self._app.error(fault)
-            self._app.attention(fault.exit_code)
+            self._app.end_with(fault.exit_code)
             file, self._file = self._file, None
             if file is not None:
                 with contextlib.suppress(OSError):
@@ -63,7 +63,7 @@ class Details:
 
 
 def _create(app: App, where: str) -> BinaryIO:
-    """The file, for its owner only. Raises UsageError."""
+    """The new file, which only its owner can read. Raises UsageError."""
     path = Path(where).expanduser()
     if path.exists() and app.store_path.exists() and path.samefile(app.store_path):
         raise UsageError("--details names the store itself")

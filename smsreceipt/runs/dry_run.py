@@ -1,4 +1,4 @@
-"""A replay that stores nothing: what would be stored, by kind, and why the rest would not."""
+"""A replay that stores nothing and shows how many receipts and rejects there are of each kind."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections import Counter, defaultdict
 from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.model import Kind, Reason
-from smsreceipt.output.look import Look
+from smsreceipt.output import terminal
 from smsreceipt.output.objects.replays import READABLE, Readable
 from smsreceipt.output.printer import print_rows
 from smsreceipt.runs.inputs import Inputs
 from smsreceipt.runs.receiving import report_failures
-from smsreceipt.runs.signals import Stop
+from smsreceipt.runs.signals import GracefulStop
 
 
 def run(app: App, inputs: Inputs) -> None:
-    """Read and decode it all; print an object for each kind. No store is opened."""
+    """Read and decode the inputs; print an object for each kind and the summary. No store is opened."""
     receipts: Counter[Kind] = Counter()
     rejects: defaultdict[Kind | None, Counter[Reason]] = defaultdict(Counter)
     began = time.monotonic()
-    with Stop(app, inputs.halt.set):
+    with GracefulStop(app, inputs.halt.set):
         for piece in inputs.pieces():
             for delivery in piece.deliveries:
                 decoded = decode(delivery)
@@ -33,13 +33,7 @@ def run(app: App, inputs: Inputs) -> None:
             Readable(kind, receipts[kind] if kind else 0, dict(sorted(rejects[kind].items())))
             for kind in sorted(receipts.keys() | rejects.keys(), key=lambda kind: kind or "\x7f")
         ]
-
-        def draw(look: Look) -> str:
-            from smsreceipt.output.terminal.replayed import readable
-
-            return readable(rows, look)
-
-        print_rows(app, READABLE, rows, draw)
+        print_rows(app, READABLE, rows, lambda display: terminal.replay.readable(rows, display))
         _summarise(app, receipts.total(), sum(each.total() for each in rejects.values()), time.monotonic() - began)
 
 
@@ -53,7 +47,7 @@ def _summarise(app: App, receipts: int, rejected: int, seconds: float) -> None:
             "rejected": rejected,
             "seconds": f"{seconds:.1f}",
             "rate": round(received / max(seconds, 0.001)),
-        }.items()
+        }
     )
     if rejected:
-        app.attention()
+        app.end_with()

@@ -1,24 +1,18 @@
-"""What a code means, in every table that knows it."""
+"""Explains a code from every table that has it."""
 
 from __future__ import annotations
 
 from smsreceipt import codes
 from smsreceipt.app import App
-from smsreceipt.output.look import Look
+from smsreceipt.output import terminal
 from smsreceipt.output.objects.codes import EXPLANATIONS
 from smsreceipt.output.printer import print_rows
 
 
 def run(app: App, code: str) -> None:
-    """Print an object for each table that knows *code*."""
+    """Print an object for each table that has *code*."""
     found = codes.explain(code)
-
-    def draw(look: Look) -> str:
-        from smsreceipt.output.terminal.codes import explanations
-
-        return explanations(found, look)
-
     if found:
-        print_rows(app, EXPLANATIONS, found, draw)
+        print_rows(app, EXPLANATIONS, found, lambda display: terminal.codes.explanations(found, display))
     else:
         app.say(f"no table knows the code {code}")

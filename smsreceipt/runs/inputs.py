@@ -1,4 +1,4 @@
-"""What a replay reads: files or standard input, one after the other, and how far it got."""
+"""The inputs of a replay: files or standard input, read one after the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import Decoded
-from smsreceipt.runs.kinds import doubtful_kind
+from smsreceipt.runs.kinds import unknown_kind_warning
 
 if TYPE_CHECKING:
     from smsreceipt.model import Reached
@@ -22,16 +22,20 @@ _STDIN = "-"
 
 
 class Inputs:
-    """What is to be read: files that are known to be there, or standard input. And how far that is done."""
+    """The files that the words name, or standard input for "-"."""
 
     def __init__(self, app: App, words: Sequence[str], kind: str | None) -> None:
+        """*kind*: the message type of all payloads; None: it is determined for each.
+
+        Raises UsageError for a file that is not there.
+        """
         from smsreceipt.decode import KINDS, known_kind
         from smsreceipt.sources.files.open import find
 
         self._app = app
         self._kind = known_kind(kind) if kind else None
-        if self._kind and (doubt := doubtful_kind(self._kind)):
-            app.warn(doubt)
+        if self._kind and (warning := unknown_kind_warning(self._kind)):
+            app.warn(warning)
         self._kinds = {known.casefold(): known for known in KINDS}
         if _STDIN in words and app.stdin is None:
             raise UsageError("standard input is closed")
@@ -42,17 +46,17 @@ class Inputs:
         self._before = 0
         self._now: Replay | None = None
         self.halt = threading.Event()  #: reading ends soon after it is set
-        self.failures: list[BaseException] = []  #: of single files; the others are read all the same
+        self.failures: list[BaseException] = []  #: of single files; a failure does not keep the others from being read
 
     def _find(self, word: str, find: Any) -> list[Any]:
         return [None] if word == _STDIN else find([word], self._app.say)
 
     def read(self) -> tuple[int, int]:
-        """How many bytes of how many are read; of 0: nobody knows."""
+        """The bytes read so far, and their total; the total is 0 where it is not known."""
         return self._before + (self._now.read if self._now else 0), self._whole
 
     def pieces(self, unfinished: dict[str, Reached] | None = None) -> Iterator[Piece]:
-        """What is in them, one after the other, taken up where an earlier run was cut off."""
+        """The pieces of one input after the other; *unfinished* holds the checkpoints of interrupted runs, by file."""
         for named in self._named:
             if self.halt.is_set():
                 return
@@ -68,12 +72,12 @@ class Inputs:
         from smsreceipt.sources.files.reader import Replay, kind_told
 
         if named is None:
-            assert self._app.stdin is not None  # noqa: S101 - looked at before
-            opened, told = Opened(self._app.stdin, _STDIN, waits=True), None
+            assert self._app.stdin is not None  # noqa: S101 - checked by __init__
+            opened, fallback = Opened(self._app.stdin, _STDIN, waits=True), None
         else:
-            opened, told = Opened.of(named), kind_told(named, lambda word: self._kinds.get(word.casefold()))
+            opened, fallback = Opened.of(named), kind_told(named, lambda word: self._kinds.get(word.casefold()))
         try:
-            self._now = Replay(opened, kind=self._kind, fallback=told, now=self._app.now, stopped=self.halt.is_set)
+            self._now = Replay(opened, kind=self._kind, fallback=fallback, now=self._app.now, stopped=self.halt.is_set)
             yield self._now
         finally:
             self._before, self._now = self._before + opened.read, None

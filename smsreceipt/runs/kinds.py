@@ -1,4 +1,4 @@
-"""Message types that a user named and that may be a slip of the hand."""
+"""Messages about message types that may be misspelt."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from smsreceipt.model import Kind
 from smsreceipt.store import Store
 
 
-def doubtful_kind(kind: str) -> str:
-    """What to say of a message type that no table knows: it may be a slip. "" for a known one."""
+def unknown_kind_warning(kind: str) -> str:
+    """The warning about a message type that the program has no table for; "" for one that it has."""
     from difflib import get_close_matches
 
     from smsreceipt.decode import KINDS
@@ -23,7 +23,7 @@ def doubtful_kind(kind: str) -> str:
 
 
 def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
-    """A line for each kind that neither the provider nor the store knows: likely a slip of the hand."""
+    """Print a message for each kind that neither the program nor the store has."""
     if not kinds:
         return
     from smsreceipt.decode import KINDS

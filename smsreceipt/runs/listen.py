@@ -1,4 +1,4 @@
-"""Receiving HTTP pushes: store, then answer."""
+"""Receives HTTP pushes: stores the receipts of each, then answers it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from smsreceipt.app import App
 from smsreceipt.decode import known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.model import Delivery, Kind, Tally
-from smsreceipt.runs.kinds import doubtful_kind
+from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.metrics import serve
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
-from smsreceipt.runs.signals import Stop
-from smsreceipt.runs.sockets import Where, adopt, begin_listening, listener, raise_descriptor_limit
+from smsreceipt.runs.signals import GracefulStop
+from smsreceipt.runs.sockets import HostPort, adopt, begin_listening, listener, raise_descriptor_limit
 from smsreceipt.sources.push.app import Receiver
 from smsreceipt.sources.push.intake import Intake
 from smsreceipt.sources.push.secrets import PushSecrets
@@ -28,30 +28,31 @@ from smsreceipt.sources.push.server import Server
 from smsreceipt.store import Kept, Run, Store
 
 _BUSY_MS = 300  # a commit waits this long for another process and tries again; clients get 503 meanwhile
-_SLOW = 0.35  # seconds: half of what the provider allows
-_PERIOD = 60.0  # seconds whose answers are looked at together
-_LEAST_FREE = 1 << 20  # bytes on a disk that was full, below which it still is
-_GOOD = 0.99
-_DOUBTS = 20  # unknown message types that are warned about
+_SLOW = 0.35  # seconds for an answer, half of what the provider allows, from which on there is a warning
+_PERIOD = 60.0  # seconds between two warnings
+_LEAST_FREE = 1 << 20  # free bytes below which a disk that was full is still taken for full
+_PERCENTILE = 0.99
+_KIND_WARNINGS = 20  # unknown message types that are warned about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How to listen."""
 
-    bind: Where
+    bind: HostPort
     secret_file: Path | None  #: None: beside the store
     max_connections: int
-    metrics: Where | None  #: None: no metrics
-    metrics_required: bool  #: False: go on without metrics where that address is taken
-    fd: int | None  #: an inherited listening socket instead of bind
+    metrics: HostPort | None  #: None: no metrics
+    metrics_required: bool  #: False: listen without metrics if their address is taken
+    fd: int | None  #: descriptor of an inherited listening socket, used instead of bind
     min_free: int  #: bytes that must be free for the store
 
 
 def run(app: App, options: Options) -> None:
-    """Answer pushes until stopped, then print the summary.
+    """Answer pushes until a signal comes; print new statements and the summary.
 
-    A push is answered 200 only after its receipts are committed, and 503 within 600 ms when that cannot be.
+    A push is answered with 200 after its receipts are committed, and with 503 within 600 ms if they cannot be: the
+    provider then sends it again. A crash loses nothing that was answered with 200.
     """
     refuse_full_disk(app.store_path, options.min_free)
     raise_descriptor_limit(options.max_connections)
@@ -63,42 +64,42 @@ def run(app: App, options: Options) -> None:
 
 
 class _Listening:
-    """One run, from its first line to its summary."""
+    """One run of the listener."""
 
     def __init__(self, app: App, options: Options, bound: socket.socket, store: Store, secrets: PushSecrets) -> None:
         self._app, self._options, self._bound, self._store, self._secrets = app, options, bound, store, secrets
         self._receiving = Receiving(app, store, lock_budget=math.inf)
         self._reporter = self._receiving.reporter
-        # Made inside the loop.
+        # Set inside the event loop.
         self.intake: Intake
         self.receiver: Receiver
         self._server: Server | None = None
         self._lease: Run | None = None
-        self._next_look = self._next_warning = self._next_complaint = 0.0
-        self._doubted: set[Kind] = set()
+        self._next_refresh = self._next_slow_warning = self._next_reader_warning = 0.0
+        self._unknown_kinds: set[Kind] = set()
 
     @property
     def tally(self) -> Tally:
-        """The counters so far."""
+        """The counters of what is committed so far."""
         return self._receiving.tally
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return self._server.connections if self._server else 0
 
     def run(self) -> None:
-        """Listen until stopped; the exit code tells the worst of it."""
+        """Listen until a signal comes; set the exit code of the worst failure."""
         receiving = self._receiving
         with receiving.signals(self._stop) as stopping:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve(stopping))
             receiving.patience.end()
             failures = receiving.close(self._release, stopped=True)
-            # All that waited for a locked store was answered 503.
+            # Pushes that waited for a locked store were answered with 503.
             receiving.end([each for each in failures if not isinstance(each, StoreLocked)], *self._figures())
 
-    async def _serve(self, stopping: Stop) -> None:
+    async def _serve(self, stopping: GracefulStop) -> None:
         loop = asyncio.get_running_loop()
 
         def kept(_kept: Kept) -> None:
@@ -106,7 +107,7 @@ class _Listening:
 
         def failed() -> None:
             self.intake.fail()
-            with suppress(RuntimeError):  # the loop may be over already
+            with suppress(RuntimeError):  # the event loop may be closed already
                 loop.call_soon_threadsafe(self._stop)
 
         receiving = self._receiving
@@ -116,34 +117,34 @@ class _Listening:
         self._server = Server(
             self.receiver,
             connections=self._options.max_connections,
-            tick=self._look,
-            tell=lambda text: self._reporter.say(text, verbosity=-1),
+            tick=self._tick,
+            tell=lambda text: self._app.say(text, verbosity=-1),
         )
         with ExitStack() as stack:
             self._serve_metrics(stack)
             begin_listening(self._bound)
             self._lease = receiving.patience.until_unlocked(lambda: self._store.begin_run("push"))
             self._store.wait_for_locks(_BUSY_MS)
-            self._introduce()
+            self._say_where()
             stack.enter_context(stopping.inside_loop())
             if stopping.requested:
                 self._server.stop()
-            self._next_warning = time.monotonic() + _PERIOD
+            self._next_slow_warning = time.monotonic() + _PERIOD
             await self._server.run_on(self._bound)
 
     def _put(self, delivery: Delivery) -> None:
         self._receiving.committer.put(delivery)
 
     def _stop(self) -> None:
-        if self._lease is None:  # it may be waiting for the store
+        if self._lease is None:  # the run may still wait for the store
             self._receiving.patience.end()
         if self._server is not None:
             self._server.stop()
 
-    def _introduce(self) -> None:
+    def _say_where(self) -> None:
         host, port = self._bound.getsockname()[:2] if self._bound.family != socket.AF_UNIX else ("", 0)
         here = f"{f'[{host}]' if ':' in host else host}:{port}" if port else "a local socket"
-        say = self._reporter.say
+        say = self._app.say
         if self._secrets.made:
             path = f"/{self._secrets.current}/SmsReport"
             say(f"callback URL: http://{here}{path}")
@@ -151,45 +152,41 @@ class _Listening:
             say(f"shown this once: its path is the password. It is kept in {self._secrets.path}")
         say(f"listening on {here}; secrets from {self._secrets.path}")
 
-    def _look(self) -> None:
-        """What is due now and then. Called ten times a second, inside the loop."""
+    def _tick(self) -> None:
+        """Refresh the secrets once a second and print warnings that are due; called ten times a second in the loop."""
         now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + 1
+        if now >= self._next_refresh:
+            self._next_refresh = now + 1
             try:
                 if self._secrets.refresh():
-                    self._reporter.say("the secret file has changed: its secrets count from now on")
+                    self._app.say("the secret file has changed: its secrets count from now on")
             except UsageError as exc:
-                self._warn(f"{exc}; the secrets before count on")
-        if now >= self._next_warning:
-            self._next_warning = now + _PERIOD
-            if (seconds := self.receiver.times.lap(_GOOD)) > _SLOW:
-                self._warn(
+                self._app.warn(f"{exc}; the secrets before count on")
+        if now >= self._next_slow_warning:
+            self._next_slow_warning = now + _PERIOD
+            if (seconds := self.receiver.times.lap(_PERCENTILE)) > _SLOW:
+                self._app.warn(
                     f"1 % of the last minute's answers took {seconds * 1000:.0f} ms or more; the provider waits 700 ms"
                 )
-
-        if now >= self._next_complaint and not self._reporter.room():
-            self._next_complaint = now + _PERIOD
-            self._warn("nobody reads standard output: pushes are answered 503 until somebody does")
+        if now >= self._next_reader_warning and not self._reporter.room():
+            self._next_reader_warning = now + _PERIOD
+            self._app.warn("nobody reads standard output: pushes are answered 503 until somebody does")
 
     def _kind(self, name: str) -> Kind:
-        """The message type that a path names, with a word on one that may be a slip: once each."""
-        kind = known_kind(name)
-        if kind not in self._doubted and len(self._doubted) < _DOUBTS and (doubt := doubtful_kind(kind)):
-            self._doubted.add(kind)
-            self._warn(doubt)
+        """The message type that a path names. Warns once about each unknown one."""
+        kind, warned = known_kind(name), self._unknown_kinds
+        if kind not in warned and len(warned) < _KIND_WARNINGS and (warning := unknown_kind_warning(kind)):
+            warned.add(kind)
+            self._app.warn(warning)
         return kind
 
-    def _warn(self, text: str) -> None:
-        self._reporter.say(f"warning: {text}", verbosity=-1)
-
     def _figures(self) -> tuple[dict[str, object], dict[str, object]]:
-        """What the summary tells beside the counters: before and after seconds and rate."""
+        """The figures of the summary before seconds and rate, and those after them."""
         receiver = self.receiver
-        pushes, good = receiver.pushes.total(), receiver.pushes[200]
+        pushes, accepted = receiver.pushes.total(), receiver.pushes[200]
         times = receiver.times
-        return {"pushes": pushes, "refused": pushes - good}, {
-            "p99_ms": round(times.percentile(_GOOD) * 1000),
+        return {"pushes": pushes, "refused": pushes - accepted}, {
+            "p99_ms": round(times.percentile(_PERCENTILE) * 1000),
             "max_ms": math.ceil(times.longest * 1000),
         }
 
@@ -199,12 +196,12 @@ class _Listening:
         return free_bytes(self._app.store_path) >= _LEAST_FREE
 
     def _release(self) -> list[BaseException]:
-        """Release our lease. A store that is locked or full now is only looked at more closely the next time."""
+        """Release the lease. If the store is locked or full now, the next run checks it for damage; that is all."""
         try:
             if self._lease is not None:
                 self._store.end_run(self._lease, settled=True)
         except SmsReceiptError as exc:
-            self._reporter.say(str(exc), verbosity=1)
+            self._app.say(str(exc), verbosity=1)
         return []
 
     def _serve_metrics(self, stack: ExitStack) -> None:
@@ -215,4 +212,4 @@ class _Listening:
         except UsageError as exc:
             if self._options.metrics_required:
                 raise
-            self._warn(f"no metrics: {exc}")
+            self._app.warn(f"no metrics: {exc}")

@@ -1,4 +1,4 @@
-"""Listing receipts."""
+"""Lists receipts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.store import Query
 
-NEWEST = 50  #: rows of a table, unless told: what a person can look at
-COUNTED = 100_000  #: beyond this many, "more than" is exact enough for a person
-_POLL = 0.5  # seconds
+NEWEST = 50  #: rows of a table without --limit
+COUNTED = 100_000  #: rows are counted up to this number
+_POLL = 0.5  # seconds between two reads of the store
 
 
 def run(app: App, query: Query, limit: int | None, *, follow: bool, raw_csv: bool, newest: bool) -> None:
-    """Print the receipts that *query* asks for, at most *limit*, in ascending seq.
+    """Print the receipts of the query in ascending seq, at most *limit*; a table has the newest ones if *newest*.
 
-    A table shows the newest ones if *newest*. *follow*: go on printing what is new, until stopped.
+    *follow*: go on with new receipts until a signal ends the process. *raw_csv*: do not escape formulas in CSV.
     """
     printer = Printer(app, RECEIPTS, raw_csv=raw_csv, live=follow)
     printed = _once(app, query, limit, printer, newest=newest)
@@ -34,7 +34,7 @@ def run(app: App, query: Query, limit: int | None, *, follow: bool, raw_csv: boo
 
 
 def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredReceipt], *, newest: bool) -> int:
-    """Print what is there now. A table shows the newest, a script gets the first and goes on with --after."""
+    """Print the receipts that are stored now; return their number."""
     table = tabular(app)
     asked = replace(query, limit=limit or (NEWEST if table else None), newest=table and newest)
     with app.open_store(readonly=True) as store:
@@ -44,13 +44,13 @@ def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredRece
             printer.end()
             app.say("no receipts")
         elif table and printed == asked.limit:
-            say_more(app, store.count(query, COUNTED + printed) - printed)
+            say_hidden_rows(app, store.count(query, COUNTED + printed) - printed)
     return printed
 
 
-def say_more(app: App, more: int) -> None:
-    """Say how many rows a table does not show; counted up to COUNTED."""
-    if more > 0:
+def say_hidden_rows(app: App, hidden: int) -> None:
+    """Print a message with the number of rows, counted up to COUNTED, that a table does not have; nothing for 0."""
+    if hidden > 0:
         app.flush()
-        count = f"more than {more:,}" if more >= COUNTED else f"{more:,}"
+        count = f"more than {hidden:,}" if hidden >= COUNTED else f"{hidden:,}"
         app.say(f"{count} more: --limit N shows more of them, --json all")

@@ -1,4 +1,4 @@
-"""Everything known about a message or a call, by any number or id that it carries."""
+"""Finds everything about a message or a call by any number or id of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from smsreceipt.app import App
-from smsreceipt.model import DAY_MS, StoredReceipt, normalise_phone
-from smsreceipt.output.look import Look
+from smsreceipt.model import StoredReceipt, normalise_phone
+from smsreceipt.output import terminal
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Both, print_both
@@ -18,31 +18,31 @@ from smsreceipt.store import Query, SendQuery, Store, StoredSend
 class _Found:
     statements: list[StoredReceipt]
     current: frozenset[int | None]  #: the seqs of those that are the state of their identity
-    sends: list[StoredSend] = field(default_factory=list)  #: what the ledger holds of them
+    sends: list[StoredSend] = field(default_factory=list)
 
 
 def run(app: App, words: Sequence[str]) -> None:
-    """Print every send and statement that carries one of *words*, and the calls that these belong to, in time order."""
+    """Print every send and statement with one of these numbers or ids, and their calls whole, in time order."""
     with app.open_store(readonly=True) as store:
         found = _find(store, words)
     if not found.statements and not found.sends:
         app.say("nothing is known about that number or id")
         return
-
-    def draw(look: Look) -> str:
-        from smsreceipt.output.terminal.story import story
-
-        return story(found.statements, found.current, look, found.sends)
-
-    if print_both(app, RECEIPTS, SENDS, _in_time_order(found), draw):
+    if print_both(
+        app,
+        RECEIPTS,
+        SENDS,
+        _in_time_order(found),
+        lambda display: terminal.timeline.timeline(found.statements, found.current, display, found.sends),
+    ):
         app.say("the columns of csv are those of receipts: for what was sent, smsreceipt sends list")
 
 
 def _in_time_order(found: _Found) -> Iterator[Both[StoredReceipt, StoredSend]]:
-    """Sends and statements as they followed each other."""
-    rest = sorted(found.statements, key=_when)
-    for stored in sorted(found.sends, key=_sent):
-        before = [receipt for receipt in rest if _when(receipt) < (_sent(stored), 0)]
+    """Sends and statements in the order of their times."""
+    rest = sorted(found.statements, key=_reported)
+    for stored in sorted(found.sends, key=lambda stored: stored.send.sent_from):
+        before = [receipt for receipt in rest if _reported(receipt) < (stored.send.sent_from, 0)]
         rest = rest[len(before) :]
         yield before, [stored]
     yield rest, []
@@ -53,7 +53,7 @@ def _phones(words: Iterable[str]) -> list[str]:
 
 
 def _find(store: Store, words: Sequence[str]) -> _Found:
-    """Every send and statement that carries one of the words, and all of the calls that these belong to."""
+    """Every send and statement with one of the words, and all statements of their calls."""
     queries = [Query(phones=_phones(words)), Query(biz_ids=words), Query(out_ids=words), Query(call_ids=words)]
     sends = _ledger(store, words)
     if of_sends := {stored.send.biz_id for stored in sends} - set(words):
@@ -64,7 +64,7 @@ def _find(store: Store, words: Sequence[str]) -> _Found:
 
 
 def _ledger(store: Store, words: Sequence[str]) -> list[StoredSend]:
-    """What was sent to, under, or for one of the words."""
+    """The sends whose phone, BizId or OutId is one of the words."""
     found: dict[tuple[str, str], StoredSend] = {}
     for query in (SendQuery(phones=_phones(words)), SendQuery(biz_ids=words), SendQuery(out_ids=words)):
         found |= {(stored.send.biz_id, stored.send.phone): stored for stored in store.sends(query)}
@@ -72,14 +72,14 @@ def _ledger(store: Store, words: Sequence[str]) -> list[StoredSend]:
 
 
 def _with_sends_of(store: Store, sends: list[StoredSend], statements: list[StoredReceipt]) -> list[StoredSend]:
-    """These sends, and those that statements are about though the ledger knows them by no such word."""
+    """These sends, and those of the statements that the words do not find in the ledger."""
     known = {(stored.send.biz_id, stored.send.phone) for stored in sends}
     reported = {(each.receipt.biz_id, each.receipt.phone) for each in statements}
-    told = {(biz_id, phone) for biz_id, phone in reported - known if biz_id and phone}
-    if not told:
+    others = {(biz_id, phone) for biz_id, phone in reported - known if biz_id and phone}
+    if not others:
         return sends
-    query = SendQuery(biz_ids={biz_id for biz_id, _ in told}, phones={phone for _, phone in told})
-    return sends + [stored for stored in store.sends(query) if (stored.send.biz_id, stored.send.phone) in told]
+    query = SendQuery(biz_ids={biz_id for biz_id, _ in others}, phones={phone for _, phone in others})
+    return sends + [stored for stored in store.sends(query) if (stored.send.biz_id, stored.send.phone) in others]
 
 
 def _with_calls(store: Store, direct: _Found, words: Sequence[str]) -> _Found:
@@ -103,13 +103,7 @@ def _collect(store: Store, queries: Iterable[Query]) -> _Found:
     return _Found(list(statements.values()), frozenset(current))
 
 
-def _sent(stored: StoredSend) -> int:
-    """When it was sent; where only the day is known, when that began in Beijing."""
-    send = stored.send
-    return send.day * DAY_MS - 8 * 3_600_000 if send.sent_at is None else send.sent_at
-
-
-def _when(stored: StoredReceipt) -> tuple[int, int]:
-    """Time order: when it was reported, else sent, else received."""
+def _reported(stored: StoredReceipt) -> tuple[int, int]:
+    """The sort key of time order: when it was reported, else sent, else received; then seq."""
     times = (stored.receipt.reported_at, stored.receipt.sent_at, stored.received_at)
     return next(at for at in times if at is not None), stored.seq or 0

@@ -1,4 +1,4 @@
-"""What a listener tells Prometheus. Read from what it counts anyway, when somebody asks."""
+"""The Prometheus metrics of a listener, collected from its counters at each request."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from prometheus_client.registry import Collector
 
 from smsreceipt.errors import UsageError
 from smsreceipt.model import Tally
-from smsreceipt.runs.sockets import Where
+from smsreceipt.runs.sockets import HostPort
 from smsreceipt.sources.push.app import Receiver
 from smsreceipt.sources.push.intake import Intake
 
-#: Seconds, close together below the 0.7 that the provider allows.
+#: Bounds of the histogram in seconds, close together below the 0.7 s that the provider allows.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 1.0)
 
 
 class Listener(Protocol):
-    """What is told."""
+    """The counters of a listener."""
 
     @property
     def receiver(self) -> Receiver:
-        """Answers and their times."""
+        """Answers by status, and their times."""
 
     @property
     def intake(self) -> Intake:
-        """What is in hand."""
+        """Pushes that wait for their commit."""
 
     @property
     def tally(self) -> Tally:
-        """The books."""
+        """Receipts by result."""
 
     @property
     def connections(self) -> int:
-        """Open now."""
+        """Open connections."""
 
 
-class _Reading(Collector):
+class _ListenerCollector(Collector):
     """The metrics of one listener."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric, as it is now."""
+        """The current values of all metrics."""
         it = self._listener
         receipts = CounterMetricFamily("smsreceipt_receipts", "Receipts by what became of them", labels=["result"])
         for result in ("new", "duplicate", "rejected"):
@@ -71,16 +71,16 @@ class _Reading(Collector):
 
 
 @contextmanager
-def serve(where: Where, listener: Listener) -> Iterator[None]:
-    """Answer /metrics there, in a thread, for as long as the context lasts. Raises UsageError when it cannot listen."""
+def serve(address: HostPort, listener: Listener) -> Iterator[None]:
+    """Serve /metrics at the address, in a thread, while the context is open. Raises UsageError if it cannot listen."""
     registry = CollectorRegistry()
-    registry.register(_Reading(listener))
+    registry.register(_ListenerCollector(listener))
     try:
-        server, thread = start_http_server(where.port, where.host or "0.0.0.0", registry)  # noqa: S104 - as asked
+        server, thread = start_http_server(address.port, address.host or "0.0.0.0", registry)  # noqa: S104 - as asked
     except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
         reason = exc.strerror if isinstance(exc, OSError) else "no name of a host"
         raise UsageError(
-            f"--metrics-bind: cannot listen on {where}: {reason}", hint="Choose another port, or --metrics-bind off."
+            f"--metrics-bind: cannot listen on {address}: {reason}", hint="Choose another port, or --metrics-bind off."
         ) from exc
     try:
         yield

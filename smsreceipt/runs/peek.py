@@ -1,4 +1,4 @@
-"""Showing the front of queues: nothing is received, stored or deleted."""
+"""Shows the next messages of queues without receiving, storing or deleting them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from smsreceipt.sources.queue.state import delivery as delivery_of
 
 
 def run(app: App, queues: Sequence[Queue], most: int | None) -> None:
-    """Print what waits at the front of each queue, at most *most* messages in all; seq is null."""
+    """Print the receipts in the next messages of each queue, with seq null; *most*: messages in all."""
     provider = Provider(app)
     printer = Printer(app, RECEIPTS)
     failures: list[BaseException] = []
 
     async def show() -> None:
         left, rejected = most, 0
-        for client in provider.lines(queues, lambda text, verbosity: app.say(text, verbosity=verbosity)):
+        for client in provider.lines(queues, app.say):
             try:
                 messages = (await client.peek())[:left]
             except SmsReceiptError as exc:

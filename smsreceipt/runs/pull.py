@@ -1,4 +1,4 @@
-"""Draining queues into the store."""
+"""Receives the messages of queues, stores their receipts, and deletes the messages."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from smsreceipt.decode import kind_of_queue, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import Instant
 from smsreceipt.runs.access import access
-from smsreceipt.runs.kinds import doubtful_kind
+from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
-from smsreceipt.runs.signals import Stop
+from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.sources.queue.client import Line, Queue
 from smsreceipt.sources.queue.puller import Puller
 from smsreceipt.sources.queue.state import Options
@@ -29,9 +29,9 @@ __all__ = ["Options", "Provider", "queues_of", "run"]
 
 
 def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
-    """The queues that *named* (NAME or NAME=TYPE) and *uid* with *kinds* stand for, else those of the configuration.
+    """The queues of *named* (NAME or NAME=TYPE) and of *uid* with *kinds*, else those of the configuration.
 
-    Raises UsageError where there is none, or where one does not tell its message type.
+    Raises UsageError if there is none, or if the message type of one is not known.
     """
     if bool(uid) != bool(kinds):
         raise UsageError(
@@ -46,8 +46,8 @@ def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[s
             raise UsageError(
                 f"queue {name!r} does not tell its message type", hint=f"Say it: --queue {name or 'NAME'}=SmsReport."
             )
-        if doubt := doubtful_kind(known):
-            app.warn(doubt)
+        if warning := unknown_kind_warning(known):
+            app.warn(warning)
         found[name] = Queue(name, known)
     if not found:
         raise UsageError(
@@ -58,7 +58,7 @@ def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[s
 
 
 class Provider:
-    """The connections of a pull: one clock, one pool, one client for each queue."""
+    """The connections of a pull: one clock, one connection pool, one client for each queue."""
 
     def __init__(self, app: App) -> None:
         endpoints, provider = access(app)
@@ -67,21 +67,22 @@ class Provider:
         self._caller = Caller(endpoints.dybaseapi, provider, self.clock)
         self._tokens = Tokens(self._caller, self.clock)
 
-    def lines(self, queues: Sequence[Queue], tell: Callable[[str, int], None]) -> list[Line]:
-        """A client for each queue; *tell* gets its messages, with the verbosity from which they are wanted."""
-        return [Line(queue, self.pool, self._tokens, self.clock, tell=tell) for queue in queues]
+    def lines(self, queues: Sequence[Queue], say: Callable[[str, int], None]) -> list[Line]:
+        """A client for each queue; *say* prints its messages from the given verbosity on."""
+        return [Line(queue, self.pool, self._tokens, self.clock, tell=say) for queue in queues]
 
     def close(self) -> None:
-        """Close every connection; to be called inside the loop."""
+        """Close all connections; called inside the event loop."""
         self.pool.close()
         self._caller.close()
 
 
 def run(app: App, queues: Sequence[Queue], options: Options, *, settle: bool, min_free: int) -> None:
-    """Drain the queues, print what is new and the summary; the exit code tells the worst of it.
+    """Receive until the queues are empty or the options end the run; print new statements and the summary.
 
     *settle*: wait for messages that an earlier, interrupted run may have left invisible. *min_free*: refuse to start
-    with fewer bytes free for the store. A crash loses nothing: a message is deleted after its receipts are committed.
+    with fewer bytes free for the store. Sets the exit code of the worst failure. A message is deleted after its
+    receipts are committed, so a crash loses nothing: the next run receives again what was not deleted.
     """
     refuse_full_disk(app.store_path, min_free)
     with app.open_store(readonly=False) as store:
@@ -89,18 +90,18 @@ def run(app: App, queues: Sequence[Queue], options: Options, *, settle: bool, mi
 
 
 class _Pull:
-    """One run over some queues."""
+    """One run over the queues."""
 
     def __init__(self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool) -> None:
         self._app, self._store, self._queues, self._options, self._settle = app, store, queues, options, settle
         self._provider = Provider(app)
         self._receiving = Receiving(app, store)
-        self._puller: Puller | None = None  # made inside its loop
+        self._puller: Puller | None = None  # made inside its event loop
         begin = self._receiving.patience.until_unlocked
         self._leases = {queue.name: begin(partial(store.begin_run, queue.name)) for queue in queues}
 
     def run(self) -> None:
-        """Pull until the queues are empty, the options say so, or a signal comes."""
+        """Pull until the queues are empty, the options end the run, or a signal comes."""
         receiving = self._receiving
         with receiving.signals(self._stop) as stopping:
             receiving.start(on_failure=self._end_at_once)
@@ -114,18 +115,18 @@ class _Pull:
             counts = {"deleted": puller.counts.deleted, "undeleted": puller.counts.undeleted}
             receiving.end([*puller.failures, *failures], counts)
 
-    async def _drain(self, stopping: Stop) -> bool:
-        """Whether every queue was drained, and what was invisible was waited for."""
-        receiving, reporter = self._receiving, self._receiving.reporter
-        clients = self._provider.lines(self._queues, reporter.say)
+    async def _drain(self, stopping: GracefulStop) -> bool:
+        """Pull; return whether all queues were drained, invisible messages of earlier runs included."""
+        app, receiving = self._app, self._receiving
+        clients = self._provider.lines(self._queues, app.say)
         puller = self._puller = Puller(
-            clients, receiving.committer, self._provider.clock, self._options, say=reporter.say, room=reporter.room
+            clients, receiving.committer, self._provider.clock, self._options, say=app.say, room=receiving.reporter.room
         )
-        if receiving.committer.failure is not None or stopping.requested:  # before there was a puller to be told
+        if receiving.committer.failure is not None or stopping.requested:  # before the puller was there to be stopped
             puller.dead_end()
-        # Of a bug in a task that nobody waits for, asyncio would log the message, and messages quote data.
+        # asyncio would log the messages of exceptions in tasks that are not awaited, and messages may quote data.
         asyncio.get_running_loop().set_exception_handler(
-            lambda _loop, context: reporter.say(f"error: internal: {type(context.get('exception')).__name__}")
+            lambda _loop, context: app.say(f"error: internal: {type(context.get('exception')).__name__}")
         )
         with stopping.inside_loop():
             try:
@@ -142,14 +143,14 @@ class _Pull:
             self._puller.dead_end()
 
     def _unsettled(self) -> dict[str, float]:
-        """Queues whose last run may have left messages invisible, with the seconds; 0: for a whole visibility."""
+        """Queues whose last run may have left messages invisible, and for how many seconds; 0: visibility time-out."""
         now = self._app.now()
         leases = self._leases.items()
         stopped = {name: (lease.hidden_until - now) / 1000 for name, lease in leases if lease.hidden_until > now}
         return stopped | {name: 0.0 for name, lease in leases if lease.after_unclean}
 
     def _release(self, hidden: dict[str, float], *, settled: bool) -> list[BaseException]:
-        """Release the leases; note until when messages may be invisible that this run asked for and never saw."""
+        """Release the leases; record until when messages may be invisible whose receive request was not answered."""
         now = self._app.now()
         try:
             for name, lease in self._leases.items():

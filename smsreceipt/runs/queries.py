@@ -1,4 +1,4 @@
-"""What the commands that ask the provider about sends share: the key, the endpoint, the rate."""
+"""The shared part of the commands that query the provider about sends."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
-from smsreceipt.model import BEIJING
+from smsreceipt.model import beijing_day, date_of
 from smsreceipt.runs.access import access
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[Asker]:
-    """Somebody to ask, over at most *workers* connections; afterwards they are closed.
+    """A client for queries with at most *qps* calls per second over at most *workers* connections, closed at the end.
 
-    Nothing is sent before the first question.
+    Nothing is sent before the first query. Warns at the end if the clock of this machine is wrong.
     """
     from smsreceipt.aliyun.clock import Clock
     from smsreceipt.aliyun.rpc import Caller
@@ -42,12 +42,12 @@ def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[Asker]:
 
 
 def today(app: App) -> date:
-    """The day that it is in Beijing."""
-    return datetime.fromtimestamp(app.now() / 1000, BEIJING).date()
+    """The current day in Beijing."""
+    return date_of(beijing_day(app.now()))
 
 
 def refuse_unanswerable(first: date, last: date, today: date) -> None:
-    """Raise UsageError unless the provider still answers, or answers already, about these Beijing days."""
+    """Raise UsageError unless the provider answers about all Beijing days from *first* to *last*."""
     from smsreceipt.sources.query.client import HISTORY_DAYS, oldest_day
 
     oldest = oldest_day(today)
@@ -61,7 +61,7 @@ def refuse_unanswerable(first: date, last: date, today: date) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A question and its answer, or why there is none."""
+    """A question with its answer, or with the failure that it ended in."""
 
     question: Question
     rows: Rows | None
@@ -69,9 +69,9 @@ class Answered:
 
 
 def answers(asker: Asker, questions: Sequence[Question], workers: int) -> Iterator[Answered]:
-    """The answers in the order of the questions, *workers* of them under way at once.
+    """The answers in the order of the questions, of which *workers* are asked at the same time.
 
-    Ends early after asker.rate.halt(). A failure is an answer too: whoever reads it decides whether others go on.
+    Ends early after asker.rate.halt(). Yields failures instead of raising them, so that the caller can go on.
     """
     from smsreceipt.sources.query.client import Halted
 
@@ -83,14 +83,14 @@ def answers(asker: Asker, questions: Sequence[Question], workers: int) -> Iterat
 
     rest = iter(questions)
     with ThreadPoolExecutor(workers, "asker") as pool:
-        under_way = deque(pool.submit(ask, question) for question in islice(rest, 2 * workers))
+        pending = deque(pool.submit(ask, question) for question in islice(rest, 2 * workers))
         try:
-            while under_way:
-                answered = under_way.popleft().result()
-                under_way += [pool.submit(ask, question) for question in islice(rest, 1)]
+            while pending:
+                answered = pending.popleft().result()
+                pending += [pool.submit(ask, question) for question in islice(rest, 1)]
                 yield answered
         except Halted:
             return
         finally:
-            for each in under_way:
+            for each in pending:
                 each.cancel()

@@ -1,4 +1,4 @@
-"""Querying the provider for one day's records of some numbers."""
+"""Queries the provider for its records of one day about some phone numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
 
 from smsreceipt.app import App
 from smsreceipt.decode import decode
@@ -21,33 +20,40 @@ from smsreceipt.model import Decoded, Delivery, Source, Tally
 from smsreceipt.output.mask import mask_phone
 from smsreceipt.output.objects.answers import ANSWERS, Answer
 from smsreceipt.output.printer import Printer
-from smsreceipt.runs.queries import Answered, answers, asking
-from smsreceipt.runs.signals import Stop
+from smsreceipt.runs.queries import Answered, answers, asking, refuse_unanswerable, today
+from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.sources.query.client import ORIGIN, Question, Rows
 from smsreceipt.store import Store
 
-_AT_ONCE = 100  #: answers that are stored in one commit and printed in one piece …
-_SECONDS = 1.0  #: … unless they take longer than this
+_AT_ONCE = 100  #: answers that are stored in one commit and printed in one piece
+_SECONDS = 1.0  #: after which answers are stored and printed even if they are fewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How to query."""
 
-    biz_id: str  #: "": all sends of the number
+    biz_id: str  #: of the sends; "": all sends of the number
     save: bool  #: store the answers as receipts
-    qps: float  #: calls a second, at most
-    workers: int  #: calls at once
+    qps: float  #: calls per second, at most
+    workers: int  #: calls at the same time, at most
 
 
-def run(app: App, day: date, phones: Sequence[str], options: Options) -> None:
-    """Query, print, store. Whatever stops it, what was answered is printed, stored, and in the summary."""
-    _Queries(app, day, phones, options).run()
+def run(app: App, day: date, phones: Sequence[str], file: str | None, options: Options) -> None:
+    """Query the records of a Beijing day about *phones* and the numbers in *file*, one a line (-: standard input).
+
+    Prints the records, stores them if the options say so, and prints the summary. Every answer that came before a
+    failure or a signal is printed and stored. Raises the failure, such as AuthError or ProviderError; UsageError if
+    the provider does not answer about the day, or a number is not valid. Exit code 3 for numbers that the provider
+    refuses and for answers that contradict each other.
+    """
+    refuse_unanswerable(day, day, today(app))
+    _Queries(app, day, _normalised(app, phones, file), options).run()
 
 
-def phones_of(app: App, given: Sequence[str], file: str | None) -> list[str]:
-    """The numbers, each once, ascending. Raises UsageError, which names none."""
-    words = [("--phone", word) for word in given]
+def _normalised(app: App, phones: Sequence[str], file: str | None) -> list[str]:
+    """The phone numbers, each once, ascending. Raises UsageError, whose message contains none of them."""
+    words = [("--phone", word) for word in phones]
     if file is not None:
         words += [(f"line {n} of {file}", line.strip()) for n, line in enumerate(_lines(app, file), 1) if line.strip()]
     if not words:
@@ -63,19 +69,14 @@ def phones_of(app: App, given: Sequence[str], file: str | None) -> list[str]:
 
 def _lines(app: App, file: str) -> list[str]:
     try:
-        if file == "-":
-            if app.stdin is None:
-                raise UsageError("standard input is closed: there is nothing for - to read")
-            read = app.stdin.read()
-        else:
-            read = Path(file).read_bytes()
+        with app.open_input(file) as stream:
+            return stream.read().decode("utf-8-sig", "replace").splitlines()
     except OSError as exc:
         raise UsageError(f"{file} cannot be read: {exc.strerror}") from exc
-    return read.decode("utf-8-sig", "replace").splitlines()
 
 
 class _Queries:
-    """Questions, their answers on the way to the screen and into the store, and the counters."""
+    """The queries of one run, their answers, and the counters."""
 
     def __init__(self, app: App, day: date, phones: Sequence[str], options: Options) -> None:
         self._app, self._options, self._day, self._phones = app, options, day, phones
@@ -86,12 +87,12 @@ class _Queries:
         self._began = time.monotonic()
 
     def run(self) -> None:
-        """Ask, print, store; whatever stops it, what was answered is printed and stored, and summed up."""
+        """Query, print and store; print the summary, also after a failure."""
         questions = [Question(phone, self._day, self._options.biz_id) for phone in self._phones]
         with ExitStack() as stack:
             store = stack.enter_context(self._app.open_store(readonly=False)) if self._options.save else None
             asker = stack.enter_context(asking(self._app, qps=self._options.qps, workers=self._options.workers))
-            stack.enter_context(Stop(self._app, asker.rate.halt))
+            stack.enter_context(GracefulStop(self._app, asker.rate.halt))
             stack.callback(self._sum_up)
             stack.enter_context(self._progress)
             self._take(answers(asker, questions, self._options.workers), store)
@@ -114,19 +115,19 @@ class _Queries:
         self._printer.end()
 
     def _flush(self, waiting: list[Decoded], store: Store | None) -> None:
-        """Store what was answered, then print it."""
-        given, waiting[:] = list(waiting), []
-        if store is not None and given:
-            self._save(given, store)
-        self._print(given)
+        """Store the waiting answers, then print them."""
+        answered, waiting[:] = list(waiting), []
+        if store is not None and answered:
+            self._save(answered, store)
+        self._print(answered)
 
     def _goes_on(self, answered: Answered) -> bool:
-        """Whether only this one number is refused, which is told and does not stop the others."""
+        """Whether the provider refuses only this one number: then report it and go on with the others."""
         code = getattr(answered.failure, "code", "")
         if code != "isv.MOBILE_NUMBER_ILLEGAL":
             return False
         self._refused += 1
-        self._say(f"{mask_phone(answered.question.phone)}: the provider knows no such number ({code})")
+        self._app.say(f"{mask_phone(answered.question.phone)}: the provider knows no such number ({code})")
         return True
 
     def _read(self, question: Question, rows: Rows) -> Decoded:
@@ -138,14 +139,13 @@ class _Queries:
         self._unread += len(decoded.rejects)
         if not rows.stable:
             self._unstable += 1
-            self._say(f"{mask_phone(question.phone)}: the pages contradict each other; shown is all that they held")
+            self._app.say(f"{mask_phone(question.phone)}: the pages contradict each other; shown is all that they held")
         return decoded
 
     def _save(self, decoded: Sequence[Decoded], store: Store) -> None:
-        self._tally += Patience(self._say).until_unlocked(partial(take, decoded, store)).tally
+        self._tally += Patience(self._app.say).until_unlocked(partial(take, decoded, store)).tally
 
     def _print(self, decoded: Iterable[Decoded]) -> None:
-        self._progress.clear()
         self._printer.print(
             [
                 Answer.of(receipt)
@@ -153,10 +153,6 @@ class _Queries:
                 for receipt in sorted(each.receipts, key=lambda receipt: (receipt.sent_at or 0, receipt.body))
             ]
         )
-
-    def _say(self, text: str) -> None:
-        self._progress.clear()
-        self._app.say(text)
 
     def _sum_up(self) -> None:
         self._app.summary(
@@ -169,7 +165,7 @@ class _Queries:
                 **({"refused": self._refused} if self._refused else {}),
                 **(self._tally.counters() if self._options.save else {}),
                 "seconds": f"{time.monotonic() - self._began:.1f}",
-            }.items()
+            }
         )
         if self._unstable or self._refused or self._unread:
-            self._app.attention()
+            self._app.end_with()

@@ -1,6 +1,6 @@
-"""What every receiving run shares: one committer, one reporter, one answer to signals, one summary.
+"""The shared part of `pull`, `listen` and `replay`: committer, reporter, signals, failures, summary.
 
-`pull`, `listen` and `replay` differ in where deliveries come from. Everything behind that is here.
+The three differ in where their deliveries come from; everything after that is here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable
@@ -18,14 +17,17 @@ from smsreceipt.exits import gravest, worst
 from smsreceipt.ingest import LOCK_BUDGET, Committer, Patience
 from smsreceipt.model import Delivery, Tally
 from smsreceipt.runs.reporter import Reporter
-from smsreceipt.runs.signals import Stop
+from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.store import Kept, Store
 
 _CLOSE = 3.0  # seconds for the last commit after a stop
 
 
 class Receiving:
-    """One run that receives: what it commits, what it prints, how it stops, how it ends."""
+    """One receiving run: it commits deliveries, prints what is new, stops on signals, and prints the summary.
+
+    Deliveries are acknowledged after their commit, so a crash at any time loses nothing.
+    """
 
     def __init__(
         self,
@@ -35,32 +37,32 @@ class Receiving:
         read: Callable[[], tuple[int, int]] | None = None,
         lock_budget: float = LOCK_BUDGET,
     ) -> None:
-        """*read* returns how many bytes of how many are read, for runs that know.
+        """*read* returns the bytes read so far and their total, if the run knows them.
 
-        *lock_budget*: seconds that a store which another process has locked is waited for.
+        *lock_budget*: seconds for which a store that another process has locked is tried again.
         """
-        gc.set_threshold(50_000)  # receipts form no cycles: looking at each of them again and again only costs
+        gc.set_threshold(50_000)  # receipts form no reference cycles, so frequent collections only cost time
         self.app, self.store = app, store
         self.reporter = Reporter(app, read=read)
-        self.patience = Patience(self.reporter.say, budget=lock_budget)
-        self.committer: Committer  #: see start
-        self.stopping: Stop  #: inside signals
+        self.patience = Patience(app.say, budget=lock_budget)
+        self.committer: Committer  #: set by start
+        self.stopping: GracefulStop  #: set by signals
         self._finished = True
 
     @property
     def tally(self) -> Tally:
-        """Counters of what is committed so far."""
+        """The counters of what is committed so far."""
         return self.committer.tally
 
     @contextmanager
-    def signals(self, stop: Callable[[], None]) -> Iterator[Stop]:
-        """Inside, the first signal ends the waiting for the store and calls *stop*; a second one ends the process."""
+    def signals(self, stop: Callable[[], None]) -> Iterator[GracefulStop]:
+        """Inside, the first signal calls *stop* and ends the waiting for the store; a second one ends the process."""
 
         def first() -> None:
             self.patience.end()
             stop()
 
-        with Stop(self.app, first) as self.stopping:
+        with GracefulStop(self.app, first) as self.stopping:
             yield self.stopping
 
     def start(
@@ -70,7 +72,7 @@ class Receiving:
         on_kept: Callable[[Kept], None] | None = None,
         on_full: Callable[[Sequence[Delivery]], None] | None = None,
     ) -> Committer:
-        """Start the committer; what it keeps goes to the reporter. The callbacks come from its thread."""
+        """Start the committer, which hands its commits to the reporter. It calls the callbacks in its thread."""
 
         def kept(kept: Kept) -> None:
             if on_kept is not None:
@@ -85,10 +87,10 @@ class Receiving:
     def close(
         self, release: Callable[[], Iterable[BaseException]] = tuple, *, stopped: bool | None = None
     ) -> list[BaseException]:
-        """Commit and print what is left; return the failures.
+        """Commit and print the rest; return the failures.
 
-        *release* is called once everything is committed; it returns failures of its own. *stopped*: the run was
-        stopped, so that neither a store nor a reader that hangs may hold it up for long; None: if a signal came.
+        *release* is called once everything is committed, and returns failures of its own. *stopped* limits the time
+        that store and standard output have for the rest; None: if a signal came.
         """
         bounded = self.stopping.requested if stopped is None else stopped
         committed = self.committer.close(_CLOSE if bounded else None)
@@ -102,20 +104,20 @@ class Receiving:
     def end(
         self,
         failures: Sequence[BaseException],
-        figures: Mapping[str, Any] | None = None,
-        more: Mapping[str, Any] | None = None,
+        figures: Mapping[str, object] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         """Print failures and the summary: the counters, *figures*, seconds and rate, then *more*.
 
-        If a thread hangs in the store or in standard output, this ends the process: it would hold up the exit.
+        If a thread still hangs in the store or in standard output, this ends the process without waiting for it.
         """
         report_failures(self.app, failures)
         point_to_rejects(self.app, self.tally)
         seconds = self.reporter.seconds
         timing = {"seconds": f"{seconds:.1f}", "rate": round(self.tally.received / max(seconds, 0.001))}
-        self.app.summary({**self.tally.counters(), **(figures or {}), **timing, **(more or {})}.items())
+        self.app.summary({**self.tally.counters(), **(figures or {}), **timing, **(more or {})})
         if not self._finished:
-            os._exit(worst(self.app.codes))
+            os._exit(worst(self.app.exit_codes))
 
 
 def refuse_full_disk(path: Path, least: int) -> None:
@@ -131,20 +133,20 @@ def refuse_full_disk(path: Path, least: int) -> None:
 
 
 def report_failures(app: App, failures: Sequence[BaseException]) -> None:
-    """Print a line for each and the hint of the worst; note their exit codes. A bug of ours is raised."""
-    last = gravest(failures)
-    if last is not None and not isinstance(last, SmsReceiptError):
-        raise last
+    """Print each failure and the hint of the worst; set their exit codes. Raises the worst if it is a bug of ours."""
+    worst_failure = gravest(failures)
+    if worst_failure is not None and not isinstance(worst_failure, SmsReceiptError):
+        raise worst_failure
     for exc in failures:
         if isinstance(exc, SmsReceiptError):
             app.error(exc)
-            app.attention(exc.exit_code)
-    if last is not None and last.hint:
-        app.say(f"hint: {last.hint}")
+            app.end_with(exc.exit_code)
+    if worst_failure is not None and worst_failure.hint:
+        app.say(f"hint: {worst_failure.hint}")
 
 
 def point_to_rejects(app: App, tally: Tally) -> None:
-    """Name the command that lists what could not be read; exit code 3 if any of it was not seen before."""
+    """If there are rejects that were not stored before: name the command that lists them, and set exit code 3."""
     if tally.fresh_rejects:
         app.say(f"what could not be read is kept ({tally.fresh_rejects} new): smsreceipt rejects list")
-        app.attention()
+        app.end_with()

@@ -1,8 +1,8 @@
-"""Comparing what was sent with what was received, and fetching what is missing."""
+"""Compares sends with receipts, queries the provider about missing receipts, and stores its answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +12,8 @@ from smsreceipt.errors import SmsReceiptError
 from smsreceipt.ingest import Patience
 from smsreceipt.matching import SMS_REPORT
 from smsreceipt.model import Instant
+from smsreceipt.output import terminal
 from smsreceipt.output.columns import mapping
-from smsreceipt.output.look import Look
 from smsreceipt.output.printer import print_rows
 from smsreceipt.reconcile import Books, Calendar, Class, Days, Learnt, Run, end_of, inquire, start_of, survey
 from smsreceipt.reconcile.ask import unasked
@@ -22,7 +22,7 @@ from smsreceipt.runs import day_totals
 from smsreceipt.runs.details import Details
 from smsreceipt.runs.queries import asking
 from smsreceipt.runs.receiving import report_failures
-from smsreceipt.runs.signals import Stop
+from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.sources.query.client import Asker
 from smsreceipt.store import Query, SendQuery, SendState, Store
 
@@ -33,18 +33,19 @@ _DAYS = {"date", "from", "to"}
 class Options:
     """How to compare."""
 
-    min_age: float  #: seconds: younger sends are not asked about
-    dry_run: bool  #: ask nobody
-    qps: float  #: calls a second, at most
-    workers: int  #: calls at once
-    details: str | None  #: the file that gets an object per send; "-": standard output
-    fail_on_missing: bool  #: exit code 3 while the end of any send is unknown
+    min_age: float  #: seconds; younger sends are not queried
+    dry_run: bool  #: make no query
+    qps: float  #: calls per second, at most
+    workers: int  #: calls at the same time, at most
+    details: str | None  #: the file for the details, an object per send; "-": standard output
+    fail_on_missing: bool  #: exit code 3 if the outcome of any send is still unknown
 
 
 def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> None:
-    """Compare these Beijing days, both included; without a list of what was sent, or with *totals*, only their sums.
+    """Compare the Beijing days from *first* to *last*; print the summary, and details if they are wanted.
 
-    It may be stopped at any time and run again: it goes on where it was.
+    With *totals*, or if the ledger has no sends of these days, only totals of days are compared. The comparison can be
+    stopped at any time, also by a crash: the answers so far are stored, and the next run asks only about the others.
     """
     with app.open_store(readonly=True) as store:
         known = totals or store.count_sends(first, last)
@@ -62,12 +63,12 @@ def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> N
 
 
 class _Comparison:
-    """One comparison, from the ledger to the summary."""
+    """One comparison of sends."""
 
     def __init__(self, app: App, first: int, last: int, options: Options) -> None:
         self._app, self._options, self._first, self._last = app, options, first, last
-        self._calendar: Calendar = Calendar(app.now(), round(options.min_age * 1000))
-        self._details: Details = Details(app, options.details, self._calendar)
+        self._calendar = Calendar(app.now(), round(options.min_age * 1000))
+        self._details = Details(app, options.details, self._calendar)
         self._progress = app.progress()
 
     def run(self) -> None:
@@ -80,7 +81,7 @@ class _Comparison:
             self._details.close()
 
     def _plan_only(self) -> None:
-        """Everything but asking: what would be asked counts as unasked."""
+        """Compare without queries: sends to be queried are counted as unasked."""
         with self._app.open_store(readonly=True) as store:
             days, books = self._survey(store, self._calendar.now)
             for job in days.plan:
@@ -92,7 +93,7 @@ class _Comparison:
         self._report(books, {"conflicts": conflicts, "api_calls": 0, "planned_calls": calls, "seconds": seconds})
 
     def _compare(self) -> None:
-        app, patience = self._app, Patience(self._say)
+        app, patience = self._app, Patience(self._app.say)
         runs: list[Run] = []
 
         def stop() -> None:
@@ -102,9 +103,9 @@ class _Comparison:
 
         with app.open_store(readonly=False) as store:
             begin = partial(store.begin_comparison, self._first, self._last, self._calendar.now)
-            # Nobody has been asked yet, so until here a signal ends it at once.
+            # There was no query yet, so until here a signal ends the process at once.
             days, books = self._survey(store, patience.until_unlocked(begin))
-            with Stop(app, stop) as stopping:
+            with GracefulStop(app, stop) as stopping:
                 calls = self._ask(store, days, books, patience, (runs, stopping))
                 failures = [failure for run in runs for failure in run.failures]
                 if not failures and not stopping.requested:
@@ -114,25 +115,25 @@ class _Comparison:
                 except SmsReceiptError as exc:
                     conflicts, failures = None, [*failures, exc]
                 if books.count(Class.UNASKED):
-                    app.attention()
-                self._attend(runs, failures)
+                    app.end_with()
+                self._report_problems(runs, failures)
                 self._report(books, {"conflicts": conflicts, "api_calls": calls})
 
     def _ask(
-        self, store: Store, days: Days, books: Books, patience: Patience, stoppable: tuple[list[Run], Stop]
+        self, store: Store, days: Days, books: Books, patience: Patience, stoppable: tuple[list[Run], GracefulStop]
     ) -> int:
-        """Do what is planned; return how many calls it took. Whom a stop should reach is put among *stoppable*."""
+        """Make the planned queries; return the number of calls. Adds its Run to those in *stoppable*."""
         calls = 0
         runs, stopping = stoppable
         if len(days.plan):
             with self._asking() as asker:
                 run = self._made(store, asker, days, books, patience)
                 runs.append(run)
-                if stopping.requested:  # before there was anybody to be told
+                if stopping.requested:  # before the run was there to be stopped
                     run.stop()
                 run.go(days.plan)
                 calls = asker.rate.calls
-        self._progress.clear()
+        self._app.live_line.clear()
         books.close(days.sent, days.missing)
         return calls
 
@@ -171,12 +172,12 @@ class _Comparison:
         self._details.add(learnt)
 
     def _conflicts(self, store: Store) -> int | None:
-        """How many messages of these days have receipts that contradict each other."""
+        """The number of messages of these days with receipts that contradict each other."""
         query = Query(kinds=[SMS_REPORT], conflicts=True, since=start_of(self._first), until=end_of(self._last))
         return len({receipt.receipt.identity for receipt in store.list(query)})
 
-    def _attend(self, runs: Sequence[Run], failures: Sequence[BaseException]) -> None:
-        """What a person should look at, beside what the books tell."""
+    def _report_problems(self, runs: Sequence[Run], failures: Sequence[BaseException]) -> None:
+        """Print failures, new rejects and contradictory answers, and set their exit codes."""
         app = self._app
         for run in runs:
             if run.tally.fresh_rejects:
@@ -184,11 +185,11 @@ class _Comparison:
             if run.unstable:
                 app.say(f"{run.unstable} answers contradicted themselves to the end: run the same command again")
             if run.unstable or run.tally.fresh_rejects:
-                app.attention()
+                app.end_with()
         report_failures(app, failures)
 
     def _report(self, books: Books, figures: dict[str, object]) -> None:
-        """The summary on both streams, and what the books say of the exit code."""
+        """Print the summary on both streams and warnings; set the exit code of --fail-on-missing."""
         app = self._app
         values = summary(books, self._first, self._last, figures)
         for note, count in books.notes.items():
@@ -197,22 +198,16 @@ class _Comparison:
             app.warn(f"{books.pressing} open sends can be asked about for at most 5 more days, the oldest for"
                      f" {books.days_left}: afterwards nobody can tell how they ended")  # fmt: skip
         if not self._details.on_stdout:
-            print_rows(app, mapping("Summary", values), [values], self._screen(books, values), write=app.report)
-        app.summary((name, "-" if value is None else value) for name, value in values.items() if name not in _DAYS)
+            print_rows(
+                app,
+                mapping("Summary", values),
+                [values],
+                lambda display: terminal.comparison.comparison(books, values, display),
+                write=app.report,
+            )
+        app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})
         if self._options.fail_on_missing and books.left:
-            app.attention()
-
-    def _screen(self, books: Books, values: dict[str, object]) -> Callable[[Look], str]:
-        def draw(look: Look) -> str:
-            from smsreceipt.output.terminal.comparison import comparison
-
-            return comparison(books, values, look)
-
-        return draw
-
-    def _say(self, text: str) -> None:
-        self._progress.clear()
-        self._app.say(text)
+            app.end_with()
 
 
 _DAYS = {"date", "from", "to"}

@@ -1,4 +1,4 @@
-"""Feeding saved payloads into the store."""
+"""Stores the receipts of saved payloads."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _AHEAD = 8_000  # receipts decoded and not yet committed: two commits
 
 
 def run(app: App, inputs: Inputs, *, resume: bool, min_free: int) -> None:
-    """Keep all that *inputs* hold, print what is new and the summary; the exit code tells the worst of it.
+    """Store the receipts of the inputs; print new statements and the summary.
 
-    *resume*: go on where an earlier run was interrupted. A crash loses nothing: the next run goes on from the last
-    commit.
+    *resume*: go on where an earlier run was interrupted. *min_free*: refuse to start with fewer bytes free for the
+    store. Sets the exit code of the worst failure. After a crash, the next run goes on from the last commit.
     """
     refuse_full_disk(app.store_path, min_free)
     with app.open_store(readonly=False) as store:
@@ -36,7 +36,7 @@ def run(app: App, inputs: Inputs, *, resume: bool, min_free: int) -> None:
 
 
 class _Feeder:
-    """Decodes what is read while the committer commits, and never gets far ahead of it."""
+    """Decodes pieces of the input while the committer commits earlier ones, at most _AHEAD receipts ahead of it."""
 
     def __init__(self, committer: Committer, reporter: Reporter, halt: threading.Event) -> None:
         self._committer, self._reporter, self._halt = committer, reporter, halt
@@ -44,7 +44,7 @@ class _Feeder:
         self._committed = threading.Condition()
 
     def put(self, piece: Piece) -> None:
-        """Decode a piece and hand it on, once there is room."""
+        """Decode a piece; hand it to the committer as soon as there is room."""
         decoded = decode_piece(piece)
         last = decoded[-1]
         delivery = replace(last.delivery, ack=partial(self._acked, piece.frames))

@@ -1,7 +1,7 @@
-"""What a receiving run prints: new statements on standard output, a live line on the terminal.
+"""Prints the new statements of a receiving run and shows its progress.
 
-Printing has a thread of its own: a reader that pauses must hold up neither commits nor deletes. What the reader has not
-taken yet is bounded: beyond that, nothing more is received.
+Printing has a thread of its own, so that a slow reader of standard output delays neither commits nor acknowledgements.
+Its backlog is bounded: while it is full, nothing more is received.
 """
 
 from __future__ import annotations
@@ -20,71 +20,56 @@ from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer
 from smsreceipt.store import Kept
 
-_BACKLOG = 20_000  # statements kept and not yet printed, beyond which nothing more is received
-_LAST = 2.0  # seconds that a reader gets for the rest after a stop
-
-
-def _leads_nowhere(stream: BinaryIO | None) -> bool:
-    """Whether it is /dev/null."""
-    try:
-        return stream is not None and os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
-    except (OSError, ValueError):  # it has no descriptor
-        return False
+_BACKLOG = 20_000  # statements that are stored and not yet printed, beyond which nothing more is received
+_LAST = 2.0  # seconds that the reader of standard output has for the backlog after a stop
 
 
 class Reporter:
-    """Takes what was kept from the committer's thread; prints it from its own."""
+    """Takes committed statements from the committer's thread and prints them in its own."""
 
     def __init__(self, app: App, *, read: Callable[[], tuple[int, int]] | None = None) -> None:
-        """*read* tells how many bytes of how many are read, for runs that know."""
+        """*read* returns the bytes read so far and their total, if the run knows them."""
         self._app = app
         self._read = read
         self._printer = Printer(app, RECEIPTS, write=app.report, live=True)
-        self._discarded = _leads_nowhere(app.stdout)
+        self._null_device = _is_null_device(app.stdout)
         self._last_seq: int | None = 0
+        self._line = app.live_line
         self._progress = app.progress()
         self._began = time.monotonic()
         self._tally = Tally()
-        self._news: deque[Sequence[StoredReceipt]] = deque()
+        self._unprinted: deque[Sequence[StoredReceipt]] = deque()
         self._backlog = 0
         self._changed = threading.Condition()
-        self._terminal = threading.RLock()
-        self._printing = False  # on the terminal where the live line is: the two must not run into each other
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         self._thread.start()
 
     @property
     def seconds(self) -> float:
-        """Since it all began."""
+        """Seconds since the run began."""
         return time.monotonic() - self._began
 
     def room(self) -> bool:
-        """Whether the reader keeps up."""
+        """Whether the backlog is not full."""
         return self._backlog < _BACKLOG
 
     def kept(self, kept: Kept) -> None:
-        """After a commit and its acks. Returns at once."""
+        """Count a commit and queue its new statements for printing; returns at once."""
         with self._changed:
             self._tally += kept.tally
-            if kept.new and self._heard():
-                self._news.append(kept.new)
+            if kept.new and self._has_reader():
+                self._unprinted.append(kept.new)
                 self._backlog += len(kept.new)
                 self._changed.notify()
-        self._draw()
+        self._show_progress()
 
-    def _heard(self) -> bool:
-        """Whether anybody could read what is printed: making JSON for /dev/null is a tenth of a run's work."""
-        return self._app.stdout is not None and not self._discarded
-
-    def say(self, text: str, verbosity: int = 0) -> None:
-        """One line on standard error, whatever is live there. From any thread."""
-        with self._terminal:
-            self._progress.clear()
-            self._app.say(text, verbosity=verbosity)
+    def _has_reader(self) -> bool:
+        """Whether standard output is read by anybody. JSON for /dev/null would be a tenth of a run's work."""
+        return self._app.stdout is not None and not self._null_device
 
     def close(self, stopped: Callable[[], bool]) -> bool:
-        """Print what is left, then stop. False: there was a stop, and the reader does not take the rest."""
+        """Print the backlog, then end the thread. Returns False if the reader did not take it in time after a stop."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -93,8 +78,7 @@ class Reporter:
             self._thread.join(0.1)
             if deadline is None and stopped():
                 deadline = time.monotonic() + _LAST
-        with self._terminal:
-            self._progress.clear()
+        self._line.clear()
         if not self._thread.is_alive():
             return True
         unseen = f"smsreceipt list --history --after {self._last_seq}"
@@ -102,32 +86,38 @@ class Reporter:
         return False
 
     def _run(self) -> None:
-        while (news := self._next()) is not None:
-            with self._terminal:
-                self._progress.clear()
-                self._printing = self._app.stdout_is_tty
-            self._printer.print(news)  # without the lock: a reader that pauses would hold up everybody
-            self._last_seq = news[-1].seq
-            self._printing = False
-            with self._changed:  # the committer's thread counts up meanwhile
-                self._backlog -= len(news)
+        while (statements := self._next()) is not None:
+            if self._app.stdout_is_tty:  # rows and the live line share a terminal
+                self._line.suspend()
+            else:
+                self._line.clear()
+            self._printer.print(statements)
+            self._last_seq = statements[-1].seq
+            self._line.resume()
+            with self._changed:  # the committer's thread changes the number too
+                self._backlog -= len(statements)
 
     def _next(self) -> Sequence[StoredReceipt] | None:
         with self._changed:
-            while not self._news and not self._closing:
+            while not self._unprinted and not self._closing:
                 self._changed.wait()
-            return self._news.popleft() if self._news else None
+            return self._unprinted.popleft() if self._unprinted else None
 
-    def _draw(self) -> None:
+    def _show_progress(self) -> None:
         tally = self._tally
-        with self._terminal:
-            if self._printing:
-                return
-            self._progress.update(
-                received=tally.received,
-                new=tally.new,
-                duplicate=tally.duplicate,
-                rejected=tally.rejected,
-                rate=tally.received / max(self.seconds, 0.001),
-                read=self._read() if self._read else None,
-            )
+        self._progress.update(
+            received=tally.received,
+            new=tally.new,
+            duplicate=tally.duplicate,
+            rejected=tally.rejected,
+            rate=tally.received / max(self.seconds, 0.001),
+            read=self._read() if self._read else None,
+        )
+
+
+def _is_null_device(stream: BinaryIO | None) -> bool:
+    """Whether the stream is /dev/null."""
+    try:
+        return stream is not None and os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
+    except (OSError, ValueError):  # it has no descriptor
+        return False

@@ -1,4 +1,4 @@
-"""Decoding rejects again, and storing what can be read now."""
+"""Decodes rejects again and stores the receipts of those that can be decoded now."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ _AT_ONCE = 500  #: rejects decoded again in one commit
 
 
 def run(app: App, ids: Sequence[str], kind: Kind | None) -> None:
-    """Retry the rejects of these ids, or all; as *kind* where it is given. What still cannot be read stays.
+    """Retry the rejects with these ids, or all without any; with *kind*, read them as this message type.
 
-    Bytes that did not fit their checksum are believed only when their id is named.
+    Prints new statements and the summary. Each reject is deleted in the transaction that stores its receipts; one that
+    still cannot be decoded stays. Bytes that did not match their checksum are decoded only if their id is given.
+    Raises UsageError as find_reject does.
     """
     printer = Printer(app, RECEIPTS, write=app.report, live=True)
-    tally, still = Tally(), 0
+    tally, undecodable = Tally(), 0
     with app.open_store(readonly=False) as store:
-        chosen = iter([find_reject(store, reject_id) for reject_id in ids] if ids else list(store.rejects()))
-        while piece := list(islice(chosen, _AT_ONCE)):
+        rejects = iter([find_reject(store, reject_id) for reject_id in ids] if ids else list(store.rejects()))
+        while piece := list(islice(rejects, _AT_ONCE)):
             kept, bad = _retry(store, piece, kind, bool(ids), printer)
-            tally, still = tally + kept, still + bad
-    counts = {"received": tally.received + still, "new": tally.new, "duplicate": tally.duplicate}
-    app.summary([*counts.items(), ("rejected", tally.rejected + still)])
+            tally, undecodable = tally + kept, undecodable + bad
+    counters = tally.counters()
+    counters["received"] += undecodable
+    counters["rejected"] += undecodable
+    app.summary(counters)
 
 
 def _retry(
     store: Store, rejects: Sequence[StoredReject], kind: Kind | None, named: bool, printer: Printer[StoredReceipt]
 ) -> tuple[Tally, int]:
-    """Keep what can be read now, in one commit; return the books and how many cannot."""
+    """Store what can be decoded, in one commit; return its counters and the number of rejects that cannot be."""
     readable: dict[str, Delivery] = {}
     for reject in rejects:
         delivery = _delivery(reject, store.reject_body(reject.id), kind, named)
@@ -50,6 +54,6 @@ def _retry(
 
 
 def _delivery(reject: StoredReject, body: bytes, kind: Kind | None, named: bool) -> Delivery:
-    """As it came the first time, but for the kind."""
+    """The delivery that the reject came with, with *kind* if it is given."""
     damaged = frozenset({0}) if reject.reason is Reason.MD5 and not named else frozenset[int]()
     return Delivery((body,), kind or reject.kind, reject.source, reject.origin, reject.received_at, damaged=damaged)

@@ -1,4 +1,4 @@
-"""Sending saved receipts to a callback URL, as the provider does."""
+"""Sends saved receipts to a callback URL in the form of the provider's pushes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from smsreceipt.forward.payload import as_pushed
 from smsreceipt.forward.pushes import PUSHES
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Delivery, Kind, Reason
-from smsreceipt.output.look import Look
+from smsreceipt.output import terminal
 from smsreceipt.output.mask import mask_value
 from smsreceipt.output.printer import LinePrinter
 from smsreceipt.runs.inputs import Inputs
 from smsreceipt.runs.receiving import report_failures
-from smsreceipt.runs.signals import Stop
+from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.sources.files.reader import Piece
 
 _NEVER_PUSHED = "an answer to a question, of which no push can be made"
@@ -40,10 +40,18 @@ class Options:
 
 
 def run(app: App, inputs: Inputs, url: str, options: Options) -> None:
-    """Send it all, print what became of each push, then the summary."""
+    """Send the receipts of the inputs; print the result of each push and the summary.
+
+    Nothing is stored. Exit code 5: the receiver did not accept all of them; 3: some inputs could not be sent.
+    """
     callback = Callback(url, insecure_http=app.insecure_http)
     counts: Counter[str] = Counter()
-    printer = LinePrinter(app, PUSHES, _draw, write=app.report)
+    printer = LinePrinter(
+        app,
+        PUSHES,
+        lambda push, display, head: terminal.replay.push_line(push, display, head=head),
+        write=app.report,
+    )
     began = time.monotonic()
 
     def settled(push: Push) -> None:
@@ -58,7 +66,7 @@ def run(app: App, inputs: Inputs, url: str, options: Options) -> None:
         )
         printer.print(push)
 
-    with Stop(app, inputs.halt.set):
+    with GracefulStop(app, inputs.halt.set):
         sender = Sender(
             callback,
             batch=options.batch,
@@ -78,21 +86,14 @@ def run(app: App, inputs: Inputs, url: str, options: Options) -> None:
         _summarise(app, counts, time.monotonic() - began)
 
 
-def _draw(push: Push, look: Look, head: bool) -> str:
-    from smsreceipt.output.terminal.replayed import push_line
-
-    return push_line(push, look, head=head)
-
-
 def _send(app: App, piece: Piece, sender: Sender, *, by_kind: bool) -> int:
-    """Send the receipts of a piece; return how many of its elements are none."""
+    """Send the receipts of a piece; return the number of elements that could not be sent."""
     skipped = 0
-    mask = app.setting("mask") == "mask"
     frames = [(delivery, frame) for delivery in piece.deliveries for frame in delivery.frames]
     for index, (delivery, frame) in enumerate(frames):
         for kind, body in _bodies(delivery, frame, by_kind=by_kind):
             if isinstance(body, bytes):
-                sender.add(kind, _masked(body) if mask else body)
+                sender.add(kind, _masked(body) if app.mask_data else body)
                 continue
             skipped += 1
             app.say(f"{delivery.origin}:{piece.offsets()[index]}: left out: {body}", verbosity=1)
@@ -100,13 +101,13 @@ def _send(app: App, piece: Piece, sender: Sender, *, by_kind: bool) -> int:
 
 
 def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tuple[Kind | None, bytes | str]]:
-    """What can be sent of a frame, and why the rest of it cannot."""
+    """The elements of a frame with their kind: the body to send, or the reason why it cannot be sent."""
     for body in _objects(frame):
         if isinstance(body, Reason):
             yield delivery.kind, body
             continue
         kind = delivery.kind or kind_of(_fields(body))
-        if delivery.biz_id or kind == SEND_DETAIL:  # the words of an answer, which are never pushed
+        if delivery.biz_id or kind == SEND_DETAIL:  # an answer of the query API
             yield kind, _answer(delivery, body)
         elif kind or not by_kind:
             yield kind, body
@@ -115,13 +116,13 @@ def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tupl
 
 
 def _answer(delivery: Delivery, body: bytes) -> bytes | str:
-    """What would have been pushed instead of an answer of QuerySendDetails."""
+    """The push with the same content as an answer of QuerySendDetails, or why there is none."""
     receipts = decode(replace(delivery, frames=(body,))).receipts if delivery.biz_id else ()
     return as_pushed(receipts[0]) or _NEVER_PUSHED if receipts else _NEVER_PUSHED
 
 
 def _objects(frame: bytes) -> Iterator[bytes | Reason]:
-    """The JSON objects in a frame as they are written, and why there is none where there is none."""
+    """The bytes of each JSON object in a frame, or the reason why an element is none."""
     found = elements(unwrap(frame))
     for body in [found] if isinstance(found, Reason) else found:
         if isinstance(body, bytes):
@@ -139,11 +140,11 @@ def _masked(body: bytes) -> bytes:
 
 def _summarise(app: App, counts: Counter[str], seconds: float) -> None:
     names = ("receipts", "accepted", "refused", "unsent", "skipped", "pushes", "attempts", "over_limit")
-    told = [(name, counts[name]) for name in names]
     if counts["over_limit"]:
         app.say(f"{counts['over_limit']} of the pushes took longer than the {LIMIT * 1000:.0f} ms the provider waits")
-    app.summary([*told, ("seconds", f"{seconds:.1f}"), ("rate", round(counts["receipts"] / max(seconds, 0.001)))])
+    timing = {"seconds": f"{seconds:.1f}", "rate": round(counts["receipts"] / max(seconds, 0.001))}
+    app.summary({name: counts[name] for name in names} | timing)
     if counts["refused"] or counts["unsent"]:
-        app.attention(5)
+        app.end_with(5)
     if counts["skipped"]:
-        app.attention()
+        app.end_with()

@@ -1,4 +1,4 @@
-"""Listing and forgetting what was sent."""
+"""Lists sends of the ledger, and deletes them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import islice
 from smsreceipt.app import App
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Printer, tabular
-from smsreceipt.runs.listing import COUNTED, NEWEST, say_more
+from smsreceipt.runs.listing import COUNTED, NEWEST, say_hidden_rows
 from smsreceipt.store import SendQuery
 
 __all__ = ["COUNTED", "forget_sends", "list_sends"]
 
 
 def list_sends(app: App, query: SendQuery, limit: int | None) -> None:
-    """Print the sends that *query* asks for; a table shows the newest ones."""
+    """Print the sends of the query; a table has only the newest ones. *limit*: their number at most."""
     table = tabular(app)
     asked = replace(query, limit=limit or (NEWEST if table else None), newest=table)
     printer = Printer(app, SENDS)
@@ -27,16 +27,16 @@ def list_sends(app: App, query: SendQuery, limit: int | None) -> None:
             app.say("no sends")
         elif table and printed == asked.limit:
             counted = sum(1 for _ in store.sends(replace(query, limit=COUNTED + printed)))
-            say_more(app, counted - printed)
+            say_hidden_rows(app, counted - printed)
 
 
 def forget_sends(app: App, query: SendQuery, *, confirm: Callable[[int], None] | None) -> None:
-    """Drop the sends that *query* asks for from the ledger; receipts stay.
+    """Delete the sends of the query from the ledger; receipts stay.
 
-    *confirm* is called with their number, counted up to COUNTED, and raises if the user does not agree.
+    *confirm* is called with their number before, counted up to COUNTED, and raises if the user does not agree.
     """
     with app.open_store(readonly=False) as store:
         if confirm is not None:
             confirm(sum(1 for _ in islice(store.sends(query), COUNTED)))
         forgotten = store.forget_sends(query)
-    app.summary([("forgotten", forgotten)])
+    app.summary({"forgotten": forgotten})

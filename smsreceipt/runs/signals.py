@@ -1,4 +1,4 @@
-"""How a run that receives is stopped: gracefully by the first signal, at once by the second. Nothing is lost."""
+"""Graceful stop: the first signal stops a run, a second one ends the process at once. Neither loses data."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from smsreceipt.app import App
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stop:
-    """Takes signals from the beginning of a run to its summary.
+class GracefulStop:
+    """Handles SIGINT, SIGTERM and SIGHUP while its context is open, and sets the exit code of the signal.
 
-    A SIGHUP that was ignored (nohup) stays so. SIGINT is taken even where a shell has it ignored for what runs in the
-    background: whoever sends it there means it.
+    A SIGHUP that was ignored at the start (nohup) stays ignored. SIGINT is handled even where the shell had it ignored
+    for a background process, because somebody sent it to this process on purpose.
     """
 
     def __init__(self, app: App, stop: Callable[[], None]) -> None:
-        """*stop* is called once, in the main thread."""
+        """*stop* is called once, in the main thread, by the first signal."""
         self._app = app
         self._stop = stop
         self._before: dict[int, object] = {}
-        self.requested = False
+        self.requested = False  #: whether a signal came
 
     def __enter__(self) -> Self:
         for signum in _SIGNALS:
@@ -43,7 +43,7 @@ class Stop:
 
     @contextmanager
     def inside_loop(self) -> Iterator[None]:
-        """While a loop runs, it must be woken by signals; it leaves the default handlers behind."""
+        """Inside, signals wake the running event loop. A loop that ends restores the default handlers, not ours."""
         loop = asyncio.get_running_loop()
         for signum in self._before:
             loop.add_signal_handler(signum, self._arrived, signum)
@@ -61,5 +61,5 @@ class Stop:
         if self.requested:
             os._exit(128 + signum)
         self.requested = True
-        self._app.attention(128 + signum)
+        self._app.end_with(128 + signum)
         self._stop()

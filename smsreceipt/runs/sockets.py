@@ -1,4 +1,4 @@
-"""Addresses to listen on, sockets that were opened for us, and room for many connections."""
+"""Listening sockets: addresses, inherited sockets, and the limit of open connections."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from smsreceipt.errors import UsageError
 
-_FIRST_PASSED = 3  # where systemd puts the first socket (sd_listen_fds)
+_FIRST_PASSED = 3  # the descriptor of the first socket that systemd passes (sd_listen_fds)
 _SPARE = 64  # descriptors for the store, the streams and the loop
+_BACKLOG = 1_024  # connections that wait to be accepted
 
 
-class Where(NamedTuple):
-    """A host and a port; "" is every interface."""
+class HostPort(NamedTuple):
+    """A host and a port; the host "" means all interfaces."""
 
     host: str
     port: int
@@ -25,8 +26,8 @@ class Where(NamedTuple):
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @classmethod
-    def of(cls, text: str) -> Where:
-        """The address that a text names. Raises ValueError."""
+    def of(cls, text: str) -> HostPort:
+        """The address that a text names: HOST:PORT, :PORT or [IPV6]:PORT. Raises ValueError."""
         host, colon, port = text.strip().rpartition(":")
         if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
             raise ValueError(text)
@@ -36,43 +37,40 @@ class Where(NamedTuple):
         return cls(bare, int(port))
 
 
-_BACKLOG = 1_024  # connections that wait to be accepted
-
-
 def begin_listening(bound: socket.socket) -> None:
-    """Have it accept connections from now on. Raises UsageError where somebody was faster."""
+    """Accept connections from now on. Raises UsageError if another process has taken the address meanwhile."""
     try:
         bound.listen(_BACKLOG)
     except OSError as exc:
         raise UsageError(f"cannot listen on {bound.getsockname()}: {exc.strerror}") from exc
 
 
-def listener(where: Where, option: str) -> socket.socket:
-    """A socket bound there, which listens once it is served. Raises UsageError, naming the option, when it cannot."""
+def listener(address: HostPort, option: str) -> socket.socket:
+    """A socket bound to the address, not yet listening. Raises UsageError, which names the option."""
     try:
-        found = socket.getaddrinfo(where.host or None, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
-        raise UsageError(f"{option}: {where} is no address of this machine", hint="Say HOST:PORT.") from exc
-    family, kind, protocol, _, address = found[0]
+        raise UsageError(f"{option}: {address} is no address of this machine", hint="Say HOST:PORT.") from exc
+    family, kind, protocol, _, resolved = found[0]
     opened = socket.socket(family, kind, protocol)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(address)
+        opened.bind(resolved)
     except OSError as exc:
         opened.close()
-        hint = f"Is another program there? Choose another port: {option} {Where(where.host, where.port + 1)}"
+        hint = f"Is another program there? Choose another port: {option} {HostPort(address.host, address.port + 1)}"
         if exc.errno == errno.EADDRNOTAVAIL:
-            hint = f"This machine has no such address. For all of its own: {option} {Where('0.0.0.0', where.port)}"  # noqa: S104
+            hint = f"This machine has no such address. For all of its own: {option} {HostPort('0.0.0.0', address.port)}"  # noqa: S104
         elif exc.errno == errno.EACCES:
-            hint = f"Ports below 1024 are the system's. Choose another: {option} {Where(where.host, 8080)}"
-        raise UsageError(f"{option}: cannot listen on {where}: {exc.strerror}", hint=hint) from exc
+            hint = f"Ports below 1024 are the system's. Choose another: {option} {HostPort(address.host, 8080)}"
+        raise UsageError(f"{option}: cannot listen on {address}: {exc.strerror}", hint=hint) from exc
     return opened
 
 
 def adopt(descriptor: int | None, environ: Mapping[str, str]) -> socket.socket | None:
-    """The listening socket that was passed to us: by number, or as systemd does; None where there is none.
+    """The listening socket that the process inherited: *descriptor*, or systemd's; None where there is none.
 
-    Raises UsageError for a descriptor that is no such socket.
+    Raises UsageError for a descriptor that is no listening TCP socket.
     """
     if descriptor is None:
         if environ.get("LISTEN_PID") != str(os.getpid()) or environ.get("LISTEN_FDS", "0") == "0":
@@ -94,7 +92,7 @@ def adopt(descriptor: int | None, environ: Mapping[str, str]) -> socket.socket |
 
 
 def raise_descriptor_limit(connections: int) -> None:
-    """See to it that so many connections can be open. Raises UsageError where the system does not allow it."""
+    """Allow so many open connections. Raises UsageError where the system's limit is lower."""
     wanted = connections + _SPARE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:

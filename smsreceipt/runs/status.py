@@ -1,4 +1,4 @@
-"""How the store is doing, and whether receipts still arrive."""
+"""Shows facts about the store, and checks whether receipts still arrive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from smsreceipt.app import App
 from smsreceipt.model import Instant, Kind, iso_beijing
-from smsreceipt.output.look import Look
+from smsreceipt.output import terminal
 from smsreceipt.output.objects.status import KINDS, STATUS
 from smsreceipt.output.printer import print_whole
 from smsreceipt.runs.kinds import say_unknown_kinds
@@ -15,22 +15,16 @@ from smsreceipt.store import StoreFacts
 
 
 def run(app: App, kinds: Sequence[Kind], max_age: float | None) -> None:
-    """Print the store's facts, those of *kinds* only where any are given.
+    """Print facts about the store; of message types only those in *kinds*, if there are any.
 
-    Exit code 3 when nothing, or nothing of one of the kinds, came within *max_age* seconds.
+    Exit code 3 if no receipt, or none of one of the kinds, was received within *max_age* seconds.
     """
     with app.open_store(readonly=True) as store:
         facts = store.facts()
         say_unknown_kinds(app, kinds, store)
     if kinds:
         facts = replace(facts, kinds=tuple(one for one in facts.kinds if one.kind in kinds))
-
-    def draw(look: Look) -> str:
-        from smsreceipt.output.terminal.status import status
-
-        return status(facts, look)
-
-    print_whole(app, STATUS, facts, (KINDS, facts.kinds), draw)
+    print_whole(app, STATUS, facts, (KINDS, facts.kinds), lambda display: terminal.status.status(facts, display))
     if max_age is not None:
         _check_age(app, facts, kinds, max_age)
 
@@ -40,10 +34,10 @@ def _check_age(app: App, facts: StoreFacts, kinds: Sequence[Kind], max_age: floa
     newest = [last.get(kind) for kind in kinds] if kinds else [max(last.values(), default=None)]
     for name, at in zip(kinds or ("receipt",), newest, strict=True):
         if at is None or app.now() - at > max_age * 1000:
-            app.attention()
+            app.end_with()
             app.say(f"no {name} came " + ("yet" if at is None else f"since {_beijing(at)} Beijing time"))
 
 
 def _beijing(at: Instant) -> str:
-    """2026-11-21 12:00:00, as people read it."""
+    """Beijing time in the form 2026-11-21 12:00:00."""
     return iso_beijing(at).removesuffix("+08:00").replace("T", " ")

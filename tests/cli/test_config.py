@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from smsreceipt import config
-from smsreceipt.cli.commands.config import template
-from smsreceipt.cli.options import schema
+from smsreceipt.cli.schema import config_keys, schema
+from smsreceipt.runs.config_file import template
 from tests.cli.program import Program
+
+TEMPLATE = template(config_keys())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_init_replaces_only_by_force(program: Program) -> None:
     assert (refused.code, target.read_text()) == (2, "broken [")
     assert "mine.toml is there already" in refused.err
     assert program("config", "init", "--config", "mine.toml", "--force").code == 0
-    assert target.read_text() == template()
+    assert target.read_text() == TEMPLATE
     assert [path.name for path in Path().iterdir()] == ["mine.toml"]
 
 
@@ -138,7 +140,7 @@ def test_init_says_where_it_cannot_write(program: Program) -> None:
 
 def test_every_line_of_the_template_can_be_switched_on(program: Program) -> None:
     text = "\n".join(
-        line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in template().splitlines()
+        line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in TEMPLATE.splitlines()
     )
     Path("all.toml").write_text(text)
     document = tomllib.loads(text)
@@ -149,14 +151,14 @@ def test_every_line_of_the_template_can_be_switched_on(program: Program) -> None
     assert json.dumps(document)
 
 
-@pytest.mark.parametrize("line", template().split("[list]")[1].split("\n\n")[0].splitlines()[2::2])
+@pytest.mark.parametrize("line", TEMPLATE.split("[list]")[1].split("\n\n")[0].splitlines()[2::2])
 def test_every_example_can_stand(program: Program, line: str) -> None:
     Path("one.toml").write_text(f"[list]\n{line[1:]}\n")
     assert program("list", "--config", "one.toml").code == 0
 
 
 def test_the_template_shows_defaults_and_nothing_dangerous() -> None:
-    lines = template().splitlines()
+    lines = TEMPLATE.splitlines()
     assert {"#workers = 4", '#min-free = "64MiB"', "#port = 8901", "#follow = false"} <= set(lines)
     assert not {"[rejects.drop]", "[config.init]", "#yes = false", "#force = false"} & set(lines)
 

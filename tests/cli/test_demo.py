@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.app import App
-from smsreceipt.demo.runner import Stage, typed
+from smsreceipt.demo.runner import Runner, typed
 from smsreceipt.sandbox import Options, Sandbox
 
 REPORT = {
@@ -36,15 +36,15 @@ def test_the_users_own_profile_takes_no_part(monkeypatch: pytest.MonkeyPatch, tm
     with Sandbox(Options(port=0)) as sandbox:
         # Two, and these two: of some generated ones it is chance how many are reports.
         sandbox.put_object("SmsReport", *({**REPORT, "biz_id": f"90000000000000000{n}^0"} for n in range(2)))
-        stage = Stage(app, tmp_path, sandbox.environment())
+        runner = Runner(app, tmp_path, sandbox.environment())
         words = ["pull", "--uid", "1000000001", "--type", "SmsReport", "--peek", "--max", "2"]
-        assert stage.run(words, told=False).count(b"\n") == 2
+        assert runner.run(words, printed=False).count(b"\n") == 2
 
 
 def test_paragraphs_and_commands_fit_the_terminal_and_commands_can_be_copied(tmp_path: Path) -> None:
     said = io.StringIO()
-    stage = Stage(App({}, tmp_path, None, None, said, columns=40), tmp_path)
-    stage.note("word " * 30)
+    runner = Runner(App({}, tmp_path, None, None, said, columns=40), tmp_path)
+    runner.note("word " * 30)
     assert max(map(len, said.getvalue().splitlines())) <= 40
     words = ["status", "--flag", *(word for n in range(9) for word in (f"--option-{n}", "a value")), "--json", "> file"]
     lines = typed(words, 38)
@@ -57,8 +57,8 @@ def test_paragraphs_and_commands_fit_the_terminal_and_commands_can_be_copied(tmp
 
 def test_a_command_writes_where_it_says(tmp_path: Path) -> None:
     said = io.StringIO()
-    stage = Stage(App({}, tmp_path, None, None, said), tmp_path)
-    stage.run(["status"], into="status.ndjson")
+    runner = Runner(App({}, tmp_path, None, None, said), tmp_path)
+    runner.run(["status"], into="status.ndjson")
     assert said.getvalue() == "\n$ smsreceipt status --json > status.ndjson\n"
     assert json.loads((tmp_path / "status.ndjson").read_text())["store"]
 

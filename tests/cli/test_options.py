@@ -7,8 +7,8 @@ import click
 import pytest
 
 from smsreceipt.cli import COMMANDS, tool
-from smsreceipt.cli.commands.config import own_options
-from smsreceipt.cli.options import common_options, long_name
+from smsreceipt.cli.options import Option, common_options, long_name
+from smsreceipt.cli.schema import own_options
 from tests.cli.program import Program, report
 
 
@@ -147,7 +147,7 @@ def every_command() -> list[tuple[str, click.Command]]:
 
 def test_the_table_of_commands_says_what_the_commands_say() -> None:
     said = {name: child.get_short_help_str(200) for name, child in every_command() if " " not in name}
-    assert said == {name: text for name, (_, text) in COMMANDS.items()}
+    assert said == COMMANDS
 
 
 def variables(words: str, command: click.Command, option: click.Option) -> list[str]:
@@ -175,6 +175,7 @@ def test_every_option_names_its_variable_and_works_in_both_places() -> None:
         assert common <= {param.name for param in child.params}, name
         for option in child.params:
             if isinstance(option, click.Option):
+                assert isinstance(option, Option), (name, option.name)  # others cannot be set in the configuration
                 assert option.show_envvar, (name, option.name)
                 if option.name != "help":
                     assert variables(name, child, option)[0] == expected(name, option, common), (name, option.name)

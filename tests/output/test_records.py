@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from smsreceipt.codes import Explanation
 from smsreceipt.model import Instant, Kind, Outcome, Reason, Receipt, Source, StoredReceipt, StoredReject
 from smsreceipt.output import mask, preview, records, safe
-from smsreceipt.output.look import Look
+from smsreceipt.output.display import Display
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
 from smsreceipt.output.terminal.codes import explanations
 from smsreceipt.output.terminal.rejects import reject as reject_screen
 from smsreceipt.output.terminal.rejects import rejects as reject_table
 from smsreceipt.output.terminal.status import status
-from smsreceipt.output.terminal.story import story
 from smsreceipt.output.terminal.table import Table
+from smsreceipt.output.terminal.timeline import timeline
 from smsreceipt.store import KindFacts, StoreFacts
 
 PHONES = ("13812345678", "+8613912345678", "85261234567")
@@ -247,8 +247,8 @@ def test_no_canary_leaves_masked_output(phone: str) -> None:
     outputs = [
         receipt_line(found, masked=True),
         records.csv_lines([receipt_row(found, masked=True)]),
-        Table(Look(width=200), RECEIPTS).draw([found]).encode(),
-        story([found], frozenset({1}), Look()).encode(),
+        Table(Display(width=200), RECEIPTS).draw([found]).encode(),
+        timeline([found], frozenset({1}), Display()).encode(),
         preview.outline(msgspec.json.encode(body)).encode(),
         preview.outline(msgspec.json.encode(body)[:-9]).encode(),
         preview.outline(f"plain {TEXT} {phone}".encode()).encode(),
@@ -266,7 +266,7 @@ def test_an_outline_keeps_the_structure() -> None:
     )
 
 
-def screens(text: str, look: Look) -> list[str]:
+def screens(text: str, display: Display) -> list[str]:
     """Every screen of the view with *text* wherever something comes from outside."""
     found = receipt(
         {"err_msg": text, text: text, "content": text},
@@ -282,15 +282,15 @@ def screens(text: str, look: Look) -> list[str]:
     facts = StoreFacts(text, exists=True, engine="e", schema=1, size=1, last_seq=1, rejects=1, conflicts=1)
     kind = KindFacts(Kind(text), 1, 1, 1, Instant(0), Instant(1))
     refused = reject(text, text)
-    later = replace(look, now=Instant(1795000004567))
+    later = replace(display, now=Instant(1795000004567))
     return [
-        Table(look, RECEIPTS).draw([found]),
-        story([found], frozenset({1}), look),
+        Table(display, RECEIPTS).draw([found]),
+        timeline([found], frozenset({1}), display),
         reject_table([refused], later),
         reject_screen(refused, preview.preview(text.encode("utf-8", "surrogatepass")), later),
-        status(replace(facts, kinds=(kind,)), replace(look, now=Instant(5))),
-        Table(look, SETTINGS).draw([SettingRow(text, text, text)]),
-        explanations([Explanation(text, text, text, text, text, text, text)], look),
+        status(replace(facts, kinds=(kind,)), replace(display, now=Instant(5))),
+        Table(display, SETTINGS).draw([SettingRow(text, text, text)]),
+        explanations([Explanation(text, text, text, text, text, text, text)], display),
     ]
 
 
@@ -298,13 +298,13 @@ def screens(text: str, look: Look) -> list[str]:
 @given(hostile, st.sampled_from([40, 80, 120]), st.booleans())
 @example(AWFUL, 80, True)
 def test_no_screen_holds_anything_active(text: str, width: int, colour: bool) -> None:
-    for screen in screens(text, Look(width=width, color=colour, mask=False)):
+    for screen in screens(text, Display(width=width, color=colour, mask=False)):
         bare = COLOUR.sub("", screen) if colour else screen
         assert not ACTIVE.search(bare)
 
 
 def test_markup_and_links_are_shown_as_they_are() -> None:
-    for screen in screens("[/] [red]x[/red]", Look(width=200, color=True, mask=False)):
+    for screen in screens("[/] [red]x[/red]", Display(width=200, color=True, mask=False)):
         assert "[/] [red]x[/red]" in COLOUR.sub("", screen).replace("\n", " ")
 
 

@@ -9,19 +9,19 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from smsreceipt.model import Instant, Kind, Outcome, Reason, StoredReceipt
-from smsreceipt.output.look import OUTCOMES_ZH, Look
+from smsreceipt.output.display import OUTCOMES_ZH, Display
+from smsreceipt.output.formatting import ago, elapsed, size
 from smsreceipt.output.objects.common import OUTCOME_STYLE
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.rejects import REASONS
-from smsreceipt.output.terminal.progress import Progress
+from smsreceipt.output.terminal.progress import LiveLine, Progress
 from smsreceipt.output.terminal.screen import wrapped
 from smsreceipt.output.terminal.table import Table
-from smsreceipt.output.words import ago, elapsed, size
 from tests.output.test_records import receipt
 
 
-def receipt_table(look: Look) -> Table[StoredReceipt]:
-    return Table(look, RECEIPTS)
+def receipt_table(display: Display) -> Table[StoredReceipt]:
+    return Table(display, RECEIPTS)
 
 
 ROWS = [
@@ -41,7 +41,7 @@ ROWS = [
 
 
 def test_a_table_at_120_columns() -> None:
-    assert receipt_table(Look(width=120)).draw(ROWS) == (
+    assert receipt_table(Display(width=120)).draw(ROWS) == (
         "SEQ  SENT +08:00     KIND          PHONE        OUTCOME      CODE                   TOOK  ID\n"
         "  1  11-18 19:06:40  SmsReport     138****5678  delivered    DELIVERED               3 s  b^0\n"
         "  2  11-18 19:06:40  SmsReport     138****5678  failed       MOBLLE_TERMINAL_ERROR   3 s  90061974693649^0\n"
@@ -51,7 +51,7 @@ def test_a_table_at_120_columns() -> None:
 
 
 def test_a_table_at_80_columns_shows_what_can_be_given_to_show() -> None:
-    assert receipt_table(Look(width=80)).draw(ROWS) == (
+    assert receipt_table(Display(width=80)).draw(ROWS) == (
         "SENT +08:00  PHONE        OUTCOME      CODE                   ID\n"
         "11-18 19:06  138****5678  delivered    DELIVERED              b^0\n"
         "11-18 19:06  138****5678  failed       MOBLLE_TERMINAL_ERROR  90061974693649^0\n"
@@ -61,7 +61,7 @@ def test_a_table_at_80_columns_shows_what_can_be_given_to_show() -> None:
 
 
 def test_a_table_at_40_columns_keeps_the_time() -> None:
-    assert receipt_table(Look(width=40)).draw(ROWS) == (
+    assert receipt_table(Display(width=40)).draw(ROWS) == (
         "SENT   PHONE        OUTCOME      CODE\n"
         "19:06  138****5678  delivered    DELIVE…\n"
         "19:06  138****5678  failed       MOBLLE…\n"
@@ -73,13 +73,13 @@ def test_a_table_at_40_columns_keeps_the_time() -> None:
 def test_the_shortest_id_is_shown_and_a_kind_is_shortened_before_it_goes() -> None:
     long = "900619746936498440^0"
     rows = [receipt(biz_id=long, out_id="order-1"), receipt(kind=Kind("SecretStartReport"), biz_id=long)]
-    _, first, second = receipt_table(Look(width=80)).draw(rows).splitlines()
+    _, first, second = receipt_table(Display(width=80)).draw(rows).splitlines()
     assert first.split()[2:] == ["SmsReport", "138****5678", "delivered", "DELIVERED", "order-1"]
     assert second.split()[2:] == ["Start", "138****5678", "delivered", "DELIVERED", long]
 
 
 def test_a_chinese_table_has_chinese_heads_outcomes_and_units() -> None:
-    head, row = receipt_table(Look(width=120, chinese=True)).draw(ROWS[:1]).splitlines()
+    head, row = receipt_table(Display(width=120, chinese=True)).draw(ROWS[:1]).splitlines()
     assert head.split() == ["SEQ", "时间", "+08:00", "类型", "号码", "结果", "代码", "用时", "ID"]
     assert "已送达" in row
     assert "3 秒" in row
@@ -88,7 +88,7 @@ def test_a_chinese_table_has_chinese_heads_outcomes_and_units() -> None:
 
 
 def test_later_rows_follow_the_layout_of_the_first() -> None:
-    table = receipt_table(Look(width=80))
+    table = receipt_table(Display(width=80))
     first, second = table.draw(ROWS[:1]), table.draw(ROWS[1:2])
     assert first.startswith("SEQ  SENT")
     assert "SENT" not in second
@@ -97,7 +97,7 @@ def test_later_rows_follow_the_layout_of_the_first() -> None:
 
 @pytest.mark.parametrize(("width", "code"), [(80, "MOBLLE_TERMINAL_ER…"), (100, "MOBLLE_TERMINAL_ERROR")])
 def test_where_more_may_follow_the_columns_leave_room_for_longer_values(width: int, code: str) -> None:
-    table = receipt_table(Look(width=width))
+    table = receipt_table(Display(width=width))
     table.draw(ROWS[:1], more=True)
     assert code in table.draw(ROWS[1:2], more=True)
     assert "unconnected" in table.draw(ROWS[2:3], more=True)
@@ -105,13 +105,13 @@ def test_where_more_may_follow_the_columns_leave_room_for_longer_values(width: i
 
 @pytest.mark.parametrize("width", [20, 40, 80, 120])
 def test_chinese_takes_two_columns_and_no_row_is_too_wide(width: int) -> None:
-    drawn = receipt_table(Look(width=width)).draw([receipt(kind=Kind("物流状态通知" * 9), code="空号" * 9)])
+    drawn = receipt_table(Display(width=width)).draw([receipt(kind=Kind("物流状态通知" * 9), code="空号" * 9)])
     assert max(map(cell_len, drawn.splitlines())) <= width
 
 
 def test_colours_are_there_only_when_wanted() -> None:
-    assert "\x1b" not in receipt_table(Look()).draw(ROWS)
-    assert "\x1b[32mdelivered" in receipt_table(Look(color=True, width=120)).draw(ROWS)
+    assert "\x1b" not in receipt_table(Display()).draw(ROWS)
+    assert "\x1b[32mdelivered" in receipt_table(Display(color=True, width=120)).draw(ROWS)
 
 
 def test_every_outcome_and_every_reason_has_its_words() -> None:
@@ -168,7 +168,7 @@ class Clock:
 
 def test_the_live_line_is_drawn_now_and_then_and_taken_back() -> None:
     clock, terminal = Clock(), io.StringIO()
-    with Progress(terminal, width=80, clock=clock) as progress:
+    with Progress(LiveLine(terminal, 80, clock)) as progress:
         progress.update(received=1000, new=900, duplicate=90, rejected=10, rate=333.3)
         first = terminal.getvalue()
         progress.update(received=1001, new=901, duplicate=90, rejected=10, rate=333.3)
@@ -186,5 +186,5 @@ def test_the_live_line_is_quiet_where_there_is_no_terminal_and_survives_a_closed
     closed = io.StringIO()
     closed.close()
     for stream in (None, closed):
-        with Progress(stream, width=20) as progress:
+        with Progress(LiveLine(stream, 20)) as progress:
             progress.update(received=1, new=1, duplicate=0, rejected=0, rate=1)

@@ -88,7 +88,7 @@ def impatient() -> None:
 def deaf() -> None:
     """Signals end the process wherever it is."""
 
-    signals.Stop.__enter__ = lambda stopping: stopping  # type: ignore[method-assign]
+    signals.GracefulStop.__enter__ = lambda stopping: stopping  # type: ignore[method-assign]
 
 
 def zone_naive() -> None:

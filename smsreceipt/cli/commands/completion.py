@@ -1,14 +1,14 @@
-"""`smsreceipt completion`: the script that teaches a shell our words."""
+"""`smsreceipt completion`: the completion script of a shell."""
 
 from __future__ import annotations
 
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command
 
 
-@make("completion", data=True)
+@cli_command("completion", data=True)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(app: App, shell: str) -> None:
     """Print the completion script of a shell.
@@ -24,7 +24,7 @@ def command(app: App, shell: str) -> None:
 
 
 def script(shell: str) -> str:
-    """The script for bash, zsh or fish. The shell itself need not be there."""
+    """The script for bash, zsh or fish, which need not be installed."""
     from click.shell_completion import get_completion_class
 
     from smsreceipt.cli import tool
@@ -33,6 +33,6 @@ def script(shell: str) -> str:
     if found is None:  # pragma: no cover - click knows all three
         raise AssertionError(shell)
     maker = found(tool, {}, "smsreceipt", "_SMSRECEIPT_COMPLETE")
-    # The fish script takes an answer apart at every comma, and a description may hold some.
+    # The fish script splits an answer at every comma, and descriptions have commas.
     template = maker.source_template.replace('string split ","', 'string split --max 1 ","')
     return f"{(template % maker.source_vars()).strip()}\n"

@@ -1,12 +1,12 @@
-"""`smsreceipt demo`: the whole story on loopback, told by the commands themselves."""
+"""`smsreceipt demo`: every command in turn, against a sandbox on loopback."""
 
 from __future__ import annotations
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command
 
 
-@make("demo")
+@cli_command("demo")
 def command(app: App) -> None:
     """Show the whole story on loopback, without an account.
 
@@ -17,6 +17,6 @@ def command(app: App) -> None:
     \b
       smsreceipt demo
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
-    from smsreceipt.demo import story
+    from smsreceipt.demo import steps
 
-    story.run(app)
+    steps.run(app)

@@ -1,4 +1,4 @@
-"""`smsreceipt explain`: what a code means, in every table that knows it."""
+"""`smsreceipt explain`: what a code means, in every table that has it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
 def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Every code of every table that begins so, with what it means."""
+    """The codes of all tables that begin with *incomplete*, with their meanings."""
     from click.shell_completion import CompletionItem
 
     from smsreceipt import codes
@@ -28,7 +28,7 @@ def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> 
     ]
 
 
-@make("explain", data=True)
+@cli_command("explain", data=True)
 @click.argument("code", metavar="CODE", shell_complete=_complete)
 def command(app: App, code: str) -> None:
     """Explain a receipt code: what it means, what to do.

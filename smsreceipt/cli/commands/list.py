@@ -1,4 +1,4 @@
-"""`smsreceipt list`: the receipts, one object per identity."""
+"""`smsreceipt list`: the receipts, one object for each identity."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.filters import filters, query_of
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command, option
 
 
-@make("list", data=True)
+@cli_command("list", data=True)
 @filters
-@click.option(
+@option(
     "--limit",
     type=click.IntRange(1),
     metavar="N",
     help="At most N: in a table the newest (50 unless told), in json and csv, or with --after, the first.",
+    example=100,
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on printing what is new until stopped.")
-@click.option("--raw-csv", is_flag=True, help="Leave fields that a spreadsheet takes for formulas as they are.")
+@option("-f", "--follow", is_flag=True, help="Go on printing what is new until stopped.")
+@option("--raw-csv", is_flag=True, help="Leave fields that a spreadsheet takes for formulas as they are.")
 def command(app: App, *, limit: int | None, follow: bool, raw_csv: bool, **chosen: Any) -> None:
     """List receipts: the state of each message, call and review.
 

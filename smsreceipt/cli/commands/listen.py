@@ -1,4 +1,4 @@
-"""`smsreceipt listen`: receive the provider's HTTP pushes."""
+"""`smsreceipt listen`: receive HTTP pushes."""
 
 from __future__ import annotations
 
@@ -8,33 +8,31 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Address, Size
 
-METRICS = "127.0.0.1:9464"  #: where metrics are unless told
+_METRICS = "127.0.0.1:9464"
 
 
-@make("listen")
-@click.option("--bind", type=Address(), default="127.0.0.1:8080", show_default=True, help="Where to listen: HOST:PORT.")
-@click.option(
+@cli_command("listen")
+@option("--bind", type=Address(), default="127.0.0.1:8080", show_default=True, help="Where to listen: HOST:PORT.")
+@option(
     "--secret-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Secrets of the callback URLs, one a line; made on first use. Default: beside the store.",
 )
-@click.option(
+@option(
     "--max-connections", type=click.IntRange(1, 100_000), default=256, show_default=True, help="Connections at once."
 )
-@click.option(
+@option(
     "--metrics-bind",
     type=Address(off=True),
     metavar="HOST:PORT|off",
-    help=f"Where Prometheus finds /metrics: {METRICS} unless told.",
+    help=f"Where Prometheus finds /metrics: {_METRICS} unless told.",
 )
-@click.option("--fd", type=click.IntRange(3), metavar="N", help="Listen on this inherited socket instead of --bind.")
-@click.option(
-    "--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free."
-)
+@option("--fd", type=click.IntRange(3), metavar="N", help="Listen on this inherited socket instead of --bind.")
+@option("--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free.")
 def command(app: App, **chosen: Any) -> None:
     """Receive HTTP pushes: store, answer, show.
 
@@ -46,8 +44,8 @@ def command(app: App, **chosen: Any) -> None:
       smsreceipt listen --bind 0.0.0.0:8080 --secret-file /etc/smsreceipt/push.secret
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import listen
-    from smsreceipt.runs.sockets import Where
+    from smsreceipt.runs.sockets import HostPort
 
-    asked = chosen.pop("metrics_bind")
-    metrics = None if asked == "off" else asked or Where.of(METRICS)
-    listen.run(app, listen.Options(**chosen, metrics=metrics, metrics_required=bool(asked)))
+    bind = chosen.pop("metrics_bind")
+    metrics = None if bind == "off" else bind or HostPort.of(_METRICS)
+    listen.run(app, listen.Options(**chosen, metrics=metrics, metrics_required=bool(bind)))

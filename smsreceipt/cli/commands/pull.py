@@ -1,4 +1,4 @@
-"""`smsreceipt pull`: drain the queues into the store."""
+"""`smsreceipt pull`: receive, store and delete the messages of queues."""
 
 from __future__ import annotations
 
@@ -8,34 +8,37 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.filters import complete_kind
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration, Size
 
 
-@make("pull")
-@click.option(
-    "--queue", multiple=True, metavar="NAME[=TYPE]", help="A queue, and its message type where the name hides it."
+@cli_command("pull")
+@option(
+    "--queue",
+    multiple=True,
+    metavar="NAME[=TYPE]",
+    help="A queue, and its message type where the name hides it.",
+    example="Alicom-Queue-1234567890123456-SmsReport",
 )
-@click.option("--uid", metavar="UID", help="Account uid: with --type, queue Alicom-Queue-UID-TYPE.")
-@click.option(
+@option(
+    "--uid", metavar="UID", help="Account uid: with --type, queue Alicom-Queue-UID-TYPE.", example="1234567890123456"
+)
+@option(
     "--type",
     multiple=True,
     metavar="TYPE",
     shell_complete=complete_kind,
     help="Message type of a queue named by --uid, e.g. SmsReport.",
+    example="SmsReport",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on when the queues are empty, until stopped.")
-@click.option("--max", type=click.IntRange(1), metavar="N", help="Stop after N received messages.")
-@click.option("--for", type=Duration(), metavar="TIME", help="Stop after this long: 45s, 10m, 2h.")
-@click.option(
-    "--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Receivers at once under load."
-)
-@click.option("--wait", type=click.IntRange(0, 30), default=5, show_default=True, help="Seconds of a long poll.")
-@click.option("--peek", is_flag=True, help="Show what waits; store nothing, delete nothing.")
-@click.option("--no-settle", is_flag=True, help="Do not wait for what a crashed run may have hidden.")
-@click.option(
-    "--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free."
-)
+@option("-f", "--follow", is_flag=True, help="Go on when the queues are empty, until stopped.")
+@option("--max", type=click.IntRange(1), metavar="N", help="Stop after N received messages.", example=1000)
+@option("--for", type=Duration(), metavar="TIME", help="Stop after this long: 45s, 10m, 2h.", example="10m")
+@option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Receivers at once under load.")
+@option("--wait", type=click.IntRange(0, 30), default=5, show_default=True, help="Seconds of a long poll.")
+@option("--peek", is_flag=True, help="Show what waits; store nothing, delete nothing.")
+@option("--no-settle", is_flag=True, help="Do not wait for what a crashed run may have hidden.")
+@option("--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free.")
 def command(app: App, **chosen: Any) -> None:
     """Drain the queues: store, delete, show.
 

@@ -1,4 +1,4 @@
-"""`smsreceipt query-details`: ask the provider for one day's records of some numbers."""
+"""`smsreceipt query-details`: the provider's records of one day about some phone numbers."""
 
 from __future__ import annotations
 
@@ -8,24 +8,35 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.filters import read_dash
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
 from smsreceipt.model import beijing_day, date_of
 
 
-@make("query-details", data=True)
-@click.option(
-    "--date", required=True, type=When(), metavar="DAY", help="A Beijing day of the last 30: today, 2026-11-20."
+@cli_command("query-details", data=True)
+@option(
+    "--date",
+    required=True,
+    type=When(),
+    metavar="DAY",
+    help="A Beijing day of the last 30: today, 2026-11-20.",
+    example="today",
 )
-@click.option("--phone", multiple=True, metavar="NUMBER|-", help="Ask about this number; - reads it from stdin.")
-@click.option("--phones-from", metavar="FILE|-", help="Ask about the numbers in a file, one a line.")
-@click.option("--biz-id", metavar="ID", help="Only the sends of this BizId.")
-@click.option("--save", is_flag=True, help="Store the answers as receipts.")
-@click.option(
+@option(
+    "--phone",
+    multiple=True,
+    metavar="NUMBER|-",
+    help="Ask about this number; - reads it from stdin.",
+    example="13800000001",
+)
+@option("--phones-from", metavar="FILE|-", help="Ask about the numbers in a file, one a line.")
+@option("--biz-id", metavar="ID", help="Only the sends of this BizId.", example="900619746936498440^0")
+@option("--save", is_flag=True, help="Store the answers as receipts.")
+@option(
     "--qps", type=click.FloatRange(0.1, 5000), default=50, show_default=True, help="Calls a second; 5000 are allowed."
 )
-@click.option("--workers", type=click.IntRange(1, 256), default=8, show_default=True, help="Calls at once.")
+@option("--workers", type=click.IntRange(1, 256), default=8, show_default=True, help="Calls at once.")
 def command(app: App, **chosen: Any) -> None:
     """Ask the provider for one day's send records.
 
@@ -38,14 +49,11 @@ def command(app: App, **chosen: Any) -> None:
       smsreceipt query-details --date 2026-11-20 --phones-from numbers.txt --save --json
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import query_details
-    from smsreceipt.runs.queries import refuse_unanswerable, today
 
-    day = date_of(beijing_day(span(chosen["date"], app.now())[0]))
-    refuse_unanswerable(day, day, today(app))
-    phones = query_details.phones_of(app, read_dash(app, chosen["phone"]), chosen["phones_from"])
     if chosen["biz_id"] is not None and not chosen["biz_id"].strip():
         raise UsageError("--biz-id: empty id")
     options = query_details.Options(
         biz_id=chosen["biz_id"] or "", save=chosen["save"], qps=chosen["qps"], workers=chosen["workers"]
     )
-    query_details.run(app, day, phones, options)
+    day = date_of(beijing_day(span(chosen["date"], app.now())[0]))
+    query_details.run(app, day, read_dash(app, chosen["phone"]), chosen["phones_from"], options)

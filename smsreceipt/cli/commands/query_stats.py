@@ -1,21 +1,19 @@
-"""`smsreceipt query-stats`: the provider's day totals beside ours."""
+"""`smsreceipt query-stats`: the provider's day totals beside those of the stored receipts."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from smsreceipt.app import App
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
 from smsreceipt.model import beijing_day
 
 
-@make("query-stats", data=True)
-@click.option("--from", required=True, type=When(), metavar="DAY", help="From this Beijing day on.")
-@click.option("--to", type=When(), metavar="DAY", help="Up to and with this one; default today.")
+@cli_command("query-stats", data=True)
+@option("--from", required=True, type=When(), metavar="DAY", help="From this Beijing day on.")
+@option("--to", type=When(), metavar="DAY", help="Up to and with this one; default today.")
 def command(app: App, **chosen: Any) -> None:
     """Ask the provider for its day totals, beside ours.
 

@@ -1,4 +1,4 @@
-"""`smsreceipt reconcile`: find what has no receipt, fetch it, report."""
+"""`smsreceipt reconcile`: compare sends with receipts, and fetch those that are missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration, When, since
 from smsreceipt.errors import UsageError
 from smsreceipt.model import beijing_day
@@ -17,33 +17,32 @@ if TYPE_CHECKING:
 
 
 def _complete_day(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The days that have names."""
+    """Complete the names of days."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(word) for word in ("yesterday", "today") if word.startswith(incomplete)]
 
 
-@make("reconcile")
-@click.option(
+@cli_command("reconcile")
+@option(
     "--date",
     type=When(),
     metavar="DAY",
     shell_complete=_complete_day,
     help="This Beijing day: 2026-11-20, today, yesterday, 3d (ago).",
+    example="today",
 )
-@click.option("--from", type=When(), metavar="DAY", shell_complete=_complete_day, help="From this day on, up to --to.")
-@click.option(
+@option("--from", type=When(), metavar="DAY", shell_complete=_complete_day, help="From this day on, up to --to.")
+@option(
     "--to",
     type=When(),
     metavar="DAY",
     shell_complete=_complete_day,
     help="Up to and with this day; default yesterday.",
 )
-@click.option(
-    "--min-age", type=Duration(), default="3h", show_default=True, metavar="AGE", help="Ask about nothing younger."
-)
-@click.option("--dry-run", is_flag=True, help="Ask nobody: tell how many calls it takes, and how long.")
-@click.option(
+@option("--min-age", type=Duration(), default="3h", show_default=True, metavar="AGE", help="Ask about nothing younger.")
+@option("--dry-run", is_flag=True, help="Ask nobody: tell how many calls it takes, and how long.")
+@option(
     "--qps",
     type=click.FloatRange(0.1, 5000),
     default=50,
@@ -51,18 +50,16 @@ def _complete_day(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     metavar="N",
     help="Calls a second; the provider allows an account 5000.",
 )
-@click.option(
-    "--workers", type=click.IntRange(1, 256), default=16, show_default=True, metavar="N", help="Calls at once."
-)
-@click.option(
+@option("--workers", type=click.IntRange(1, 256), default=16, show_default=True, metavar="N", help="Calls at once.")
+@option(
     "--details",
     type=click.Path(dir_okay=False, allow_dash=True),
     metavar="FILE|-",
     help="Write an object per send: its class, what was learnt, days left.",
 )
-@click.option("--fail-on-missing", is_flag=True, help="End with 3 when any is left whose end nobody knows.")
-@click.option("--totals", is_flag=True, help="Compare only the sums of the days; needs no list of what was sent.")
-@click.option("--calls", is_flag=True, help="List calls through privacy numbers whose end was never reported.")
+@option("--fail-on-missing", is_flag=True, help="End with 3 when any is left whose end nobody knows.")
+@option("--totals", is_flag=True, help="Compare only the sums of the days; needs no list of what was sent.")
+@option("--calls", is_flag=True, help="List calls through privacy numbers whose end was never reported.")
 def command(app: App, **chosen: Any) -> None:
     """Find what has no receipt, fetch it, report.
 
@@ -88,7 +85,7 @@ def command(app: App, **chosen: Any) -> None:
 
 
 def _days(app: App, chosen: dict[str, Any]) -> tuple[int, int]:
-    """The first and the last Beijing day that are asked for, by number."""
+    """The numbers of the first and the last Beijing day. Raises UsageError."""
     date, begin, end = chosen["date"], chosen["from"], chosen["to"]
     if bool(date) == bool(begin):
         raise UsageError("which day? say --date DAY, or --from DAY --to DAY", hint="For example --date yesterday.")

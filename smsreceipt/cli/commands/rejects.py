@@ -1,19 +1,18 @@
-"""`smsreceipt rejects`: what could not be decoded. Look at it, decode it again, or drop it."""
+"""`smsreceipt rejects`: list, show, retry and drop what could not be decoded."""
 
 from __future__ import annotations
 
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import Group
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import Group, cli_command, confirm, option
 from smsreceipt.errors import UsageError
 from smsreceipt.model import Kind
 
 command = Group("rejects", help="Look at what could not be decoded; retry or drop it.")
 
 
-@make("list", data=True)
+@cli_command("list", data=True)
 def list_command(app: App) -> None:
     """List the rejects, oldest first, each with the reason why."""
     from smsreceipt.runs import rejects
@@ -21,9 +20,9 @@ def list_command(app: App) -> None:
     rejects.list_rejects(app)
 
 
-@make("show", data=True)
+@cli_command("show", data=True)
 @click.argument("reject_id", metavar="ID")
-@click.option("--raw", is_flag=True, help="The bytes as they were received, and nothing else.")
+@option("--raw", is_flag=True, help="The bytes as they were received, and nothing else.")
 def show_command(app: App, reject_id: str, *, raw: bool) -> None:
     """Show one reject: where it came from, what is wrong, and what it looks like.
 
@@ -35,10 +34,17 @@ def show_command(app: App, reject_id: str, *, raw: bool) -> None:
     rejects.show_reject(app, reject_id, raw=raw)
 
 
-@make("retry")
+@cli_command("retry")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "everything", is_flag=True, envvar="SMSRECEIPT_REJECTS_RETRY_ALL", help="Every reject.")
-@click.option("--kind", metavar="KIND", help="Read them as this message type.")
+@option(
+    "--all",
+    "everything",
+    is_flag=True,
+    envvar="SMSRECEIPT_REJECTS_RETRY_ALL",
+    help="Every reject.",
+    in_template=False,
+)
+@option("--kind", metavar="KIND", help="Read them as this message type.", in_template=False)
 def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: str | None) -> None:
     """Decode rejects again; store what can be read now.
 
@@ -52,20 +58,17 @@ def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: str
     retry.run(app, ids, Kind(kind) if kind else None)
 
 
-@make("drop")
+@cli_command("drop")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@option("--yes", is_flag=True, help="Do not ask.", in_template=False)
 def drop_command(app: App, ids: tuple[str, ...], *, yes: bool) -> None:
     """Forget rejects for good: the only copy of these bytes goes."""
     from smsreceipt.runs import rejects
 
-    rejects.drop_rejects(app, ids, confirm=None if yes else lambda count: _ask(app, count))
+    def ask(count: int) -> None:
+        confirm(app, "drop", f"Drop {count} reject{'s' if count > 1 else ''} for good?")
 
-
-def _ask(app: App, count: int) -> None:
-    if not app.stdin_is_tty:
-        raise UsageError("nobody is there to be asked whether to drop", hint="Say --yes.")
-    click.confirm(f"Drop {count} reject{'s' if count > 1 else ''} for good?", abort=True, err=True)
+    rejects.drop_rejects(app, ids, confirm=None if yes else ask)
 
 
 for _command in (list_command, show_command, retry_command, drop_command):

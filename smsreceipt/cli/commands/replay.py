@@ -1,4 +1,4 @@
-"""`smsreceipt replay`: feed saved payloads into the store, or send them to a URL."""
+"""`smsreceipt replay`: store the receipts of saved payloads, or send them to a URL."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from click.core import ParameterSource
 
 from smsreceipt.app import App
 from smsreceipt.cli.filters import complete_kind
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Size
 from smsreceipt.errors import UsageError
 
 
-@make("replay")
+@cli_command("replay")
 @click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|-...")
-@click.option("--kind", metavar="KIND", shell_complete=complete_kind, help="Read all of it as this message type.")
-@click.option("--dry-run", is_flag=True, help="Store nothing; tell what would be stored, by kind.")
-@click.option("--no-resume", is_flag=True, help="Begin at the beginning, though an earlier run was cut off.")
-@click.option("--to", metavar="URL", help="Send it there instead, as the provider does; {kind} is replaced.")
-@click.option(
-    "--batch", type=click.IntRange(1, 2000), default=100, show_default=True, help="Receipts in a push, with --to."
+@option(
+    "--kind",
+    metavar="KIND",
+    shell_complete=complete_kind,
+    help="Read all of it as this message type.",
+    example="SmsReport",
 )
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Pushes a second, with --to.")
-@click.option(
+@option("--dry-run", is_flag=True, help="Store nothing; tell what would be stored, by kind.")
+@option("--no-resume", is_flag=True, help="Begin at the beginning, though an earlier run was cut off.")
+@option("--to", metavar="URL", help="Send it there instead, as the provider does; {kind} is replaced.")
+@option("--batch", type=click.IntRange(1, 2000), default=100, show_default=True, help="Receipts in a push, with --to.")
+@option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Pushes a second, with --to.")
+@option(
     "--retry-scale",
     type=click.FloatRange(0),
     default=1.0,
@@ -32,9 +36,7 @@ from smsreceipt.errors import UsageError
     metavar="X",
     help="Times the 1, 5, 10 minutes after which a push is tried again.",
 )
-@click.option(
-    "--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free."
-)
+@option("--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free.")
 def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
     """Feed saved payloads into the store, or send them to a URL.
 
@@ -66,13 +68,13 @@ def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
 
 
 def _refuse_contradictions(chosen: dict[str, Any]) -> None:
-    """Sending and storing are not to be mistaken for one another."""
+    """Raise UsageError for options of sending together with options of storing."""
     source = click.get_current_context().get_parameter_source
     if chosen["to"]:
         if chosen["dry_run"]:
             raise UsageError("--dry-run and --to contradict each other", hint="Try --to on a receiver of your own.")
         return
-    for option in ("batch", "rate", "retry_scale"):
-        if source(option) is ParameterSource.COMMANDLINE:
-            name = option.replace("_", "-")
+    for parameter in ("batch", "rate", "retry_scale"):
+        if source(parameter) is ParameterSource.COMMANDLINE:
+            name = parameter.replace("_", "-")
             raise UsageError(f"--{name} says how to send, and --to is not there", hint="Add --to URL, or leave it out.")

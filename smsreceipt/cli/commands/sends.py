@@ -1,4 +1,4 @@
-"""`smsreceipt sends`: the ledger of what was sent, against which receipts are held."""
+"""`smsreceipt sends`: import, list and forget the sends of the ledger."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.filters import bounds, read_dash, refuse_empty
-from smsreceipt.cli.options import Group
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import Group, cli_command, confirm, option
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
 from smsreceipt.model import beijing_day
@@ -19,16 +18,16 @@ from smsreceipt.store import SendQuery, SendState
 command = Group("sends", help="Tell what was sent, so that what has no receipt can be found.")
 
 
-@make("import")
+@cli_command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="FILE|-")
-@click.option(
+@option(
     "--map",
     multiple=True,
     metavar="FIELD=NAME,…",
     help="What the list calls a field: phone=mobile,biz_id=Bid.",
 )
-@click.option("--date", type=When(), metavar="DAY", help="Beijing day of the rows that tell no time.")
-@click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="Of the list: gb18030, utf-16.")
+@option("--date", type=When(), metavar="DAY", help="Beijing day of the rows that tell no time.", example="today")
+@option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="Of the list: gb18030, utf-16.")
 def import_command(app: App, file: str, **chosen: Any) -> None:
     """Enter what was sent, from a CSV with a header, JSON lines, or a log of SendSms calls.
 
@@ -49,7 +48,7 @@ def import_command(app: App, file: str, **chosen: Any) -> None:
 
 
 def _names(words: Iterable[str]) -> dict[str, str]:
-    """Field -> what the list calls it. Raises UsageError."""
+    """The fields with their names in the list. Raises UsageError."""
     from smsreceipt.ledger import FIELDS
 
     found: dict[str, str] = {}
@@ -62,33 +61,40 @@ def _names(words: Iterable[str]) -> dict[str, str]:
 
 
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Which sends: for list and forget."""
-    for option in (
-        click.option("--biz-id", multiple=True, metavar="ID", help="Only this BizId."),
-        click.option("--phone", multiple=True, metavar="NUMBER|-", help="Only this number; - reads it from stdin."),
-        click.option("--date", type=When(), metavar="DAY", help="Only what was sent on this Beijing day."),
+    """Add the options that list and forget have in common."""
+    for add in (
+        option("--biz-id", multiple=True, metavar="ID", help="Only this BizId.", example="900619746936498440^0"),
+        option(
+            "--phone",
+            multiple=True,
+            metavar="NUMBER|-",
+            help="Only this number; - reads it from stdin.",
+            example="13800000001",
+        ),
+        option("--date", type=When(), metavar="DAY", help="Only what was sent on this Beijing day.", example="today"),
     ):
-        function = option(function)
+        function = add(function)
     return function
 
 
-@make("list", data=True)
+@cli_command("list", data=True)
 @_filters
-@click.option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00.")
-@click.option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.")
-@click.option("--out-id", multiple=True, metavar="ID", help="Only this OutId.")
-@click.option(
+@option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00.", example="2d")
+@option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today")
+@option("--out-id", multiple=True, metavar="ID", help="Only this OutId.", example="order-1000")
+@option(
     "--state",
     multiple=True,
     type=click.Choice([str(state) for state in SendState]),
     metavar="STATE",
     help="Only open (no final receipt), with_receipt, waiting or no_record (as the provider said).",
 )
-@click.option(
+@option(
     "--limit",
     type=click.IntRange(1),
     metavar="N",
     help="At most N: in a table the newest (50 unless told), else the first.",
+    example=100,
 )
 def list_command(app: App, *, limit: int | None, **chosen: Any) -> None:
     """List what was sent, by day and BizId, each with what is known of its receipt.
@@ -103,11 +109,11 @@ def list_command(app: App, *, limit: int | None, **chosen: Any) -> None:
 
 
 def _query(app: App, chosen: dict[str, Any], **more: Any) -> SendQuery:
-    """The SendQuery that the options ask for; raises UsageError when they contradict each other."""
+    """The SendQuery of the options. Raises UsageError if they are not valid together."""
     for name in ("phone", "biz_id", "out_id"):
         refuse_empty(chosen.get(name, ()), f"--{name.replace('_', '-')}")
     begin, end = bounds(app.now(), chosen.get("date"), chosen.get("since"), chosen.get("until"))
-    if isinstance(chosen.get("phone"), tuple):  # read once: standard input is not there twice
+    if isinstance(chosen.get("phone"), tuple):  # not read before: standard input can be read only once
         chosen["phone"] = _phones(app, chosen["phone"])
     return SendQuery(
         phones=chosen.get("phone", ()),
@@ -121,7 +127,7 @@ def _query(app: App, chosen: dict[str, Any], **more: Any) -> SendQuery:
 
 
 def _phones(app: App, words: tuple[str, ...]) -> list[str]:
-    """Numbers as the ledger spells them. Raises UsageError, without the word, for one that is none."""
+    """Phone numbers in the form of the ledger. Raises UsageError, without the word, for one that is not valid."""
     if not words:
         return []
     from smsreceipt.ledger import number_of
@@ -133,10 +139,10 @@ def _phones(app: App, words: tuple[str, ...]) -> list[str]:
         raise UsageError(f"--phone: {exc}") from exc
 
 
-@make("forget")
-@click.option("--before", type=When(), metavar="DAY", help="What was sent before this Beijing day.")
+@cli_command("forget")
+@option("--before", type=When(), metavar="DAY", help="What was sent before this Beijing day.")
 @_filters
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@option("--yes", is_flag=True, help="Do not ask.", in_template=False)
 def forget_command(app: App, *, before: str | None, yes: bool, **chosen: Any) -> None:
     """Forget what was sent: by day, number or BizId. Receipts stay.
 
@@ -157,16 +163,11 @@ def forget_command(app: App, *, before: str | None, yes: bool, **chosen: Any) ->
         query = replace(query, until=span(before, app.now())[0])
     from smsreceipt.runs import sends
 
-    sends.forget_sends(app, query, confirm=None if yes else lambda count: _ask(app, count))
+    def ask(count: int) -> None:
+        many = f"{count:,}{' or more' if count == sends.COUNTED else ''} send{'' if count == 1 else 's'}"
+        confirm(app, "forget", f"Forget {many} for good? Receipts stay.")
 
-
-def _ask(app: App, count: int) -> None:
-    if not app.stdin_is_tty:
-        raise UsageError("nobody is there to be asked whether to forget", hint="Say --yes.")
-    from smsreceipt.runs.sends import COUNTED
-
-    many = f"{count:,}{' or more' if count == COUNTED else ''} send{'' if count == 1 else 's'}"
-    click.confirm(f"Forget {many} for good? Receipts stay.", abort=True, err=True)
+    sends.forget_sends(app, query, confirm=None if yes else ask)
 
 
 for _command in (import_command, list_command, forget_command):

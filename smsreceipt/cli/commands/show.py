@@ -1,4 +1,4 @@
-"""`smsreceipt show`: everything known about a message or a call."""
+"""`smsreceipt show`: everything about a message or a call."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.filters import read_dash, refuse_empty
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command
 
 
-@make("show", data=True)
+@cli_command("show", data=True)
 @click.argument("subject", metavar="PHONE|BIZ_ID|OUT_ID|CALL_ID")
 def command(app: App, subject: str) -> None:
     """Show everything known about a message or a call.

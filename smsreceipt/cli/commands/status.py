@@ -1,25 +1,28 @@
-"""`smsreceipt status`: how the store is doing, and whether receipts still arrive."""
+"""`smsreceipt status`: facts about the store, and whether receipts still arrive."""
 
 from __future__ import annotations
 
-import click
-
 from smsreceipt.app import App
 from smsreceipt.cli.filters import complete_kind, kinds_of, refuse_empty
-from smsreceipt.cli.options import command as make
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration
 
 
-@make("status", data=True)
-@click.option(
-    "--max-age", type=Duration(), metavar="AGE", help="End with 3 when nothing came for so long: 2h, 30m, 1d."
+@cli_command("status", data=True)
+@option(
+    "--max-age",
+    type=Duration(),
+    metavar="AGE",
+    help="End with 3 when nothing came for so long: 2h, 30m, 1d.",
+    example="2h",
 )
-@click.option(
+@option(
     "--kind",
     multiple=True,
     metavar="KIND",
     shell_complete=complete_kind,
     help="Only this message type; each must be fresh.",
+    example="SmsReport",
 )
 def command(app: App, *, max_age: float | None, kind: tuple[str, ...]) -> None:
     """Tell how the store is doing, and whether receipts still arrive.

@@ -1,1 +1,1 @@
-"""The objects that users see, a module each: the list of their columns, and how they are masked."""
+"""The objects that users see, one module each: their columns, and how they are masked."""

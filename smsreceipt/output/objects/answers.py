@@ -1,4 +1,4 @@
-"""The provider's own records of sends, as `query-details` shows them."""
+"""The object of `query-details`: one record of the provider about a send."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import msgspec
 
 from smsreceipt import codes
 from smsreceipt.model import Instant, Receipt
-from smsreceipt.output.columns import Column, Shown
-from smsreceipt.output.look import Look
+from smsreceipt.output.columns import Column, View
+from smsreceipt.output.display import Display
+from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.mask import mask_numbers, mask_phone, mask_text
 from smsreceipt.output.objects.common import at_second, outcome_cell
-from smsreceipt.output.words import wall_clock
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One record of the provider: the receipt that it was decoded to, and what else it says."""
+    """One record of the provider: the receipt that was decoded from it, and its other fields."""
 
     receipt: Receipt
     template_code: str
@@ -53,79 +53,53 @@ def _at(at: Instant | None) -> str:
     return "" if at is None else wall_clock(at)
 
 
-def _meaning(row: Answer, look: Look) -> str:
-    return look.say(row.meaning_en, row.meaning_zh)
+def _meaning(row: Answer, display: Display) -> str:
+    return display.localized(row.meaning_en, row.meaning_zh)
 
 
-ANSWERS = Shown[Answer](
+ANSWERS = View[Answer](
     "Answer",
     [
+        Column(key="phone", of="receipt.phone", head=("PHONE", "号码"), priority=10, min_width=11),
         Column(
-            key="phone",
-            of="receipt.phone",
-            head=("PHONE", "号码"),
-            cell=lambda row, _: row.receipt.phone,
-            keep=10,
-            least=11,
+            head=("SENT +08:00", "时间 +08:00"), cell=lambda row, _: _at(row.receipt.sent_at), priority=9, min_width=14
         ),
-        Column(head=("SENT +08:00", "时间 +08:00"), cell=lambda row, _: _at(row.receipt.sent_at), keep=9, least=14),
         Column(
             key="outcome",
             of="receipt.outcome",
             head=("OUTCOME", "结果"),
-            cell=lambda row, look: outcome_cell(row.receipt.outcome, look),
-            keep=9,
-            least=8,
+            cell=lambda row, display: outcome_cell(row.receipt.outcome, display),
+            priority=9,
+            min_width=8,
         ),
         Column(
-            key="code",
-            of="receipt.code",
-            or_null=True,
-            head=("CODE", "代码"),
-            cell=lambda row, _: row.receipt.code,
-            keep=8,
-            least=9,
-            roomy=16,
+            key="code", of="receipt.code", or_null=True, head=("CODE", "代码"), priority=8, min_width=9, live_width=16
         ),
-        Column(head=("MEANING", "含义"), cell=_meaning, keep=6, least=12, roomy=28),
-        Column(key="sent_at", of="receipt.sent_at", show=at_second),
+        Column(head=("MEANING", "含义"), cell=_meaning, priority=6, min_width=12, live_width=28),
+        Column(key="sent_at", of="receipt.sent_at", convert=at_second),
         Column(
             key="reported_at",
             of="receipt.reported_at",
-            show=at_second,
+            convert=at_second,
             head=("REPORTED", "回执时间"),
             cell=lambda row, _: _at(row.receipt.reported_at),
-            keep=3,
-            least=14,
+            priority=3,
+            min_width=14,
         ),
         Column(
             key="out_id",
             of="receipt.out_id",
             or_null=True,
             head=("OUT ID", "OUT ID"),
-            cell=lambda row, _: row.receipt.out_id,
-            keep=5,
-            least=8,
-            roomy=12,
+            priority=5,
+            min_width=8,
+            live_width=12,
         ),
         Column(
-            key="template_code",
-            of="template_code",
-            or_null=True,
-            head=("TEMPLATE", "模板"),
-            cell=lambda row, _: row.template_code,
-            keep=2,
-            least=8,
+            key="template_code", of="template_code", or_null=True, head=("TEMPLATE", "模板"), priority=2, min_width=8
         ),
         Column(
-            key="content",
-            of="content",
-            or_null=True,
-            head=("TEXT", "内容"),
-            cell=lambda row, _: row.content,
-            keep=1,
-            least=12,
-            roomy=16,
+            key="content", of="content", or_null=True, head=("TEXT", "内容"), priority=1, min_width=12, live_width=16
         ),
         Column(key="biz_id", of="receipt.biz_id", or_null=True),
         Column(key="meaning", of="meaning_en", or_null=True),

@@ -1,12 +1,12 @@
-"""What a code means, as `explain` shows it."""
+"""The object of `explain`: what a code means."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 
 from smsreceipt.codes import Explanation
-from smsreceipt.output.columns import Column, Shown
+from smsreceipt.output.columns import Column, View
 
-EXPLANATIONS = Shown[Explanation](
+EXPLANATIONS = View[Explanation](
     "Explanation", [Column(key=field.name, of=field.name) for field in fields(Explanation)]
 )

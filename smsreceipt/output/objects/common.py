@@ -1,4 +1,4 @@
-"""Values and cells that several objects show in the same way."""
+"""Values and cells that several objects share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from smsreceipt.model import Instant, Outcome, iso_beijing
 from smsreceipt.output.columns import Cell
-from smsreceipt.output.look import Look
+from smsreceipt.output.display import Display
 
-#: Colours of the terminal's own palette that can be read on dark and on light; yellow and white cannot.
+#: Colours of the terminal's palette that are legible on dark and light backgrounds; yellow and white are not.
 OUTCOME_STYLE = {
     Outcome.DELIVERED: "green",
     Outcome.CONNECTED: "green",
@@ -26,10 +26,10 @@ _second = lru_cache(maxsize=8192)(lambda second: iso_beijing(Instant(second * 10
 
 
 def at_second(at: Instant | None) -> str | None:
-    """ISO 8601 in whole seconds with +08:00; null where there is no time."""
+    """ISO 8601 in whole seconds with +08:00; None where there is no time."""
     return None if at is None else _second(at // 1000)
 
 
-def outcome_cell(outcome: Outcome | None, look: Look) -> Cell:
-    """The outcome in the user's language and its colour; nothing for a statement that has none."""
-    return Cell("") if outcome is None else Cell(look.outcome(outcome), OUTCOME_STYLE[outcome])
+def outcome_cell(outcome: Outcome | None, display: Display) -> Cell:
+    """The outcome in the user's language and its colour; an empty cell for a statement without one."""
+    return Cell("") if outcome is None else Cell(display.outcome(outcome), OUTCOME_STYLE[outcome])

@@ -1,4 +1,4 @@
-"""What a comparison learnt about every single send, as `reconcile --details` writes it."""
+"""The object of `reconcile --details`: the result of the comparison for one send."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import NamedTuple
 import msgspec
 
 from smsreceipt.model import date_of
-from smsreceipt.output.columns import Column, Shown
+from smsreceipt.output.columns import Column, View
 from smsreceipt.output.mask import mask_numbers, mask_phone
 from smsreceipt.output.objects.common import at_second
 from smsreceipt.reconcile.classes import Learnt
 
 
 class Detail(NamedTuple):
-    """One send, and how many days it can still be asked about."""
+    """The result for one send, and for how many days the provider still answers about it."""
 
     learnt: Learnt
-    days_left: int | None  #: None: asking again cannot change anything
+    days_left: int | None  #: None: another query cannot change the result
 
 
 def _masked(row: Detail) -> Detail:
@@ -26,14 +26,14 @@ def _masked(row: Detail) -> Detail:
     return row._replace(learnt=row.learnt._replace(send=masked))
 
 
-DETAILS = Shown[Detail](
+DETAILS = View[Detail](
     "Detail",
     [
         Column(key="class", of="learnt.found"),
         Column(key="phone", of="learnt.send.phone"),
         Column(key="biz_id", of="learnt.send.biz_id"),
-        Column(key="date", of="learnt.send.day", show=lambda day: date_of(day).isoformat()),
-        Column(key="sent_at", of="learnt.send.sent_at", show=at_second),
+        Column(key="date", of="learnt.send.day", convert=lambda day: date_of(day).isoformat()),
+        Column(key="sent_at", of="learnt.send.sent_at", convert=at_second),
         Column(key="out_id", of="learnt.send.out_id", or_null=True),
         Column(key="outcome", of="learnt.outcome"),
         Column(key="code", of="learnt.code", or_null=True),

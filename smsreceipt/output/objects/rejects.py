@@ -1,13 +1,13 @@
-"""The reject object of the data contract. It holds nothing of the content."""
+"""The reject object of the data contract, which has no part of the rejected content."""
 
 from __future__ import annotations
 
 from smsreceipt.model import Reason, StoredReject, iso_utc
-from smsreceipt.output.columns import Cell, Column, Shown
-from smsreceipt.output.look import Look
-from smsreceipt.output.words import ago, size
+from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.display import Display
+from smsreceipt.output.formatting import ago, size
 
-#: Why bytes are a reject, in English and in Chinese.
+#: The meaning of each reason, in English and in Chinese.
 REASONS = {
     Reason.BASE64: ("neither JSON nor strict base64", "既不是JSON，也不是严格的base64"),
     Reason.MD5: ("does not fit the checksum it came with", "与随附的校验和不符"),
@@ -27,35 +27,37 @@ REASONS = {
 }
 
 
-def _origin(row: StoredReject, _look: Look) -> str:
-    """Which way it came and from where, without the message type that its own column tells."""
+def _origin(row: StoredReject, _display: Display) -> str:
+    """Source and origin, without the message type, which has a column of its own."""
     return f"{row.source} {row.origin.removesuffix(f'-{row.kind}') if row.kind else row.origin}"
 
 
-def _came(row: StoredReject, look: Look) -> str:
-    return ago(row.received_at, look.now, chinese=look.chinese)
+def _age(row: StoredReject, display: Display) -> str:
+    return ago(row.received_at, display.now, chinese=display.chinese)
 
 
-REJECTS = Shown[StoredReject](
+REJECTS = View[StoredReject](
     "Reject",
     [
-        Column(key="id", of="id", head=("ID", "ID"), cell=lambda row, _: row.id[:12], keep=9),
-        Column(head=("REASON", "原因"), cell=lambda row, _: Cell(row.reason, "red"), keep=8),
-        Column(key="kind", of="kind", head=("KIND", "类型"), cell=lambda row, _: row.kind or "-", keep=6),
+        Column(key="id", of="id", head=("ID", "ID"), cell=lambda row, _: row.id[:12], priority=9),
+        Column(head=("REASON", "原因"), cell=lambda row, _: Cell(row.reason, "red"), priority=8),
+        Column(key="kind", of="kind", head=("KIND", "类型"), cell=lambda row, _: row.kind or "-", priority=6),
         Column(key="source", of="source"),
         Column(key="origin", of="origin"),
         Column(key="reason", of="reason"),
-        Column(key="received_at", of="received_at", show=iso_utc),
-        Column(key="size", of="size", head=("SIZE", "大小"), cell=lambda row, _: size(row.size), keep=3, right=True),
+        Column(key="received_at", of="received_at", convert=iso_utc),
+        Column(
+            key="size", of="size", head=("SIZE", "大小"), cell=lambda row, _: size(row.size), priority=3, right=True
+        ),
         Column(
             key="times_seen",
             of="times_seen",
             head=("SEEN", "次数"),
             cell=lambda row, _: f"{row.times_seen}x",
-            keep=2,
+            priority=2,
             right=True,
         ),
-        Column(head=("CAME", "收到"), cell=_came, keep=4, right=True),
-        Column(head=("FROM", "来自"), cell=_origin, keep=5, least=16, wrap=True),
+        Column(head=("CAME", "收到"), cell=_age, priority=4, right=True),
+        Column(head=("FROM", "来自"), cell=_origin, priority=5, min_width=16, wrap=True),
     ],
 )

@@ -1,22 +1,22 @@
-"""What a dry run of `replay` found, by kind."""
+"""The objects of `replay --dry-run`, one for each kind."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from smsreceipt.model import Kind, Reason
-from smsreceipt.output.columns import Column, Shown
+from smsreceipt.output.columns import Column, View
 
 
 class Readable(NamedTuple):
-    """How many receipts of one kind there are, and why other elements of it are none."""
+    """The receipts and rejects that a dry run found of one kind."""
 
-    kind: Kind | None  #: None: nothing tells it
+    kind: Kind | None  #: None: it could not be determined
     receipts: int
-    rejected: dict[Reason, int]
+    rejected: dict[Reason, int]  #: by reason
 
 
-READABLE = Shown[Readable](
+READABLE = View[Readable](
     "Readable",
     [
         Column(key="kind", of="kind"),

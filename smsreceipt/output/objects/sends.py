@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from smsreceipt.model import DAY_MS, Instant, Send, iso_beijing
-from smsreceipt.output.columns import Cell, Column, Shown
-from smsreceipt.output.look import Look
+from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.display import Display
+from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.mask import mask_numbers, mask_phone
 from smsreceipt.output.objects.common import at_second
-from smsreceipt.output.words import wall_clock
 from smsreceipt.store import SendState, StoredSend
 
 #: State --> its name in English and Chinese, and its colour.
@@ -22,7 +22,7 @@ _STATES = {
 
 
 def masked_send(send: Send) -> Send:
-    """The send with its number masked, wherever it stands."""
+    """The send with its phone number masked in every field."""
     return msgspec.structs.replace(
         send,
         phone=mask_phone(send.phone),
@@ -31,69 +31,65 @@ def masked_send(send: Send) -> Send:
     )
 
 
-def state_cell(state: SendState, look: Look) -> Cell:
+def state_cell(state: SendState, display: Display) -> Cell:
     """The state in the user's language and its colour."""
     english, chinese, style = _STATES[state]
-    return Cell(look.say(english, chinese), style)
+    return Cell(display.localized(english, chinese), style)
 
 
 def _sent_at(send: Send) -> str | None:
-    """A bare date where only the day is known."""
+    """A date where only the day is known."""
     return iso_beijing(Instant(send.day * DAY_MS))[:10] if send.sent_at is None else at_second(send.sent_at)
 
 
-def _sent(row: StoredSend, _look: Look) -> str:
+def _sent(row: StoredSend, _display: Display) -> str:
     send = row.send
     return wall_clock(Instant(send.day * DAY_MS))[:5] if send.sent_at is None else wall_clock(send.sent_at)
 
 
-SENDS = Shown[StoredSend](
+SENDS = View[StoredSend](
     "Send",
     [
-        Column(head=("SENT +08:00", "时间 +08:00"), cell=_sent, keep=7, least=14),
+        Column(head=("SENT +08:00", "时间 +08:00"), cell=_sent, priority=7, min_width=14),
+        Column(key="phone", of="send.phone", head=("PHONE", "号码"), priority=10, min_width=11),
         Column(
-            key="phone", of="send.phone", head=("PHONE", "号码"), cell=lambda row, _: row.send.phone, keep=10, least=11
+            head=("STATE", "状态"), cell=lambda row, display: state_cell(row.state, display), priority=9, min_width=9
         ),
-        Column(head=("STATE", "状态"), cell=lambda row, look: state_cell(row.state, look), keep=9, least=9),
         Column(key="biz_id", of="send.biz_id"),
-        Column(key="sent_at", of="send", show=_sent_at),
+        Column(key="sent_at", of="send", convert=_sent_at),
         Column(
             key="out_id",
             of="send.out_id",
             or_null=True,
             head=("OUT ID", "OUT ID"),
-            cell=lambda row, _: row.send.out_id,
-            keep=4,
-            least=8,
-            roomy=12,
+            priority=4,
+            min_width=8,
+            live_width=12,
         ),
         Column(
             key="template_code",
             of="send.template_code",
             or_null=True,
             head=("TEMPLATE", "模板"),
-            cell=lambda row, _: row.send.template_code,
-            keep=3,
-            least=8,
+            priority=3,
+            min_width=8,
         ),
-        Column(
-            key="sign_name",
-            of="send.sign_name",
-            or_null=True,
-            head=("SIGNATURE", "签名"),
-            cell=lambda row, _: row.send.sign_name,
-            keep=2,
-            least=8,
-        ),
+        Column(key="sign_name", of="send.sign_name", or_null=True, head=("SIGNATURE", "签名"), priority=2, min_width=8),
         Column(
             key="parts",
             of="send.parts",
             head=("PARTS", "条数"),
             cell=lambda row, _: "" if row.send.parts is None else str(row.send.parts),
-            keep=1,
+            priority=1,
             right=True,
         ),
-        Column(head=("BIZ ID", "BIZ ID"), cell=lambda row, _: Cell(row.send.biz_id, "dim"), keep=6, least=12, roomy=20),
+        Column(
+            head=("BIZ ID", "BIZ ID"),
+            cell=lambda row, _: Cell(row.send.biz_id, "dim"),
+            priority=6,
+            min_width=12,
+            live_width=20,
+        ),
         Column(key="state", of="state"),
     ],
     masked=lambda row: msgspec.structs.replace(row, send=masked_send(row.send)),

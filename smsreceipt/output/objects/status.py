@@ -1,64 +1,50 @@
-"""What `status` shows: the store as one object, with an object for each message type in it."""
+"""The object of `status`: facts about the store, with an object for each message type in it."""
 
 from __future__ import annotations
 
 from smsreceipt.model import Instant, iso_utc
-from smsreceipt.output.columns import Cell, Column, Shown
-from smsreceipt.output.look import Look
-from smsreceipt.output.words import ago, wall_clock
+from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.display import Display
+from smsreceipt.output.formatting import ago, wall_clock
 from smsreceipt.store import KindFacts, StoreFacts
 
 
-def _last_came(row: KindFacts, look: Look) -> str:
-    return ago(row.last_received_at, look.now, chinese=look.chinese)
+def _last_age(row: KindFacts, display: Display) -> str:
+    return ago(row.last_received_at, display.now, chinese=display.chinese)
 
 
 #: A message, a call or a review may have several statements, and a statement may be received more than once.
-KINDS = Shown[KindFacts](
+KINDS = View[KindFacts](
     "Kind",
     [
-        Column(key="kind", of="kind", head=("KIND", "类型"), cell=lambda row, _: row.kind, keep=9, least=9),
-        Column(
-            key="count",
-            of="count",
-            head=("MESSAGES", "消息数"),
-            cell=lambda row, _: f"{row.count:,}",
-            keep=8,
-            right=True,
-        ),
-        Column(
-            key="statements",
-            of="statements",
-            head=("STATEMENTS", "回执数"),
-            cell=lambda row, _: f"{row.statements:,}",
-            keep=7,
-            right=True,
-        ),
+        Column(key="kind", of="kind", head=("KIND", "类型"), priority=9, min_width=9),
+        Column(key="count", of="count", head=("MESSAGES", "消息数"), priority=8, right=True),
+        Column(key="statements", of="statements", head=("STATEMENTS", "回执数"), priority=7, right=True),
         Column(
             key="tests",
             of="tests",
             head=("TESTS", "测试"),
             cell=lambda row, _: Cell(f"{row.tests:,}" if row.tests else "", "dim"),
-            keep=2,
+            priority=2,
             right=True,
         ),
         Column(
             key="first_received_at",
             of="first_received_at",
-            show=iso_utc,
+            convert=iso_utc,
             head=("FIRST, BEIJING TIME", "首次（北京时间）"),
             cell=lambda row, _: wall_clock(row.first_received_at, year=True),
-            keep=3,
+            priority=3,
         ),
         Column(
             key="last_received_at",
             of="last_received_at",
-            show=iso_utc,
+            convert=iso_utc,
             head=("LAST, BEIJING TIME", "最近（北京时间）"),
             cell=lambda row, _: wall_clock(row.last_received_at, year=True),
-            keep=4,
+            priority=4,
         ),
-        Column(head=("LAST CAME", "最近"), cell=_last_came, keep=7.5, right=True),
+        Column(head=("LAST CAME", "最近"), cell=_last_age, priority=7.5, right=True),
     ],
 )
 
@@ -72,7 +58,7 @@ def _receipts(facts: StoreFacts) -> int:
     return sum(kind.count for kind in facts.kinds)
 
 
-STATUS = Shown[StoreFacts](
+STATUS = View[StoreFacts](
     "Status",
     [
         Column(key="store", of="path"),
@@ -81,12 +67,12 @@ STATUS = Shown[StoreFacts](
         Column(key="schema", of="schema"),
         Column(key="size", of="size"),
         Column(key="last_seq", of="last_seq"),
-        Column(key="last_received_at", show=_last_received_at),
-        Column(key="receipts", show=_receipts),
+        Column(key="last_received_at", convert=_last_received_at),
+        Column(key="receipts", convert=_receipts),
         Column(key="sends", of="sends"),
         Column(key="open_sends", of="open_sends"),
         Column(key="conflicts", of="conflicts"),
         Column(key="rejects", of="rejects"),
-        Column(key="kinds", of="kinds", show=lambda kinds: [KINDS.record(kind) for kind in kinds]),
+        Column(key="kinds", of="kinds", convert=lambda kinds: [KINDS.record(kind) for kind in kinds]),
     ],
 )

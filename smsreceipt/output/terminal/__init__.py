@@ -1,5 +1,23 @@
-"""What people see on a terminal. The only maker of rich objects; it never queries and never prints.
+"""Tables and screens for a terminal. The only package that uses rich; it never queries and never prints.
 
-Everything here returns text, drawn for a :class:`Look`. Whatever comes from outside enters as plain Text, its active
-characters escaped: no markup, no control code, no link.
+Everything here returns text for a :class:`Display`. Text from outside is escaped: it brings no markup, no control
+characters and no links. Modules are imported on first use, so that JSON and CSV output never imports rich:
+``terminal.status.status(facts, display)``.
 """
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smsreceipt.output.terminal import codes, comparison, rejects, replay, status, table, timeline
+
+    __all__ = ["codes", "comparison", "rejects", "replay", "status", "table", "timeline"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return importlib.import_module(f"{__name__}.{name}")

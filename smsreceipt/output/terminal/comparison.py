@@ -1,4 +1,4 @@
-"""The screens of `smsreceipt reconcile`: where every send stands, what failed and why, what to do about the rest."""
+"""The screens of `smsreceipt reconcile`: numbers of sends by class, failures by code, advice; and day totals."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from rich.padding import Padding
 from rich.text import Text
 
 from smsreceipt import codes
-from smsreceipt.output.look import Look
+from smsreceipt.output.display import Display
+from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.objects.totals import DAY_GAPS, DAY_TOTALS
 from smsreceipt.output.terminal.codes import meaning_lines
 from smsreceipt.output.terminal.screen import draw, plain_table, text, widest, wrapped
 from smsreceipt.output.terminal.table import Table
-from smsreceipt.output.words import wall_clock
 from smsreceipt.reconcile import Books, Class
 from smsreceipt.reconcile.totals import DayGap
 
 _MOST_CODES = 10
 
-#: Class --> its name and what it means, in English and in Chinese, and the colour of a count that is not zero.
+#: Class --> its name in English and Chinese, its meaning in both, and the colour of a count that is not zero.
 _CLASSES = {
     Class.WITH_RECEIPT: ("with receipt", "已有回执", "", "", ""),
     Class.YOUNG: ("young", "太新", "not asked: the receipt may be on its way", "未查询：回执可能仍在途中", "cyan"),
@@ -35,7 +35,7 @@ _TO_ASK = ("to be asked", "待查询", "without --dry-run", "去掉--dry-run即�
 _TOP = (Class.WITH_RECEIPT, Class.YOUNG, Class.TOO_LATE)
 _BELOW = (Class.DELIVERED, Class.FAILED, Class.STILL_WAITING, Class.NO_RECORD, Class.UNASKED)
 
-#: What to do about sends whose end nobody knows.
+#: What to do about sends whose outcome is not known.
 _ADVICE = {
     Class.YOUNG: ("Young: compare again when they are older.", "太新：稍后再次对账。"),
     Class.STILL_WAITING: (
@@ -54,48 +54,48 @@ _ADVICE = {
 }
 
 
-def comparison(books: Books, summary: Mapping[str, object], look: Look) -> str:
-    """The classes with their counts, then failures by code, then what to do about those that are open.
+def comparison(books: Books, summary: Mapping[str, object], display: Display) -> str:
+    """The classes with their counts, then failures by code, then advice about open sends.
 
-    A summary with planned_calls is that of a plan: what is unasked is yet to be asked.
+    A summary with planned_calls is that of a dry run, in which unasked sends are still to be asked about.
     """
     planned = "planned_calls" in summary
-    say = look.say
+    localized = display.localized
     begin, end = summary["from"], summary["to"]
-    days = str(begin) if begin == end else f"{begin} {say('to', '至')} {end}"
+    days = str(begin) if begin == end else f"{begin} {localized('to', '至')} {end}"
     parts: list[RenderableType] = [
         Text(days, "bold"),
-        _classes(books, look, planned=planned),
+        _classes(books, display, planned=planned),
         "",
-        _figures(summary, look),
+        _figures(summary, display),
     ]
-    for lines in (_failures(books, look), () if planned else _advice(books, look)):
+    for lines in (_failures(books, display), () if planned else _advice(books, display)):
         found = [*lines]
         parts += ["", *found] if found else []
-    return draw(look, *parts)
+    return draw(display, *parts)
 
 
-def _classes(books: Books, look: Look, *, planned: bool) -> RenderableType:
-    say = look.say
-    rows = [(Text(say("sent", "已发送")), _count(books.classes.total()), Text())]
-    rows += [_row(books, each, look, "  ") for each in _TOP]
-    rows.append((Text("  " + say("missing", "缺回执")), _count(books.missing), Text()))
-    rows += [_row(books, each, look, "    ", planned=planned) for each in _BELOW]
+def _classes(books: Books, display: Display, *, planned: bool) -> RenderableType:
+    localized = display.localized
+    rows = [(Text(localized("sent", "已发送")), _count(books.classes.total()), Text())]
+    rows += [_row(books, each, display, "  ") for each in _TOP]
+    rows.append((Text("  " + localized("missing", "缺回执")), _count(books.missing), Text()))
+    rows += [_row(books, each, display, "    ", planned=planned) for each in _BELOW]
     widths = [widest([row[column] for row in rows]) for column in range(2)]
-    room = max(look.width - sum(widths) - 4, 1)
+    room = max(display.width - sum(widths) - 4, 1)
     table = plain_table([*widths, min(room, widest([row[2] for row in rows]))], [False, True, False])
     for row in rows:
         table.add_row(*row)
     return table
 
 
-def _row(books: Books, each: Class, look: Look, indent: str, *, planned: bool = False) -> tuple[Text, Text, Text]:
+def _row(books: Books, each: Class, display: Display, indent: str, *, planned: bool = False) -> tuple[Text, Text, Text]:
     english, chinese, note, note_zh, style = _TO_ASK if planned and each is Class.UNASKED else _CLASSES[each]
     count = books.classes[each]
     return (
-        Text(indent + look.say(english, chinese)),
+        Text(indent + display.localized(english, chinese)),
         _count(count, style if count else ""),
-        Text(look.say(note, note_zh), "dim") if count else Text(),
+        Text(display.localized(note, note_zh), "dim") if count else Text(),
     )
 
 
@@ -103,8 +103,8 @@ def _count(count: int, style: str = "") -> Text:
     return Text(f"{count:,}", style)
 
 
-def _figures(summary: Mapping[str, object], look: Look) -> Text:
-    """What stands beside the classes."""
+def _figures(summary: Mapping[str, object], display: Display) -> Text:
+    """The other figures of the summary."""
     names = {
         "conflicts": ("conflicts", "矛盾"),
         "planned_calls": ("planned calls", "计划调用次数"),
@@ -112,46 +112,50 @@ def _figures(summary: Mapping[str, object], look: Look) -> Text:
         "api_calls": ("API calls", "API调用次数"),
         "days_left": ("days left", "剩余天数"),
     }
-    shown = [f"{look.say(*words)} {summary[name]:,}" for name, words in names.items() if summary.get(name) is not None]
-    return Text(look.dot.join(shown))
+    shown = [
+        f"{display.localized(*words)} {summary[name]:,}"
+        for name, words in names.items()
+        if summary.get(name) is not None
+    ]
+    return Text(display.dot.join(shown))
 
 
-def _failures(books: Books, look: Look) -> Iterator[RenderableType]:
-    """The codes of what failed, the most frequent first, with meaning and advice."""
+def _failures(books: Books, display: Display) -> Iterator[RenderableType]:
+    """The codes of failed sends, the most frequent first, with meaning and advice."""
     ranked = sorted(books.failures.items(), key=lambda item: (-item[1], item[0]))
     for code, count in ranked[:_MOST_CODES]:
-        yield Text.assemble(text(code or "-", "bold"), look.dot, (f"{count:,}", "red"))
+        yield Text.assemble(text(code or "-", "bold"), display.dot, (f"{count:,}", "red"))
         known = codes.receipt(code)
-        for line in meaning_lines(known, look) if known else ():
-            yield from (Padding(piece, (0, 0, 0, 2)) for piece in wrapped(line, look.width - 2))
+        for line in meaning_lines(known, display) if known else ():
+            yield from (Padding(piece, (0, 0, 0, 2)) for piece in wrapped(line, display.width - 2))
     if len(ranked) > _MOST_CODES:
         rest = sum(count for _, count in ranked[_MOST_CODES:])
-        yield Text(look.say(f"and {rest:,} with other codes", f"其他代码共{rest:,}条"), "dim")
+        yield Text(display.localized(f"and {rest:,} with other codes", f"其他代码共{rest:,}条"), "dim")
 
 
-def _advice(books: Books, look: Look) -> Iterator[RenderableType]:
+def _advice(books: Books, display: Display) -> Iterator[RenderableType]:
     for each, words in _ADVICE.items():
         if books.classes[each]:
-            yield from wrapped(Text(look.say(*words)), look.width)
+            yield from wrapped(Text(display.localized(*words)), display.width)
 
 
-def day_gaps(rows: Sequence[DayGap], look: Look) -> str:
-    """The provider's sums beside ours, in billed parts, and when nothing came."""
-    say = look.say
-    notes = [Text(say("in billed parts", "按计费条数"), "dim")]
+def day_gaps(rows: Sequence[DayGap], display: Display) -> str:
+    """The provider's totals beside ours, in billed parts, and the hours without any receipt."""
+    localized = display.localized
+    notes = [Text(localized("in billed parts", "按计费条数"), "dim")]
     notes += [
         Text(
-            say("no receipt of what was sent ", "没有以下时段所发短信的回执：")
+            localized("no receipt of what was sent ", "没有以下时段所发短信的回执：")
             + f"{wall_clock(begin, year=True)[:-3]} - {wall_clock(end)[-8:-3]}"
         )
         for row in rows
         if row.gap > 0
         for begin, end in row.silent
     ]
-    return Table(look, DAY_GAPS).draw(rows) + draw(look, *notes)
+    return Table(display, DAY_GAPS).draw(rows) + draw(display, *notes)
 
 
-def day_totals(rows: Sequence[DayGap], look: Look) -> str:
-    """The provider's totals of each day and ours, in billed parts."""
-    note = look.say("in billed parts: the provider's, then ours", "按计费条数：先平台，后我方")
-    return Table(look, DAY_TOTALS).draw(rows) + draw(look, Text(note, "dim"))
+def day_totals(rows: Sequence[DayGap], display: Display) -> str:
+    """The provider's totals of each day beside ours, in billed parts."""
+    note = display.localized("in billed parts: the provider's, then ours", "按计费条数：先平台，后我方")
+    return Table(display, DAY_TOTALS).draw(rows) + draw(display, Text(note, "dim"))

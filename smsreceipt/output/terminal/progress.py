@@ -1,35 +1,91 @@
-"""One line that lives on a terminal's standard error while receipts come in."""
+"""The live line with counts on a terminal's standard error.
+
+It is not rich.progress, whose live display hides the cursor: a process that a second signal ends at once, or that is
+killed, would leave the terminal without one. A drawing also takes it 40 times as long.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
 from rich.cells import set_cell_size
 
-from smsreceipt.output.words import elapsed
+from smsreceipt.output.formatting import elapsed
 
-_PERIOD = 0.1  # seconds; more often only costs, nobody reads faster
-_BAR = 20  # columns
+_PERIOD = 0.1  # seconds between two drawings
+_BAR = 20  # terminal columns
+
+
+class LiveLine:
+    """The last line of a terminal, which is overwritten in place. Used by any thread; it has no thread itself.
+
+    It is never drawn where *stream* is None, and an error of the stream is ignored.
+    """
+
+    def __init__(self, stream: TextIO | None, width: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock  #: seconds
+        self._stream, self._width = stream, width
+        self._lock = threading.RLock()
+        self._drawn_at = -1.0
+        self._visible = self._suspended = False
+
+    @property
+    def due(self) -> bool:
+        """Whether the last drawing is long enough ago for the next one."""
+        return self._stream is not None and self.clock() - self._drawn_at >= _PERIOD
+
+    def draw(self, text: str) -> None:
+        """Show the text, cut to the width of the terminal."""
+        with self._lock:
+            if not self._suspended:
+                self._drawn_at = self.clock()
+                self._visible = True
+                # One column stays free: a full line would wrap, and a wrapped line cannot be overwritten.
+                self._put("\r" + set_cell_size(text, max(self._width - 1, 1)))
+
+    def clear(self) -> None:
+        """Remove the line from the terminal; the next drawing shows it again."""
+        with self._lock:
+            if self._visible:
+                self._visible = False
+                self._drawn_at = -1.0
+                self._put("\r" + " " * max(self._width - 1, 1) + "\r")
+
+    @contextlib.contextmanager
+    def cleared(self) -> Iterator[None]:
+        """Inside, the line is removed, and drawings by other threads wait."""
+        with self._lock:
+            self.clear()
+            yield
+
+    def suspend(self) -> None:
+        """Remove the line and ignore drawings until resume is called."""
+        with self._lock:
+            self.clear()
+            self._suspended = True
+
+    def resume(self) -> None:
+        """Accept drawings again."""
+        self._suspended = False
+
+    def _put(self, text: str) -> None:
+        if self._stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._stream.write(text)
+                self._stream.flush()
 
 
 class Progress:
-    """Counts and rate of a run. Draws nothing where *stream* is None, and never raises for the terminal's sake.
+    """The progress of one run, as text for the live line. The line is removed when the context ends."""
 
-    Without a thread: it is drawn when it is told something new. Call :meth:`clear` before anything else is written to
-    the same terminal; the next update draws it again.
-    """
-
-    def __init__(
-        self, stream: TextIO | None, *, width: int, chinese: bool = False, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._stream, self._width, self._chinese, self._clock = stream, width, chinese, clock
-        self._began = clock()
-        self._drawn_at = -1.0
-        self._visible = False
+    def __init__(self, line: LiveLine, *, chinese: bool = False) -> None:
+        self._line, self._chinese = line, chinese
+        self._began = line.clock()
 
     def __enter__(self) -> Self:
         return self
@@ -37,7 +93,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.clear()
+        self._line.clear()
 
     def update(
         self,
@@ -49,21 +105,18 @@ class Progress:
         rate: float,
         read: tuple[int, int] | None = None,
     ) -> None:
-        """Show these counts, and *rate* in receipts a second, unless something was shown a moment ago.
-
-        *read*: of how many bytes so many are read, where that is known.
-        """
+        """Show these counts, *rate* in receipts per second, and *read*: the bytes read so far, and their total."""
         words = ("收到", "新增", "重复", "无法解析") if self._chinese else ("received", "new", "duplicate", "rejected")
 
         def line(seconds: float) -> str:
             counts = zip(words, (received, new, duplicate, rejected), strict=True)
-            told = "  ".join(f"{word} {count:,}" for word, count in counts)
-            return f"{self._bytes(read, seconds)}{told}  {rate:,.0f}/s  {elapsed(round(seconds * 1000))}"
+            text = "  ".join(f"{word} {count:,}" for word, count in counts)
+            return f"{self._bytes(read, seconds)}{text}  {rate:,.0f}/s  {elapsed(round(seconds * 1000))}"
 
         self.show(line)
 
     def _bytes(self, read: tuple[int, int] | None, seconds: float) -> str:
-        """A bar of the bytes that are read, and what time the rest takes."""
+        """A bar of the bytes read, and the time that the rest takes."""
         if read is None or not read[1]:
             return ""
         done, whole = min(read), read[1]
@@ -73,7 +126,7 @@ class Progress:
         return f"[{'#' * full}{'-' * (_BAR - full)}] {done * 100 // whole}% {_size(done)}/{_size(whole)}  {words}  "
 
     def asked(self, calls: int, planned: int, found: int) -> None:
-        """Show how many of the *planned* calls are done, how many receipts they found, and what time the rest takes."""
+        """Show how many of the *planned* calls are done, the receipts they found, and the time that the rest takes."""
         planned = max(planned, calls, 1)
 
         def line(seconds: float) -> str:
@@ -88,31 +141,13 @@ class Progress:
         self.show(line)
 
     def show(self, line: Callable[[float], str]) -> None:
-        """Show what *line* makes of the seconds since the beginning, unless something was shown a moment ago."""
-        now = self._clock()
-        if self._stream is None or now - self._drawn_at < _PERIOD:
-            return
-        self._drawn_at = now
-        # One column stays free: a full line would wrap, and a wrapped line cannot be taken back.
-        self._put("\r" + set_cell_size(line(now - self._began), max(self._width - 1, 1)))
-        self._visible = True
-
-    def clear(self) -> None:
-        """Take the line back."""
-        if self._visible:
-            self._visible = False
-            self._drawn_at = -1.0
-            self._put("\r" + " " * max(self._width - 1, 1) + "\r")
-
-    def _put(self, text: str) -> None:
-        if self._stream is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._stream.write(text)
-                self._stream.flush()
+        """Show what *line* makes of the seconds since the beginning, at most ten times a second."""
+        if self._line.due:
+            self._line.draw(line(self._line.clock() - self._began))
 
 
 def _size(count: int) -> str:
-    """Bytes as a person reads them."""
+    """A number of bytes in binary units."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB"):
         if amount < 1024:

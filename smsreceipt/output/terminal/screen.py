@@ -1,4 +1,4 @@
-"""Drawing with rich: text that is harmless, colours, plain tables, wrapped lines."""
+"""Drawing with rich: escaped text, colours, plain tables, wrapped lines."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from smsreceipt.output.columns import Cell
-from smsreceipt.output.look import Look
+from smsreceipt.output.display import Display
 from smsreceipt.output.safe import safe
 
 
-def draw(look: Look, *parts: RenderableType) -> str:
-    """The parts as text, each from the start of a line, blanks at line ends removed."""
+def draw(display: Display, *parts: RenderableType) -> str:
+    """The parts as text, each from the start of a line, without blanks at line ends."""
     console = Console(
         file=io.StringIO(),
-        width=max(look.width, 20),
-        force_terminal=look.color,
+        width=max(display.width, 20),
+        force_terminal=display.color,
         force_interactive=False,
-        color_system="standard" if look.color else None,
-        no_color=not look.color,
+        color_system="standard" if display.color else None,
+        no_color=not display.color,
         highlight=False,
         markup=False,
         emoji=False,
@@ -37,17 +37,17 @@ def draw(look: Look, *parts: RenderableType) -> str:
 
 
 def styled(cell: Cell | str) -> Text:
-    """A cell's text, harmless, in its style."""
+    """The text of a cell in its style, active characters escaped."""
     return text(cell) if isinstance(cell, str) else text(cell.text, cell.style)
 
 
 def text(value: object, style: str = "") -> Text:
-    """Anything from outside, harmless; None as nothing."""
+    """A value from outside as text, active characters escaped; None is ""."""
     return Text("" if value is None else safe(str(value)), style)
 
 
 def plain_table(widths: Sequence[int], right: Sequence[bool], wrap: Sequence[bool] = ()) -> Table:
-    """Columns side by side, two blanks apart; what does not fit is cut, or goes on in the next line with *wrap*."""
+    """Columns two blanks apart. Values that are too long are cut, or with *wrap* go on in the next line."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), collapse_padding=True)
     for width, to_right, folds in zip(widths, right, wrap or [False] * len(widths), strict=True):
         table.add_column(
@@ -59,7 +59,7 @@ def plain_table(widths: Sequence[int], right: Sequence[bool], wrap: Sequence[boo
     return table
 
 
-#: Chinese text may be broken between any two characters, but a line neither starts nor ends with these.
+#: Chinese text may be broken between any two characters, but a line must not start or end with these.
 _NEVER_FIRST = frozenset("，。、；：！？）】》」』”’％…,.;:!?)]}%")
 _NEVER_LAST = frozenset("（【《「『“‘([{")
 
@@ -90,14 +90,14 @@ def _breakable(before: str, after: str) -> bool:
 
 
 def widest(cells: Sequence[Text]) -> int:
-    """Columns that the widest cell takes; Chinese characters take two."""
+    """The width of the widest cell in terminal columns; Chinese characters take two."""
     return max((cell_len(cell.plain) for cell in cells), default=0)
 
 
-def pairs(lines: Sequence[tuple[str, Text]], look: Look, style: str = "dim") -> RenderableType:
-    """Names and values, the values wrapped where the terminal is narrow."""
+def pairs(lines: Sequence[tuple[str, Text]], display: Display, style: str = "dim") -> RenderableType:
+    """Names and values in two columns; long values are wrapped."""
     width = max((cell_len(name) for name, _ in lines), default=0)
-    table = plain_table([width, max(look.width - width - 2, 9)], [False, False])
+    table = plain_table([width, max(display.width - width - 2, 9)], [False, False])
     table.columns[1].no_wrap, table.columns[1].overflow = False, "fold"
     for name, value in lines:
         table.add_row(Text(name, style), value)

@@ -1,4 +1,4 @@
-"""How instants, durations and sizes are written for people."""
+"""Instants, durations and sizes as text for people."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _UNITS_ZH = {"d": "天", "h": "小时", "min": "分", "s": "秒"}
 
 
 def wall_clock(at: Instant, *, year: bool = False) -> str:
-    """Beijing time to the second, with the year only where it matters."""
+    """Beijing time to the second: 11-20 15:49:55, with *year* 2026-11-20 15:49:55."""
     return datetime.fromtimestamp(at // 1000, BEIJING).strftime("%Y-%m-%d %H:%M:%S" if year else "%m-%d %H:%M:%S")
 
 
 def elapsed(milliseconds: int, *, chinese: bool = False) -> str:
-    """How long something took, as people say it: 0.4 s, 3 s, 2 min 5 s, 3 h 2 min, 2 d 4 h; or 2 分 5 秒."""
+    """A duration in its two largest units: 0.4 s, 3 s, 2 min 5 s, 3 h 2 min, 2 d 4 h; or 2 分 5 秒."""
     sign, milliseconds = ("-", -milliseconds) if milliseconds < 0 else ("", milliseconds)
     name = _UNITS_ZH.__getitem__ if chinese else str
     if milliseconds < 1000:
@@ -30,13 +30,13 @@ def elapsed(milliseconds: int, *, chinese: bool = False) -> str:
 
 
 def ago(then: Instant, now: Instant, *, chinese: bool = False) -> str:
-    """How long ago, in the one unit that matters."""
+    """The time from *then* to *now* in its largest unit: 5 min ago, 5 分前."""
     amount, unit = elapsed(max(now - then, 0), chinese=chinese).split()[:2]
     return f"{amount} {unit}前" if chinese else f"{amount} {unit} ago"
 
 
 def size(count: int) -> str:
-    """Bytes as people say them."""
+    """A number of bytes in decimal units: 999 B, 1.2 MB."""
     amount = float(count)
     for unit in ("B", "KB", "MB", "GB"):
         if amount < 1000 or unit == "GB":
@@ -46,5 +46,5 @@ def size(count: int) -> str:
 
 
 def display_width(text: str) -> int:
-    """How many columns of a terminal a text takes: a Chinese character takes two."""
+    """The number of terminal columns that a text takes; a Chinese character takes two."""
     return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,4 +1,4 @@
-"""The story that the demonstration tells, step by step."""
+"""The steps of the demo."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ from pathlib import Path
 from typing import Any
 
 from smsreceipt.app import App
-from smsreceipt.demo.runner import Stage
+from smsreceipt.demo.runner import Runner
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.model import BEIJING, Outcome
 from smsreceipt.sandbox import Options, Sandbox, generate
 
 _CALLS, _NUMBERS = 30, 10  # SendSms calls, and numbers in each
-_LOST = 0.04  # the share of receipts that the provider loses on purpose
+_LOST = 0.04  # the share of receipts that the sandbox loses
 _KINDS = (
     "SmsReport", "SmsUp", "SignSmsReport", "TemplateSmsReport",
     "SecretStartReport", "SecretReport", "SecretSmsIntercept", "SecretRecording",
 )  # fmt: skip
-_PATIENCE = 30.0  # seconds for what takes one
-#: What the last line calls the outcomes that are none yet.
+_PATIENCE = 30.0  # seconds until a step that usually takes one fails
+#: The words of the last line for outcomes that are not final.
 _WAITING = "still waiting for their carrier"
 _ENDS = {Outcome.PENDING: _WAITING, Outcome.UNKNOWN: _WAITING}
 
 
 def run(app: App) -> None:
-    """Tell it in a new folder, which stays. Everything runs on loopback; nothing leaves this machine."""
+    """Run the demo in a new folder, which stays. All connections are on loopback."""
     folder = Path(tempfile.mkdtemp(prefix="smsreceipt-demo-"))
     with ExitStack() as stack:
-        story = _Story(Stage(app, folder), stack)
-        story.listen()
-        story.send()
-        story.pull()
-        story.look()
-        story.replay()
-        story.compensate()
-        story.end()
+        demo = _Demo(Runner(app, folder), stack)
+        demo.listen()
+        demo.send()
+        demo.pull()
+        demo.look()
+        demo.replay()
+        demo.compensate()
+        demo.end()
 
 
-class _Story:
-    """The steps, one after the other; the sandbox and the listening command end with *stack* at the latest."""
+class _Demo:
+    """The steps in their order. The sandbox and the listening command end when *stack* is closed."""
 
-    def __init__(self, stage: Stage, stack: ExitStack) -> None:
-        self._stage = stage
+    def __init__(self, runner: Runner, stack: ExitStack) -> None:
+        self._runner = runner
         self._stack = stack
         self._sandbox: Sandbox
         self._listening: subprocess.Popen[bytes]
         self._sent: list[dict[str, str]] = []
 
     def listen(self) -> None:
-        """Listen, and start the provider's side with that callback URL."""
-        stage = self._stage
-        stage.enter()
-        stage.title("Listen for pushes, in the background")
+        """Run `listen`, and start the sandbox with its callback URL."""
+        runner = self._runner
+        runner.enter()
+        runner.title("Listen for pushes, in the background")
         with socket.create_server(("127.0.0.1", 0)) as free:
             address = f"127.0.0.1:{free.getsockname()[1]}"
         words = ["listen", "--bind", address, "--metrics-bind", "off"]
-        self._listening = self._stack.enter_context(stage.run_in_background(words, into="pushed.ndjson"))
-        kept = stage.folder / "demo.secret"
+        self._listening = self._stack.enter_context(runner.run_in_background(words, into="pushed.ndjson"))
+        kept = runner.folder / "demo.secret"
         self._await(lambda: kept.exists() and _answers(address))
         secret = next(line for line in kept.read_text().splitlines() if not line.startswith("#"))
         options = Options(
@@ -80,109 +80,107 @@ class _Story:
             route="mixed",
         )
         self._sandbox = self._stack.enter_context(Sandbox(options))
-        stage.environment.update(self._sandbox.environment())
+        runner.environment.update(self._sandbox.environment())
         self._await(lambda: self._state()["waiting"] == 0)
-        stage.note(
+        runner.note(
             f"The provider's side is a sandbox at {self._sandbox.url}, which ends with this demo. It was given the"
             f" callback URL, and its GET probe got the answer that the provider asks for."
         )
 
     def send(self) -> None:
-        """Send as a customer of the service does."""
-        stage = self._stage
-        stage.title(
+        """Send SMS as a customer's program does."""
+        runner = self._runner
+        runner.title(
             f"Send {_CALLS * _NUMBERS} SMS with the official SDK; calls, replies and reviews come by themselves"
         )
         self._sent = sent = _send(self._sandbox.url)
-        with (stage.folder / "sent.csv").open("w", encoding="utf-8", newline="") as file:
+        with (runner.folder / "sent.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, sent[0])
             writer.writeheader()
             writer.writerows(sent)
-        stage.note(
+        runner.note(
             f"SendSms was called {_CALLS} times for {len(sent)} numbers, and each was noted in sent.csv. A third of the"
             f" receipts comes by push, a third by queue, a third both ways, and some are lost on purpose."
         )
 
     def pull(self) -> None:
-        """Drain the queues of both services, while pushes come in."""
-        stage = self._stage
-        stage.title("Drain the queues of both services: each receipt is on disk before it is deleted there")
+        """Pull from the queues of both services while pushes come in."""
+        runner = self._runner
+        runner.title("Drain the queues of both services: each receipt is on disk before it is deleted there")
         words = [word for kind in _KINDS for word in ("--type", kind)]
-        stage.run(["pull", "--uid", "1000000001", *words, "--wait", "1"], into="pulled.ndjson")
+        runner.run(["pull", "--uid", "1000000001", *words, "--wait", "1"], into="pulled.ndjson")
         self._await(lambda: self._state()["waiting"] == 0)
-        stage.note("Meanwhile pushes came in; every one was on disk before it was answered. No more will come:")
-        stage.app.say("")
-        stage.command("kill %1")
+        runner.note("Meanwhile pushes came in; every one was on disk before it was answered. No more will come:")
+        runner.app.say("")
+        runner.command("kill %1")
         self._listening.terminate()
         self._listening.wait()
         twice = [record for record in self._reports() if record["times_seen"] == 2]
         failed = [record for record in twice if record["outcome"] == Outcome.FAILED]
-        stage.note(
+        runner.note(
             f"{self._state()['accepted']} receipts were pushed and accepted, the slowest in"
             f" {self._state()['milliseconds']['max']:.0f} of the 700 ms that the provider waits. Of the SMS sent above,"
             f" {len(twice)} reports came both ways: each is stored once, and was seen twice. One of them:"
         )
-        stage.run(["show", (failed or twice)[0]["phone"]])
+        runner.run(["show", (failed or twice)[0]["phone"]])
 
     def look(self) -> None:
-        """Look at what came."""
-        stage = self._stage
-        stage.title("Look at them (numbers and texts are masked on a terminal)")
-        stage.run(["list", "--limit", "8"])
-        stage.title("Everything known about a call through a privacy number")
-        stage.run(["show", stage.records("list", "--kind", "SecretRecording")[0]["call_id"]])
-        stage.title("What could not be read is kept too, with the reason")
-        stage.run(["rejects", "list"])
+        """Show what was received."""
+        runner = self._runner
+        runner.title("Look at them (numbers and texts are masked on a terminal)")
+        runner.run(["list", "--limit", "8"])
+        runner.title("Everything known about a call through a privacy number")
+        runner.run(["show", runner.records("list", "--kind", "SecretRecording")[0]["call_id"]])
+        runner.title("What could not be read is kept too, with the reason")
+        runner.run(["rejects", "list"])
 
     def replay(self) -> None:
-        """Feed a payload that was saved, and once more what was pulled."""
-        stage = self._stage
-        stage.title("Replay a saved payload, and once more all that was pulled: only what is new is stored")
+        """Replay a saved payload, and what was pulled before."""
+        runner = self._runner
+        runner.title("Replay a saved payload, and once more all that was pulled: only what is new is stored")
         saved = [message.receipt for message in generate(9, 100) if message.kind == "SmsReport"]
-        (stage.folder / "saved.json").write_text(json.dumps(saved[:4], ensure_ascii=False), encoding="utf-8")
-        stage.run(["replay", "saved.json", "pulled.ndjson"])
+        (runner.folder / "saved.json").write_text(json.dumps(saved[:4], ensure_ascii=False), encoding="utf-8")
+        runner.run(["replay", "saved.json", "pulled.ndjson"])
 
     def compensate(self) -> None:
-        """Find what never came, fetch it, and show one of them."""
-        stage = self._stage
-        stage.title("Find the receipts that never came, and fetch them: first tell what was sent …")
-        stage.run(["sends", "import", "sent.csv"])
-        stage.title("… then compare, and ask the provider about exactly what is missing")
+        """Find missing receipts, fetch them, and show one of them."""
+        runner = self._runner
+        runner.title("Find the receipts that never came, and fetch them: first tell what was sent …")
+        runner.run(["sends", "import", "sent.csv"])
+        runner.title("… then compare, and ask the provider about exactly what is missing")
         first, last = (call["sent_at"][:10] for call in (self._sent[0], self._sent[-1]))
         days = ["--date", first] if first == last else ["--from", first, "--to", last]
-        stage.run(["reconcile", *days, "--min-age", "0s"])
+        runner.run(["reconcile", *days, "--min-age", "0s"])
         state, fetched = self._state(), [record for record in self._reports() if record["source"] == "query"]
-        stage.note(
+        runner.note(
             f"{state['lost']} receipts had been lost on purpose, others did not tell how it ended."
             f" {state['calls']['QuerySendDetails']} calls of QuerySendDetails have settled what can be settled today."
             f" One of the lost:"
         )
-        statements = Counter(tuple(record["identity"]) for record in stage.records("list", "--history"))
-        stage.run(["show", next(each["phone"] for each in fetched if statements[tuple(each["identity"])] == 1)])
+        statements = Counter(tuple(record["identity"]) for record in runner.records("list", "--history"))
+        runner.run(["show", next(each["phone"] for each in fetched if statements[tuple(each["identity"])] == 1)])
 
     def end(self) -> None:
-        """Say what became of everything, and how to go on."""
-        stage = self._stage
+        """Print the outcomes of all sends, and commands to go on with."""
+        runner = self._runner
         ends = Counter(_ENDS.get(record["outcome"], record["outcome"]) for record in self._reports())
-        told = ", ".join(f"{count} {end}" for end, count in ends.most_common())
-        stage.note("")
-        stage.note("Look on with these, or play with a provider of your own, here or in a second terminal:")
+        outcomes = ", ".join(f"{count} {end}" for end, count in ends.most_common())
+        runner.note("")
+        runner.note("Look on with these, or play with a provider of your own, here or in a second terminal:")
         for line in (
             "smsreceipt list --limit 100",
             "smsreceipt sandbox --generate 1000 > sandbox.env &",
             ". ./sandbox.env",
             "smsreceipt pull --uid 1000000001 --type SmsReport",
         ):
-            stage.command(line)
-        stage.note("")
-        stage.note(f"Done: {len(self._sent)} SMS sent, {ends.total()} accounted for: {told}.")
-
-    # -- what the demo wants to know itself
+            runner.command(line)
+        runner.note("")
+        runner.note(f"Done: {len(self._sent)} SMS sent, {ends.total()} accounted for: {outcomes}.")
 
     def _reports(self) -> list[dict[str, Any]]:
-        """The state of every SMS that the demo sent and that has a receipt."""
+        """The receipts of the SMS that the demo sent."""
         sent = {(row["biz_id"], row["phone"]) for row in self._sent}
-        found = self._stage.records("list", "--kind", "SmsReport")
+        found = self._runner.records("list", "--kind", "SmsReport")
         return [record for record in found if (record["biz_id"], record["phone"]) in sent]
 
     def _state(self) -> dict[str, Any]:
@@ -206,13 +204,13 @@ def _answers(address: str) -> bool:
 
 
 def _send(url: str) -> list[dict[str, str]]:
-    """Send through SendSms with the official SDK, as a customer's program does; return what such a program notes."""
+    """Send SMS with SendSms of the official SDK; return the list of sends that a customer's program would keep."""
     from aliyunsdkcore.client import AcsClient
     from aliyunsdkdysmsapi.request.v20170525.SendSmsRequest import SendSmsRequest
 
     client = AcsClient("sandbox", "sandbox-secret", "cn-hangzhou")
     sent = []
-    with closing(client.session):  # the client itself leaves its connections open
+    with closing(client.session):  # the client itself does not close its connections
         for call in range(_CALLS):
             numbers = [f"1380000{call:02}{n:02}" for n in range(_NUMBERS)]
             request = SendSmsRequest()

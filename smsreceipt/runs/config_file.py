@@ -1,0 +1,151 @@
+"""Shows the effective settings with their origins, and writes a configuration file to start with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from smsreceipt.app import App
+from smsreceipt.config import ENDPOINTS, FILE, ConfigKey, directory
+from smsreceipt.errors import UsageError
+from smsreceipt.output.objects.settings import SETTINGS, SettingRow
+from smsreceipt.output.printer import print_rows
+
+_COMMON = (
+    "config",
+    "store",
+    "profile",
+    "output",
+    "mask",
+    "verbose",
+    "quiet",
+    "no-color",
+    "debug",
+    "insecure-http",
+)
+_HEAD = """\
+# smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both.
+# Keys of accounts do not belong here: they come from ALIBABA_CLOUD_* or ~/.aliyun/config.json.
+"""
+
+
+def show(app: App, keys: Iterable[ConfigKey]) -> None:
+    """Print the common settings, endpoints and queues, and those of *keys* that the file or the environment sets.
+
+    Credentials are not read, so they cannot be shown.
+    """
+    print_rows(app, SETTINGS, [*_common(app), *_endpoints(app), *_queues(app), *_commands(app, keys)])
+
+
+def _common(app: App) -> Iterator[SettingRow]:
+    file = app.config.path
+    defaults = {
+        "config": str(file) if file else "none",
+        "store": str(app.store_path),
+        "output": app.output,
+        "mask": _word(app.mask),
+        "profile": "none",
+    }
+    for name in _COMMON:
+        setting = app.settings.get(name)
+        if setting is not None and setting.value is not None:
+            yield SettingRow(name, _word(setting.value), setting.origin)
+        else:
+            origin = "found" if name == "config" and file else "default"
+            yield SettingRow(name, defaults.get(name, "no"), origin)
+
+
+def _endpoints(app: App) -> Iterator[SettingRow]:
+    for name in ENDPOINTS:
+        variable, key = f"SMSRECEIPT_{name.upper()}_ENDPOINT", f"endpoints.{name}"
+        if app.environ.get(variable):
+            yield SettingRow(key, app.environ[variable], "environment")
+        elif name in app.config.endpoints:
+            yield SettingRow(key, app.config.endpoints[name], str(app.config.path))
+        else:
+            yield SettingRow(key, "the provider's", "default")
+
+
+def _queues(app: App) -> Iterator[SettingRow]:
+    for name, kind in app.config.queues.items():
+        yield SettingRow(f"queues.{name}", kind, str(app.config.path))
+
+
+def _commands(app: App, keys: Iterable[ConfigKey]) -> Iterator[SettingRow]:
+    for key in keys:
+        table = app.config.table(key.command)
+        if not key.command:
+            continue
+        if app.environ.get(key.variable):
+            yield SettingRow(key.path, app.environ[key.variable], "environment")
+        elif key.parameter in table:
+            yield SettingRow(key.path, _word(table[key.parameter]), str(app.config.path))
+
+
+def _word(value: object) -> str:
+    return {"True": "yes", "False": "no"}.get(str(value), str(value))
+
+
+def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
+    """Write the template to the file of --config, else to the platform's directory; only its owner can read it.
+
+    Raises UsageError if the file cannot be written, and if it exists, unless *force* replaces it. After a crash the
+    file is either whole or as it was before.
+    """
+    path = Path(app.setting("config") or directory() / FILE).expanduser()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(path, template(keys).encode(), force=force)
+    except FileExistsError as exc:
+        raise UsageError(f"{path} is there already", hint="Replace it with --force.") from exc
+    except OSError as exc:
+        raise UsageError(f"{path}: {exc.strerror}") from exc
+    app.say(f"written: {path}")
+
+
+def _write(path: Path, content: bytes, *, force: bool) -> None:
+    """Write the file under another name, then rename it; it is on the disk when this returns."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            new.replace(path)
+        else:
+            os.link(new, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            new.unlink()
+    parent = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
+
+
+def template(keys: Sequence[ConfigKey]) -> str:
+    """The file that `config init` writes: every key with its help and its default or an example, commented out."""
+    tables = {command: [*table] for command, table in groupby(filter(_in_template, keys), lambda key: key.command)}
+    lines = [_HEAD, *_commented(tables.pop(()))]
+    lines += ["", "[queues]", '# "Alicom-Queue-1234567890123456-SmsReport" = "SmsReport"']
+    lines += ["", "# The provider's own unless said: only VPC and international accounts need these.", "[endpoints]"]
+    lines += [f'# {name} = "{example}"' for name, example in ENDPOINTS.items()]
+    for command, table in tables.items():
+        lines += ["", f"[{'.'.join(command)}]", *_commented(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _in_template(key: ConfigKey) -> bool:
+    return key.in_template
+
+
+def _commented(keys: Iterable[ConfigKey]) -> Iterator[str]:
+    for key in keys:
+        yield f"# {key.help}"
+        yield f"#{key.name} = {key.value}"

@@ -1,0 +1,18 @@
+"""Runs the sandbox: the provider's side on loopback."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+
+from smsreceipt.app import App
+from smsreceipt.sandbox import Options, Sandbox
+
+
+def run(app: App, options: Options) -> None:
+    """Serve until a signal ends the process. Prints export lines with the sandbox's environment, then "# ready"."""
+    with Sandbox(options) as sandbox:
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment().items()]
+        app.report("\n".join([*lines, "# ready", ""]).encode())
+        app.say(f"listening on {sandbox.url}; Ctrl-C stops it")
+        threading.Event().wait()
