@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import sys
 import time
@@ -19,23 +18,15 @@ from smsreceipt.exits import ReaderGone
 from smsreceipt.model import Instant
 from smsreceipt.output.records import safe
 from smsreceipt.settings import Settings
-from smsreceipt.store import Store
+from smsreceipt.store import LOCK_WAIT, Store, opening
 from smsreceipt.streams import discard
 
 if TYPE_CHECKING:
     from smsreceipt.output.terminal import Look, Progress
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
 
 def _clock() -> Instant:
     return Instant(time.time_ns() // 1_000_000)
-
-
-def _sqlite(path: Path, readonly: bool) -> Store:
-    from smsreceipt.store.sqlite import store as sqlite
-
-    return sqlite.open_reader(path) if readonly else sqlite.open_store(path)
 
 
 def _data_directory() -> Path:
@@ -44,18 +35,8 @@ def _data_directory() -> Path:
     return platformdirs.user_data_path("smsreceipt", appauthor=False)
 
 
-def _refuse_odd(path: Path) -> None:
-    """Raise UsageError for what is there and is no file."""
-    with contextlib.suppress(OSError):  # the store itself says best what is wrong then
-        if path.is_dir():
-            raise UsageError(f"the store {path} is a directory", hint=f"Name a file in it: {path / 'receipts.db'}")
-        if path.is_symlink() and not path.exists():
-            raise UsageError(
-                f"the store {path} is a symbolic link to {path.readlink()}, which is not there",
-                hint="Is its disk mounted? For a new store, name the file itself or remove the link.",
-            )
-        if path.exists() and not path.is_file():
-            raise UsageError(f"the store {path} is not a regular file")
+def _open_store(location: str, readonly: bool, lock_wait: float) -> Store:
+    return opening.open_store(location, readonly=readonly, lock_wait=lock_wait)
 
 
 @dataclass(eq=False)
@@ -74,7 +55,7 @@ class App:
     columns: int | None = None  #: None: ask the terminal
     now: Callable[[], Instant] = _clock
     sleep: Callable[[float], None] = time.sleep
-    opener: Callable[[Path, bool], Store] = _sqlite
+    opener: Callable[[str, bool, float], Store] = _open_store  #: by location, readonly, and lock_wait in seconds
     data_directory: Callable[[], Path] = _data_directory
     config: Config = field(default_factory=Config)
     settings: Settings = field(default_factory=dict)
@@ -168,24 +149,20 @@ class App:
     # --- the store ------------------------------------------------------------------------------------------------
 
     @property
-    def store_path(self) -> Path:
-        """Where the store is. Raises UsageError for a URL."""
-        said = self.setting("store")
-        if not said:
-            return self.data_directory() / "smsreceipt.db"
-        if _URL.match(said):
-            scheme = said.split(":", 1)[0]
-            raise UsageError(f"this store URL is not supported: {scheme}://…", hint="Give the path of a file.")
-        return self.home / said[2:] if said.startswith("~/") else Path(said)
+    def store_location(self) -> str:
+        """Where the store is: a path or a URL. Raises UsageError for a URL that no engine opens."""
+        named = self.setting("store")
+        if not named:
+            return str(self.data_directory() / "smsreceipt.db")
+        return opening.checked(str(self.home / named[2:]) if named.startswith("~/") else named)
 
-    def open_store(self, *, readonly: bool) -> contextlib.closing[Store]:
+    def open_store(self, *, readonly: bool, lock_wait: float = LOCK_WAIT) -> contextlib.closing[Store]:
         """The store, to be used in a with statement. For readers, one that does not exist yet is an empty one.
 
-        Raises UsageError where its path leads to something that cannot be a store.
+        *lock_wait*: seconds that each write waits for another process.
+        Raises UsageError where its location leads to something that cannot be a store.
         """
-        path = self.store_path
-        _refuse_odd(path)
-        return contextlib.closing(self.opener(path, readonly))
+        return contextlib.closing(self.opener(self.store_location, readonly, lock_wait))
 
     # --- standard output: data ------------------------------------------------------------------------------------
 

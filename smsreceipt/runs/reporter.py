@@ -19,20 +19,18 @@ from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.exits import gravest
 from smsreceipt.model import StoredReceipt, Tally
 from smsreceipt.output.printer import ReceiptPrinter
-from smsreceipt.store import Kept
+from smsreceipt.store import Kept, opening
 
 _BACKLOG = 20_000  # statements kept and not yet printed, beyond which nothing more is received
 _LAST = 2.0  # seconds that a reader gets for the rest after a stop
 
 
-def refuse_full_disk(path: Path, least: int) -> None:
-    """Raise StoreUnavailable when fewer than *least* bytes are free for the store."""
-    from smsreceipt.store.sqlite.store import free_bytes
-
-    free = free_bytes(path)
-    if free < least:
+def refuse_full_disk(store: str, least: int) -> None:
+    """Raise StoreUnavailable when fewer than *least* bytes are free for the store at this location."""
+    free = opening.free_bytes(store)
+    if free is not None and free < least:
         raise StoreUnavailable(
-            f"only {free // 1024} KiB are free for the store {path}, less than --min-free",
+            f"only {free // 1024} KiB are free for the store {store}, less than --min-free",
             hint="Nothing was received. Free space on that disk and run the same command again.",
         )
 

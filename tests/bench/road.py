@@ -25,7 +25,8 @@ from smsreceipt.ingest import take
 from smsreceipt.model import Decoded, Delivery, Instant, Kind, Source
 from smsreceipt.output.records import receipt_line
 from smsreceipt.store import Query
-from smsreceipt.store.sqlite.connect import connect, prepare_file
+from smsreceipt.store.sqlite.connect import connect
+from smsreceipt.store.sqlite.files import prepare_file
 from smsreceipt.store.sqlite.store import open_store
 from tests.bench.provider import bodies
 

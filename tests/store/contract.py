@@ -316,14 +316,14 @@ class StoreContract:
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def test_a_run_that_said_goodbye_leaves_nothing_behind(self) -> None:
+    def test_a_released_lease_leaves_nothing_behind(self) -> None:
         with self.opened() as store:
-            one, other = store.begin_run("q"), store.begin_run("q")
+            one, other = store.acquire_lease("q"), store.acquire_lease("q")
             assert not one.after_unclean
             assert not other.after_unclean  # its process lives: that is no unclean end
-            store.end_run(one, settled=True)
-            store.end_run(other, settled=False)
-            assert not store.begin_run("q").after_unclean
+            store.release_lease(one, settled=True)
+            store.release_lease(other, settled=False)
+            assert not store.acquire_lease("q").after_unclean
 
     def test_closing_twice_is_closing_once(self) -> None:
         store = self.store()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smsreceipt.decode.parts import parts_of
 from smsreceipt.model import DAY_MS, Answer, Asked, Instant, Outcome, Send, beijing_day
 from smsreceipt.store import Imported, Query, SendQuery, SendState, Store
-from smsreceipt.store.sqlite.connect import APPLICATION_ID, SCHEMA, sql
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import FAILED, NOW, PHONE, WAITING, Said, call, decoded, report
@@ -490,11 +490,11 @@ def test_an_upgraded_store_is_like_a_new_one(tmp_path: Path) -> None:
 
 
 def test_an_upgrade_that_is_cut_off_leaves_the_old_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smsreceipt.store.sqlite import connect
+    from smsreceipt.store.sqlite import migrations
 
     path = tmp_path / "receipts.db"
     old_store(path)
-    monkeypatch.setattr(connect, "sql", lambda name: sql(name) + "; SELECT nonsense;")
+    monkeypatch.setattr(migrations, "sql", lambda name: sql(name) + "; SELECT nonsense;")
     with pytest.raises(Exception, match="damaged"):
         open_store(path)
     monkeypatch.undo()

@@ -24,7 +24,7 @@ from smsreceipt.runs.kinds import doubtful_kind
 from smsreceipt.runs.reporter import Reporter, point_to_rejects, refuse_full_disk, tell_failures
 from smsreceipt.runs.sockets import Where, adopt, begin_listening, listener, raise_descriptor_limit
 from smsreceipt.runs.stop import Stop
-from smsreceipt.store import Kept, Run
+from smsreceipt.store import ConsumerLease, Kept, opening
 
 if TYPE_CHECKING:
     from smsreceipt.ingest import Committer
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from smsreceipt.store import Store
 
 _METRICS = "127.0.0.1:9464"
-_BUSY_MS = 300  # a commit waits this long for another process and tries again; clients hear 503 meanwhile
+_LOCK_WAIT = 0.3  # seconds that a commit waits for another process before it tries again; pushes get 503 meanwhile
 _SLOW = 0.35  # seconds: half of what the provider allows
 _LAP = 60.0  # seconds whose answers are looked at together
 _CLOSE = 3.0  # seconds for the last commit after a stop
@@ -77,12 +77,12 @@ def command(app: App, **chosen: Any) -> None:
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.sources.push.secrets import PushSecrets
 
-    refuse_full_disk(app.store_path, chosen["min_free"])
+    refuse_full_disk(app.store_location, chosen["min_free"])
     raise_descriptor_limit(chosen["max_connections"])
     with ExitStack() as stack:
         door = stack.enter_context(adopt(chosen["fd"], app.environ) or listener(chosen["bind"], "--bind"))
-        store = stack.enter_context(app.open_store(readonly=False))
-        secrets = PushSecrets(chosen["secret_file"] or app.store_path.with_suffix(".secret"))
+        store = stack.enter_context(app.open_store(readonly=False, lock_wait=_LOCK_WAIT))
+        secrets = PushSecrets(chosen["secret_file"] or opening.secret_file(app.store_location))
         _Listening(app, chosen, door, store, secrets).run()
 
 
@@ -102,7 +102,7 @@ class _Listening:
         self.intake: Intake
         self.receiver: Receiver
         self._server: Server | None = None
-        self._run: Run | None = None
+        self._lease: ConsumerLease | None = None
         self._next_look = self._next_warning = self._next_complaint = 0.0
         self._doubted: set[Kind] = set()
 
@@ -171,8 +171,7 @@ class _Listening:
         with ExitStack() as stack:
             self._serve_metrics(stack)
             begin_listening(self._door)
-            self._run = self._patience.until_unlocked(lambda: self._store.begin_run("push"))
-            self._store.wait_for_locks(_BUSY_MS)
+            self._lease = self._patience.until_unlocked(lambda: self._store.acquire_lease("push"))
             self._introduce()
             stack.enter_context(stopping.inside_loop())
             if stopping.requested:
@@ -181,7 +180,7 @@ class _Listening:
             await self._server.run_on(self._door)
 
     def _stop(self) -> None:
-        if self._run is None:  # it may be waiting for the store
+        if self._lease is None:  # it may be waiting for the store
             self._patience.end()
         if self._server is not None:
             self._server.stop()
@@ -252,15 +251,14 @@ class _Listening:
     # -- what it asks
 
     def _space(self) -> bool:
-        from smsreceipt.store.sqlite.store import free_bytes
-
-        return free_bytes(self._app.store_path) >= _LEAST_FREE
+        free = opening.free_bytes(self._app.store_location)
+        return free is None or free >= _LEAST_FREE
 
     def _say_goodbye(self) -> None:
         """Take our note away. A store that is locked or full now will only be looked at more closely next time."""
         try:
-            if self._run is not None:
-                self._store.end_run(self._run, settled=True)
+            if self._lease is not None:
+                self._store.release_lease(self._lease, settled=True)
         except SmsReceiptError as exc:
             self._reporter.say(str(exc), verbosity=1)
 

@@ -23,7 +23,7 @@ from smsreceipt.runs.access import access
 from smsreceipt.runs.kinds import doubtful_kind
 from smsreceipt.runs.reporter import Reporter, point_to_rejects, refuse_full_disk, tell_failures
 from smsreceipt.runs.stop import Stop
-from smsreceipt.store import NEVER, Run
+from smsreceipt.store import NO_TIME, ConsumerLease
 
 if TYPE_CHECKING:
     from smsreceipt.ingest import Committer, Patience
@@ -72,7 +72,7 @@ def command(app: App, **chosen: Any) -> None:
     if chosen["peek"]:
         _peek(app, queues, chosen["max"])
         return
-    refuse_full_disk(app.store_path, chosen["min_free"])
+    refuse_full_disk(app.store_location, chosen["min_free"])
     with app.open_store(readonly=False) as store:
         _pull(app, queues, chosen, store)
 
@@ -172,7 +172,7 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
     provider = _Provider(app)
     reporter = Reporter(app)
     patience = Patience(reporter.say)
-    runs = {queue.name: patience.until_unlocked(partial(store.begin_run, queue.name)) for queue in queues}
+    runs = {queue.name: patience.until_unlocked(partial(store.acquire_lease, queue.name)) for queue in queues}
     pullers: list[Puller] = []  # made inside its loop
 
     def stop() -> None:
@@ -236,7 +236,7 @@ def _puller(
     return Puller(lines, committer, provider.clock, options, say=reporter.say, room=reporter.room)
 
 
-def _unsettled(app: App, runs: dict[str, Run]) -> dict[str, float]:
+def _unsettled(app: App, runs: dict[str, ConsumerLease]) -> dict[str, float]:
     """Queues whose last run may have left something hidden, with the seconds; 0: for a whole visibility."""
     now = app.now()
     stopped = {name: (run.hidden_until - now) / 1000 for name, run in runs.items() if run.hidden_until > now}
@@ -244,15 +244,21 @@ def _unsettled(app: App, runs: dict[str, Run]) -> dict[str, float]:
 
 
 def _say_goodbye(
-    app: App, store: Store, patience: Patience, runs: dict[str, Run], hidden: dict[str, float], *, settled: bool
+    app: App,
+    store: Store,
+    patience: Patience,
+    runs: dict[str, ConsumerLease],
+    hidden: dict[str, float],
+    *,
+    settled: bool,
 ) -> list[SmsReceiptError]:
     """Take the notes of this run away; of what it may have left hidden, note until when."""
     now = app.now()
     try:
         for name, run in runs.items():
-            until = Instant(now + round(hidden[name] * 1000)) if name in hidden else NEVER
+            until = Instant(now + round(hidden[name] * 1000)) if name in hidden else NO_TIME
             settle = settled or not (run.after_unclean or run.hidden_until)
-            patience.until_unlocked(partial(store.end_run, run, settled=settle, hidden_until=until))
+            patience.until_unlocked(partial(store.release_lease, run, settled=settle, hidden_until=until))
     except SmsReceiptError as exc:
         return [exc]
     return []

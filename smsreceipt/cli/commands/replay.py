@@ -75,7 +75,7 @@ def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
 
         look(app, inputs)
     else:
-        refuse_full_disk(app.store_path, chosen["min_free"])
+        refuse_full_disk(app.store_location, chosen["min_free"])
         _store(app, inputs, resume=not chosen["no_resume"])
 
 

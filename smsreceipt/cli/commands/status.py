@@ -76,7 +76,7 @@ def _kind(kind: KindFacts) -> dict[str, object]:
 def _object(facts: StoreFacts) -> dict[str, object]:
     last: Instant | None = max((kind.last_received_at for kind in facts.kinds), default=None)
     return {
-        "store": facts.path,
+        "store": facts.location,
         "exists": facts.exists,
         "engine": facts.engine,
         "schema": facts.schema,

@@ -13,7 +13,7 @@ import apsw
 
 from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, contradictory
 from smsreceipt.store.sqlite.batch import PLACEHOLDERS, WIDTH, Identity, News, Offer, Row
-from smsreceipt.store.sqlite.connect import sql
+from smsreceipt.store.sqlite.migrations import sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
 

@@ -16,8 +16,8 @@ import apsw
 import msgspec
 
 from smsreceipt.model import Instant, Kind, Outcome, Receipt, Source, StoredReceipt, beijing_day
-from smsreceipt.store import Query
 from smsreceipt.store.sqlite.rows import rows
+from smsreceipt.store.values import Query
 
 _Value = str | int
 _COLUMNS = (

@@ -12,8 +12,8 @@ import apsw
 import msgspec
 
 from smsreceipt.model import SETTLED, Answer, Asked, Instant, Outcome, Send, beijing_day
-from smsreceipt.store import Imported, SendQuery, SendState, StoredSend
 from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.values import Imported, SendQuery, SendState, StoredSend
 
 #: Kinds whose identity is [biz_id, phone]: they tell what became of a send.
 REPORTS = ("SmsReport", "DypnsSmsVerifyReport")

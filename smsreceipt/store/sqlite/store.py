@@ -1,9 +1,7 @@
-"""The store in one SQLite file: every receipt once, its state beside it, all in the transaction that is acked."""
+"""The store in one SQLite file."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,43 +22,39 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
-from smsreceipt.store import (
-    NEVER,
+from smsreceipt.store.promise import LOCK_WAIT
+from smsreceipt.store.sqlite import files, leases, replays, select, totals
+from smsreceipt.store.sqlite.attribution import Ties
+from smsreceipt.store.sqlite.connect import connect
+from smsreceipt.store.sqlite.faults import reading, translated
+from smsreceipt.store.sqlite.keep import Keeper
+from smsreceipt.store.sqlite.migrations import SCHEMA, is_blank, migrate
+from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.sends import Sends
+from smsreceipt.store.values import (
+    NO_TIME,
     CallGap,
+    ConsumerLease,
     DayParts,
     Imported,
     Kept,
     KindFacts,
     Query,
-    Run,
     SendQuery,
     StoredSend,
     StoreFacts,
 )
-from smsreceipt.store.sqlite import process, replays, select, totals
-from smsreceipt.store.sqlite.attribution import Ties
-from smsreceipt.store.sqlite.connect import (
-    SCHEMA,
-    beside,
-    connect,
-    is_blank,
-    migrate,
-    prepare_file,
-    quick_check,
-    reading,
-    translated,
-)
-from smsreceipt.store.sqlite.keep import Keeper
-from smsreceipt.store.sqlite.rows import number, rows
-from smsreceipt.store.sqlite.sends import Sends
 
 
-def open_store(path: Path, *, vfs: str | None = None) -> SqliteStore:
-    """Open the store at *path* for writing, making it (0600, its directory 0700) if there is none."""
-    prepare_file(path)
-    store = SqliteStore(path, connect(path, writable=True, vfs=vfs))
-    store.check_after_unclean_end()
-    return store
+def open_store(path: Path, *, lock_wait: float = LOCK_WAIT, vfs: str | None = None) -> SqliteStore:
+    """Open the store at *path* for writing, making it (0600, its directory 0700) if there is none.
+
+    Each write waits *lock_wait* seconds for another process; opening waits up to five.
+    """
+    files.prepare_file(path)
+    connection = connect(path, writable=True, vfs=vfs)
+    connection.set_busy_timeout(round(lock_wait * 1000))
+    return SqliteStore(path, connection)
 
 
 def open_reader(path: Path) -> SqliteStore:
@@ -84,17 +78,11 @@ class SqliteStore:
         self._keeper = Keeper(connection)
         self._sends = Sends(connection)
         self._ties = Ties(connection, self._keeper.decide)
-        self._file = _inode(path)
-        self._wal = beside(path, "-wal")
+        self._file = files.file_id(path)
+        self._wal = files.beside(path, "-wal")
         self._journal: tuple[int, int] | None = None
         self._sound = True
         self._closed = False
-
-    def wait_for_locks(self, milliseconds: int) -> None:
-        """How long a write waits for another process before it raises StoreLocked."""
-        self._db.set_busy_timeout(milliseconds)
-
-    # -- writing -------------------------------------------------------------------------------------------------
 
     def keep(
         self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
@@ -135,10 +123,10 @@ class SqliteStore:
         """A commit into a file that no longer has its name is no commit: it must not be acked."""
         if self._file is None:  # in memory
             return
-        journal = _inode(self._wal)
+        journal = files.file_id(self._wal)
         if self._journal is None:
             self._journal = journal
-        if _inode(self._path) != self._file or journal != self._journal:
+        if files.file_id(self._path) != self._file or journal != self._journal:
             self._sound = False
             raise StoreDamaged(
                 f"the store {self._path} or its -wal file was replaced or deleted while in use",
@@ -171,8 +159,6 @@ class SqliteStore:
         """The comparison of these days is complete; idempotent."""
         with self._transaction():
             self._sends.end_comparison(first_day, last_day)
-
-    # -- reading -------------------------------------------------------------------------------------------------
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -254,11 +240,11 @@ class SqliteStore:
                 )
             )
             return StoreFacts(
-                path=str(self._path),
+                location=str(self._path),
                 exists=self._file is not None,
                 engine=f"SQLite {apsw.sqlite_lib_version()}",
                 schema=SCHEMA,
-                size=_size(self._path) + _size(self._wal),
+                size=files.size(self._path) + files.size(self._wal),
                 last_seq=number(self._db, "SELECT last_seq FROM counter"),
                 rejects=number(self._db, "SELECT count(*) FROM reject"),
                 conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
@@ -272,78 +258,21 @@ class SqliteStore:
         with reading(self._path):
             return replays.unfinished(self._db)
 
-    # -- runs ----------------------------------------------------------------------------------------------------
-
-    def begin_run(self, queue: str) -> Run:
-        """Note that this process receives from *queue*. Only end_run removes the note: a crash leaves it behind."""
+    def acquire_lease(self, queue: str) -> ConsumerLease:
+        """Note that this process receives from *queue*. Only release_lease() removes the note; a crash leaves it."""
         with self._transaction():
-            now = time.time_ns() // 1_000_000
-            self._db.execute("DELETE FROM run WHERE hidden_until BETWEEN 1 AND ?", (now,))
-            dead = self._dead_runs(queue)
-            hidden_until = Instant(max((until for _, until in dead), default=NEVER))
-            self._db.execute(
-                "INSERT INTO run (queue, pid, born, hidden_until) VALUES (?, ?, ?, 0)", (queue, *process.current())
-            )
-            crashed = any(not until for _, until in dead)
-            return Run(self._db.last_insert_rowid(), crashed, hidden_until)
+            return leases.acquire(self._db, queue)
 
-    def end_run(self, run: Run, *, settled: bool, hidden_until: Instant = NEVER) -> None:
-        """The run ended clean. *settled*: what earlier runs on its queue had in hand was waited out too.
-
-        *hidden_until*: what this run asked for and never saw may be invisible until then; NEVER: there is none.
-        """
+    def release_lease(self, lease: ConsumerLease, *, settled: bool, hidden_until: Instant = NO_TIME) -> None:
+        """Note that the consumer was shut down cleanly; see Consumers."""
         with self._transaction():
-            queue = next(
-                (queue for (queue,) in rows(self._db, "SELECT queue FROM run WHERE id = ?", (run.number,))), ""
-            )
-            over = [number for number, _ in self._dead_runs(queue)] if settled else []
-            if hidden_until:
-                self._db.execute("UPDATE run SET pid = 0, hidden_until = ? WHERE id = ?", (hidden_until, run.number))
-            else:
-                over.append(run.number)
-            self._db.executemany("DELETE FROM run WHERE id = ?", [(number,) for number in over])
-
-    def _dead_runs(self, queue: str) -> Sequence[tuple[int, int]]:
-        """Notes whose process is gone: their numbers, and until when they hide something (0: they crashed)."""
-        noted = rows(self._db, "SELECT id, pid, born, hidden_until FROM run WHERE queue = ?", (queue,))
-        return tuple((number, until) for number, pid, born, until in noted if not process.alive(pid, born))
-
-    def check_after_unclean_end(self) -> None:
-        """If a run never said goodbye, look for damage before anything is written. Raises StoreDamaged."""
-        with translated(self._path):
-            runs = rows(self._db, "SELECT pid, born FROM run WHERE hidden_until = 0")
-            if any(not process.alive(pid, born) for pid, born in runs):
-                quick_check(self._db, self._path)
+            leases.release(self._db, lease, settled=settled, hidden_until=hidden_until)
 
     def close(self) -> None:
         """Release the store; idempotent. A sound store is left as one file, its journal written back."""
         if self._closed:
             return
         self._closed = True
-        if self._sound and self._file is not None and _inode(self._path) == self._file:
+        if self._sound and self._file is not None and files.file_id(self._path) == self._file:
             self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._db.close(True)
-
-
-def free_bytes(path: Path) -> int:
-    """How much more the disk under *path* takes; the directory need not exist yet."""
-    folder = path.parent
-    while not folder.exists():
-        folder = folder.parent
-    stats = os.statvfs(folder)
-    return stats.f_bavail * stats.f_frsize
-
-
-def _inode(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -9,8 +9,8 @@ from itertools import groupby
 import apsw
 
 from smsreceipt.model import DAY_MS, Instant, Kind, Outcome
-from smsreceipt.store import CallGap, DayParts
 from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.values import CallGap, DayParts
 
 _SLOT = 600_000  # milliseconds
 #: In the order in which a call goes through them.
