@@ -15,15 +15,13 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from smsreceipt.model import Instant, Kind, Outcome, Receipt, Source, StoredReceipt, beijing_day
+from smsreceipt.model import Instant, Kind, Source, StoredReceipt, beijing_day
+from smsreceipt.store.sqlite.columns import SELECTED, receipt_from
 from smsreceipt.store.sqlite.rows import rows
 from smsreceipt.store.values import Query
 
 _Value = str | int
-_COLUMNS = (
-    "statement.seq, kind.name, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,"
-    " sent_at, reported_at, received_at, source, origin, times_seen, test, digest, body, signed, detail"
-)
+_STORED = f"statement.seq, received_at, source, origin, times_seen, signed, {SELECTED}"
 _TABLES = "statement {} CROSS JOIN kind ON kind.id = statement.kind CROSS JOIN road ON road.id = statement.road"
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
 _MAX_STREAMS = 400  # beyond that many, reading the table in seq order is cheaper
@@ -41,12 +39,12 @@ class _Stream(NamedTuple):
 def receipts(db: apsw.Connection, query: Query) -> Iterator[StoredReceipt]:
     """Yield what *query* asks for, in ascending seq. Raises ValueError where a row holds what was never written."""
     backward = query.newest and query.limit is not None
-    found = _merged(db, query, _COLUMNS, backward=backward)
+    found = _merged(db, query, _STORED, backward=backward)
     if query.limit is not None:
         found = islice(found, query.limit)
     if backward:
         found = iter(list(found)[::-1])
-    return map(_receipt, found)
+    return map(_stored, found)
 
 
 def count(db: apsw.Connection, query: Query, at_most: int) -> int:
@@ -222,26 +220,9 @@ def _rare_kind(db: apsw.Connection, query: Query) -> bool:
     return wanted * 2 < total
 
 
-def _receipt(row: tuple[Any, ...]) -> StoredReceipt:
-    (seq, kind, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,
-     sent, reported, received, source, origin, seen, test, digest, body, signed, detail) = row  # fmt: skip
-    if sha256(body).digest() != digest:
-        raise ValueError("a body is not what was kept")
-    identity = (id2, id1, id3, id4) if lead else (id1, id2, id3, id4)
-    receipt = Receipt(
-        Kind(kind),
-        identity[:parts],
-        Outcome(outcome) if outcome else None,
-        code,
-        None if sent < 0 else Instant(sent),
-        None if reported < 0 else Instant(reported),
-        phone,
-        biz_id,
-        out_id,
-        call_id,
-        detail,
-        bool(test),
-        body,
-        digest,
-    )
+def _stored(row: tuple[Any, ...]) -> StoredReceipt:
+    seq, received, source, origin, seen, signed, kind, *values = row
+    receipt = receipt_from(Kind(kind), *values)
+    if sha256(receipt.body).digest() != receipt.digest:
+        raise ValueError("a body does not have the digest that was stored with it")
     return StoredReceipt(seq, receipt, Instant(received), Source(source), origin, seen, bool(signed))

@@ -24,7 +24,7 @@ from smsreceipt.model import (
 )
 from smsreceipt.store.promise import LOCK_WAIT
 from smsreceipt.store.sqlite import files, leases, replays, select, totals
-from smsreceipt.store.sqlite.attribution import Ties
+from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import connect
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
@@ -77,7 +77,7 @@ class SqliteStore:
         self._db = connection
         self._keeper = Keeper(connection)
         self._sends = Sends(connection)
-        self._ties = Ties(connection, self._keeper.decide)
+        self._attribution = Attribution(connection, self._keeper.decide)
         self._file = files.file_id(path)
         self._wal = files.beside(path, "-wal")
         self._journal: tuple[int, int] | None = None
@@ -93,7 +93,7 @@ class SqliteStore:
         When this returns, its rows survive a power cut; when it raises, nothing of it happened.
         """
         with self._transaction():
-            with self._ties.around_receipts(decoded):
+            with self._attribution.around_receipts(decoded):
                 new, received = self._keeper.receipts(decoded)
             fresh, rejected = self._keeper.rejects(decoded)
             self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in resolves])
@@ -142,12 +142,12 @@ class SqliteStore:
 
     def add_sends(self, sends: Sequence[Send]) -> Imported:
         """Enter what was sent, in one transaction. Sends that are known are completed, never contradicted."""
-        with self._transaction(), self._ties.around_sends(sends):
+        with self._transaction(), self._attribution.around_sends(sends):
             return self._sends.add(sends)
 
     def forget_sends(self, query: SendQuery) -> int:
         """Drop the sends that *query* asks for from the ledger; return how many there were. Receipts stay."""
-        with self._transaction(), self._ties.around_everything():
+        with self._transaction(), self._attribution.around_everything():
             return self._sends.forget(query)
 
     def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:

@@ -1,0 +1,88 @@
+"""The columns of the table `statement` that hold the fields of a Receipt.
+
+COLUMNS is their only spelling: the columns of an INSERT, its placeholders, the values that are bound, the columns of a
+SELECT and the receipt that is made of a row are derived from it. The functions are compiled once from one expression a
+column, because a loop over the columns takes longer for each receipt than SQLite takes to store it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from smsreceipt.model import Outcome, Receipt
+
+
+class Form(NamedTuple):
+    """How one kind of value is bound and read; {} stands for the field or the column."""
+
+    bound: str
+    placeholder: str
+    read: str
+
+
+_SAME = Form("{}", "?", "{}")
+#: Text that most receipts do not have. Binding NULL and having SQLite replace it costs less than binding "".
+_RARE = Form("{} or None", "ifnull(?,'')", "{}")
+_NUMBER = Form("-1 if {0} is None else {0}", "?", "None if {0} < 0 else {0}")
+_BOOLEAN = Form("{}", "?", "bool({})")
+_OUTCOME = Form("{} or ''", "?", "Outcome({0}) if {0} else None")
+
+
+class Column(NamedTuple):
+    """One column and the field of Receipt that it holds."""
+
+    field: str
+    name: str
+    form: Form
+    key: bool = False  #: a part of the unique key, so that two statements differ in it
+
+
+COLUMNS = (
+    Column("outcome", "outcome", _OUTCOME, key=True),
+    Column("code", "code", _SAME, key=True),
+    Column("reported_at", "reported_at", _NUMBER, key=True),
+    Column("detail", "detail", _RARE, key=True),
+    Column("sent_at", "sent_at", _NUMBER),
+    Column("phone", "phone", _SAME),
+    Column("biz_id", "biz_id", _SAME),
+    Column("out_id", "out_id", _SAME),
+    Column("call_id", "call_id", _RARE),
+    Column("test", "test", _BOOLEAN),
+    Column("body", "body", _SAME),
+    Column("digest", "digest", _SAME),
+)
+#: What a batch works out for itself: see InsertBatch. The identity starts with its part at position `lead`.
+_WORKED_OUT = ("seq", "kind", "lead", "parts", "id1", "id2", "id3", "id4", "received_at", "day", "road", "signed",
+               "native")  # fmt: skip
+_RARE_PARTS = {"id2", "id3", "id4"}
+
+INSERTED = (*_WORKED_OUT, *(column.name for column in COLUMNS))  #: in the order in which a batch binds them
+PLACEHOLDERS = ",".join(
+    [
+        *(_RARE.placeholder if name in _RARE_PARTS else "?" for name in _WORKED_OUT),
+        *(column.form.placeholder for column in COLUMNS),
+    ]
+)
+#: Columns whose values come with the body that a statement shows.
+SHOWN = ("day", "native", *(column.name for column in COLUMNS if not column.key))
+
+_SELECTED = ("lead", "parts", "id1", "id2", "id3", "id4", *(column.name for column in COLUMNS))
+#: What receipt_from() takes; `kind` must be joined.
+SELECTED = ", ".join(["kind.name", *(f"statement.{name}" for name in _SELECTED)])
+
+
+def _compiled(source: str) -> Any:
+    return eval(source, {"Outcome": Outcome, "Receipt": Receipt})  # noqa: S307 - made of the constants above
+
+
+_bound = ", ".join(column.form.bound.format(f"receipt.{column.field}") for column in COLUMNS)
+#: The values of COLUMNS as they are bound.
+values_of: Callable[[Receipt], tuple[Any, ...]] = _compiled(f"lambda receipt: ({_bound})")
+
+_read = ", ".join(f"{column.field}={column.form.read.format(column.name)}" for column in COLUMNS)
+#: The receipt of the values that SELECTED names. Raises ValueError for a value that is never written.
+receipt_from: Callable[..., Receipt] = _compiled(
+    f"lambda kind, {', '.join(_SELECTED)}: Receipt("
+    f"kind=kind, identity=((id2, id1, id3, id4) if lead else (id1, id2, id3, id4))[:parts], {_read})"
+)
