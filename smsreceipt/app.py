@@ -7,15 +7,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from smsreceipt.config import Config
-from smsreceipt.errors import OutputError, UsageError
+from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
-from smsreceipt.model import Instant
+from smsreceipt.model import Instant, Kind, Receipt
 from smsreceipt.output.records import safe
 from smsreceipt.settings import Settings
 from smsreceipt.store import LOCK_WAIT, Store, opening
@@ -35,8 +35,14 @@ def _data_directory() -> Path:
     return platformdirs.user_data_path("smsreceipt", appauthor=False)
 
 
+def _reread(kind: Kind, body: bytes) -> Receipt | None:
+    from smsreceipt.decode import reread
+
+    return reread(kind, body)
+
+
 def _open_store(location: str, readonly: bool, lock_wait: float) -> Store:
-    return opening.open_store(location, readonly=readonly, lock_wait=lock_wait)
+    return opening.open_store(location, readonly=readonly, reread=_reread, lock_wait=lock_wait)
 
 
 @dataclass(eq=False)
@@ -156,13 +162,30 @@ class App:
             return str(self.data_directory() / "smsreceipt.db")
         return opening.checked(str(self.home / named[2:]) if named.startswith("~/") else named)
 
-    def open_store(self, *, readonly: bool, lock_wait: float = LOCK_WAIT) -> contextlib.closing[Store]:
+    @contextlib.contextmanager
+    def open_store(self, *, readonly: bool, lock_wait: float = LOCK_WAIT, backfill: bool = True) -> Iterator[Store]:
         """The store, to be used in a with statement. For readers, one that does not exist yet is an empty one.
 
-        *lock_wait*: seconds that each write waits for another process.
+        *lock_wait*: seconds that each write waits for another process. *backfill*: a writer first fills the fields that
+        receipts of an older version lack, which may take minutes once.
         Raises UsageError where its location leads to something that cannot be a store.
         """
-        return contextlib.closing(self.opener(self.store_location, readonly, lock_wait))
+        with contextlib.closing(self.opener(self.store_location, readonly, lock_wait)) as store:
+            if backfill and not readonly:
+                self._backfill(store)
+            yield store
+
+    def _backfill(self, store: Store) -> None:
+        with contextlib.ExitStack() as stack:
+            lines: list[Progress] = []
+
+            def show(done: int, total: int) -> None:
+                if not lines:
+                    lines.append(stack.enter_context(self.progress()))
+                lines[0].upgraded(done, total)
+
+            with contextlib.suppress(StoreLocked):  # another process is writing: the next command goes on with it
+                store.backfill(show)
 
     # --- standard output: data ------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import msgspec
 from smsreceipt.decode import times
 from smsreceipt.decode.dialect import Dialect, Success
 from smsreceipt.decode.frames import MAX_BYTES, OBJECT_END
+from smsreceipt.decode.measures import measured_plain
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import BACKSLASH, QUOTE
 from smsreceipt.model import Outcome, Receipt
@@ -35,6 +36,8 @@ def plain_reader(row: Dialect) -> PlainReader | None:
         return None
     if not row.identity[1:] or not row.test.keys() <= set(row.identity):
         return None
+    if any(len(measure.fields) > 1 for measure in row.measures.values()):
+        return None
     kind, instant, doubtful = row.kind, times.instant, row.outcome.doubtful
     delivered, failed, unknown = Outcome.DELIVERED, Outcome.FAILED, Outcome.UNKNOWN
     parse = msgspec.json.Decoder(_fields(row, row.outcome)).decode
@@ -42,6 +45,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
     columns = attrgetter(row.outcome.field, *(spec or _ABSENT for spec in specs))
     identify = attrgetter(*row.identity)
     test = tuple(row.test.get(part) for part in row.identity)
+    further = measured_plain(row.measures)
 
     def read(body: bytes) -> Receipt | None:
         if BACKSLASH in body or body[-1:] != OBJECT_END or len(body) > MAX_BYTES:  # a body ends with its object
@@ -79,6 +83,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
             identity == test,
             body,
             sha256(body).digest(),
+            *further(fields, outcome),
         )
 
     return read
@@ -87,6 +92,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
 def _fields(row: Dialect, outcome: Success) -> type[msgspec.Struct]:
     """The object as a type: what marks the dialect must be there, anything else may be."""
     names = {*row.identity, row.phone, row.biz_id, row.out_id, row.call_id, row.code, row.sent_at, row.reported_at}
+    names.update(*(measure.fields for measure in row.measures.values()))
     texts = names.union(row.also) - {"", *row.tells}
     return msgspec.defstruct(
         "Plain",

@@ -1,6 +1,6 @@
 """Receipts, rejects, sends and consumer leases, kept durably. `opening` opens a store; an engine is chosen there."""
 
-from smsreceipt.store.promise import LOCK_WAIT, Consumers, Receipts, Rejects, Sends, Store
+from smsreceipt.store.promise import LOCK_WAIT, Consumers, Receipts, Rejects, Reread, Sends, Store
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -29,6 +29,7 @@ __all__ = [
     "Query",
     "Receipts",
     "Rejects",
+    "Reread",
     "SendQuery",
     "SendState",
     "Sends",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from smsreceipt.errors import UsageError
-from smsreceipt.store.promise import LOCK_WAIT, Store
+from smsreceipt.store.promise import LOCK_WAIT, Reread, Store
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -19,7 +19,7 @@ class Engine(Protocol):
     def location(self) -> str:
         """As messages show it."""
 
-    def open(self, *, readonly: bool, lock_wait: float) -> Store:
+    def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open it; see open_store()."""
 
     def free_bytes(self) -> int | None:
@@ -37,14 +37,15 @@ def checked(location: str) -> str:
     return _engine(location).location
 
 
-def open_store(location: str, *, readonly: bool, lock_wait: float = LOCK_WAIT) -> Store:
+def open_store(location: str, *, readonly: bool, reread: Reread, lock_wait: float = LOCK_WAIT) -> Store:
     """Open the store for reading only, or for writing, which makes it where there is none.
 
-    A store that does not exist yet is empty for readers. A write raises StoreLocked after *lock_wait* seconds during
+    A store that does not exist yet is empty for readers. *reread* gives the fields that receipts stored by an older
+    version lack. A write raises StoreLocked after *lock_wait* seconds during
     which another process held the write lock; opening itself waits up to LOCK_WAIT seconds.
     Raises UsageError for a place that cannot hold a store, StoreUnavailable and StoreDamaged as every store does.
     """
-    return _engine(location).open(readonly=readonly, lock_wait=lock_wait)
+    return _engine(location).open(readonly=readonly, reread=reread, lock_wait=lock_wait)
 
 
 def free_bytes(location: str) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from smsreceipt.model import Asked, Decoded, Instant, Reached, Send, StoredReceipt, StoredReject
+from smsreceipt.model import Asked, Decoded, Instant, Kind, Reached, Receipt, Send, StoredReceipt, StoredReject
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -20,6 +20,7 @@ from smsreceipt.store.values import (
     StoreFacts,
 )
 
+Reread = Callable[[Kind, bytes], Receipt | None]  #: reads the body of a stored receipt again; None where it is refused
 LOCK_WAIT = 5.0  #: seconds that one write waits for another process; must stay below the visibility of a queue
 
 
@@ -126,6 +127,14 @@ class Store(Receipts, Rejects, Sends, Consumers, Protocol):
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
+
+    def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        """Fill the fields that receipts stored by an older version lack, by reading their bodies again.
+
+        Works in short transactions: other processes may write meanwhile, and a run that is cut off is resumed where it
+        stopped. *on_progress* gets how many receipts are done and how many there are. Reading needs no backfill: it
+        only makes reading faster.
+        """
 
     def close(self) -> None:
         """Release the store; idempotent."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from smsreceipt.decode import reread
 from smsreceipt.errors import StoreLocked, UsageError
 from smsreceipt.store import opening
 from smsreceipt.store.sqlite.store import open_store
@@ -49,7 +50,7 @@ def test_a_write_waits_as_long_as_was_said_at_opening_for_another_process(tmp_pa
     path = tmp_path / "receipts.db"
     with (
         closing(open_store(path)) as other,
-        closing(opening.open_store(str(path), readonly=False, lock_wait=0.1)) as store,
+        closing(opening.open_store(str(path), readonly=False, reread=reread, lock_wait=0.1)) as store,
     ):
         other._db.execute("BEGIN IMMEDIATE")
         began = time.monotonic()

@@ -81,7 +81,7 @@ def command(app: App, **chosen: Any) -> None:
     raise_descriptor_limit(chosen["max_connections"])
     with ExitStack() as stack:
         door = stack.enter_context(adopt(chosen["fd"], app.environ) or listener(chosen["bind"], "--bind"))
-        store = stack.enter_context(app.open_store(readonly=False, lock_wait=_LOCK_WAIT))
+        store = stack.enter_context(app.open_store(readonly=False, lock_wait=_LOCK_WAIT, backfill=False))
         secrets = PushSecrets(chosen["secret_file"] or opening.secret_file(app.store_location))
         _Listening(app, chosen, door, store, secrets).run()
 

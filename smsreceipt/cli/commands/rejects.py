@@ -118,7 +118,7 @@ def _delivery(reject: StoredReject, body: bytes, kind: Kind | None, named: bool)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop_command(app: App, ids: tuple[str, ...], *, yes: bool) -> None:
     """Forget rejects for good: the only copy of these bytes goes."""
-    with app.open_store(readonly=False) as store:
+    with app.open_store(readonly=False, backfill=False) as store:
         found = {reject.id: reject for reject in (_one(store, reject_id) for reject_id in ids)}
         if not yes:
             _ask(app, len(found))

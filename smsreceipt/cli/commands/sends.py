@@ -326,7 +326,7 @@ def forget_command(app: App, *, before: str | None, yes: bool, **chosen: Any) ->
         from dataclasses import replace
 
         query = replace(query, until=span(before, app.now())[0])
-    with app.open_store(readonly=False) as store:
+    with app.open_store(readonly=False, backfill=False) as store:
         if not yes:
             _ask(app, sum(1 for _ in islice(store.sends(query), _COUNTED)))
         forgotten = store.forget_sends(query)

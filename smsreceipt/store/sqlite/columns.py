@@ -1,4 +1,4 @@
-"""The columns of the table `statement` that hold the fields of a Receipt.
+"""The columns of the table `statement` that hold the fields of a Receipt. A new one needs a line here and no SQL.
 
 COLUMNS is their only spelling: the columns of an INSERT, its placeholders, the values that are bound, the columns of a
 SELECT and the receipt that is made of a row are derived from it. The functions are compiled once from one expression a
@@ -7,7 +7,7 @@ column, because a loop over the columns takes longer for each receipt than SQLit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from smsreceipt.model import Outcome, Receipt
@@ -19,13 +19,15 @@ class Form(NamedTuple):
     bound: str
     placeholder: str
     read: str
+    type: str = "TEXT"
+    unread: str = "'-2'"  #: the marker of an added column, in SQL. A body that has this very value is read again too
 
 
 _SAME = Form("{}", "?", "{}")
 #: Text that most receipts do not have. Binding NULL and having SQLite replace it costs less than binding "".
 _RARE = Form("{} or None", "ifnull(?,'')", "{}")
-_NUMBER = Form("-1 if {0} is None else {0}", "?", "None if {0} < 0 else {0}")
-_BOOLEAN = Form("{}", "?", "bool({})")
+_NUMBER = Form("-1 if {0} is None else {0}", "?", "None if {0} < 0 else {0}", "INTEGER", "-2")
+_BOOLEAN = Form("{}", "?", "bool({})", "INTEGER", "-2")
 _OUTCOME = Form("{} or ''", "?", "Outcome({0}) if {0} else None")
 
 
@@ -36,6 +38,7 @@ class Column(NamedTuple):
     name: str
     form: Form
     key: bool = False  #: a part of the unique key, so that two statements differ in it
+    since: int = 1  #: the schema that added it; rows of older stores have the marker until their body is read for it
 
 
 COLUMNS = (
@@ -64,8 +67,14 @@ PLACEHOLDERS = ",".join(
         *(column.form.placeholder for column in COLUMNS),
     ]
 )
-#: Columns whose values come with the body that a statement shows.
-SHOWN = ("day", "native", *(column.name for column in COLUMNS if not column.key))
+ADDED = tuple(column for column in COLUMNS if column.since > 1)
+#: Whether a body was not read for an added column yet, in SQL.
+UNREAD = " OR ".join(f"statement.{column.name} = {column.form.unread}" for column in ADDED) or "0"
+#: Columns whose values come with the body that a statement shows: those of the first schema, and the added ones.
+SHOWN = (
+    ("day", "native", *(column.name for column in COLUMNS if not column.key and column.since == 1)),
+    tuple(column.name for column in ADDED),
+)
 
 _SELECTED = ("lead", "parts", "id1", "id2", "id3", "id4", *(column.name for column in COLUMNS))
 #: What receipt_from() takes; `kind` must be joined.
@@ -76,9 +85,14 @@ def _compiled(source: str) -> Any:
     return eval(source, {"Outcome": Outcome, "Receipt": Receipt})  # noqa: S307 - made of the constants above
 
 
-_bound = ", ".join(column.form.bound.format(f"receipt.{column.field}") for column in COLUMNS)
-#: The values of COLUMNS as they are bound.
-values_of: Callable[[Receipt], tuple[Any, ...]] = _compiled(f"lambda receipt: ({_bound})")
+def _binder(columns: Iterable[Column]) -> Callable[[Receipt], tuple[Any, ...]]:
+    values = "".join(column.form.bound.format(f"receipt.{column.field}") + ", " for column in columns)
+    bind: Callable[[Receipt], tuple[Any, ...]] = _compiled(f"lambda receipt: ({values})")
+    return bind
+
+
+values_of = _binder(COLUMNS)  #: the values of COLUMNS as they are bound
+added_values_of = _binder(ADDED)
 
 _read = ", ".join(f"{column.field}={column.form.read.format(column.name)}" for column in COLUMNS)
 #: The receipt of the values that SELECTED names. Raises ValueError for a value that is never written.

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
-from smsreceipt.store.promise import Store
+from smsreceipt.store.promise import Reread, Store
 from smsreceipt.store.sqlite import files
 
 
@@ -17,12 +17,14 @@ class SqliteFile:
         self._path = path
         self.location = str(path)
 
-    def open(self, *, readonly: bool, lock_wait: float) -> Store:
+    def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open the file. Raises UsageError where *path* leads to something that is no regular file."""
         from smsreceipt.store.sqlite.store import open_reader, open_store
 
         self._refuse_irregular()
-        return open_reader(self._path) if readonly else open_store(self._path, lock_wait=lock_wait)
+        if readonly:
+            return open_reader(self._path, reread=reread)
+        return open_store(self._path, reread=reread, lock_wait=lock_wait)
 
     def free_bytes(self) -> int:
         """How many more bytes the disk under the file takes."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import apsw
 
 from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide
+from smsreceipt.store.sqlite import backfill
 from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, NewReceipts, Row
 from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, PLACEHOLDERS, SHOWN
 from smsreceipt.store.sqlite.migrations import sql
@@ -59,13 +60,14 @@ class Keeper:
         contested |= {_identity(batch.row(seq)) for (seq,) in rows(self._db, self._contested, (last_seq,))}
         for identity in sorted(contested):
             identities.update(self.decide(identity))
-        self._advance(last_seq + len(batch))
+        self._advance(last_seq, last_seq + len(batch))
         self._count(batch, identities, statements)
         return NewReceipts(batch, set(repeated)), len(batch)
 
-    def _advance(self, last_seq: int) -> None:
+    def _advance(self, before: int, last_seq: int) -> None:
         """Note the last seq. Once enough statements have come, index their phones and settle their sends."""
         self._db.execute("UPDATE counter SET last_seq = ?", (last_seq,))
+        backfill.advance(self._db, before, last_seq)
         if last_seq - number(self._db, "SELECT phones_to FROM counter") >= _PHONES:
             self._db.execute(
                 "INSERT INTO phone SELECT phone, seq FROM statement"
@@ -163,10 +165,11 @@ class Keeper:
             self._db.execute("INSERT INTO phone SELECT ?1, ?2 WHERE ?1 <> ''", (row["phone"], seq))
         known = "SELECT ? - test FROM statement WHERE seq = ? AND current = 1"
         self._recount(row["kind"], number(self._db, known, row["test"], seq))
-        self._db.execute(
-            f"UPDATE statement SET {', '.join(f'{name} = ?' for name in SHOWN)} WHERE seq = ?",
-            (*(row[name] for name in SHOWN), seq),
-        )
+        for names in filter(None, SHOWN):  # the first of them has a trigger mark the added columns as unread
+            self._db.execute(
+                f"UPDATE statement SET {', '.join(f'{name} = ?' for name in names)} WHERE seq = ?",
+                (*(row[name] for name in names), seq),
+            )
 
     def decide(self, identity: Identity) -> Counter[tuple[int, bool]]:
         """Mark the state of *identity* and its conflicts by the rule of model.decide().

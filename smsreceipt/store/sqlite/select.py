@@ -14,14 +14,16 @@ from typing import Any, NamedTuple
 
 import apsw
 import msgspec
+from msgspec import structs
 
 from smsreceipt.model import Instant, Kind, Source, StoredReceipt, beijing_day
-from smsreceipt.store.sqlite.columns import SELECTED, receipt_from
+from smsreceipt.store.promise import Reread
+from smsreceipt.store.sqlite.columns import ADDED, SELECTED, UNREAD, receipt_from
 from smsreceipt.store.sqlite.rows import rows
 from smsreceipt.store.values import Query
 
 _Value = str | int
-_STORED = f"statement.seq, received_at, source, origin, times_seen, signed, {SELECTED}"
+_STORED = f"statement.seq, received_at, source, origin, times_seen, signed, {UNREAD}, {SELECTED}"
 _TABLES = "statement {} CROSS JOIN kind ON kind.id = statement.kind CROSS JOIN road ON road.id = statement.road"
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
 _MAX_STREAMS = 400  # beyond that many, reading the table in seq order is cheaper
@@ -36,7 +38,7 @@ class _Stream(NamedTuple):
     values: tuple[_Value, ...]
 
 
-def receipts(db: apsw.Connection, query: Query) -> Iterator[StoredReceipt]:
+def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[StoredReceipt]:
     """Yield what *query* asks for, in ascending seq. Raises ValueError where a row holds what was never written."""
     backward = query.newest and query.limit is not None
     found = _merged(db, query, _STORED, backward=backward)
@@ -44,7 +46,7 @@ def receipts(db: apsw.Connection, query: Query) -> Iterator[StoredReceipt]:
         found = islice(found, query.limit)
     if backward:
         found = iter(list(found)[::-1])
-    return map(_stored, found)
+    return (_stored(row, reread) for row in found)
 
 
 def count(db: apsw.Connection, query: Query, at_most: int) -> int:
@@ -220,9 +222,11 @@ def _rare_kind(db: apsw.Connection, query: Query) -> bool:
     return wanted * 2 < total
 
 
-def _stored(row: tuple[Any, ...]) -> StoredReceipt:
-    seq, received, source, origin, seen, signed, kind, *values = row
+def _stored(row: tuple[Any, ...], reread: Reread) -> StoredReceipt:
+    seq, received, source, origin, seen, signed, unread, kind, *values = row
     receipt = receipt_from(Kind(kind), *values)
     if sha256(receipt.body).digest() != receipt.digest:
         raise ValueError("a body does not have the digest that was stored with it")
+    if unread and (again := reread(receipt.kind, receipt.body)):
+        receipt = structs.replace(receipt, **{column.field: getattr(again, column.field) for column in ADDED})
     return StoredReceipt(seq, receipt, Instant(received), Source(source), origin, seen, bool(signed))

@@ -22,8 +22,8 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
-from smsreceipt.store.promise import LOCK_WAIT
-from smsreceipt.store.sqlite import files, leases, replays, select, totals
+from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import connect
 from smsreceipt.store.sqlite.faults import reading, translated
@@ -46,7 +46,13 @@ from smsreceipt.store.values import (
 )
 
 
-def open_store(path: Path, *, lock_wait: float = LOCK_WAIT, vfs: str | None = None) -> SqliteStore:
+def _refused(_kind: Kind, _body: bytes) -> None:
+    """The Reread of a caller that gives none: fields of later schemas stay empty."""
+
+
+def open_store(
+    path: Path, *, reread: Reread = _refused, lock_wait: float = LOCK_WAIT, vfs: str | None = None
+) -> SqliteStore:
     """Open the store at *path* for writing, making it (0600, its directory 0700) if there is none.
 
     Each write waits *lock_wait* seconds for another process; opening waits up to five.
@@ -54,15 +60,15 @@ def open_store(path: Path, *, lock_wait: float = LOCK_WAIT, vfs: str | None = No
     files.prepare_file(path)
     connection = connect(path, writable=True, vfs=vfs)
     connection.set_busy_timeout(round(lock_wait * 1000))
-    return SqliteStore(path, connection)
+    return SqliteStore(path, connection, reread)
 
 
-def open_reader(path: Path) -> SqliteStore:
+def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
     """Open the store at *path* for reading only. One that does not exist yet is an empty store."""
     if path.exists() and path.stat().st_size > 0:
         connection = connect(path, writable=False)
         if not is_blank(connection):
-            return SqliteStore(path, connection)
+            return SqliteStore(path, connection, reread)
         connection.close()
     connection = apsw.Connection(":memory:")
     migrate(connection)
@@ -72,8 +78,9 @@ def open_reader(path: Path) -> SqliteStore:
 class SqliteStore:
     """Store on one SQLite file. Use one instance from one thread at a time; processes may share the file."""
 
-    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
         self._path = path
+        self._reread = reread
         self._db = connection
         self._keeper = Keeper(connection)
         self._sends = Sends(connection)
@@ -174,7 +181,7 @@ class SqliteStore:
     def list(self, query: Query) -> Iterator[StoredReceipt]:
         """Yield the receipts that *query* asks for, in ascending seq."""
         with reading(self._path):
-            yield from select.receipts(self._db, query)
+            yield from select.receipts(self._db, query, self._reread)
 
     def count(self, query: Query, at_most: int) -> int:
         """How many receipts *query* asks for, its limit left aside; counting stops at *at_most*."""
@@ -267,6 +274,17 @@ class SqliteStore:
         """Note that the consumer was shut down cleanly; see Consumers."""
         with self._transaction():
             leases.release(self._db, lease, settled=settled, hidden_until=hidden_until)
+
+    def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        """Fill the columns that an older program left unread, in short transactions; see Store."""
+        while True:
+            with reading(self._path):
+                batch = backfill.read(self._db, self._reread)
+            if batch is None:
+                return
+            with self._transaction():
+                backfill.write(self._db, batch)
+            on_progress(batch.read_to, batch.last_seq)
 
     def close(self) -> None:
         """Release the store; idempotent. A sound store is left as one file, its journal written back."""
