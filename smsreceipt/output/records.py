@@ -133,6 +133,8 @@ class ReceiptRecord(msgspec.Struct):
     origin: str
     times_seen: int
     test: bool
+    parts: int | None
+    talk_seconds: int | None
     body: msgspec.Raw
 
 
@@ -192,6 +194,8 @@ def _record(stored: StoredReceipt, body: bytes) -> ReceiptRecord:
         stored.origin,
         stored.times_seen,
         receipt.test,
+        receipt.parts,
+        receipt.talk_seconds,
         msgspec.Raw(body),
     )
 

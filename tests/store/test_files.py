@@ -110,18 +110,29 @@ def test_the_file_system_is_that_of_the_innermost_mount(monkeypatch: pytest.Monk
 
 
 def schema(connection: apsw.Connection) -> list[tuple[object, ...]]:
-    return list(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"))
+    """Every table, index and trigger; the space between the words of its text does not count."""
+    found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")
+    return [(*names, re.sub(r"\s*([,()])\s*|\s+", r"\1 ", str(text))) for *names, text in found]
 
 
 def pragma(connection: apsw.Connection, name: str) -> object:
     return connection.pragma(name)
 
 
+ADD_COLUMN = """
+ALTER TABLE statement ADD COLUMN {} INTEGER NOT NULL DEFAULT -2;
+CREATE TRIGGER unread_{} AFTER UPDATE OF digest ON statement WHEN new.{} = old.{}
+BEGIN UPDATE statement SET {} = -2 WHERE seq = new.seq; END;
+"""
+
+
 def test_a_fresh_store_has_the_schema_of_all_migrations(path: Path) -> None:
     with closing(open_store(path)) as store:
         by_hand = apsw.Connection(":memory:")
-        for step in range(1, SCHEMA + 1):
+        for step in range(1, 6):
             by_hand.execute(sql(f"{step:04}.sql"))
+        for column in ("billed_parts", "talk_seconds"):
+            by_hand.execute(ADD_COLUMN.replace("{}", column))
         assert schema(store._db) == schema(by_hand)
         assert pragma(store._db, "user_version") == SCHEMA
         assert pragma(store._db, "application_id") == APPLICATION_ID

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from smsreceipt.decode.parts import parts_of
 from smsreceipt.model import DAY_MS, Answer, Asked, Instant, Outcome, Send, beijing_day
 from smsreceipt.store import Imported, Query, SendQuery, SendState, Store
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import FAILED, NOW, PHONE, WAITING, Said, call, decoded, report
@@ -425,81 +423,3 @@ def test_calls_whose_end_was_never_heard(store: SqliteStore) -> None:
     assert list(store.call_gaps(day + 1, day + 9)) == []
     store.keep([decoded(call("c1"), call("c1", "FC2"))])
     assert list(store.call_gaps(day, day)) == []
-
-
-# -- schema ------------------------------------------------------------------------------------------------------------
-
-
-def old_store(path: Path) -> None:
-    """A store as the first release left it, with receipts."""
-    db = apsw.Connection(str(path))
-    db.pragma("journal_mode", "wal")
-    db.execute(sql("0001.sql"))
-    db.pragma("application_id", APPLICATION_ID)
-    db.pragma("user_version", 1)
-    road = "INSERT INTO road VALUES (1, 'mns', 'a-queue')"
-    kind = "INSERT INTO kind VALUES (1, 'SmsReport', 1, 0, 1, 5, 5)"
-    body = bytes(decoded(report("1")).receipts[0].body)
-    digest = decoded(report("1")).receipts[0].digest
-    for statement in (road, kind, "UPDATE counter SET last_seq = 1, phones_to = 1"):
-        db.execute(statement)
-    db.execute(
-        "INSERT INTO statement VALUES (1, 1, 0, 2, '1', ?, '', '', 'delivered', 'DELIVERED', 1795160998000, '',"
-        " 1795160995000, 5, 20777, ?, '1', 'order-1', '', 1, 1, 1, 1, 0, 0, 1, ?, ?)",
-        (PHONE, PHONE, digest, body),
-    )
-    db.execute("INSERT INTO phone VALUES (?, 1)", (PHONE,))
-    db.close()
-    path.chmod(0o600)
-
-
-def test_a_store_of_the_first_release_is_upgraded_by_the_next_write(tmp_path: Path) -> None:
-    path = tmp_path / "receipts.db"
-    old_store(path)
-    with closing(open_store(path)) as store:
-        assert [each.receipt.biz_id for each in store.list(Query())] == ["1"]
-        assert store.facts().schema == SCHEMA
-        assert store.keep([decoded(report("1"))]).tally.duplicate == 1
-        assert store.keep([decoded(report("2"))]).new[0].seq == 3
-        assert store.add_sends([send("1"), send("3")]) == Imported(new=2)
-        assert missing(store) == ["3"]
-    with closing(open_reader(path)) as reader:
-        assert reader.facts().open_sends == 1
-
-
-def test_an_upgrade_leaves_a_sound_file_and_is_seen_by_who_has_it_open(tmp_path: Path) -> None:
-    path = tmp_path / "receipts.db"
-    old_store(path)
-    open_already = apsw.Connection(str(path))
-    assert open_already.execute("PRAGMA foreign_key_list(phone)").fetchall()
-    with closing(open_store(path)) as store:
-        for check, sound in (("integrity_check", [("ok",)]), ("foreign_key_check", []), ("writable_schema", [(0,)])):
-            assert store._db.execute(f"PRAGMA {check}").fetchall() == sound
-    assert not open_already.execute("PRAGMA foreign_key_list(phone)").fetchall()
-    assert open_already.execute("SELECT phone, seq FROM phone").fetchall() == [(PHONE, 1)]
-    open_already.close()
-
-
-def test_an_upgraded_store_is_like_a_new_one(tmp_path: Path) -> None:
-    old_store(tmp_path / "old.db")
-    schemas = []
-    for name in ("old.db", "new.db"):
-        with closing(open_store(tmp_path / name)) as store:
-            schemas.append(sorted(rows(store._db, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")))
-    assert schemas[0] == schemas[1]
-
-
-def test_an_upgrade_that_is_cut_off_leaves_the_old_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smsreceipt.store.sqlite import migrations
-
-    path = tmp_path / "receipts.db"
-    old_store(path)
-    monkeypatch.setattr(migrations, "sql", lambda name: sql(name) + "; SELECT nonsense;")
-    with pytest.raises(Exception, match="damaged"):
-        open_store(path)
-    monkeypatch.undo()
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    assert db.pragma("user_version") == 1
-    db.close()
-    with closing(open_store(path)) as store:
-        assert store.count(Query(), 10) == 1

@@ -54,6 +54,8 @@ COLUMNS = (
     Column("test", "test", _BOOLEAN),
     Column("body", "body", _SAME),
     Column("digest", "digest", _SAME),
+    Column("parts", "billed_parts", _NUMBER, since=5),
+    Column("talk_seconds", "talk_seconds", _NUMBER, since=5),
 )
 #: What a batch works out for itself: see InsertBatch. The identity starts with its part at position `lead`.
 _WORKED_OUT = ("seq", "kind", "lead", "parts", "id1", "id2", "id3", "id4", "received_at", "day", "road", "signed",
