@@ -45,14 +45,12 @@ def report_totals(app: App, first: int, last: int, chosen: dict[str, Any]) -> No
 
 def _compared(app: App, first: int, last: int, qps: float) -> tuple[list[DayGap], int]:
     """A row for each day, and how many calls that took."""
-    from smsreceipt.decode.parts import parts_of
-
     theirs: list[DayTotals] = []
     with asking(app, qps=qps) as asker:
         for globe in _GLOBES:
             theirs += asker.statistics(date_of(first), date_of(last), globe=globe)
     with app.open_store(readonly=True) as store:
-        return gaps(first, last, theirs, store.day_parts(first, last, parts_of)), asker.rate.calls
+        return gaps(first, last, theirs, store.day_parts(first, last)), asker.rate.calls
 
 
 def _object(row: DayGap) -> dict[str, object]:

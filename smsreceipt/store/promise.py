@@ -46,11 +46,8 @@ class Receipts(Protocol):
     def unfinished(self) -> dict[str, Reached]:
         """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
 
-    def day_parts(self, first_day: int, last_day: int, parts_of: Callable[[bytes], int]) -> Sequence[DayParts]:
-        """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any.
-
-        *parts_of* reads the billed parts from the body of a receipt.
-        """
+    def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
+        """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""

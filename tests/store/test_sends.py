@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsreceipt.decode.parts import parts_of
 from smsreceipt.model import DAY_MS, Answer, Asked, Instant, Outcome, Send, beijing_day
 from smsreceipt.store import Imported, Query, SendQuery, SendState, Store
 from smsreceipt.store.sqlite.rows import number, rows
@@ -385,25 +384,13 @@ def test_a_days_parts_are_those_of_the_states(store: SqliteStore) -> None:
     for each in said:
         store.keep([decoded(each)])
     day = beijing_day(Instant(1_795_160_995_000))
-    (found,) = store.day_parts(day, day, parts_of)
+    (found,) = store.day_parts(day, day)
     assert found.day == day
     assert found.messages == {Outcome.DELIVERED: 4, Outcome.FAILED: 1}
     assert found.parts == {Outcome.DELIVERED: 2 + 1 + 3 + 1, Outcome.FAILED: 1}
     assert (len(found.slots), found.slots[0], found.slots[94], sum(found.slots)) == (144, 1, 4, 5)
-    assert [each.day for each in store.day_parts(day, day + 1, parts_of)] == [day, day + 1]
-    assert store.day_parts(0, 10, parts_of) == []
-
-
-@pytest.mark.parametrize(
-    ("body", "parts"),
-    [
-        (b'{"sms_size":"2"}', 2), (b'{"sms_size":3}', 3), (b'{"SmsSize":"1"}', 1), (b'{"SmsQuantity":"4"}', 4),
-        (b'{"sms_size":"","SmsSize":"2"}', 2), (b'{"sms_size":"x"}', 0), (b"{}", 0), (b"x", 0), (b'{"sms_size":[]}', 0),
-        ('{"Content":"' + "很" * 71 + '"}', 2), (b'{"sms_size":"99999999999"}', 1000),
-    ],
-)  # fmt: skip
-def test_the_parts_of_a_body(body: bytes | str, parts: int) -> None:
-    assert parts_of(body if isinstance(body, bytes) else body.encode()) == parts
+    assert [each.day for each in store.day_parts(day, day + 1)] == [day, day + 1]
+    assert store.day_parts(0, 10) == []
 
 
 def test_calls_whose_end_was_never_heard(store: SqliteStore) -> None:

@@ -14,7 +14,18 @@ import pytest
 
 from smsreceipt.decode import decode, reread
 from smsreceipt.errors import StoreLocked, StoreUnavailable
-from smsreceipt.model import Decoded, Delivery, Instant, Kind, Receipt, Send, Source, StoredReceipt, beijing_day
+from smsreceipt.model import (
+    Decoded,
+    Delivery,
+    Instant,
+    Kind,
+    Outcome,
+    Receipt,
+    Send,
+    Source,
+    StoredReceipt,
+    beijing_day,
+)
 from smsreceipt.store import Imported, Query
 from smsreceipt.store.sqlite import backfill, migrations
 from smsreceipt.store.sqlite.batch import InsertBatch
@@ -370,3 +381,13 @@ def test_whatever_a_store_holds_is_listed_the_same_after_its_upgrade(path: Path,
         give(store, ATTRIBUTIONS)
         give(store, [event for event in ATTRIBUTIONS if isinstance(event, Send)])
         assert store._db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_the_parts_of_a_day_are_the_same_before_and_after_the_backfill(path: Path) -> None:
+    old_store(path, 4)
+    with closing(upgraded(path)) as store:
+        store.add_sends([Send(PHONE, "2", DAY, None, "", "", "", 7)])
+        before = list(store.day_parts(DAY, DAY))
+        assert before[0].parts == {Outcome.DELIVERED: 2 + 7 + 2, Outcome.FAILED: 1}
+        store.backfill()
+        assert list(store.day_parts(DAY, DAY)) == before

@@ -61,10 +61,8 @@ def _theirs(app: App, first: int, last: int) -> tuple[dict[int, list[DayTotals]]
 
 
 def _ours(app: App, first: int, last: int) -> dict[int, DayParts]:
-    from smsreceipt.decode.parts import parts_of
-
     with app.open_store(readonly=True) as store:
-        return {parts.day: parts for parts in store.day_parts(first, last, parts_of)}
+        return {parts.day: parts for parts in store.day_parts(first, last)}
 
 
 def _rows(

@@ -226,10 +226,10 @@ class SqliteStore:
         with reading(self._path):
             return self._sends.count(first_day, last_day)
 
-    def day_parts(self, first_day: int, last_day: int, parts_of: Callable[[bytes], int]) -> Sequence[DayParts]:
-        """What the SMS receipts of these Beijing days add up to, a row for each day that has any."""
+    def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
+        """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
         with reading(self._path):
-            return totals.day_parts(self._db, first_day, last_day, parts_of)
+            return totals.day_parts(self._db, first_day, last_day, self._reread)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days of which something was heard, but never their end."""
