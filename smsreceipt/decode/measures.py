@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
-from typing import TypeVar
 
 from smsreceipt.decode import times
 from smsreceipt.decode.refusal import Refused
@@ -21,9 +19,8 @@ FURTHER = Receipt.__struct_fields__[len(Receipt.__struct_fields__) - len(Receipt
 _MOST_PARTS = 1_000
 _DIGITS = 24  # more say no more
 
-_Object = TypeVar("_Object")
-_Reader = Callable[[_Object, Outcome | None], int | None]
-Measured = Callable[[_Object, Outcome | None], Sequence[int | None]]  #: returns the first values of FURTHER
+_Reader = Callable[[Fields, Outcome | None], int | None]
+Measured = Callable[[Fields, Outcome | None], Sequence[int | None]]  #: returns the first values of FURTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +63,22 @@ def _instant(value: object) -> Instant | None:
         return None
 
 
-def measured(measures: Mapping[str, Measure]) -> Measured[Fields]:
-    """Compile the measures of a dialect, by the field of Receipt that each fills, for an object as a mapping."""
-
-    def reader(measure: Measure) -> _Reader[Fields]:
-        names, of, only = measure.fields, measure.of, measure.only
-        return lambda fields, outcome: (
-            of(*[fields.get(name) for name in names]) if only is None or outcome is only else None
-        )
-
-    return _in_order(measures, reader)
-
-
-def measured_plain(measures: Mapping[str, Measure]) -> Measured[object]:
-    """As measured(), for an object whose fields are attributes. Each measure takes one field."""
-
-    def reader(measure: Measure) -> _Reader[object]:
-        value, of, only = attrgetter(*measure.fields), measure.of, measure.only
-        return lambda fields, outcome: of(value(fields)) if only is None or outcome is only else None
-
-    return _in_order(measures, reader)
-
-
-def _in_order(measures: Mapping[str, Measure], compiled: Callable[[Measure], _Reader[_Object]]) -> Measured[_Object]:
-    readers: list[_Reader[_Object]] = []
-    for place, name in enumerate(FURTHER):
-        if name in measures:
-            readers += [_none] * (place - len(readers))
-            readers.append(compiled(measures[name]))
-    if not readers:
-        return lambda _fields, _outcome: ()
-    if len(readers) == 1:
-        (first,) = readers
-        return lambda fields, outcome: (first(fields, outcome),)
+def measured(measures: Mapping[str, Measure]) -> Measured:
+    """Compile the measures of a dialect, by the field of Receipt that each fills."""
+    readers = [_reader(measures[name]) if name in measures else _none for name in FURTHER]
+    while readers and readers[-1] is _none:
+        readers.pop()
     return lambda fields, outcome: [read(fields, outcome) for read in readers]
 
 
-def _none(_fields: object, _outcome: Outcome | None) -> None:
+def _reader(measure: Measure) -> _Reader:
+    names, of, only = measure.fields, measure.of, measure.only
+
+    def read(fields: Fields, outcome: Outcome | None) -> int | None:
+        return of(*[fields.get(name) for name in names]) if only is None or outcome is only else None
+
+    return read
+
+
+def _none(_fields: Fields, _outcome: Outcome | None) -> None:
     """The reader of a number that the dialect does not have."""

@@ -8,6 +8,7 @@ never accept what that one refuses, nor read it differently: a test compares the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from operator import attrgetter
 
@@ -16,13 +17,14 @@ import msgspec
 from smsreceipt.decode import times
 from smsreceipt.decode.dialect import Dialect, Success
 from smsreceipt.decode.frames import MAX_BYTES, OBJECT_END
-from smsreceipt.decode.measures import measured_plain
+from smsreceipt.decode.measures import FURTHER
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import BACKSLASH, QUOTE
 from smsreceipt.model import Outcome, Receipt
 
 PlainReader = Callable[[bytes], Receipt | None]
 
+_MEASURED = FURTHER[0]  #: the one field of Receipt that a measure of a simple row may fill
 _ABSENT = "_absent"  #: the column of a field that a dialect does not have
 
 
@@ -36,16 +38,16 @@ def plain_reader(row: Dialect) -> PlainReader | None:
         return None
     if not row.identity[1:] or not row.test.keys() <= set(row.identity):
         return None
-    if any(len(measure.fields) > 1 for measure in row.measures.values()):
+    if any(name != _MEASURED or len(measure.fields) > 1 for name, measure in row.measures.items()):
         return None
     kind, instant, doubtful = row.kind, times.instant, row.outcome.doubtful
     delivered, failed, unknown = Outcome.DELIVERED, Outcome.FAILED, Outcome.UNKNOWN
     parse = msgspec.json.Decoder(_fields(row, row.outcome)).decode
     encode = msgspec.json.Encoder().encode
-    columns = attrgetter(row.outcome.field, *(spec or _ABSENT for spec in specs))
+    measured, measure = _measure(row)
+    columns = attrgetter(row.outcome.field, *(spec or _ABSENT for spec in specs), measured)
     identify = attrgetter(*row.identity)
     test = tuple(row.test.get(part) for part in row.identity)
-    further = measured_plain(row.measures)
 
     def read(body: bytes) -> Receipt | None:
         if BACKSLASH in body or body[-1:] != OBJECT_END or len(body) > MAX_BYTES:  # a body ends with its object
@@ -55,7 +57,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
             again = encode(fields)  # as long as before, but for blanks, repeated names, unknown ones, and empty texts
             if len(again) != len(body) and again.count(QUOTE) != body.count(QUOTE):
                 return None
-            success, phone, biz_id, out_id, call_id, code, sent, reported = columns(fields)
+            success, phone, biz_id, out_id, call_id, code, sent, reported, size = columns(fields)
             sent_at, reported_at = instant(sent) if sent else None, instant(reported) if reported else None
         except (ValueError, RecursionError, Refused):
             return None
@@ -83,10 +85,16 @@ def plain_reader(row: Dialect) -> PlainReader | None:
             identity == test,
             body,
             sha256(body).digest(),
-            *further(fields, outcome),
+            measure(size),
         )
 
     return read
+
+
+def _measure(row: Dialect) -> tuple[str, Callable[[str], int | None]]:
+    """The field that the measure is worked out from, and how; few values occur, so that a cache saves the work."""
+    measure = row.measures.get(_MEASURED)
+    return (measure.fields[0], lru_cache(maxsize=64)(measure.of)) if measure else (_ABSENT, lambda _: None)
 
 
 def _fields(row: Dialect, outcome: Success) -> type[msgspec.Struct]:

@@ -34,6 +34,7 @@ class InsertBatch:
         """*kind* and *road* return the numbers of rows in the tables of these names."""
         self.values: list[Any] = []
         self.last_seq = last_seq
+        self.arrivals: set[tuple[int, int]] = set()  #: which kinds came when
         self._decoded = decoded
         for item in decoded:
             if item.receipts:
@@ -58,6 +59,7 @@ class InsertBatch:
         received, signed = delivery.received_at, delivery.source.signed
         native = delivery.source is not Source.QUERY and not delivery.biz_id  # the answer of a query may be replayed
         kinds = {name: kind(name, delivery) for name in {receipt.kind for receipt in item.receipts}}
+        self.arrivals.update((number, received) for number in kinds.values())
         for seq, receipt in enumerate(item.receipts, self.last_seq + len(self) + 1):
             identity, call_id = receipt.identity, receipt.call_id
             parts = len(identity)

@@ -52,7 +52,7 @@ class Keeper:
             return NewReceipts(), 0
         repeated, changed = self._insert(batch)
         kinds, tests = batch.column("kind"), batch.column("test")
-        identities = Counter(zip(kinds, tests, strict=True))
+        identities: Counter[tuple[int, bool]] = Counter(zip(kinds, tests, strict=True))
         identities.subtract((kinds[seq - last_seq - 1], tests[seq - last_seq - 1]) for seq in repeated)
         statements = Counter({kind: identities[kind, False] + identities[kind, True] for kind, _ in identities})
         uncounted = [row for row in map(batch.row, repeated) if self._adds(row)] if changed < len(batch) else []
@@ -208,7 +208,7 @@ class Keeper:
 
     def _count(self, batch: InsertBatch, identities: Counter[tuple[int, bool]], statements: Counter[int]) -> None:
         spans: dict[int, set[int]] = {}
-        for kind, at in set(zip(batch.column("kind"), batch.column("received_at"), strict=True)):
+        for kind, at in batch.arrivals:
             spans.setdefault(kind, set()).add(at)
         self._db.executemany(
             "UPDATE kind SET identities = identities + ?, tests = tests + ?, statements = statements + ?,"
