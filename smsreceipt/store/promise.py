@@ -54,7 +54,7 @@ class Receipts(Protocol):
 
 
 class Rejects(Protocol):
-    """What could not be decoded, as it was received. Receipts.keep() adds to it."""
+    """What could not be decoded, as it was received, in the order of arrival."""
 
     def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
         """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""

@@ -91,8 +91,6 @@ class StoreContract:
         with closing(self.store()) as store:
             yield store
 
-    # -- books -----------------------------------------------------------------------------------------------------
-
     def test_an_empty_store_is_empty(self) -> None:
         with self.opened() as store:
             assert list(store.list(ALL)) == []
@@ -133,8 +131,6 @@ class StoreContract:
             assert (kept.tally.new, kept.tally.duplicate) == (1, 2)
             assert (only(store).times_seen, only(store).source) == (3, Source.MNS)
 
-    # -- identity --------------------------------------------------------------------------------------------------
-
     @pytest.mark.parametrize(
         ("one", "other"),
         [(("12", "3138"), ("123", "138")), (("1^", "38"), ("1", "38")), (("1", "113800000000"), ("11", "13800000000"))],
@@ -159,8 +155,6 @@ class StoreContract:
             store.keep([decoded(("SmsReport", fields)), decoded(("DypnsSmsVerifyReport", {**fields, **FAILED}))])
             assert [each.receipt.kind for each in store.list(Query())] == ["SmsReport", "DypnsSmsVerifyReport"]
             assert list(store.list(Query(conflicts=True))) == []
-
-    # -- state -----------------------------------------------------------------------------------------------------
 
     def test_a_signed_repeat_makes_a_statement_signed_and_may_change_the_state(self) -> None:
         late: dict[str, Any] = {"report_time": "2026-11-20 16:00:00"}
@@ -203,8 +197,6 @@ class StoreContract:
             assert only(store).receipt.outcome == Outcome.DELIVERED
             assert len(seqs(store)) == 3
 
-    # -- bodies ----------------------------------------------------------------------------------------------------
-
     @pytest.mark.parametrize("order", list(permutations(range(4))))
     @pytest.mark.parametrize("at_once", [True, False])
     def test_the_shown_body_does_not_depend_on_the_order(self, order: Sequence[int], at_once: bool) -> None:
@@ -242,8 +234,6 @@ class StoreContract:
                     store.keep([item])
                 assert only(store).receipt.body == one.receipts[0].body
 
-    # -- seq -------------------------------------------------------------------------------------------------------
-
     def test_seq_grows_in_commit_order_and_is_never_used_again(self) -> None:
         with self.opened() as store:
             last = 0
@@ -276,8 +266,6 @@ class StoreContract:
             assert (list(store.list(ALL)), list(store.rejects()), store.facts()) == before
             store.keep(mixed(call(), origin="new"))
             assert [each.origin for each in store.list(ALL)] == ["a-queue", "new"]
-
-    # -- rejects ---------------------------------------------------------------------------------------------------
 
     def test_rejects_are_known_by_kind_and_bytes(self) -> None:
         with self.opened() as store:
@@ -314,8 +302,6 @@ class StoreContract:
             assert store.drop_rejects([first, second, second]) == 1
             assert list(store.rejects()) == []
 
-    # -- runs ------------------------------------------------------------------------------------------------------
-
     def test_a_released_lease_leaves_nothing_behind(self) -> None:
         with self.opened() as store:
             one, other = store.acquire_lease("q"), store.acquire_lease("q")
@@ -330,8 +316,6 @@ class StoreContract:
         store.keep([decoded(report())])
         store.close()
         store.close()
-
-    # -- against the plain model -----------------------------------------------------------------------------------
 
     @settings(max_examples=40, **SHARED)
     @given(

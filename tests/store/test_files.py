@@ -46,9 +46,6 @@ def keep(store: SqliteStore, *ids: str) -> None:
     store.keep([decoded(*(report(each) for each in ids))])
 
 
-# -- modes -----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
 def test_only_the_owner_reads_the_files_whatever_the_umask(tmp_path: Path, mask: int) -> None:
     with umask(mask):
@@ -104,9 +101,6 @@ def test_the_file_system_is_that_of_the_innermost_mount(monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "read_text", lambda *_: mounts)
     found = [_filesystem(Path(folder)) for folder in ("/", "/var/x", "/mnt", "/mnt/a", "/mnt/in/a", "/mntother")]
     assert found == ["ext4", "ext4", "nfs4", "nfs4", "tmpfs", "ext4"]
-
-
-# -- schema ----------------------------------------------------------------------------------------------------------
 
 
 def schema(connection: apsw.Connection) -> list[tuple[object, ...]]:
@@ -207,9 +201,6 @@ def test_many_may_make_the_same_store_at_once(path: Path) -> None:
         assert reader.count(Query(), 10) == 6
 
 
-# -- what is not ours ------------------------------------------------------------------------------------------------
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in sorted(folder.iterdir())}
 
@@ -283,9 +274,6 @@ def test_damage_after_an_unclean_end_is_found_before_anything_is_written(path: P
     assert path.read_bytes() == before
 
 
-# -- what is in the way ----------------------------------------------------------------------------------------------
-
-
 def test_a_locked_store_is_store_locked_after_the_lock_wait_and_nothing_happened(path: Path) -> None:
     with closing(open_store(path, lock_wait=0.02)) as store, closing(open_store(path)) as other:
         other._db.execute("BEGIN IMMEDIATE")
@@ -334,9 +322,6 @@ def test_a_store_that_does_not_exist_yet_is_empty_and_stays_absent(path: Path) -
     path.touch()
     with closing(open_reader(path)) as reader:
         assert list(reader.rejects()) == []
-
-
-# -- what is taken away ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal"])
@@ -447,9 +432,6 @@ def test_a_commit_cut_off_by_kill_is_undone_and_the_run_is_known_as_unclean(path
 
 def test_free_space_is_known_before_the_directory_exists(tmp_path: Path) -> None:
     assert free_bytes(tmp_path / "a" / "b" / "c.db") > 0
-
-
-# -- the price of a row, and of a question ---------------------------------------------------------------------------
 
 
 def btrees_of(store: SqliteStore) -> list[str]:

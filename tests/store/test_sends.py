@@ -41,9 +41,6 @@ def missing(store: Store, first: int = DAY, last: int = DAY) -> list[str]:
     return [stored.send.biz_id for stored in store.missing(first, last)]
 
 
-# -- entering ----------------------------------------------------------------------------------------------------------
-
-
 def test_an_empty_ledger_is_empty(store: SqliteStore) -> None:
     assert list(store.sends(SendQuery())) == []
     assert missing(store, 0, 10**6) == []
@@ -129,9 +126,6 @@ def test_a_batch_that_fails_leaves_nothing(store: SqliteStore) -> None:
     assert store.facts().sends == 0
 
 
-# -- receipts ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("first", ["ledger", "receipt"])
 @pytest.mark.parametrize(
     ("said", "outcome", "settled"),
@@ -197,8 +191,6 @@ def test_a_commit_that_fails_leaves_no_mark(store: SqliteStore) -> None:
     assert [stored.answer for stored in store.sends(SendQuery())] == [None]
 
 
-# -- the set difference ------------------------------------------------------------------------------------------------
-
 _sends = st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3))
 _said = st.tuples(
     st.integers(0, 5), st.integers(0, 3), st.sampled_from(["delivered", "failed", "unknown"]), st.booleans()
@@ -262,9 +254,6 @@ def test_statements_settle_their_sends_when_their_phones_are_filed(monkeypatch: 
         assert number(store._db, unsettled) == 3
         assert missing(store) == ["6", "7", "8"]
         assert store.add_sends([send("10"), send("2"), send("3", out_id="o")]) == Imported(1, 1, 1)
-
-
-# -- asking ------------------------------------------------------------------------------------------------------------
 
 
 def test_each_filter_alone_and_together(store: SqliteStore) -> None:
@@ -335,9 +324,6 @@ def test_reading_goes_on_while_others_write(tmp_path: Path) -> None:
             assert missing(reader) == []
 
 
-# -- forgetting --------------------------------------------------------------------------------------------------------
-
-
 def test_forgetting_leaves_the_receipts(store: SqliteStore) -> None:
     store.add_sends([send("1"), send("2", day=DAY - 1), send("3", "14", day=DAY - 2)])
     store.keep([decoded(report("1"))])
@@ -347,9 +333,6 @@ def test_forgetting_leaves_the_receipts(store: SqliteStore) -> None:
     assert store.forget_sends(SendQuery(phones=[PHONE], biz_ids=["1"])) == 1
     assert (store.facts().sends, store.facts().open_sends) == (0, 0)
     assert store.count(Query(), 10) == 1
-
-
-# -- comparisons -------------------------------------------------------------------------------------------------------
 
 
 def test_a_comparison_that_was_cut_off_is_taken_up(store: SqliteStore) -> None:
@@ -363,9 +346,6 @@ def test_a_comparison_that_was_cut_off_is_taken_up(store: SqliteStore) -> None:
     store.end_comparison(DAY, DAY)
     store.end_comparison(DAY, DAY)
     assert store.begin_comparison(DAY, DAY, Instant(late + 5)) == late + 5
-
-
-# -- totals ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_days_parts_are_those_of_the_states(store: SqliteStore) -> None:

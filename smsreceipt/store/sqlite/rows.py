@@ -1,4 +1,4 @@
-"""Answers of SQLite with the types that the schema gives them."""
+"""Rows of SQLite with the types that the schema gives them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import apsw
 
 
 def rows(db: apsw.Connection, statement: str, values: Sequence[str | int | bytes] = ()) -> Iterable[tuple[Any, ...]]:
-    """The rows of a query; what types its columns have is known from the schema (STRICT), not from here."""
+    """The rows of a query. The tables are STRICT, so the schema guarantees the types of the columns."""
     return db.execute(statement, values)
 
 
 def number(db: apsw.Connection, statement: str, *values: str | int | bytes) -> int:
-    """The one number that a query answers with; 0 where it has no row."""
+    """The number in the first column of the first row; 0 where there is no row."""
     for (found,) in rows(db, statement, values):
         return int(found)
     return 0

@@ -1,7 +1,7 @@
-"""Reading receipts: choose the index that leaves the least to read, and merge its streams in seq order.
+"""Reads receipts: chooses the index that leaves the fewest rows to read, and merges its streams in seq order.
 
-A stream is one equality on one index; within it SQLite yields rows in rowid order, that is in seq order, without a
-sort. So the first rows come at once, however large the store is.
+A stream is one equality on one index. Within it SQLite yields rows in rowid order, which is seq order, without a sort.
+So the first rows come at once, however large the store is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Stream(NamedTuple):
 
 
 def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[StoredReceipt]:
-    """Yield what *query* asks for, in ascending seq. Raises ValueError where a row holds what was never written."""
+    """Yield what matches *query*, in ascending seq. Raises ValueError for a value that is never written."""
     backward = query.newest and query.limit is not None
     found = _merged(db, query, _STORED, backward=backward)
     if query.limit is not None:
@@ -50,7 +50,7 @@ def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[Stor
 
 
 def count(db: apsw.Connection, query: Query, at_most: int) -> int:
-    """How many *query* asks for, at most *at_most*."""
+    """How many receipts match *query*, at most *at_most*."""
     return sum(1 for _ in islice(_merged(db, query, "statement.seq", backward=False), at_most))
 
 
@@ -71,7 +71,7 @@ def _merged(db: apsw.Connection, query: Query, columns: str, *, backward: bool) 
 
 
 def _terms(query: Query) -> tuple[list[str], list[_Value]]:
-    """Every filter as SQL: a stream only narrows what is read."""
+    """Every filter as SQL; a stream narrows what is read, but filters nothing."""
     terms: list[str] = []
     values: list[_Value] = []
     if not query.history and not query.conflicts:
@@ -103,7 +103,7 @@ def _terms(query: Query) -> tuple[list[str], list[_Value]]:
 
 
 def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
-    """The cheapest way to everything that can match: the most telling filter first."""
+    """The cheapest streams that hold every match: those of the most selective filter."""
     for column, wanted in (("biz_id", query.biz_ids), ("call_id", query.call_ids)):
         if wanted:
             return _by_value(column, sorted({str(value) for value in wanted}))
@@ -113,7 +113,7 @@ def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
         return _by_value("out_id", sorted(set(query.out_ids)))
     if query.conflicts:
         return [_Stream("statement_conflict", "conflict = 1", ())]
-    if query.sources and not _any_road(db, query.sources):
+    if query.sources and not _any_from(db, query.sources):
         return [_Stream("", "0", ())]
     rare = _rare(query)
     if rare and (_few(db, rare) or not (query.since and query.until)):
@@ -121,8 +121,8 @@ def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
     return _by_day(db, query) or rare or [_Stream("", "1", ())]
 
 
-def _any_road(db: apsw.Connection, sources: Collection[Source]) -> bool:
-    """Whether anything ever came by one of *sources*: without it, all would be read to find nothing."""
+def _any_from(db: apsw.Connection, sources: Collection[Source]) -> bool:
+    """Whether anything ever came from one of *sources*; if not, every row would be read to find nothing."""
     term, values = _among("source", sources)
     return bool(db.execute(f"SELECT 1 FROM road WHERE {term} LIMIT 1", values).fetchall())
 
@@ -132,15 +132,15 @@ def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
 
     biz_id and call_id mostly lead the identity and are found by its key; where they do not, by an index of their own.
     """
-    ways = [(f"statement_{column}", f"{column} <> ''", column)]
+    indexes = [(f"statement_{column}", f"{column} <> ''", column)]
     if column in {"biz_id", "call_id"}:
-        ways = [
+        indexes = [
             ("statement_key", f"{column} = id1", "id1"),
             (f"statement_{column}", f"{column} <> '' AND {column} <> id1", column),
         ]
     pieces = [wanted] if len(wanted) > _MAX_STREAMS else [[value] for value in wanted]
     streams = []
-    for index, guard, key in ways:
+    for index, guard, key in indexes:
         for piece in pieces:
             term, values = _among(key, piece)
             streams.append(_Stream(index, f"{guard} AND {term}", tuple(values)))
@@ -148,7 +148,7 @@ def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
 
 
 def _by_phone(wanted: list[str]) -> list[_Stream]:
-    """Streams for phones: those that are filed, and the last statements, whose phones are not yet."""
+    """Streams for phones: the indexed ones, and the last statements, whose phones are not indexed yet."""
     term, values = _among("phone", wanted)
     return [
         _Stream("", f"statement.seq IN (SELECT seq FROM phone WHERE {term})", tuple(values)),
@@ -157,7 +157,7 @@ def _by_phone(wanted: list[str]) -> list[_Stream]:
 
 
 def _among(column: str, wanted: Collection[str]) -> tuple[str, list[str]]:
-    """*column* is one of *wanted*, as SQL and what it binds; a long list is bound as one value."""
+    """The condition that *column* is one of *wanted*, and the values to bind; a long list is bound as one value."""
     values = [str(value) for value in wanted]
     if len(values) == 1:
         return f"{column} = ?", values
@@ -187,7 +187,7 @@ def _few(db: apsw.Connection, streams: list[_Stream]) -> bool:
 
 
 def _by_day(db: apsw.Connection, query: Query) -> list[_Stream]:
-    """A stream per Beijing day and kind, where a date or a rare kind was asked for and the days are few."""
+    """A stream for each Beijing day and kind, if the query has a date or a rare kind and the days are few."""
     kinds: dict[str, int] = dict(rows(db, "SELECT name, id FROM kind"))
     wanted = [kinds[kind] for kind in set(query.kinds) if kind in kinds] if query.kinds else list(kinds.values())
     if query.since is None and query.until is None and not _rare_kind(db, query):
@@ -212,7 +212,7 @@ def _by_day(db: apsw.Connection, query: Query) -> list[_Stream]:
 
 
 def _rare_kind(db: apsw.Connection, query: Query) -> bool:
-    """Whether the kinds asked for are so few among all that reading everything would find them late."""
+    """Whether the query has kinds of which less than half of all statements are."""
     if not query.kinds:
         return False
     total = wanted = 0

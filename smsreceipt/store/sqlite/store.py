@@ -76,7 +76,7 @@ def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
 
 
 class SqliteStore:
-    """Store on one SQLite file. Use one instance from one thread at a time; processes may share the file."""
+    """A Store in one SQLite file; the promises of its methods are those of Store."""
 
     def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
         self._path = path
@@ -94,11 +94,7 @@ class SqliteStore:
     def keep(
         self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
     ) -> Kept:
-        """Store every receipt and reject in one transaction, deleting the rejects that these resolve.
-
-        With them, note of which sends the provider was *asked*; one that the ledger does not hold is left aside.
-        When this returns, its rows survive a power cut; when it raises, nothing of it happened.
-        """
+        """Store every receipt and reject in one transaction."""
         with self._transaction():
             with self._attribution.around_receipts(decoded):
                 new, received = self._keeper.receipts(decoded)
@@ -111,14 +107,14 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All or nothing, on disk when it ends without an exception."""
+        """One transaction: on disk when it ends without an exception, else undone."""
         with translated(self._path):
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
             except BaseException as exc:
-                # After a flush that failed nobody knows what is on the disk: closing must not write the journal back.
+                # After a failed flush the content of the disk is unknown: closing must not write the journal back.
                 self._sound = self._sound and not isinstance(exc, apsw.IOError)
                 self._keeper.forget_numbers()
                 if self._db.in_transaction:
@@ -127,7 +123,7 @@ class SqliteStore:
         self._refuse_replaced_file()
 
     def _refuse_replaced_file(self) -> None:
-        """A commit into a file that no longer has its name is no commit: it must not be acked."""
+        """Raise StoreDamaged if the commit went into a file that no longer has its name: it must not be acked."""
         if self._file is None:  # in memory
             return
         journal = files.file_id(self._wal)
@@ -141,35 +137,35 @@ class SqliteStore:
             )
 
     def drop_rejects(self, ids: Collection[str]) -> int:
-        """Forget rejects by their full ids; return how many there were."""
+        """Delete rejects by their full ids; return how many were deleted."""
         with self._transaction():
             before = self._db.total_changes()
             self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in ids])
             return self._db.total_changes() - before
 
     def add_sends(self, sends: Sequence[Send]) -> Imported:
-        """Enter what was sent, in one transaction. Sends that are known are completed, never contradicted."""
+        """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
         with self._transaction(), self._attribution.around_sends(sends):
             return self._sends.add(sends)
 
     def forget_sends(self, query: SendQuery) -> int:
-        """Drop the sends that *query* asks for from the ledger; return how many there were. Receipts stay."""
+        """Delete the sends that match *query* from the ledger; return how many. Receipts stay."""
         with self._transaction(), self._attribution.around_everything():
             return self._sends.forget(query)
 
     def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
-        """When the comparison of these days that is now under way began: *at*, or that of one cut off lately."""
+        """When the comparison of these days that is now under way began."""
         with self._transaction():
             return self._sends.begin_comparison(first_day, last_day, at)
 
     def end_comparison(self, first_day: int, last_day: int) -> None:
-        """The comparison of these days is complete; idempotent."""
+        """Delete the stored time of the comparison of these days, which is complete; idempotent."""
         with self._transaction():
             self._sends.end_comparison(first_day, last_day)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All that is read inside is of one moment, whatever others write meanwhile. Nothing can be written inside."""
+        """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
         with reading(self._path):
             self._db.execute("BEGIN")
             try:
@@ -179,12 +175,12 @@ class SqliteStore:
                     self._db.execute("ROLLBACK")
 
     def list(self, query: Query) -> Iterator[StoredReceipt]:
-        """Yield the receipts that *query* asks for, in ascending seq."""
+        """Yield the receipts that match *query*, in ascending seq. No reader is shown a seq after a larger one."""
         with reading(self._path):
             yield from select.receipts(self._db, query, self._reread)
 
     def count(self, query: Query, at_most: int) -> int:
-        """How many receipts *query* asks for, its limit left aside; counting stops at *at_most*."""
+        """How many receipts match *query*, whose limit is ignored; counting stops at *at_most*."""
         with reading(self._path):
             return select.count(self._db, query, at_most)
 
@@ -207,7 +203,7 @@ class SqliteStore:
         raise KeyError(reject_id)
 
     def sends(self, query: SendQuery) -> Iterator[StoredSend]:
-        """Yield the sends that *query* asks for, by day, BizId and number."""
+        """Yield the sends that match *query*, by day, BizId and number."""
         with reading(self._path):
             yield from self._sends.find(query)
 
@@ -232,7 +228,7 @@ class SqliteStore:
             return totals.day_parts(self._db, first_day, last_day, self._reread)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
-        """Yield the calls of these Beijing days of which something was heard, but never their end."""
+        """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
         with reading(self._path):
             yield from totals.call_gaps(self._db, first_day, last_day)
 
@@ -261,7 +257,7 @@ class SqliteStore:
             )
 
     def unfinished(self) -> dict[str, Reached]:
-        """The files whose replay was cut off, by what identifies them, and how far each was read."""
+        """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
         with reading(self._path):
             return replays.unfinished(self._db)
 
@@ -271,12 +267,12 @@ class SqliteStore:
             return leases.acquire(self._db, queue)
 
     def release_lease(self, lease: ConsumerLease, *, settled: bool, hidden_until: Instant = NO_TIME) -> None:
-        """Note that the consumer was shut down cleanly; see Consumers."""
+        """Note that the consumer was shut down cleanly."""
         with self._transaction():
             leases.release(self._db, lease, settled=settled, hidden_until=hidden_until)
 
     def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
-        """Fill the columns that an older program left unread, in short transactions; see Store."""
+        """Fill the fields that receipts stored by an older version lack, by reading their bodies again."""
         while True:
             with reading(self._path):
                 batch = backfill.read(self._db, self._reread)
