@@ -1,4 +1,4 @@
-"""What every store promises, whatever engine is beneath: a class to inherit, with a factory of empty stores."""
+"""What every store promises, whatever its engine: a class to inherit, with a factory of empty stores."""
 
 from __future__ import annotations
 
@@ -233,6 +233,15 @@ class StoreContract:
                 for item in order:
                     store.keep([item])
                 assert only(store).receipt.body == one.receipts[0].body
+
+    def test_a_receipt_has_the_parts_and_the_seconds_of_its_body_and_nothing_is_left_to_fill(self) -> None:
+        with self.opened() as store:
+            store.keep([*mixed(report("1", sms_size="3"), report("2"), call(), reply())])
+            found = [(each.receipt.parts, each.receipt.talk_seconds) for each in store.list(ALL)]
+            assert found == [(3, None), (None, None), (None, 185), (None, None)]
+            left: list[tuple[int, int]] = []
+            store.backfill(lambda done, total: left.append((done, total)))
+            assert left == []
 
     def test_seq_grows_in_commit_order_and_is_never_used_again(self) -> None:
         with self.opened() as store:

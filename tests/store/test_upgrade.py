@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -343,6 +345,24 @@ def test_a_body_that_is_refused_today_keeps_its_marker_and_holds_nothing_up(path
         assert fields(store.list(ALL)) == [(None, None)] * len(OLD)
 
 
+def test_many_may_upgrade_the_same_store_at_once(path: Path) -> None:
+    old_store(path)
+    barrier = threading.Barrier(4)
+
+    def upgrade(_: int) -> int:
+        barrier.wait(10)
+        with closing(upgraded(path)) as store:
+            store.backfill()
+            store.keep([decoded(report("1"))])
+            return marked(store)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(upgrade, range(4))) == [0] * 4
+    with closing(open_reader(path)) as reader:
+        assert fields(reader.list(ALL)) == FIELDS
+        assert [each.times_seen for each in reader.list(Query(biz_ids=["1"]))] == [5]
+
+
 def test_a_backfill_gives_way_to_a_writer(path: Path) -> None:
     old_store(path, 4)
     with closing(upgraded(path, lock_wait=0.02)) as store, closing(apsw.Connection(str(path))) as other:
@@ -371,6 +391,7 @@ def test_whatever_a_store_holds_is_listed_the_same_after_its_upgrade(path: Path,
     with closing(open_store(path)) as store:
         store.keep(pool(200))
         give(store, ATTRIBUTIONS)
+        assert backfill.read(store._db, reread) is None
         expected = [list(store.list(query)) for query in queries]
     as_schema_4(path)
     with closing(upgraded(path)) as store:

@@ -201,7 +201,7 @@ class Attribution:
             (listed,),
         ):
             ledger[phone].append(Candidate(*sent))
-        for phone, *told in rows(
+        for phone, *report in rows(
             self._db,
             f"SELECT phone, id1, {_time('sent_at')}, {_time('reported_at')}, out_id FROM statement"
             " WHERE kind = ? AND id2 = phone AND test = 0 AND seq IN ("
@@ -209,7 +209,7 @@ class Attribution:
             f" WHERE seq > (SELECT phones_to FROM counter) AND phone {_SOME})",
             (self._kind(SMS_REPORT), listed, listed),
         ):
-            reports[phone].append(Reported(*told))
+            reports[phone].append(Reported(*report))
         return {phone: candidates(ledger[phone], reports[phone]) for phone in phones}
 
     def _add_evidence(self, detail: _Detail, biz_id: str, retracted: dict[_Key, int]) -> None:

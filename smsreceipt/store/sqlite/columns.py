@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from smsreceipt.model import Outcome, Receipt
+from smsreceipt.store.sqlite.rows import Members
 
 
 class Form(NamedTuple):
@@ -28,7 +29,7 @@ _SAME = Form("{}", "?", "{}")
 _RARE = Form("{} or None", "ifnull(?,'')", "{}")
 _NUMBER = Form("-1 if {0} is None else {0}", "?", "None if {0} < 0 else {0}", "INTEGER", "-2")
 _BOOLEAN = Form("{}", "?", "bool({})", "INTEGER", "-2")
-_OUTCOME = Form("{} or ''", "?", "Outcome({0}) if {0} else None")
+_OUTCOME = Form("{} or ''", "?", "outcomes[{0}] if {0} else None")
 
 
 class Column(NamedTuple):
@@ -84,7 +85,7 @@ SELECTED = ", ".join(["kind.name", *(f"statement.{name}" for name in _SELECTED)]
 
 
 def _compiled(source: str) -> Any:
-    return eval(source, {"Outcome": Outcome, "Receipt": Receipt})  # noqa: S307 - made of the constants above
+    return eval(source, {"Receipt": Receipt, "outcomes": Members(Outcome)})  # noqa: S307 - made of the constants above
 
 
 def _binder(columns: Iterable[Column]) -> Callable[[Receipt], tuple[Any, ...]]:
@@ -96,9 +97,12 @@ def _binder(columns: Iterable[Column]) -> Callable[[Receipt], tuple[Any, ...]]:
 values_of = _binder(COLUMNS)  #: the values of COLUMNS as they are bound
 added_values_of = _binder(ADDED)
 
-_read = ", ".join(f"{column.field}={column.form.read.format(column.name)}" for column in COLUMNS)
+_read = {
+    "kind": "kind",
+    "identity": "((id2, id1, id3, id4) if lead else (id1, id2, id3, id4))[:parts]",
+    **{column.field: column.form.read.format(column.name) for column in COLUMNS},
+}
 #: The receipt of the values that SELECTED names. Raises ValueError for a value that is never written.
 receipt_from: Callable[..., Receipt] = _compiled(
-    f"lambda kind, {', '.join(_SELECTED)}: Receipt("
-    f"kind=kind, identity=((id2, id1, id3, id4) if lead else (id1, id2, id3, id4))[:parts], {_read})"
+    f"lambda kind, {', '.join(_SELECTED)}: Receipt({', '.join(_read[field] for field in Receipt.__struct_fields__)})"
 )

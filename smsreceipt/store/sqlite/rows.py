@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
 
 import apsw
+
+_Member = TypeVar("_Member", bound=StrEnum)
 
 
 def rows(db: apsw.Connection, statement: str, values: Sequence[str | int | bytes] = ()) -> Iterable[tuple[Any, ...]]:
@@ -18,3 +21,13 @@ def number(db: apsw.Connection, statement: str, *values: str | int | bytes) -> i
     for (found,) in rows(db, statement, values):
         return int(found)
     return 0
+
+
+class Members(dict[str, _Member]):
+    """The members of an enumeration by their values, found in a tenth of the time that calling it takes."""
+
+    def __init__(self, enumeration: type[_Member]) -> None:
+        super().__init__((member.value, member) for member in enumeration)
+
+    def __missing__(self, value: str) -> NoReturn:
+        raise ValueError(f"{value!r} is not a valid value")

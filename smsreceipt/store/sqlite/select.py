@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterator
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from typing import Any, NamedTuple
@@ -16,14 +17,16 @@ import apsw
 import msgspec
 from msgspec import structs
 
-from smsreceipt.model import Instant, Kind, Source, StoredReceipt, beijing_day
+from smsreceipt.model import Instant, Source, StoredReceipt, beijing_day
 from smsreceipt.store.promise import Reread
 from smsreceipt.store.sqlite.columns import ADDED, SELECTED, UNREAD, receipt_from
-from smsreceipt.store.sqlite.rows import rows
+from smsreceipt.store.sqlite.rows import Members, rows
 from smsreceipt.store.values import Query
 
 _Value = str | int
 _STORED = f"statement.seq, received_at, source, origin, times_seen, signed, {UNREAD}, {SELECTED}"
+_ARRIVAL = 7  # columns of _STORED before SELECTED
+_SOURCES = Members(Source)
 _TABLES = "statement {} CROSS JOIN kind ON kind.id = statement.kind CROSS JOIN road ON road.id = statement.road"
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
 _MAX_STREAMS = 400  # beyond that many, reading the table in seq order is cheaper
@@ -46,7 +49,7 @@ def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[Stor
         found = islice(found, query.limit)
     if backward:
         found = iter(list(found)[::-1])
-    return (_stored(row, reread) for row in found)
+    return map(partial(_stored, reread), found)
 
 
 def count(db: apsw.Connection, query: Query, at_most: int) -> int:
@@ -222,11 +225,11 @@ def _rare_kind(db: apsw.Connection, query: Query) -> bool:
     return wanted * 2 < total
 
 
-def _stored(row: tuple[Any, ...], reread: Reread) -> StoredReceipt:
-    seq, received, source, origin, seen, signed, unread, kind, *values = row
-    receipt = receipt_from(Kind(kind), *values)
+def _stored(reread: Reread, row: tuple[Any, ...]) -> StoredReceipt:
+    seq, received, source, origin, seen, signed, unread = row[:_ARRIVAL]
+    receipt = receipt_from(*row[_ARRIVAL:])
     if sha256(receipt.body).digest() != receipt.digest:
         raise ValueError("a body does not have the digest that was stored with it")
     if unread and (again := reread(receipt.kind, receipt.body)):
         receipt = structs.replace(receipt, **{column.field: getattr(again, column.field) for column in ADDED})
-    return StoredReceipt(seq, receipt, Instant(received), Source(source), origin, seen, bool(signed))
+    return StoredReceipt(seq, receipt, received, _SOURCES[source], origin, seen, bool(signed))
