@@ -132,7 +132,7 @@ class _Run:
         except (KeyboardInterrupt, click.Abort):
             return 130
         except ReaderGone:
-            discard(sys.stdout)
+            discard(sys.stdout if self._app is None else self._app.stdout)
             return 141
         except OSError as exc:
             return self._internal(exc) if self._app is not None else self._output(exc)

@@ -44,7 +44,7 @@ def _common(app: App) -> Iterator[SettingRow]:
     file = app.config.path
     defaults = {
         "config": str(file) if file else "none",
-        "store": str(app.store_path),
+        "store": app.store_location,
         "output": app.output,
         "mask": _word(app.mask),
         "profile": "none",

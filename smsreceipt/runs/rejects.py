@@ -46,7 +46,7 @@ def drop_rejects(app: App, ids: Sequence[str], *, confirm: Callable[[int], None]
 
     Raises UsageError as find_reject does.
     """
-    with app.open_store(readonly=False) as store:
+    with app.open_store(readonly=False, backfill=False) as store:
         found = {reject.id: reject for reject in (find_reject(store, reject_id) for reject_id in ids)}
         if confirm is not None:
             confirm(len(found))

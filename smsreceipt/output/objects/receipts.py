@@ -128,6 +128,8 @@ RECEIPTS = View[StoredReceipt](
         Column(key="origin", of="origin"),
         Column(key="times_seen", of="times_seen"),
         Column(key="test", of="receipt.test"),
+        Column(key="parts", of="receipt.parts"),
+        Column(key="talk_seconds", of="receipt.talk_seconds"),
         Column(key="body", of="receipt.body", convert=msgspec.Raw),
     ],
     masked=masked_receipt,

@@ -61,7 +61,7 @@ def _receipts(facts: StoreFacts) -> int:
 STATUS = View[StoreFacts](
     "Status",
     [
-        Column(key="store", of="path"),
+        Column(key="store", of="location"),
         Column(key="exists", of="exists"),
         Column(key="engine", of="engine"),
         Column(key="schema", of="schema"),

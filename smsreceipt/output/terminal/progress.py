@@ -140,6 +140,17 @@ class Progress:
 
         self.show(line)
 
+    def upgraded(self, done: int, total: int) -> None:
+        """Show how many of the receipts of an older version are upgraded, and the time that the rest takes."""
+
+        def line(seconds: float) -> str:
+            full = round(_BAR * done / total)
+            left = elapsed(round((total - done) * seconds / done) * 1000, chinese=self._chinese)
+            head = f"[{'#' * full}{'-' * (_BAR - full)}] {done:,}/{total:,}  "
+            return head + (f"升级数据库  剩余 {left}" if self._chinese else f"upgrading the store  {left} left")
+
+        self.show(line)
+
     def show(self, line: Callable[[float], str]) -> None:
         """Show what *line* makes of the seconds since the beginning, at most ten times a second."""
         if self._line.due:

@@ -17,7 +17,7 @@ def status(facts: StoreFacts, display: Display) -> str:
     localized = display.localized
     absent = Text("" if facts.exists else localized("  (not there yet)", "  （尚不存在）"), "dim")
     lines = [
-        (localized("store", "数据库"), text(facts.path).append(absent)),
+        (localized("store", "数据库"), text(facts.location).append(absent)),
         (
             localized("engine", "引擎"),
             Text(display.dot.join([facts.engine, f"schema {facts.schema}", size(facts.size)])),
