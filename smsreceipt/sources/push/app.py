@@ -34,7 +34,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 _KIND = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _KINDS = 100  # different ones that are remembered
 #: Each takes one pass, however the text is made: a quote without an end reaches to the end.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"?', re.DOTALL)
 _OBJECT = re.compile(rb"\{[^{}]*+\}")
 _DEEPEST = 4  # levels of objects that the count of elements sees through
 
@@ -213,7 +213,7 @@ def crowded(body: bytes) -> bool:
     Most are told by their commas. Of others, strings and then objects, the inner ones first, are taken away before.
     """
     if body[:1] not in (b"[", b"{"):
-        body = _unpacked(body)
+        body = unpacked(body)
     if body.count(b",") < MAX_ELEMENTS:
         return False
     text = _STRING.sub(b"", body)
@@ -224,8 +224,11 @@ def crowded(body: bytes) -> bool:
     return text.count(b",") >= MAX_ELEMENTS
 
 
-def _unpacked(body: bytes) -> bytes:
-    """What a body in base64 holds, in which no comma can be seen; any other body as it is."""
+def unpacked(body: bytes) -> bytes:
+    """What a body in base64 holds, in which no comma can be seen; any other body as it is.
+
+    It takes whatever decoding takes for base64, and may take more.
+    """
     try:
         return b64decode(body.strip().removeprefix(b"\xef\xbb\xbf").strip(), validate=True)
     except ValueError:
