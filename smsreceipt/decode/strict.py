@@ -24,9 +24,8 @@ MAX_DEPTH = 32
 _MAX_DIGITS = 4300  #: what CPython converts; fixed here so that an interpreter setting changes nothing
 SPACE = b" \t\r\n"
 BACKSLASH, QUOTE = 0x5C, b'"'
-_STRING = (
-    rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'  # an unterminated string runs to the end: a second look at it would be quadratic
-)
+#: An unterminated string runs to the end: looking at its rest once more would be quadratic.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*(?:"|\\?\Z)'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb"|[\[\]{},]", re.DOTALL)
 _flat = msgspec.json.Decoder(dict[str, str | int | bool | None]).decode
