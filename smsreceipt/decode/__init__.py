@@ -57,14 +57,14 @@ def decode(delivery: Delivery) -> Decoded:
         text = unwrap(frame)
         bodies = _bodies(delivery, index, text)
         if isinstance(bodies, Reason):
-            rejects.append((kind, Reject(frame if bodies is Reason.MD5 else text, bodies)))
+            rejects.append((kind, Reject(frame if bodies is Reason.MD5 else text, bodies, index)))
             continue
         for body in bodies:
             tried = body is frame
             try:
                 receipts.append((not tried and plain(body)) or _receipt(body, read_as))
             except Refused as refused:
-                rejects.append((kind, Reject(body or text, refused.reason)))
+                rejects.append((kind, Reject(body or text, refused.reason, index)))
     if biz_id:
         receipts = [of_send(receipt, biz_id) for receipt in receipts]
     return Decoded(delivery, tuple(receipts), tuple(rejects))

@@ -95,6 +95,7 @@ def check(given: Delivery) -> Decoded:
         assert any(receipt.body in text for text in inside)
     for kind, reject in decoded.rejects:
         assert kind == given.kind
+        assert any(reject.body in text for text in (given.frames[reject.frame], _unwrapped(given.frames[reject.frame])))
         assert reject.reason in Reason
         assert any(reject.body in text for text in inside)
     return decoded

@@ -92,13 +92,13 @@ class _Listening:
     def __init__(
         self, app: App, chosen: dict[str, Any], door: socket.socket, store: Store, secrets: PushSecrets
     ) -> None:
-        from smsreceipt.ingest import Patience
+        from smsreceipt.ingest import LockRetry
 
         self._app, self._chosen, self._door, self._store, self._secrets = app, chosen, door, store, secrets
         self._reporter = Reporter(app)
-        self._patience = Patience(self._reporter.say, budget=math.inf)
+        self._lock_retry = LockRetry(self._reporter.say, budget=math.inf)
         # Made inside the loop.
-        self._committer: Committer
+        self._committer: Committer[Delivery]
         self.intake: Intake
         self.receiver: Receiver
         self._server: Server | None = None
@@ -124,7 +124,7 @@ class _Listening:
         with Stop(self._app, self._stop) as stopping:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve(stopping))
-            self._patience.end()
+            self._lock_retry.stop()
             committed = self._committer.close(_CLOSE)
             failure = self._committer.failure
             if isinstance(failure, StoreLocked):  # all that waited for it was answered 503
@@ -138,6 +138,7 @@ class _Listening:
                 os._exit(worst(self._app.codes))
 
     async def _serve(self, stopping: Stop) -> None:
+        from smsreceipt.decode import decode
         from smsreceipt.ingest import Committer
         from smsreceipt.sources.push.app import Receiver
         from smsreceipt.sources.push.intake import Intake
@@ -160,7 +161,12 @@ class _Listening:
         self.intake = Intake(put, room=self._reporter.room, space=self._space)
         self.receiver = Receiver(self.intake, self._secrets, now=self._app.now, kind=self._kind)
         self._committer = Committer(
-            self._store, patience=self._patience, on_kept=kept, on_failure=failed, on_full=self.intake.full
+            self._store,
+            decode,
+            lock_retry=self._lock_retry,
+            on_kept=kept,
+            on_failure=failed,
+            on_full=self.intake.full,
         )
         self._server = Server(
             self.receiver,
@@ -171,7 +177,7 @@ class _Listening:
         with ExitStack() as stack:
             self._serve_metrics(stack)
             begin_listening(self._door)
-            self._run = self._patience.until_unlocked(lambda: self._store.begin_run("push"))
+            self._run = self._lock_retry.call(lambda: self._store.begin_run("push"))
             self._store.wait_for_locks(_BUSY_MS)
             self._introduce()
             stack.enter_context(stopping.inside_loop())
@@ -182,7 +188,7 @@ class _Listening:
 
     def _stop(self) -> None:
         if self._run is None:  # it may be waiting for the store
-            self._patience.end()
+            self._lock_retry.stop()
         if self._server is not None:
             self._server.stop()
 

@@ -17,7 +17,7 @@ from smsreceipt.cli.options import command as make
 from smsreceipt.cli.types import Duration, Size
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.exits import worst
-from smsreceipt.model import Instant, StoredReceipt, Tally
+from smsreceipt.model import Delivery, Instant, StoredReceipt, Tally
 from smsreceipt.output.printer import ReceiptPrinter
 from smsreceipt.runs.access import access
 from smsreceipt.runs.kinds import doubtful_kind
@@ -26,7 +26,7 @@ from smsreceipt.runs.stop import Stop
 from smsreceipt.store import NEVER, Run
 
 if TYPE_CHECKING:
-    from smsreceipt.ingest import Committer, Patience
+    from smsreceipt.ingest import Committer, LockRetry
     from smsreceipt.sources.queue.client import Line, Queue
     from smsreceipt.sources.queue.puller import Puller
     from smsreceipt.store import Store
@@ -166,17 +166,18 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
     """Drain the queues, then say how it went; the exit code tells the worst of it."""
     import uvloop
 
-    from smsreceipt.ingest import Committer, Patience
+    from smsreceipt.decode import decode
+    from smsreceipt.ingest import Committer, LockRetry
 
     gc.set_threshold(50_000)  # messages are no cycles: looking at each of them again and again only costs
     provider = _Provider(app)
     reporter = Reporter(app)
-    patience = Patience(reporter.say)
-    runs = {queue.name: patience.until_unlocked(partial(store.begin_run, queue.name)) for queue in queues}
+    lock_retry = LockRetry(reporter.say)
+    runs = {queue.name: lock_retry.call(partial(store.begin_run, queue.name)) for queue in queues}
     pullers: list[Puller] = []  # made inside its loop
 
     def stop() -> None:
-        patience.end()
+        lock_retry.stop()
         for puller in pullers:
             puller.stop()
 
@@ -185,7 +186,7 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
             puller.dead_end()
 
     with Stop(app, stop) as stopping:
-        committer = Committer(store, patience=patience, on_kept=reporter.kept, on_failure=dead_end)
+        committer = Committer(store, decode, lock_retry=lock_retry, on_kept=reporter.kept, on_failure=dead_end)
 
         async def drain() -> bool:
             puller = _puller(provider, queues, chosen, committer, reporter)
@@ -209,7 +210,7 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
         failures: list[BaseException] = [*puller.failures, *filter(None, [committer.failure])]
         if committed and committer.failure is None:
             settled = drained and not chosen["no_settle"]
-            failures += _say_goodbye(app, store, patience, runs, puller.hidden(), settled=settled)
+            failures += _say_goodbye(app, store, lock_retry, runs, puller.hidden(), settled=settled)
         printed = reporter.close(lambda: stopping.requested)
         if warning := provider.clock.warning():
             app.warn(warning)
@@ -220,7 +221,11 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
 
 
 def _puller(
-    provider: _Provider, queues: Sequence[Queue], chosen: dict[str, Any], committer: Committer, reporter: Reporter
+    provider: _Provider,
+    queues: Sequence[Queue],
+    chosen: dict[str, Any],
+    committer: Committer[Delivery],
+    reporter: Reporter,
 ) -> Puller:
     from smsreceipt.sources.queue.puller import Puller
     from smsreceipt.sources.queue.state import Options
@@ -244,7 +249,7 @@ def _unsettled(app: App, runs: dict[str, Run]) -> dict[str, float]:
 
 
 def _say_goodbye(
-    app: App, store: Store, patience: Patience, runs: dict[str, Run], hidden: dict[str, float], *, settled: bool
+    app: App, store: Store, lock_retry: LockRetry, runs: dict[str, Run], hidden: dict[str, float], *, settled: bool
 ) -> list[SmsReceiptError]:
     """Take the notes of this run away; of what it may have left hidden, note until when."""
     now = app.now()
@@ -252,7 +257,7 @@ def _say_goodbye(
         for name, run in runs.items():
             until = Instant(now + round(hidden[name] * 1000)) if name in hidden else NEVER
             settle = settled or not (run.after_unclean or run.hidden_until)
-            patience.until_unlocked(partial(store.end_run, run, settled=settle, hidden_until=until))
+            lock_retry.call(partial(store.end_run, run, settled=settle, hidden_until=until))
     except SmsReceiptError as exc:
         return [exc]
     return []

@@ -179,9 +179,9 @@ class _Run:
         return decoded
 
     def _save(self, decoded: Sequence[Decoded], store: Store) -> None:
-        from smsreceipt.ingest import Patience, take
+        from smsreceipt.ingest import LockRetry, take
 
-        self._tally += Patience(self._say).until_unlocked(partial(take, decoded, store)).tally
+        self._tally += LockRetry(self._say).call(partial(take, decoded, store)).tally
 
     def _print(self, decoded: Iterable[Decoded]) -> None:
         self._progress.clear()

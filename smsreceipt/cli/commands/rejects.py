@@ -12,7 +12,7 @@ from smsreceipt.app import App
 from smsreceipt.cli.options import Group
 from smsreceipt.cli.options import command as make
 from smsreceipt.errors import UsageError
-from smsreceipt.model import Delivery, Kind, Reason, StoredReject, Tally
+from smsreceipt.model import Decoded, Delivery, Kind, Reason, StoredReject, Tally
 from smsreceipt.output.printer import ReceiptPrinter, print_objects
 from smsreceipt.output.records import outline, preview, reject_record
 from smsreceipt.store import Store
@@ -95,11 +95,11 @@ def _retry(
     from smsreceipt.decode import decode
     from smsreceipt.ingest import take
 
-    readable: dict[str, Delivery] = {}
+    readable: dict[str, Decoded] = {}
     for reject in rejects:
-        delivery = _delivery(reject, store.reject_body(reject.id), kind, named)
-        if decode(delivery).receipts:
-            readable[reject.id] = delivery
+        decoded = decode(_delivery(reject, store.reject_body(reject.id), kind, named))
+        if decoded.receipts:
+            readable[reject.id] = decoded
     if not readable:
         return Tally(), len(rejects)
     kept = take([*readable.values()], store, resolves=[*readable])

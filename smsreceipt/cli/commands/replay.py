@@ -18,7 +18,7 @@ from smsreceipt.cli.options import command as make
 from smsreceipt.cli.types import Size
 from smsreceipt.errors import UsageError
 from smsreceipt.exits import worst
-from smsreceipt.model import Tally
+from smsreceipt.model import Decoded, Tally
 from smsreceipt.runs.inputs import Inputs, decode_piece
 from smsreceipt.runs.reporter import Reporter, point_to_rejects, refuse_full_disk, tell_failures
 from smsreceipt.runs.stop import Stop
@@ -94,19 +94,21 @@ def _refuse_contradictions(chosen: dict[str, Any]) -> None:
 
 def _store(app: App, inputs: Inputs, *, resume: bool) -> None:
     """Keep it all, then say how it went; the exit code tells the worst of it."""
-    from smsreceipt.ingest import Committer, Patience
+    from smsreceipt.ingest import Committer, LockRetry
 
     with app.open_store(readonly=False) as store:
         unfinished = store.unfinished() if resume else {}
         reporter = Reporter(app, read=inputs.read)
-        patience = Patience(reporter.say)
+        lock_retry = LockRetry(reporter.say)
 
         def stop() -> None:
-            patience.end()
+            lock_retry.stop()
             inputs.halt.set()
 
         with Stop(app, stop) as stopping:
-            committer = Committer(store, patience=patience, on_kept=reporter.kept, on_failure=inputs.halt.set)
+            committer = Committer[Decoded](
+                store, lambda each: each, lock_retry=lock_retry, on_kept=reporter.kept, on_failure=inputs.halt.set
+            )
             road = _Road(committer, reporter, inputs.halt)
             for piece in inputs.pieces(unfinished):
                 road.put(piece)
@@ -121,7 +123,7 @@ def _store(app: App, inputs: Inputs, *, resume: bool) -> None:
 class _Road:
     """From what is read to the committer: decoded here while it commits there, and never far ahead of it."""
 
-    def __init__(self, committer: Committer, reporter: Reporter, halt: threading.Event) -> None:
+    def __init__(self, committer: Committer[Decoded], reporter: Reporter, halt: threading.Event) -> None:
         self._committer, self._reporter, self._halt = committer, reporter, halt
         self._ahead = 0
         self._settled = threading.Condition()

@@ -107,15 +107,15 @@ class _Import:
 
     def run(self, stream: BinaryIO) -> None:
         """Enter it, tell what was bad, sum up; what was committed stays, whatever stops it."""
-        from smsreceipt.ingest import Patience
+        from smsreceipt.ingest import LockRetry
         from smsreceipt.ledger import entries
 
-        patience = Patience(self._say)
+        lock_retry = LockRetry(self._say)
         sends = self._good(entries(stream, self._form))
         try:
             with self._app.open_store(readonly=False) as store, self._progress:
                 while batch := list(islice(sends, _AT_ONCE)):
-                    self._done += patience.until_unlocked(partial(store.add_sends, batch))
+                    self._done += lock_retry.call(partial(store.add_sends, batch))
                     self._draw()
         except BaseException:
             if self._rows:  # else it was no list at all, and the error says all there is to say
