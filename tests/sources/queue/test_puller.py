@@ -9,7 +9,7 @@ import pytest
 
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound
 from smsreceipt.sources.queue.puller import IN_FLIGHT
-from tests.sources.service import (
+from tests.sources.queue.service import (
     OTHER,
     QUEUE,
     Road,

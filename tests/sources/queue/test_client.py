@@ -9,7 +9,7 @@ import pytest
 
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound, SmsReceiptError
 from smsreceipt.sources.queue.client import Line
-from tests.sources.service import (
+from tests.sources.queue.service import (
     QUEUE,
     Desk,
     Scene,
