@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -35,7 +34,7 @@ class Recorder:
         self.events: list[object] = []
         self.batches: list[int] = []
         self.asked: list[Asked] = []
-        self.entered, self.gate = threading.Event(), threading.Event()
+        self.entered, self.gate, self.acked = threading.Event(), threading.Event(), threading.Event()
         self.gate.set()
         self._answers = list(answers)
         self._kept = kept
@@ -61,15 +60,15 @@ class Recorder:
         return self._kept or Kept(Tally(received + rejected, received, 0, rejected, rejected), ())
 
     def delivery(self, *frames: bytes, name: object = "acked") -> Delivery:
-        told = frames or (frame(report()[1]),)
-        return Delivery(told, Kind("SmsReport"), Source.MNS, "q", NOW, lambda: self.events.append(name))
+        def ack() -> None:
+            self.events.append(name)
+            self.acked.set()
+
+        return Delivery(frames or (frame(report()[1]),), Kind("SmsReport"), Source.MNS, "q", NOW, ack)
 
     @property
     def store(self) -> Store:
         return cast("Store", self)
-
-
-# -- take ------------------------------------------------------------------------------------------------------------
 
 
 def test_everything_is_kept_in_one_commit_before_anything_is_acked() -> None:
@@ -180,9 +179,6 @@ def test_acked_implies_stored_wherever_the_power_is_cut(groups: list[list[int]],
     store.close()
 
 
-# -- the committer ---------------------------------------------------------------------------------------------------
-
-
 def test_many_deliveries_that_wait_share_one_commit() -> None:
     seen = Recorder()
     seen.gate.clear()
@@ -236,8 +232,7 @@ def test_a_failure_stops_everything_and_acks_nothing_more() -> None:
     seen = Recorder(None, StoreUnavailable("no space left"))
     committer = Committer(seen.store, decode, on_failure=failed.set)
     committer.put(seen.delivery(name="first"))
-    while "first" not in seen.events:
-        time.sleep(0.001)
+    assert seen.acked.wait(10)
     committer.put(seen.delivery(name="second"))
     assert failed.wait(10)
     committer.put(seen.delivery(name="third"))
@@ -254,8 +249,7 @@ def test_a_locked_store_is_waited_for() -> None:
     committer.put(seen.delivery())
     assert seen.entered.wait(10)
     seen.gate.set()
-    while "acked" not in seen.events:
-        time.sleep(0.001)
+    assert seen.acked.wait(10)
     committer.close()
     assert seen.events == ["refused", "refused", "kept", "acked"]
     assert waits == ["locked; waiting, 0 s so far"]
