@@ -122,14 +122,14 @@ def ok_before_commit() -> None:
     """A push is answered 200 as soon as it waits to be committed."""
     from smsreceipt.sources.push.intake import Intake
 
-    honest = Intake.offer
+    honest = Intake.submit
 
     def hasty(intake: Intake, *push: Any) -> Any:
         answer = honest(intake, *push)
         answer.set_result(True)
         return answer
 
-    patch.object(Intake, "offer", hasty).start()
+    patch.object(Intake, "submit", hasty).start()
 
 
 def guess() -> None:

@@ -198,7 +198,7 @@ class _Listening:
         host, port = self._door.getsockname()[:2] if self._door.family != socket.AF_UNIX else ("", 0)
         here = f"{f'[{host}]' if ':' in host else host}:{port}" if port else "a local socket"
         say = self._reporter.say
-        if self._secrets.made:
+        if self._secrets.created:
             path = f"/{self._secrets.current}/SmsReport"
             say(f"callback URL: http://{here}{path}")
             say(f"in the console, behind your own name and TLS: https://YOUR.HOST{path}, and so on for each type")

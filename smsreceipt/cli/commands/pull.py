@@ -27,7 +27,7 @@ from smsreceipt.store import NEVER, Run
 
 if TYPE_CHECKING:
     from smsreceipt.ingest import Committer, LockRetry
-    from smsreceipt.sources.queue.client import Line, Queue
+    from smsreceipt.sources.queue.client import Queue, QueueClient
     from smsreceipt.sources.queue.puller import Puller
     from smsreceipt.store import Store
 
@@ -121,10 +121,10 @@ class _Provider:
         self._caller = Caller(endpoints.dybaseapi, provider, self.clock)
         self._tokens = Tokens(self._caller, self.clock)
 
-    def lines(self, queues: Sequence[Queue], tell: Callable[[str, int], None]) -> list[Line]:
-        from smsreceipt.sources.queue.client import Line
+    def lines(self, queues: Sequence[Queue], tell: Callable[[str, int], None]) -> list[QueueClient]:
+        from smsreceipt.sources.queue.client import QueueClient
 
-        return [Line(queue, self.pool, self._tokens, self.clock, tell=tell) for queue in queues]
+        return [QueueClient(queue, self.pool, self._tokens, self.clock, tell=tell) for queue in queues]
 
     def close(self) -> None:
         """Close every connection; to be called inside the loop."""
@@ -183,7 +183,7 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
 
     def dead_end() -> None:
         for puller in pullers:
-            puller.dead_end()
+            puller.abandon()
 
     with Stop(app, stop) as stopping:
         committer = Committer(store, decode, lock_retry=lock_retry, on_kept=reporter.kept, on_failure=dead_end)
@@ -192,7 +192,7 @@ def _pull(app: App, queues: Sequence[Queue], chosen: dict[str, Any], store: Stor
             puller = _puller(provider, queues, chosen, committer, reporter)
             pullers.append(puller)
             if committer.failure is not None or stopping.requested:  # before there was anybody to be told
-                puller.dead_end()
+                puller.abandon()
             # Of a bug in a task that nobody waits for, asyncio would log the message, and messages quote data.
             asyncio.get_running_loop().set_exception_handler(
                 lambda _loop, context: reporter.say(f"error: internal: {type(context.get('exception')).__name__}")
