@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
-from smsreceipt.ingest import Patience
+from smsreceipt.ingest import LockRetry
 from smsreceipt.ledger import BadRow, Entry, Form, entries
 from smsreceipt.model import Send
 from smsreceipt.store import Imported
@@ -57,12 +57,12 @@ class _Import:
 
     def run(self, stream: BinaryIO) -> None:
         """Enter it, tell what was bad, sum up; what was committed stays, whatever stops it."""
-        patience = Patience(self._say)
+        lock_retry = LockRetry(self._say)
         sends = self._good(entries(stream, self._form))
         try:
             with self._app.open_store(readonly=False) as store, self._progress:
                 while batch := list(islice(sends, _AT_ONCE)):
-                    self._done += patience.until_unlocked(partial(store.add_sends, batch))
+                    self._done += lock_retry.call(partial(store.add_sends, batch))
                     self._draw()
         except BaseException:
             if self._rows:  # else it was no list at all, and the error says all there is to say

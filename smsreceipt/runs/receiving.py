@@ -9,40 +9,46 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.exits import gravest, worst
-from smsreceipt.ingest import LOCK_BUDGET, Committer, Patience
-from smsreceipt.model import Delivery, Tally
+from smsreceipt.ingest import LOCK_BUDGET, Committer, LockRetry
+from smsreceipt.model import Decoded, Delivery, Tally
 from smsreceipt.runs.reporter import Reporter
 from smsreceipt.runs.signals import Stop
 from smsreceipt.store import Kept, Store, opening
 
+T = TypeVar("T")
+
 _CLOSE = 3.0  # seconds for the last commit after a stop
 
 
-class Receiving:
+class Receiving(Generic[T]):
     """One run that receives: what it commits, what it prints, how it stops, how it ends."""
 
     def __init__(
         self,
         app: App,
         store: Store,
+        decode: Callable[[T], Decoded],
         *,
         read: Callable[[], tuple[int, int]] | None = None,
         lock_budget: float = LOCK_BUDGET,
     ) -> None:
-        """*read* returns how many bytes of how many are read, for runs that know.
+        """*decode* turns what the committer is given into receipts and rejects, in the committer's thread.
+
+        *read* returns how many bytes of how many are read, for runs that know.
 
         *lock_budget*: seconds that a store which another process has locked is waited for.
         """
         gc.set_threshold(50_000)  # receipts form no cycles: looking at each of them again and again only costs
         self.app, self.store = app, store
+        self._decode = decode
         self.reporter = Reporter(app, read=read)
-        self.patience = Patience(self.reporter.say, budget=lock_budget)
-        self.committer: Committer  #: see start
+        self.lock_retry = LockRetry(self.reporter.say, budget=lock_budget)
+        self.committer: Committer[T]  #: see start
         self.stopping: Stop  #: inside signals
         self._finished = True
 
@@ -56,7 +62,7 @@ class Receiving:
         """Inside, the first signal ends the waiting for the store and calls *stop*; a second one ends the process."""
 
         def first() -> None:
-            self.patience.end()
+            self.lock_retry.stop()
             stop()
 
         with Stop(self.app, first) as self.stopping:
@@ -68,7 +74,7 @@ class Receiving:
         on_failure: Callable[[], None],
         on_kept: Callable[[Kept], None] | None = None,
         on_full: Callable[[Sequence[Delivery]], None] | None = None,
-    ) -> Committer:
+    ) -> Committer[T]:
         """Start the committer; what it keeps goes to the reporter. The callbacks come from its thread."""
 
         def kept(kept: Kept) -> None:
@@ -77,7 +83,7 @@ class Receiving:
             self.reporter.kept(kept)
 
         self.committer = Committer(
-            self.store, patience=self.patience, on_kept=kept, on_failure=on_failure, on_full=on_full
+            self.store, self._decode, lock_retry=self.lock_retry, on_kept=kept, on_failure=on_failure, on_full=on_full
         )
         return self.committer
 

@@ -215,7 +215,8 @@ def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None
     assert numbers['smsreceipt_receipts_total{result="rejected"}'] == "1.0"
     assert numbers['smsreceipt_pushes_total{status="200"}'] == "1.0"
     assert numbers['smsreceipt_pushes_total{status="413"}'] == "1.0"
-    assert numbers["smsreceipt_strangers_total"] == "1.0"
+    assert numbers["smsreceipt_unauthorized_requests_total"] == "1.0"
+    assert numbers["smsreceipt_strangers_total"] == "1.0"  # its old name, kept for one version
     assert numbers['smsreceipt_push_seconds_bucket{le="0.7"}'] == "2.0"
     assert numbers["smsreceipt_push_seconds_count"] == "2.0"
     assert numbers["smsreceipt_pushes_in_hand"] == "0.0"
