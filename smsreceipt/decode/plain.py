@@ -29,14 +29,14 @@ _ABSENT = "_absent"  #: the column of a field that a dialect does not have
 
 
 def plain_reader(row: Dialect) -> PlainReader | None:
-    """Compile a simple row: a boolean decides the outcome, and each column has one name. None for any other row.
+    """Compile a simple row: a boolean decides the outcome, each column has one name, BizId and number identify it.
 
-    The reader returns a receipt or None; it never raises.
+    None for any other row. The reader returns a receipt or None; it never raises.
     """
     specs = (row.phone, row.biz_id, row.out_id, row.call_id, row.code, row.sent_at, row.reported_at)
-    if not isinstance(row.outcome, Success) or row.detail or any("|" in spec for spec in (*specs, *row.identity)):
+    if not isinstance(row.outcome, Success) or row.detail or any("|" in spec for spec in specs):
         return None
-    if not row.identity[1:] or not row.test.keys() <= set(row.identity):
+    if row.identity != (row.biz_id, row.phone) or not row.test.keys() <= set(row.identity):
         return None
     if any(name != _MEASURED or len(measure.fields) > 1 for name, measure in row.measures.items()):
         return None
@@ -46,7 +46,6 @@ def plain_reader(row: Dialect) -> PlainReader | None:
     encode = msgspec.json.Encoder().encode
     measured, measure = _measure(row)
     columns = attrgetter(row.outcome.field, *(spec or _ABSENT for spec in specs), measured)
-    identify = attrgetter(*row.identity)
     test = tuple(row.test.get(part) for part in row.identity)
 
     def read(body: bytes) -> Receipt | None:
@@ -61,7 +60,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
             sent_at, reported_at = instant(sent) if sent else None, instant(reported) if reported else None
         except (ValueError, RecursionError, Refused):
             return None
-        identity = identify(fields)
+        identity = (biz_id, phone)
         if len(phone) != 11 or not (phone.isascii() and phone.isdigit()) or "" in identity:
             return None
         if not success:
