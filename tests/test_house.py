@@ -22,7 +22,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 @pytest.mark.parametrize(
     "gate",
     [
-        ["mypy", "--strict"],
+        pytest.param(["mypy", "--strict"], marks=pytest.mark.slow),
         ["ruff", "check", "smsreceipt", "tests"],
         ["ruff", "format", "--check", "smsreceipt", "tests"],
         ["lint-imports"],

@@ -74,6 +74,7 @@ def some(count: int) -> list[dict[str, object]]:
     return [report(f"138{n:08}", f"{n}^0") for n in range(count)]
 
 
+@pytest.mark.slow
 def test_a_thousand_mixed_messages_on_ten_queues_with_duplicates_and_poison(program: Program, start: Start) -> None:
     sandbox = start()
     kinds = [*KINDS[:9], "SmsReport-of-my-own"]

@@ -28,6 +28,7 @@ _SHOWN = 40  # lines of a step's diff
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
+@pytest.mark.slow
 def test_every_command_prints_what_it_printed(tmp_path: Path) -> None:
     record(tmp_path)  # in one test, so that no test runner does it twice
     before, now = recorded(EXPECTED), recorded(tmp_path)

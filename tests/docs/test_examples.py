@@ -126,6 +126,7 @@ def pulled(shell: Shell) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_the_examples_run_one_after_the_other(pulled: Shell) -> None:
     found = examples()  # some need what those before them have written
     assert len(found) > 30
@@ -136,6 +137,7 @@ def test_the_examples_run_one_after_the_other(pulled: Shell) -> None:
         assert done.stdout or example.startswith(SILENT), example
 
 
+@pytest.mark.slow
 def test_the_sandbox_examples_run(tmp_path: Path) -> None:
     scripts = [script for script in pages.blocks(pages.read("en", "sandbox"), "sh") if "smsreceipt sandbox" in script]
     for script, word in zip(scripts, ('"queued"', '"accepted": '), strict=True):
