@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from smsreceipt.config import Config
-from smsreceipt.errors import OutputError, UsageError
+from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
-from smsreceipt.model import Instant
+from smsreceipt.model import Instant, Kind, Receipt
 from smsreceipt.output.look import Look
 from smsreceipt.output.safe import safe
 from smsreceipt.settings import Settings
-from smsreceipt.store import Store
+from smsreceipt.store import LOCK_WAIT, Store, opening
 from smsreceipt.streams import discard
 
 if TYPE_CHECKING:
     from smsreceipt.output.terminal.progress import Progress
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
 
 def _clock() -> Instant:
     return Instant(time.time_ns() // 1_000_000)
-
-
-def _sqlite(path: Path, readonly: bool) -> Store:
-    from smsreceipt.store.sqlite import store as sqlite
-
-    return sqlite.open_reader(path) if readonly else sqlite.open_store(path)
 
 
 def _data_directory() -> Path:
@@ -45,18 +36,14 @@ def _data_directory() -> Path:
     return platformdirs.user_data_path("smsreceipt", appauthor=False)
 
 
-def _refuse_odd(path: Path) -> None:
-    """Raise UsageError for what is there and is no file."""
-    with contextlib.suppress(OSError):  # the store itself says best what is wrong then
-        if path.is_dir():
-            raise UsageError(f"the store {path} is a directory", hint=f"Name a file in it: {path / 'receipts.db'}")
-        if path.is_symlink() and not path.exists():
-            raise UsageError(
-                f"the store {path} is a symbolic link to {path.readlink()}, which is not there",
-                hint="Is its disk mounted? For a new store, name the file itself or remove the link.",
-            )
-        if path.exists() and not path.is_file():
-            raise UsageError(f"the store {path} is not a regular file")
+def _reread(kind: Kind, body: bytes) -> Receipt | None:
+    from smsreceipt.decode import reread
+
+    return reread(kind, body)
+
+
+def _open_store(location: str, readonly: bool, lock_wait: float) -> Store:
+    return opening.open_store(location, readonly=readonly, reread=_reread, lock_wait=lock_wait)
 
 
 @dataclass(eq=False)
@@ -75,7 +62,7 @@ class App:
     columns: int | None = None  #: None: ask the terminal
     now: Callable[[], Instant] = _clock
     sleep: Callable[[float], None] = time.sleep
-    opener: Callable[[Path, bool], Store] = _sqlite
+    opener: Callable[[str, bool, float], Store] = _open_store  #: by location, readonly, and lock_wait in seconds
     data_directory: Callable[[], Path] = _data_directory
     config: Config = field(default_factory=Config)
     settings: Settings = field(default_factory=dict)
@@ -165,24 +152,37 @@ class App:
         return self.environ.get(f"SMSRECEIPT_{name.upper()}_ENDPOINT") or self.config.endpoints.get(name)
 
     @property
-    def store_path(self) -> Path:
-        """Where the store is. Raises UsageError for a URL."""
-        said = self.setting("store")
-        if not said:
-            return self.data_directory() / "smsreceipt.db"
-        if _URL.match(said):
-            scheme = said.split(":", 1)[0]
-            raise UsageError(f"this store URL is not supported: {scheme}://…", hint="Give the path of a file.")
-        return self.home / said[2:] if said.startswith("~/") else Path(said)
+    def store_location(self) -> str:
+        """Where the store is: a path or a URL. Raises UsageError for a URL that no engine opens."""
+        named = self.setting("store")
+        if not named:
+            return str(self.data_directory() / "smsreceipt.db")
+        return opening.checked(str(self.home / named[2:]) if named.startswith("~/") else named)
 
-    def open_store(self, *, readonly: bool) -> contextlib.closing[Store]:
+    @contextlib.contextmanager
+    def open_store(self, *, readonly: bool, lock_wait: float = LOCK_WAIT, backfill: bool = True) -> Iterator[Store]:
         """The store, to be used in a with statement. For readers, one that does not exist yet is an empty one.
 
-        Raises UsageError where its path leads to something that cannot be a store.
+        *lock_wait*: seconds that each write waits for another process. *backfill*: a writer first fills the fields that
+        receipts of an older version lack, which may take minutes once.
+        Raises UsageError where its location leads to something that cannot be a store.
         """
-        path = self.store_path
-        _refuse_odd(path)
-        return contextlib.closing(self.opener(path, readonly))
+        with contextlib.closing(self.opener(self.store_location, readonly, lock_wait)) as store:
+            if backfill and not readonly:
+                self._backfill(store)
+            yield store
+
+    def _backfill(self, store: Store) -> None:
+        with contextlib.ExitStack() as stack:
+            lines: list[Progress] = []
+
+            def show(done: int, total: int) -> None:
+                if not lines:
+                    lines.append(stack.enter_context(self.progress()))
+                lines[0].upgraded(done, total)
+
+            with contextlib.suppress(StoreLocked):  # another process is writing: the next command goes on with it
+                store.backfill(show)
 
     def need_stdout(self) -> None:
         """Raise UsageError when there is no standard output to print on."""

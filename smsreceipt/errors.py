@@ -65,10 +65,7 @@ class StoreDamaged(SmsReceiptError):
     """The store is damaged, not ours, newer than this program, or was replaced while in use; it was not written to."""
 
     exit_code = 7
-    hint = (
-        "The file was left as it is. Copy it, then try `sqlite3 FILE .recover`, or restore a backup"
-        " and pull or replay again."
-    )
+    hint = "The store was left as it is. Restore a backup, then pull or replay again."
 
 
 class QueueNotFound(SmsReceiptError):

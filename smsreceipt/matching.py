@@ -8,8 +8,8 @@ attributed to neither; a query that filters by BizId resolves it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from smsreceipt.model import Instant, Kind, beijing_day
 
@@ -17,6 +17,9 @@ SMS_REPORT = Kind("SmsReport")  #: a receipt of one send; its identity is [biz_i
 SEND_DETAIL = Kind("SendDetail")  #: a row without a send; its identity is [phone, SendDate, TemplateCode, OutId]
 
 TOLERANCE_MS = 60_000  #: the largest difference between the sender's time of a send and the provider's
+
+_NO_DAY = -(10**6)  # the day of a send without any time: no row fits it
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class Row(Protocol):
@@ -116,3 +119,49 @@ def _near(row: Row, alike: Mapping[str, list[int]], of_day: Mapping[tuple[str, i
     for out_id in {row.out_id, ""}:
         for near in (day - 1, day, day + 1):
             yield from of_day.get((out_id, near), ())
+
+
+class Candidate(NamedTuple):
+    """A send to one number, by what the ledger and its receipts tell of it."""
+
+    biz_id: str
+    day: int
+    sent_at: Instant | None
+    out_id: str
+
+
+class Reported(NamedTuple):
+    """What one SmsReport tells of its send."""
+
+    biz_id: str
+    sent_at: Instant | None
+    reported_at: Instant | None
+    out_id: str
+
+
+def candidates(ledger: Iterable[Candidate], reports: Iterable[Reported]) -> list[Candidate]:
+    """Every send to one number that the ledger or a receipt knows of, by BizId. The provider's times count first."""
+    known = {send.biz_id: send for send in ledger}
+    of_send: dict[str, list[Reported]] = defaultdict(list)
+    for report in reports:
+        of_send[report.biz_id].append(report)
+    for biz_id, found in of_send.items():
+        sent_at = min((report.sent_at for report in found if report.sent_at is not None), default=None)
+        reported_at = min((report.reported_at for report in found if report.reported_at is not None), default=None)
+        out_id = max(report.out_id for report in found)
+        known[biz_id] = _completed(known.get(biz_id), Reported(biz_id, sent_at, reported_at, out_id))
+    return [known[biz_id] for biz_id in sorted(known)]
+
+
+def _completed(send: Candidate | None, report: Reported) -> Candidate:
+    if send and report.sent_at is None:
+        return send._replace(out_id=report.out_id or send.out_id)
+    when = report.reported_at if report.sent_at is None else report.sent_at
+    day = _NO_DAY if when is None else beijing_day(when)
+    return Candidate(report.biz_id, day, report.sent_at, report.out_id or (send.out_id if send else ""))
+
+
+def attributed(rows: Mapping[_Key, Row], sends: Sequence[Candidate]) -> dict[_Key, str]:
+    """The BizId of each row, by any key, that can be one of these sends only."""
+    tied = ties([*rows.values()], sends)
+    return {key: sends[tied[index]].biz_id for index, key in enumerate(rows) if index in tied}

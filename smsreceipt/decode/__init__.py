@@ -21,7 +21,7 @@ from smsreceipt.decode.table import DIALECTS, UNDESCRIBED
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone
 
-__all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "known_kind", "normalise_phone", "of_send"]
+__all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "known_kind", "normalise_phone", "of_send", "reread"]
 
 _Matcher = Callable[[Fields], bool]
 
@@ -73,6 +73,19 @@ def decode(delivery: Delivery) -> Decoded:
 def of_send(detail: Receipt, biz_id: str) -> Receipt:
     """What a row of QuerySendDetails says, said about the send that it is: the receipt that was to come by itself."""
     return structs.replace(detail, kind=SMS_REPORT, identity=(biz_id, detail.phone), biz_id=biz_id)
+
+
+def reread(kind: Kind, body: bytes) -> Receipt | None:
+    """What today's tables read in the body of a stored receipt of this kind; None where they refuse it.
+
+    Its identity may differ from the stored one: an SmsReport may show the answer of a query, which has no BizId.
+    """
+    for read_as in (kind, SEND_DETAIL) if kind == SMS_REPORT else (kind,):
+        try:
+            return (_PLAIN.get(read_as) or _not_plain)(body) or _receipt(body, read_as)
+        except Refused:
+            continue
+    return None
 
 
 def kind_of(fields: Mapping[str, object]) -> Kind | None:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from operator import itemgetter
 
 from smsreceipt.decode.fields import digest_of, instant_of, never, nothing, phone_of, text_of, truth_of
+from smsreceipt.decode.measures import Measure, measured
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import Fields
 from smsreceipt.model import Kind, Outcome, Reason, Receipt
@@ -115,6 +116,7 @@ class Dialect:
     outcome: Success | Status | Talk | None = None
     detail: str | Digest = ""
     test: Mapping[str, str] = field(default_factory=dict)  #: what the console's "test push" sends
+    measures: Mapping[str, Measure] = field(default_factory=dict)  #: by the field of Receipt that each fills
     also: tuple[str, ...] = ()  #: further documented fields, all texts: an object that has others is read less quickly
 
     def matcher(self) -> Callable[[Fields], bool]:
@@ -141,7 +143,7 @@ class Dialect:
         sent_at = instant_of(self.sent_at) if self.sent_at else never
         reported_at = instant_of(self.reported_at) if self.reported_at else never
         verdict = self.outcome.verdict() if self.outcome else _open
-        identify, is_test = self._identity(), self._test()
+        identify, is_test, further = self._identity(), self._test(), measured(self.measures)
 
         def read(fields: Fields, body: bytes) -> Receipt:
             phone, biz_id, call_id = phone_at(fields), biz_at(fields), call_at(fields)
@@ -165,6 +167,7 @@ class Dialect:
                 is_test(fields),
                 body,
                 sha256(body).digest(),
+                *further(fields, outcome),
             )
 
         return read

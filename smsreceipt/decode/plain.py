@@ -8,6 +8,7 @@ never accept what that one refuses, nor read it differently: a test compares the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from operator import attrgetter
 
@@ -16,12 +17,14 @@ import msgspec
 from smsreceipt.decode import times
 from smsreceipt.decode.dialect import Dialect, Success
 from smsreceipt.decode.frames import MAX_BYTES, OBJECT_END
+from smsreceipt.decode.measures import FURTHER
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import BACKSLASH, QUOTE
 from smsreceipt.model import Outcome, Receipt
 
 PlainReader = Callable[[bytes], Receipt | None]
 
+_MEASURED = FURTHER[0]  #: the one field of Receipt that a measure of a simple row may fill
 _ABSENT = "_absent"  #: the column of a field that a dialect does not have
 
 
@@ -35,11 +38,14 @@ def plain_reader(row: Dialect) -> PlainReader | None:
         return None
     if not row.identity[1:] or not row.test.keys() <= set(row.identity):
         return None
+    if any(name != _MEASURED or len(measure.fields) > 1 for name, measure in row.measures.items()):
+        return None
     kind, instant, doubtful = row.kind, times.instant, row.outcome.doubtful
     delivered, failed, unknown = Outcome.DELIVERED, Outcome.FAILED, Outcome.UNKNOWN
     parse = msgspec.json.Decoder(_fields(row, row.outcome)).decode
     encode = msgspec.json.Encoder().encode
-    columns = attrgetter(row.outcome.field, *(spec or _ABSENT for spec in specs))
+    measured, measure = _measure(row)
+    columns = attrgetter(row.outcome.field, *(spec or _ABSENT for spec in specs), measured)
     identify = attrgetter(*row.identity)
     test = tuple(row.test.get(part) for part in row.identity)
 
@@ -51,7 +57,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
             again = encode(fields)  # as long as before, but for blanks, repeated names, unknown ones, and empty texts
             if len(again) != len(body) and again.count(QUOTE) != body.count(QUOTE):
                 return None
-            success, phone, biz_id, out_id, call_id, code, sent, reported = columns(fields)
+            success, phone, biz_id, out_id, call_id, code, sent, reported, size = columns(fields)
             sent_at, reported_at = instant(sent) if sent else None, instant(reported) if reported else None
         except (ValueError, RecursionError, Refused):
             return None
@@ -79,14 +85,22 @@ def plain_reader(row: Dialect) -> PlainReader | None:
             identity == test,
             body,
             sha256(body).digest(),
+            measure(size),
         )
 
     return read
 
 
+def _measure(row: Dialect) -> tuple[str, Callable[[str], int | None]]:
+    """The field that the measure is worked out from, and how; few values occur, so that a cache saves the work."""
+    measure = row.measures.get(_MEASURED)
+    return (measure.fields[0], lru_cache(maxsize=64)(measure.of)) if measure else (_ABSENT, lambda _: None)
+
+
 def _fields(row: Dialect, outcome: Success) -> type[msgspec.Struct]:
     """The object as a type: what marks the dialect must be there, anything else may be."""
     names = {*row.identity, row.phone, row.biz_id, row.out_id, row.call_id, row.code, row.sent_at, row.reported_at}
+    names.update(*(measure.fields for measure in row.measures.values()))
     texts = names.union(row.also) - {"", *row.tells}
     return msgspec.defstruct(
         "Plain",

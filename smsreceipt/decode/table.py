@@ -8,6 +8,7 @@ fit the same fields, the first one wins.
 from __future__ import annotations
 
 from smsreceipt.decode.dialect import Dialect, Digest, Status, Success, Talk
+from smsreceipt.decode.measures import Measure, parts, parts_of_text, seconds_between
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Kind, Outcome
 
@@ -30,6 +31,7 @@ DIALECTS: tuple[Dialect, ...] = (
         outcome=Success("success", doubtful=_DOUBTFUL),
         test={"biz_id": "932702304080415357^0", "phone_number": "18612345678"},
         also=("err_msg", "sms_size"),
+        measures={"parts": Measure(("sms_size",), parts)},
     ),
     Dialect(
         name="sms-report-international",
@@ -43,6 +45,7 @@ DIALECTS: tuple[Dialect, ...] = (
         sent_at="SendDate",
         reported_at="ReceiveDate",
         outcome=Status("Status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED, "6": Outcome.EXPIRED}),
+        measures={"parts": Measure(("SmsSize",), parts)},
     ),
     Dialect(
         name="sms-report-to-mainland",
@@ -63,6 +66,7 @@ DIALECTS: tuple[Dialect, ...] = (
             {"1": Outcome.PENDING, "2": Outcome.FAILED, "3": Outcome.DELIVERED, "6": Outcome.EXPIRED},
             delivering=frozenset({"DELIVERED", "DELIVRD"}),
         ),
+        measures={"parts": Measure(("SmsQuantity",), parts)},
     ),
     # A row of QuerySendDetails. It names no BizId: where that was asked for, decode() makes it an SmsReport.
     Dialect(
@@ -77,6 +81,7 @@ DIALECTS: tuple[Dialect, ...] = (
         sent_at="SendDate",
         reported_at="ReceiveDate",
         outcome=Status("SendStatus", {"1": Outcome.PENDING, "2": Outcome.FAILED, "3": Outcome.DELIVERED}),
+        measures={"parts": Measure(("Content",), parts_of_text)},
     ),
     Dialect(
         name="dypns-sms-verify-report",
@@ -92,6 +97,7 @@ DIALECTS: tuple[Dialect, ...] = (
         reported_at="report_time",
         outcome=Success("success", doubtful=_DOUBTFUL),
         also=("err_msg", "sms_size"),
+        measures={"parts": Measure(("sms_size",), parts)},
     ),
     Dialect(
         name="sms-up",
@@ -158,6 +164,7 @@ DIALECTS: tuple[Dialect, ...] = (
         sent_at="call_time",
         reported_at="release_time",
         outcome=Talk(answered="start_time", ended="release_time"),
+        measures={"talk_seconds": Measure(("start_time", "release_time"), seconds_between, only=Outcome.CONNECTED)},
     ),
     Dialect(
         name="secret-pick-up-report",

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import msgspec
 
-from smsreceipt.decode.parts import parts_of
 from smsreceipt.model import BEIJING, Instant, Outcome, Receipt
 
 
@@ -27,7 +26,7 @@ def as_pushed(receipt: Receipt) -> bytes | None:
         "report_time": _written(receipt.reported_at),
         "err_code": receipt.code,
         "err_msg": "",
-        "sms_size": str(parts_of(receipt.body) or 1),
+        "sms_size": str(receipt.parts or 1),
     }
     return msgspec.json.encode(fields)
 

@@ -17,7 +17,7 @@ from smsreceipt.model.receipts import (
     Tally,
 )
 from smsreceipt.model.sends import Answer, Asked, Send, billed_parts
-from smsreceipt.model.state import Claim, contradictory
+from smsreceipt.model.state import Claim, contradictory, decide
 from smsreceipt.model.times import BEIJING, DAY_MS, Instant, beijing_day, date_of, iso_beijing, iso_utc, number_of
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "billed_parts",
     "contradictory",
     "date_of",
+    "decide",
     "iso_beijing",
     "iso_utc",
     "normalise_phone",

@@ -98,6 +98,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     test: bool  #: the console's "test push"
     body: bytes  #: the JSON object as received, without transport encoding
     digest: bytes  #: SHA-256 of body
+    parts: int | None = None  #: billed parts of an SMS; None where the body does not tell
+    talk_seconds: int | None = None  #: of a connected call
 
 
 class Reject(msgspec.Struct, frozen=True):

@@ -1,30 +1,34 @@
-"""Which statement about an identity is its state, and when statements contradict each other."""
+"""Which statement about an identity is its state, and which statements contradict each other. Pure functions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from smsreceipt.model.receipts import SETTLED, Outcome
 from smsreceipt.model.times import Instant
 
+Key = TypeVar("Key")
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one statement puts forward when the state of an identity is decided."""
+    """What counts of one statement when the state of its identity is decided."""
 
     outcome: Outcome | None
     code: str
-    signed: bool  #: at least one signed source said it
+    signed: bool  #: it came from at least one source that proved to be the provider
     reported_at: Instant | None
     detail: str = ""
 
     @property
     def settled(self) -> bool:
-        """Whether nothing that follows should change it."""
+        """Whether the outcome is final: no later statement should change it."""
         return self.outcome in SETTLED
 
     def rank(self) -> tuple[bool, bool, int, tuple[int, ...], tuple[int, ...]]:
-        """The winner of a set of claims is its maximum by this: a total order, so arrival order cannot matter.
+        """The sort key of the rule; the greatest claim wins. A total order, so that arrival order does not matter.
 
         Settled beats open; among settled, signed beats only-unsigned; then the newest report; then the smallest
         (outcome, code, detail).
@@ -46,5 +50,13 @@ def _descending(text: str) -> tuple[int, ...]:
 
 
 def contradictory(outcomes: set[Outcome | None]) -> bool:
-    """Whether settled outcomes about one identity differ: a conflict the user should see."""
+    """Whether settled outcomes about one identity differ: a conflict that the user should see."""
     return len(outcomes & SETTLED) > 1
+
+
+def decide(claims: Mapping[Key, Claim]) -> tuple[Key, frozenset[Key]]:
+    """Of all statements about one identity, by any key: the one that is its state, and those that are in conflict."""
+    current = max(claims, key=lambda key: claims[key].rank())
+    if not contradictory({claim.outcome for claim in claims.values()}):
+        return current, frozenset()
+    return current, frozenset(key for key, claim in claims.items() if claim.settled)

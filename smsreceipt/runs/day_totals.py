@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
-from smsreceipt.decode.parts import parts_of
 from smsreceipt.model import date_of
 from smsreceipt.output.columns import mapping
 from smsreceipt.output.look import Look
@@ -71,4 +70,4 @@ def compared(app: App, first: int, last: int, qps: float) -> tuple[list[DayGap],
         for globe in _GLOBES:
             theirs += asker.statistics(date_of(first), date_of(last), globe=globe)
     with app.open_store(readonly=True) as store:
-        return gaps(first, last, theirs, store.day_parts(first, last, parts_of)), asker.rate.calls
+        return gaps(first, last, theirs, store.day_parts(first, last)), asker.rate.calls

@@ -13,6 +13,7 @@ from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.output.objects.comparison import DETAILS, Detail
 from smsreceipt.output.printer import Printer
 from smsreceipt.reconcile import Calendar, Learnt
+from smsreceipt.store import opening
 
 
 class Details:
@@ -65,7 +66,7 @@ class Details:
 def _create(app: App, where: str) -> BinaryIO:
     """The file, for its owner only. Raises UsageError."""
     path = Path(where).expanduser()
-    if path.exists() and app.store_path.exists() and path.samefile(app.store_path):
+    if opening.occupies(app.store_location, path):
         raise UsageError("--details names the store itself")
     try:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")

@@ -25,9 +25,9 @@ from smsreceipt.sources.push.app import Receiver
 from smsreceipt.sources.push.intake import Intake
 from smsreceipt.sources.push.secrets import PushSecrets
 from smsreceipt.sources.push.server import Server
-from smsreceipt.store import Kept, Run, Store
+from smsreceipt.store import ConsumerLease, Kept, Store, opening
 
-_BUSY_MS = 300  # a commit waits this long for another process and tries again; clients get 503 meanwhile
+_LOCK_WAIT = 0.3  # seconds that a commit waits for another process before it tries again; pushes get 503 meanwhile
 _SLOW = 0.35  # seconds: half of what the provider allows
 _PERIOD = 60.0  # seconds whose answers are looked at together
 _LEAST_FREE = 1 << 20  # bytes on a disk that was full, below which it still is
@@ -53,12 +53,12 @@ def run(app: App, options: Options) -> None:
 
     A push is answered 200 only after its receipts are committed, and 503 within 600 ms when that cannot be.
     """
-    refuse_full_disk(app.store_path, options.min_free)
+    refuse_full_disk(app.store_location, options.min_free)
     raise_descriptor_limit(options.max_connections)
     with ExitStack() as stack:
         bound = stack.enter_context(adopt(options.fd, app.environ) or listener(options.bind, "--bind"))
-        store = stack.enter_context(app.open_store(readonly=False))
-        secrets = PushSecrets(options.secret_file or app.store_path.with_suffix(".secret"))
+        store = stack.enter_context(app.open_store(readonly=False, lock_wait=_LOCK_WAIT, backfill=False))
+        secrets = PushSecrets(options.secret_file or opening.secret_file(app.store_location))
         _Listening(app, options, bound, store, secrets).run()
 
 
@@ -73,7 +73,7 @@ class _Listening:
         self.intake: Intake
         self.receiver: Receiver
         self._server: Server | None = None
-        self._lease: Run | None = None
+        self._lease: ConsumerLease | None = None
         self._next_look = self._next_warning = self._next_complaint = 0.0
         self._doubted: set[Kind] = set()
 
@@ -122,8 +122,7 @@ class _Listening:
         with ExitStack() as stack:
             self._serve_metrics(stack)
             begin_listening(self._bound)
-            self._lease = receiving.patience.until_unlocked(lambda: self._store.begin_run("push"))
-            self._store.wait_for_locks(_BUSY_MS)
+            self._lease = receiving.patience.until_unlocked(lambda: self._store.acquire_lease("push"))
             self._introduce()
             stack.enter_context(stopping.inside_loop())
             if stopping.requested:
@@ -194,15 +193,14 @@ class _Listening:
         }
 
     def _space(self) -> bool:
-        from smsreceipt.store.sqlite.store import free_bytes
-
-        return free_bytes(self._app.store_path) >= _LEAST_FREE
+        free = opening.free_bytes(self._app.store_location)
+        return free is None or free >= _LEAST_FREE
 
     def _release(self) -> list[BaseException]:
         """Release our lease. A store that is locked or full now is only looked at more closely the next time."""
         try:
             if self._lease is not None:
-                self._store.end_run(self._lease, settled=True)
+                self._store.release_lease(self._lease, settled=True)
         except SmsReceiptError as exc:
             self._reporter.say(str(exc), verbosity=1)
         return []

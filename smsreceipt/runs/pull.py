@@ -23,7 +23,7 @@ from smsreceipt.runs.signals import Stop
 from smsreceipt.sources.queue.client import Line, Queue
 from smsreceipt.sources.queue.puller import Puller
 from smsreceipt.sources.queue.state import Options
-from smsreceipt.store import NEVER, Run, Store
+from smsreceipt.store import NO_TIME, ConsumerLease, Store
 
 __all__ = ["Options", "Provider", "queues_of", "run"]
 
@@ -83,7 +83,7 @@ def run(app: App, queues: Sequence[Queue], options: Options, *, settle: bool, mi
     *settle*: wait for messages that an earlier, interrupted run may have left invisible. *min_free*: refuse to start
     with fewer bytes free for the store. A crash loses nothing: a message is deleted after its receipts are committed.
     """
-    refuse_full_disk(app.store_path, min_free)
+    refuse_full_disk(app.store_location, min_free)
     with app.open_store(readonly=False) as store:
         _Pull(app, store, queues, options, settle=settle).run()
 
@@ -97,7 +97,7 @@ class _Pull:
         self._receiving = Receiving(app, store)
         self._puller: Puller | None = None  # made inside its loop
         begin = self._receiving.patience.until_unlocked
-        self._leases = {queue.name: begin(partial(store.begin_run, queue.name)) for queue in queues}
+        self._leases = {queue.name: begin(partial(store.acquire_lease, queue.name)) for queue in queues}
 
     def run(self) -> None:
         """Pull until the queues are empty, the options say so, or a signal comes."""
@@ -153,13 +153,13 @@ class _Pull:
         now = self._app.now()
         try:
             for name, lease in self._leases.items():
-                until = Instant(now + round(hidden[name] * 1000)) if name in hidden else NEVER
+                until = Instant(now + round(hidden[name] * 1000)) if name in hidden else NO_TIME
                 self._release_one(lease, until, settled)
         except SmsReceiptError as exc:
             return [exc]
         return []
 
-    def _release_one(self, lease: Run, hidden_until: Instant, settled: bool) -> None:
+    def _release_one(self, lease: ConsumerLease, hidden_until: Instant, settled: bool) -> None:
         settled = settled or not (lease.after_unclean or lease.hidden_until)
-        end = partial(self._store.end_run, lease, settled=settled, hidden_until=hidden_until)
+        end = partial(self._store.release_lease, lease, settled=settled, hidden_until=hidden_until)
         self._receiving.patience.until_unlocked(end)

@@ -9,7 +9,6 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from smsreceipt.app import App
@@ -19,7 +18,7 @@ from smsreceipt.ingest import LOCK_BUDGET, Committer, Patience
 from smsreceipt.model import Delivery, Tally
 from smsreceipt.runs.reporter import Reporter
 from smsreceipt.runs.signals import Stop
-from smsreceipt.store import Kept, Store
+from smsreceipt.store import Kept, Store, opening
 
 _CLOSE = 3.0  # seconds for the last commit after a stop
 
@@ -118,14 +117,12 @@ class Receiving:
             os._exit(worst(self.app.codes))
 
 
-def refuse_full_disk(path: Path, least: int) -> None:
+def refuse_full_disk(location: str, least: int) -> None:
     """Raise StoreUnavailable when fewer than *least* bytes are free for the store."""
-    from smsreceipt.store.sqlite.store import free_bytes
-
-    free = free_bytes(path)
-    if free < least:
+    free = opening.free_bytes(location)
+    if free is not None and free < least:
         raise StoreUnavailable(
-            f"only {free // 1024} KiB are free for the store {path}, less than --min-free",
+            f"only {free // 1024} KiB are free for the store {location}, less than --min-free",
             hint="Nothing was received. Free space on that disk and run the same command again.",
         )
 

@@ -51,7 +51,7 @@ def show_reject(app: App, reject_id: str, *, raw: bool) -> None:
 
 def drop_rejects(app: App, ids: Sequence[str], *, confirm: Callable[[int], None] | None) -> None:
     """Forget rejects for good. *confirm* is called with their number, and raises if the user does not agree."""
-    with app.open_store(readonly=False) as store:
+    with app.open_store(readonly=False, backfill=False) as store:
         found = {reject.id: reject for reject in (find_reject(store, reject_id) for reject_id in ids)}
         if confirm is not None:
             confirm(len(found))

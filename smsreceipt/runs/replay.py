@@ -22,7 +22,7 @@ def run(app: App, inputs: Inputs, *, resume: bool, min_free: int) -> None:
     *resume*: go on where an earlier run was interrupted. A crash loses nothing: the next run goes on from the last
     commit.
     """
-    refuse_full_disk(app.store_path, min_free)
+    refuse_full_disk(app.store_location, min_free)
     with app.open_store(readonly=False) as store:
         unfinished = store.unfinished() if resume else {}
         receiving = Receiving(app, store, read=inputs.read)

@@ -35,7 +35,7 @@ def forget_sends(app: App, query: SendQuery, *, confirm: Callable[[int], None] |
 
     *confirm* is called with their number, counted up to COUNTED, and raises if the user does not agree.
     """
-    with app.open_store(readonly=False) as store:
+    with app.open_store(readonly=False, backfill=False) as store:
         if confirm is not None:
             confirm(sum(1 for _ in islice(store.sends(query), COUNTED)))
         forgotten = store.forget_sends(query)

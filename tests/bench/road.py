@@ -15,7 +15,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from queue import Queue
 from typing import TypeVar
@@ -26,7 +26,8 @@ from smsreceipt.model import Decoded, Delivery, Instant, Kind, Source
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.records import json_line
 from smsreceipt.store import Query
-from smsreceipt.store.sqlite.connect import connect, prepare_file
+from smsreceipt.store.sqlite.connect import connect
+from smsreceipt.store.sqlite.files import prepare_file
 from smsreceipt.store.sqlite.store import open_store
 from tests.bench.provider import bodies
 
@@ -92,13 +93,14 @@ def overlapped(path: Path, road: Batches) -> None:
 def executemany(path: Path, like: Path, commit: int) -> Callable[[], None]:
     """The floor: what the store *like* holds, row by row into one at *path*."""
     done = connect(like, writable=False)
-    rows = iter(done.execute("SELECT * FROM statement").fetchall())
+    first, *rest = done.execute("SELECT * FROM statement").fetchall()
+    rows = chain([first], rest)
     done.close()
     prepare_file(path)
     db = connect(path, writable=True)
     db.execute("ATTACH ? AS done", (str(like),))
     db.execute("INSERT INTO kind SELECT * FROM done.kind; INSERT INTO road SELECT * FROM done.road; DETACH done")
-    insert = "INSERT INTO statement VALUES (" + ", ".join("?" * 28) + ")"  # noqa: S608 - nothing from outside
+    insert = "INSERT INTO statement VALUES (" + ", ".join("?" * len(first)) + ")"  # noqa: S608 - nothing from outside
 
     def work() -> None:
         while piece := list(islice(rows, commit)):

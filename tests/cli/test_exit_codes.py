@@ -14,7 +14,7 @@ from tests.cli.program import NOW, Program, report
 
 
 def broken(exc: BaseException) -> Callable[[Path, bool], Store]:
-    def opener(_path: Path, _readonly: bool) -> Store:
+    def opener(*_: object) -> Store:
         raise exc
 
     return opener

@@ -37,6 +37,8 @@ def test_a_receipt_is_the_object_of_the_contract(program: Program) -> None:
         "origin": "Alicom-Queue-1000000001-SmsReport",
         "times_seen": 1,
         "test": False,
+        "parts": 1,
+        "talk_seconds": None,
     }
 
 

@@ -128,7 +128,7 @@ def test_quiet_and_verbose(program: Program) -> None:
 
 def test_a_store_in_the_home_directory(program: Program) -> None:
     assert program("list", "--store", "~/x.db").code == 0
-    assert program.app.store_path == program.home / "x.db"
+    assert program.app.store_location == str(program.home / "x.db")
 
 
 def every_command() -> list[tuple[str, click.Command]]:

@@ -250,9 +250,10 @@ def test_a_store_that_is_taken_away_in_the_middle_is_7_and_nothing_of_it_is_dele
     program: Program, start: Start
 ) -> None:
     class Taken:
-        def __call__(self, path: Path, _readonly: bool) -> Any:
+        def __call__(self, location: str, *_: object) -> Any:
+            path = Path(location)
             store = open_store(path)
-            store.begin_run("x")
+            store.acquire_lease("x")
             path.unlink()
             path.write_bytes(b"")
             return store
@@ -323,4 +324,4 @@ def test_a_signal_ends_it_with_its_number_and_everything_in_order(
     assert (ended.code, len(ended.objects)) == (code, 30)
     assert summary(ended)["deleted"] == 30
     with closing(open_store(program.store)) as store:
-        assert not store.begin_run(REPORTS).after_unclean  # it said goodbye
+        assert not store.acquire_lease(REPORTS).after_unclean  # it was shut down cleanly

@@ -137,7 +137,7 @@ def test_a_key_that_is_refused_is_not_named(program: Program, verbose: tuple[str
 
 
 def test_a_bug_of_ours_quotes_nothing(program: Program) -> None:
-    def opener(_path: Path, _readonly: bool) -> None:
+    def opener(*_: object) -> None:
         raise RuntimeError(TEXT) from ValueError(f"{PHONES[0]} {SECRET}")
 
     ended = program("-vvv", "--debug", "status", opener=opener)

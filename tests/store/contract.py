@@ -1,4 +1,4 @@
-"""What every store promises, whatever engine is beneath: a class to inherit, with a factory of empty stores."""
+"""What every store promises, whatever its engine: a class to inherit, with a factory of empty stores."""
 
 from __future__ import annotations
 
@@ -91,8 +91,6 @@ class StoreContract:
         with closing(self.store()) as store:
             yield store
 
-    # -- books -----------------------------------------------------------------------------------------------------
-
     def test_an_empty_store_is_empty(self) -> None:
         with self.opened() as store:
             assert list(store.list(ALL)) == []
@@ -133,8 +131,6 @@ class StoreContract:
             assert (kept.tally.new, kept.tally.duplicate) == (1, 2)
             assert (only(store).times_seen, only(store).source) == (3, Source.MNS)
 
-    # -- identity --------------------------------------------------------------------------------------------------
-
     @pytest.mark.parametrize(
         ("one", "other"),
         [(("12", "3138"), ("123", "138")), (("1^", "38"), ("1", "38")), (("1", "113800000000"), ("11", "13800000000"))],
@@ -159,8 +155,6 @@ class StoreContract:
             store.keep([decoded(("SmsReport", fields)), decoded(("DypnsSmsVerifyReport", {**fields, **FAILED}))])
             assert [each.receipt.kind for each in store.list(Query())] == ["SmsReport", "DypnsSmsVerifyReport"]
             assert list(store.list(Query(conflicts=True))) == []
-
-    # -- state -----------------------------------------------------------------------------------------------------
 
     def test_a_signed_repeat_makes_a_statement_signed_and_may_change_the_state(self) -> None:
         late: dict[str, Any] = {"report_time": "2026-11-20 16:00:00"}
@@ -203,8 +197,6 @@ class StoreContract:
             assert only(store).receipt.outcome == Outcome.DELIVERED
             assert len(seqs(store)) == 3
 
-    # -- bodies ----------------------------------------------------------------------------------------------------
-
     @pytest.mark.parametrize("order", list(permutations(range(4))))
     @pytest.mark.parametrize("at_once", [True, False])
     def test_the_shown_body_does_not_depend_on_the_order(self, order: Sequence[int], at_once: bool) -> None:
@@ -242,7 +234,14 @@ class StoreContract:
                     store.keep([item])
                 assert only(store).receipt.body == one.receipts[0].body
 
-    # -- seq -------------------------------------------------------------------------------------------------------
+    def test_a_receipt_has_the_parts_and_the_seconds_of_its_body_and_nothing_is_left_to_fill(self) -> None:
+        with self.opened() as store:
+            store.keep([*mixed(report("1", sms_size="3"), report("2"), call(), reply())])
+            found = [(each.receipt.parts, each.receipt.talk_seconds) for each in store.list(ALL)]
+            assert found == [(3, None), (None, None), (None, 185), (None, None)]
+            left: list[tuple[int, int]] = []
+            store.backfill(lambda done, total: left.append((done, total)))
+            assert left == []
 
     def test_seq_grows_in_commit_order_and_is_never_used_again(self) -> None:
         with self.opened() as store:
@@ -276,8 +275,6 @@ class StoreContract:
             assert (list(store.list(ALL)), list(store.rejects()), store.facts()) == before
             store.keep(mixed(call(), origin="new"))
             assert [each.origin for each in store.list(ALL)] == ["a-queue", "new"]
-
-    # -- rejects ---------------------------------------------------------------------------------------------------
 
     def test_rejects_are_known_by_kind_and_bytes(self) -> None:
         with self.opened() as store:
@@ -314,24 +311,20 @@ class StoreContract:
             assert store.drop_rejects([first, second, second]) == 1
             assert list(store.rejects()) == []
 
-    # -- runs ------------------------------------------------------------------------------------------------------
-
-    def test_a_run_that_said_goodbye_leaves_nothing_behind(self) -> None:
+    def test_a_released_lease_leaves_nothing_behind(self) -> None:
         with self.opened() as store:
-            one, other = store.begin_run("q"), store.begin_run("q")
+            one, other = store.acquire_lease("q"), store.acquire_lease("q")
             assert not one.after_unclean
             assert not other.after_unclean  # its process lives: that is no unclean end
-            store.end_run(one, settled=True)
-            store.end_run(other, settled=False)
-            assert not store.begin_run("q").after_unclean
+            store.release_lease(one, settled=True)
+            store.release_lease(other, settled=False)
+            assert not store.acquire_lease("q").after_unclean
 
     def test_closing_twice_is_closing_once(self) -> None:
         store = self.store()
         store.keep([decoded(report())])
         store.close()
         store.close()
-
-    # -- against the plain model -----------------------------------------------------------------------------------
 
     @settings(max_examples=40, **SHARED)
     @given(

@@ -85,8 +85,6 @@ def mixed(*said: Said, source: Source = Source.MNS, origin: str = "a-queue", at:
     return [decoded(each, source=source, origin=origin, at=at) for each in said]
 
 
-# -- anything ------------------------------------------------------------------------------------------------------
-
 _DAYS = ("2026-11-19 23:59:59", "2026-11-20 00:00:00", "2026-11-20 15:49:55", "2026-10-01 08:00:00")
 _TIMES = ("2026-11-20 15:49:58", "2026-11-20 15:50:58", "2026-11-21 00:00:01")
 _OUT_IDS = ("order-1", "order-2", "900^0", PHONE)

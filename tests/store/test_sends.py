@@ -7,15 +7,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsreceipt.decode.parts import parts_of
 from smsreceipt.model import DAY_MS, Answer, Asked, Instant, Outcome, Send, beijing_day
 from smsreceipt.store import Imported, Query, SendQuery, SendState, Store
-from smsreceipt.store.sqlite.connect import APPLICATION_ID, SCHEMA, sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import FAILED, NOW, PHONE, WAITING, Said, call, decoded, report
@@ -42,9 +39,6 @@ def ids(store: Store, **query: Any) -> list[str]:
 
 def missing(store: Store, first: int = DAY, last: int = DAY) -> list[str]:
     return [stored.send.biz_id for stored in store.missing(first, last)]
-
-
-# -- entering ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_empty_ledger_is_empty(store: SqliteStore) -> None:
@@ -132,9 +126,6 @@ def test_a_batch_that_fails_leaves_nothing(store: SqliteStore) -> None:
     assert store.facts().sends == 0
 
 
-# -- receipts ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("first", ["ledger", "receipt"])
 @pytest.mark.parametrize(
     ("said", "outcome", "settled"),
@@ -200,8 +191,6 @@ def test_a_commit_that_fails_leaves_no_mark(store: SqliteStore) -> None:
     assert [stored.answer for stored in store.sends(SendQuery())] == [None]
 
 
-# -- the set difference ------------------------------------------------------------------------------------------------
-
 _sends = st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3))
 _said = st.tuples(
     st.integers(0, 5), st.integers(0, 3), st.sampled_from(["delivered", "failed", "unknown"]), st.booleans()
@@ -265,9 +254,6 @@ def test_statements_settle_their_sends_when_their_phones_are_filed(monkeypatch: 
         assert number(store._db, unsettled) == 3
         assert missing(store) == ["6", "7", "8"]
         assert store.add_sends([send("10"), send("2"), send("3", out_id="o")]) == Imported(1, 1, 1)
-
-
-# -- asking ------------------------------------------------------------------------------------------------------------
 
 
 def test_each_filter_alone_and_together(store: SqliteStore) -> None:
@@ -338,9 +324,6 @@ def test_reading_goes_on_while_others_write(tmp_path: Path) -> None:
             assert missing(reader) == []
 
 
-# -- forgetting --------------------------------------------------------------------------------------------------------
-
-
 def test_forgetting_leaves_the_receipts(store: SqliteStore) -> None:
     store.add_sends([send("1"), send("2", day=DAY - 1), send("3", "14", day=DAY - 2)])
     store.keep([decoded(report("1"))])
@@ -350,9 +333,6 @@ def test_forgetting_leaves_the_receipts(store: SqliteStore) -> None:
     assert store.forget_sends(SendQuery(phones=[PHONE], biz_ids=["1"])) == 1
     assert (store.facts().sends, store.facts().open_sends) == (0, 0)
     assert store.count(Query(), 10) == 1
-
-
-# -- comparisons -------------------------------------------------------------------------------------------------------
 
 
 def test_a_comparison_that_was_cut_off_is_taken_up(store: SqliteStore) -> None:
@@ -366,9 +346,6 @@ def test_a_comparison_that_was_cut_off_is_taken_up(store: SqliteStore) -> None:
     store.end_comparison(DAY, DAY)
     store.end_comparison(DAY, DAY)
     assert store.begin_comparison(DAY, DAY, Instant(late + 5)) == late + 5
-
-
-# -- totals ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_days_parts_are_those_of_the_states(store: SqliteStore) -> None:
@@ -387,25 +364,13 @@ def test_a_days_parts_are_those_of_the_states(store: SqliteStore) -> None:
     for each in said:
         store.keep([decoded(each)])
     day = beijing_day(Instant(1_795_160_995_000))
-    (found,) = store.day_parts(day, day, parts_of)
+    (found,) = store.day_parts(day, day)
     assert found.day == day
     assert found.messages == {Outcome.DELIVERED: 4, Outcome.FAILED: 1}
     assert found.parts == {Outcome.DELIVERED: 2 + 1 + 3 + 1, Outcome.FAILED: 1}
     assert (len(found.slots), found.slots[0], found.slots[94], sum(found.slots)) == (144, 1, 4, 5)
-    assert [each.day for each in store.day_parts(day, day + 1, parts_of)] == [day, day + 1]
-    assert store.day_parts(0, 10, parts_of) == []
-
-
-@pytest.mark.parametrize(
-    ("body", "parts"),
-    [
-        (b'{"sms_size":"2"}', 2), (b'{"sms_size":3}', 3), (b'{"SmsSize":"1"}', 1), (b'{"SmsQuantity":"4"}', 4),
-        (b'{"sms_size":"","SmsSize":"2"}', 2), (b'{"sms_size":"x"}', 0), (b"{}", 0), (b"x", 0), (b'{"sms_size":[]}', 0),
-        ('{"Content":"' + "很" * 71 + '"}', 2), (b'{"sms_size":"99999999999"}', 1000),
-    ],
-)  # fmt: skip
-def test_the_parts_of_a_body(body: bytes | str, parts: int) -> None:
-    assert parts_of(body if isinstance(body, bytes) else body.encode()) == parts
+    assert [each.day for each in store.day_parts(day, day + 1)] == [day, day + 1]
+    assert store.day_parts(0, 10) == []
 
 
 def test_calls_whose_end_was_never_heard(store: SqliteStore) -> None:
@@ -425,81 +390,3 @@ def test_calls_whose_end_was_never_heard(store: SqliteStore) -> None:
     assert list(store.call_gaps(day + 1, day + 9)) == []
     store.keep([decoded(call("c1"), call("c1", "FC2"))])
     assert list(store.call_gaps(day, day)) == []
-
-
-# -- schema ------------------------------------------------------------------------------------------------------------
-
-
-def old_store(path: Path) -> None:
-    """A store as the first release left it, with receipts."""
-    db = apsw.Connection(str(path))
-    db.pragma("journal_mode", "wal")
-    db.execute(sql("0001.sql"))
-    db.pragma("application_id", APPLICATION_ID)
-    db.pragma("user_version", 1)
-    road = "INSERT INTO road VALUES (1, 'mns', 'a-queue')"
-    kind = "INSERT INTO kind VALUES (1, 'SmsReport', 1, 0, 1, 5, 5)"
-    body = bytes(decoded(report("1")).receipts[0].body)
-    digest = decoded(report("1")).receipts[0].digest
-    for statement in (road, kind, "UPDATE counter SET last_seq = 1, phones_to = 1"):
-        db.execute(statement)
-    db.execute(
-        "INSERT INTO statement VALUES (1, 1, 0, 2, '1', ?, '', '', 'delivered', 'DELIVERED', 1795160998000, '',"
-        " 1795160995000, 5, 20777, ?, '1', 'order-1', '', 1, 1, 1, 1, 0, 0, 1, ?, ?)",
-        (PHONE, PHONE, digest, body),
-    )
-    db.execute("INSERT INTO phone VALUES (?, 1)", (PHONE,))
-    db.close()
-    path.chmod(0o600)
-
-
-def test_a_store_of_the_first_release_is_upgraded_by_the_next_write(tmp_path: Path) -> None:
-    path = tmp_path / "receipts.db"
-    old_store(path)
-    with closing(open_store(path)) as store:
-        assert [each.receipt.biz_id for each in store.list(Query())] == ["1"]
-        assert store.facts().schema == SCHEMA
-        assert store.keep([decoded(report("1"))]).tally.duplicate == 1
-        assert store.keep([decoded(report("2"))]).new[0].seq == 3
-        assert store.add_sends([send("1"), send("3")]) == Imported(new=2)
-        assert missing(store) == ["3"]
-    with closing(open_reader(path)) as reader:
-        assert reader.facts().open_sends == 1
-
-
-def test_an_upgrade_leaves_a_sound_file_and_is_seen_by_who_has_it_open(tmp_path: Path) -> None:
-    path = tmp_path / "receipts.db"
-    old_store(path)
-    open_already = apsw.Connection(str(path))
-    assert open_already.execute("PRAGMA foreign_key_list(phone)").fetchall()
-    with closing(open_store(path)) as store:
-        for check, sound in (("integrity_check", [("ok",)]), ("foreign_key_check", []), ("writable_schema", [(0,)])):
-            assert store._db.execute(f"PRAGMA {check}").fetchall() == sound
-    assert not open_already.execute("PRAGMA foreign_key_list(phone)").fetchall()
-    assert open_already.execute("SELECT phone, seq FROM phone").fetchall() == [(PHONE, 1)]
-    open_already.close()
-
-
-def test_an_upgraded_store_is_like_a_new_one(tmp_path: Path) -> None:
-    old_store(tmp_path / "old.db")
-    schemas = []
-    for name in ("old.db", "new.db"):
-        with closing(open_store(tmp_path / name)) as store:
-            schemas.append(sorted(rows(store._db, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")))
-    assert schemas[0] == schemas[1]
-
-
-def test_an_upgrade_that_is_cut_off_leaves_the_old_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smsreceipt.store.sqlite import connect
-
-    path = tmp_path / "receipts.db"
-    old_store(path)
-    monkeypatch.setattr(connect, "sql", lambda name: sql(name) + "; SELECT nonsense;")
-    with pytest.raises(Exception, match="damaged"):
-        open_store(path)
-    monkeypatch.undo()
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    assert db.pragma("user_version") == 1
-    db.close()
-    with closing(open_store(path)) as store:
-        assert store.count(Query(), 10) == 1

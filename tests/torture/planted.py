@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
@@ -27,7 +28,7 @@ from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model import Asked, Decoded, Delivery, Instant, Tally
 from smsreceipt.runs import signals
 from smsreceipt.store import Kept, Store
-from smsreceipt.store.sqlite import connect, keep, replays
+from smsreceipt.store.sqlite import connect, keep, migrations, replays
 from smsreceipt.store.sqlite import store as engine
 
 
@@ -51,13 +52,13 @@ def delete_before_commit() -> None:
 
 def no_unique_key() -> None:
     """The store takes what it is given, as often as it is given."""
-    honest = connect.sql
+    honest = migrations.sql
 
     def sql(name: str) -> str:
         text = honest(name).replace("CREATE UNIQUE INDEX", "CREATE INDEX")
         return re.sub(r"ON CONFLICT.*", "", text, flags=re.DOTALL)
 
-    connect.sql = keep.sql = sql  # type: ignore[attr-defined]  # keep imports it by name
+    migrations.sql = keep.sql = sql  # type: ignore[attr-defined]  # keep imports it by name
 
 
 def normal() -> None:
@@ -81,7 +82,8 @@ def swallow() -> None:
 
 def impatient() -> None:
     """A locked store is given up at once."""
-    connect.BUSY_MS = 0
+    connect.OPENING_MS = 0
+    engine.open_store = partial(engine.open_store, lock_wait=0)
     ingest.LOCK_BUDGET = 0
 
 

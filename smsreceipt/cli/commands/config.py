@@ -35,7 +35,7 @@ def _common(app: App) -> Iterator[tuple[str, str, str]]:
     file = app.config.path
     defaults = {
         "config": str(file) if file else "none",
-        "store": str(app.store_path),
+        "store": app.store_location,
         "output": app.output,
         "mask": _word(app.mask),
         "profile": "none",

@@ -144,6 +144,8 @@ RECEIPTS = Shown[StoredReceipt](
         Column(key="origin", of="origin"),
         Column(key="times_seen", of="times_seen"),
         Column(key="test", of="receipt.test"),
+        Column(key="parts", of="receipt.parts"),
+        Column(key="talk_seconds", of="receipt.talk_seconds"),
         Column(key="body", of="receipt.body", show=msgspec.Raw),
     ],
     masked=masked_receipt,

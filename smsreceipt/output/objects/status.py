@@ -75,7 +75,7 @@ def _receipts(facts: StoreFacts) -> int:
 STATUS = Shown[StoreFacts](
     "Status",
     [
-        Column(key="store", of="path"),
+        Column(key="store", of="location"),
         Column(key="exists", of="exists"),
         Column(key="engine", of="engine"),
         Column(key="schema", of="schema"),

@@ -87,6 +87,17 @@ class Progress:
 
         self.show(line)
 
+    def upgraded(self, done: int, total: int) -> None:
+        """Show how many of the receipts that an older version stored are upgraded, and what time the rest takes."""
+
+        def line(seconds: float) -> str:
+            full = round(_BAR * done / total)
+            left = elapsed(round((total - done) * seconds / done) * 1000, chinese=self._chinese)
+            head = f"[{'#' * full}{'-' * (_BAR - full)}] {done:,}/{total:,}  "
+            return head + (f"升级数据库  剩余 {left}" if self._chinese else f"upgrading the store  {left} left")
+
+        self.show(line)
+
     def show(self, line: Callable[[float], str]) -> None:
         """Show what *line* makes of the seconds since the beginning, unless something was shown a moment ago."""
         now = self._clock()

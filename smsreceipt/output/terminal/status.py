@@ -17,7 +17,7 @@ def status(facts: StoreFacts, look: Look) -> str:
     say = look.say
     absent = Text("" if facts.exists else say("  (not there yet)", "  （尚不存在）"), "dim")
     lines = [
-        (say("store", "数据库"), text(facts.path).append(absent)),
+        (say("store", "数据库"), text(facts.location).append(absent)),
         (say("engine", "引擎"), Text(look.dot.join([facts.engine, f"schema {facts.schema}", size(facts.size)]))),
         *([(say("sends", "发送"), _sends(facts, look))] if facts.sends else []),
         (say("conflicts", "矛盾"), _alarm(facts.conflicts, "list --conflicts")),

@@ -1,4 +1,4 @@
-"""Whether the process that wrote a note still lives; process numbers are used again, so its birth is compared too."""
+"""Whether the process that wrote a note still runs. A pid is used again, so the process's start is compared too."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def current() -> tuple[int, str]:
-    """This process's number and when it began, as its system tells it ("" where it does not)."""
+    """The pid of this process and when it started; "" where the system does not tell."""
     return os.getpid(), _born(os.getpid())
 
 
 def alive(pid: int, born: str) -> bool:
-    """Whether the process that began at *born* still runs on this machine."""
+    """Whether the process that started at *born* still runs on this machine."""
     if pid <= 0:
         return False
     try:

@@ -1,4 +1,4 @@
-"""How far files are replayed. Written in the transaction that keeps what was read."""
+"""How far files are replayed: a checkpoint for each, written in the transaction that stores what was read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smsreceipt.store.sqlite.rows import rows
 
 
 def note(db: apsw.Connection, decoded: Sequence[Decoded]) -> None:
-    """Note of each file how far it is read with these; forget those that are done."""
+    """Note how far each file is read; delete the notes of files that are read to their end."""
     latest = {reached.file: reached for item in decoded if (reached := item.delivery.reached) is not None}
     for reached in latest.values():
         if reached.done:
@@ -21,7 +21,7 @@ def note(db: apsw.Connection, decoded: Sequence[Decoded]) -> None:
 
 
 def unfinished(db: apsw.Connection) -> dict[str, Reached]:
-    """The files that were not read to their end."""
+    """The files that were not read to their end, and how far each was read."""
     return {
         file: Reached(file, offset, mark, done=False)
         for file, offset, mark in rows(db, "SELECT file, reached, mark FROM replay")

@@ -1,29 +1,32 @@
-"""Reading receipts: choose the index that leaves the least to read, and merge its streams in seq order.
+"""Reads receipts: chooses the index that leaves the fewest rows to read, and merges its streams in seq order.
 
-A stream is one equality on one index; within it SQLite yields rows in rowid order, that is in seq order, without a
-sort. So the first rows come at once, however large the store is.
+A stream is one equality on one index. Within it SQLite yields rows in rowid order, which is seq order, without a sort.
+So the first rows come at once, however large the store is.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterator
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from typing import Any, NamedTuple
 
 import apsw
 import msgspec
+from msgspec import structs
 
-from smsreceipt.model import Instant, Kind, Outcome, Receipt, Source, StoredReceipt, beijing_day
-from smsreceipt.store import Query
-from smsreceipt.store.sqlite.rows import rows
+from smsreceipt.model import Instant, Source, StoredReceipt, beijing_day
+from smsreceipt.store.promise import Reread
+from smsreceipt.store.sqlite.columns import ADDED, SELECTED, UNREAD, receipt_from
+from smsreceipt.store.sqlite.rows import Members, rows
+from smsreceipt.store.values import Query
 
 _Value = str | int
-_COLUMNS = (
-    "statement.seq, kind.name, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,"
-    " sent_at, reported_at, received_at, source, origin, times_seen, test, digest, body, signed, detail"
-)
+_STORED = f"statement.seq, received_at, source, origin, times_seen, signed, {UNREAD}, {SELECTED}"
+_ARRIVAL = 7  # columns of _STORED before SELECTED
+_SOURCES = Members(Source)
 _TABLES = "statement {} CROSS JOIN kind ON kind.id = statement.kind CROSS JOIN road ON road.id = statement.road"
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
 _MAX_STREAMS = 400  # beyond that many, reading the table in seq order is cheaper
@@ -38,19 +41,19 @@ class _Stream(NamedTuple):
     values: tuple[_Value, ...]
 
 
-def receipts(db: apsw.Connection, query: Query) -> Iterator[StoredReceipt]:
-    """Yield what *query* asks for, in ascending seq. Raises ValueError where a row holds what was never written."""
+def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[StoredReceipt]:
+    """Yield what matches *query*, in ascending seq. Raises ValueError for a value that is never written."""
     backward = query.newest and query.limit is not None
-    found = _merged(db, query, _COLUMNS, backward=backward)
+    found = _merged(db, query, _STORED, backward=backward)
     if query.limit is not None:
         found = islice(found, query.limit)
     if backward:
         found = iter(list(found)[::-1])
-    return map(_receipt, found)
+    return map(partial(_stored, reread), found)
 
 
 def count(db: apsw.Connection, query: Query, at_most: int) -> int:
-    """How many *query* asks for, at most *at_most*."""
+    """How many receipts match *query*, at most *at_most*."""
     return sum(1 for _ in islice(_merged(db, query, "statement.seq", backward=False), at_most))
 
 
@@ -71,7 +74,7 @@ def _merged(db: apsw.Connection, query: Query, columns: str, *, backward: bool) 
 
 
 def _terms(query: Query) -> tuple[list[str], list[_Value]]:
-    """Every filter as SQL: a stream only narrows what is read."""
+    """Every filter as SQL; a stream narrows what is read, but filters nothing."""
     terms: list[str] = []
     values: list[_Value] = []
     if not query.history and not query.conflicts:
@@ -103,7 +106,7 @@ def _terms(query: Query) -> tuple[list[str], list[_Value]]:
 
 
 def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
-    """The cheapest way to everything that can match: the most telling filter first."""
+    """The cheapest streams that hold every match: those of the most selective filter."""
     for column, wanted in (("biz_id", query.biz_ids), ("call_id", query.call_ids)):
         if wanted:
             return _by_value(column, sorted({str(value) for value in wanted}))
@@ -113,7 +116,7 @@ def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
         return _by_value("out_id", sorted(set(query.out_ids)))
     if query.conflicts:
         return [_Stream("statement_conflict", "conflict = 1", ())]
-    if query.sources and not _any_road(db, query.sources):
+    if query.sources and not _any_from(db, query.sources):
         return [_Stream("", "0", ())]
     rare = _rare(query)
     if rare and (_few(db, rare) or not (query.since and query.until)):
@@ -121,8 +124,8 @@ def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
     return _by_day(db, query) or rare or [_Stream("", "1", ())]
 
 
-def _any_road(db: apsw.Connection, sources: Collection[Source]) -> bool:
-    """Whether anything ever came by one of *sources*: without it, all would be read to find nothing."""
+def _any_from(db: apsw.Connection, sources: Collection[Source]) -> bool:
+    """Whether anything ever came from one of *sources*; if not, every row would be read to find nothing."""
     term, values = _among("source", sources)
     return bool(db.execute(f"SELECT 1 FROM road WHERE {term} LIMIT 1", values).fetchall())
 
@@ -132,15 +135,15 @@ def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
 
     biz_id and call_id mostly lead the identity and are found by its key; where they do not, by an index of their own.
     """
-    ways = [(f"statement_{column}", f"{column} <> ''", column)]
+    indexes = [(f"statement_{column}", f"{column} <> ''", column)]
     if column in {"biz_id", "call_id"}:
-        ways = [
+        indexes = [
             ("statement_key", f"{column} = id1", "id1"),
             (f"statement_{column}", f"{column} <> '' AND {column} <> id1", column),
         ]
     pieces = [wanted] if len(wanted) > _MAX_STREAMS else [[value] for value in wanted]
     streams = []
-    for index, guard, key in ways:
+    for index, guard, key in indexes:
         for piece in pieces:
             term, values = _among(key, piece)
             streams.append(_Stream(index, f"{guard} AND {term}", tuple(values)))
@@ -148,7 +151,7 @@ def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
 
 
 def _by_phone(wanted: list[str]) -> list[_Stream]:
-    """Streams for phones: those that are filed, and the last statements, whose phones are not yet."""
+    """Streams for phones: the indexed ones, and the last statements, whose phones are not indexed yet."""
     term, values = _among("phone", wanted)
     return [
         _Stream("", f"statement.seq IN (SELECT seq FROM phone WHERE {term})", tuple(values)),
@@ -157,7 +160,7 @@ def _by_phone(wanted: list[str]) -> list[_Stream]:
 
 
 def _among(column: str, wanted: Collection[str]) -> tuple[str, list[str]]:
-    """*column* is one of *wanted*, as SQL and what it binds; a long list is bound as one value."""
+    """The condition that *column* is one of *wanted*, and the values to bind; a long list is bound as one value."""
     values = [str(value) for value in wanted]
     if len(values) == 1:
         return f"{column} = ?", values
@@ -187,7 +190,7 @@ def _few(db: apsw.Connection, streams: list[_Stream]) -> bool:
 
 
 def _by_day(db: apsw.Connection, query: Query) -> list[_Stream]:
-    """A stream per Beijing day and kind, where a date or a rare kind was asked for and the days are few."""
+    """A stream for each Beijing day and kind, if the query has a date or a rare kind and the days are few."""
     kinds: dict[str, int] = dict(rows(db, "SELECT name, id FROM kind"))
     wanted = [kinds[kind] for kind in set(query.kinds) if kind in kinds] if query.kinds else list(kinds.values())
     if query.since is None and query.until is None and not _rare_kind(db, query):
@@ -212,7 +215,7 @@ def _by_day(db: apsw.Connection, query: Query) -> list[_Stream]:
 
 
 def _rare_kind(db: apsw.Connection, query: Query) -> bool:
-    """Whether the kinds asked for are so few among all that reading everything would find them late."""
+    """Whether the query has kinds of which less than half of all statements are."""
     if not query.kinds:
         return False
     total = wanted = 0
@@ -222,26 +225,11 @@ def _rare_kind(db: apsw.Connection, query: Query) -> bool:
     return wanted * 2 < total
 
 
-def _receipt(row: tuple[Any, ...]) -> StoredReceipt:
-    (seq, kind, lead, parts, id1, id2, id3, id4, outcome, phone, biz_id, out_id, call_id, code,
-     sent, reported, received, source, origin, seen, test, digest, body, signed, detail) = row  # fmt: skip
-    if sha256(body).digest() != digest:
-        raise ValueError("a body is not what was kept")
-    identity = (id2, id1, id3, id4) if lead else (id1, id2, id3, id4)
-    receipt = Receipt(
-        Kind(kind),
-        identity[:parts],
-        Outcome(outcome) if outcome else None,
-        code,
-        None if sent < 0 else Instant(sent),
-        None if reported < 0 else Instant(reported),
-        phone,
-        biz_id,
-        out_id,
-        call_id,
-        detail,
-        bool(test),
-        body,
-        digest,
-    )
-    return StoredReceipt(seq, receipt, Instant(received), Source(source), origin, seen, bool(signed))
+def _stored(reread: Reread, row: tuple[Any, ...]) -> StoredReceipt:
+    seq, received, source, origin, seen, signed, unread = row[:_ARRIVAL]
+    receipt = receipt_from(*row[_ARRIVAL:])
+    if sha256(receipt.body).digest() != receipt.digest:
+        raise ValueError("a body does not have the digest that was stored with it")
+    if unread and (again := reread(receipt.kind, receipt.body)):
+        receipt = structs.replace(receipt, **{column.field: getattr(again, column.field) for column in ADDED})
+    return StoredReceipt(seq, receipt, received, _SOURCES[source], origin, seen, bool(signed))

@@ -1,4 +1,4 @@
-"""The ledger in SQL: what was sent, and which of it has no final receipt yet.
+"""The ledger in SQL: what was sent, and which of it has no final receipt.
 
 Writing methods work inside their caller's transaction.
 """
@@ -12,16 +12,16 @@ import apsw
 import msgspec
 
 from smsreceipt.model import SETTLED, Answer, Asked, Instant, Outcome, Send, beijing_day
-from smsreceipt.store import Imported, SendQuery, SendState, StoredSend
 from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.values import Imported, SendQuery, SendState, StoredSend
 
-#: Kinds whose identity is [biz_id, phone]: they tell what became of a send.
+#: Kinds whose identity is [biz_id, phone]: receipts of sends.
 REPORTS = ("SmsReport", "DypnsSmsVerifyReport")
 
 _Row = tuple[str, str, int, int, str, str, str, int]  # as _OWN
 _OWN = "biz_id, phone, day, sent_at, out_id, template_code, sign_name, parts"
-_APART = 60_000  # two clocks may differ by so many milliseconds and mean the same time
-_RESUMED = 6 * 3_600_000  # a comparison that was cut off longer ago than this begins anew
+_SAME_TIME = 60_000  # two notes of one time may differ by so many milliseconds: their clocks do
+_RESUMED = 6 * 3_600_000  # milliseconds; a comparison that began longer ago starts anew
 _FINAL = "('delivered', 'failed', 'expired')"
 _DIFFERS = (
     "SELECT ?9, day, sent_at, out_id, template_code, sign_name, parts FROM send WHERE biz_id = ?1 AND phone = ?2"
@@ -35,50 +35,48 @@ class Sends:
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
 
-    # -- writing -------------------------------------------------------------------------------------------------
-
     def add(self, sends: Sequence[Send]) -> Imported:
-        """Enter the sends; complete those that are known."""
-        offered = [_row(send) for send in sends]
+        """Insert the sends; complete those that are known."""
+        batch = [_row(send) for send in sends]
         before = self._db.total_changes()
         settled = self._receipt("?1", "?2")
         self._db.executemany(
             f"INSERT INTO send ({_OWN}, settled) VALUES (?1, ?2, ?, ?, ?, ?, ?, ?, EXISTS ({settled}))"
             " ON CONFLICT DO NOTHING",
-            offered,
+            batch,
         )
         new = self._db.total_changes() - before
         self._db.execute("UPDATE counter SET sends = sends + ?", (new,))
-        if new == len(offered):
+        if new == len(batch):
             return Imported(new)
-        completed, contradicting = self._complete(offered)
-        return Imported(new, len(offered) - new - completed, completed, contradicting)
+        completed, contradicting = self._complete(batch)
+        return Imported(new, len(batch) - new - completed, completed, contradicting)
 
-    def _complete(self, offered: Sequence[_Row]) -> tuple[int, int]:
-        """Add what the ledger does not know yet; return how many it learnt from, and how many say otherwise."""
+    def _complete(self, batch: Sequence[_Row]) -> tuple[int, int]:
+        """Add the values that known sends lack; return how many sends got one, and how many have another value."""
         completed = contradicting = 0
-        asked = ((*row, n) for n, row in enumerate(offered))
-        for n, *known in self._db.executemany(_DIFFERS, asked):
-            merged, otherwise = _merged(tuple(known), offered[n][2:])
-            contradicting += otherwise
+        numbered = ((*row, n) for n, row in enumerate(batch))
+        for n, *known in self._db.executemany(_DIFFERS, numbered):
+            merged, differs = _merged(tuple(known), batch[n][2:])
+            contradicting += differs
             if merged != tuple(known):
                 completed += 1
                 self._db.execute(
                     "UPDATE send SET day = ?, sent_at = ?, out_id = ?, template_code = ?, sign_name = ?, parts = ?"
                     " WHERE biz_id = ? AND phone = ?",
-                    (*merged, *offered[n][:2]),
+                    (*merged, *batch[n][:2]),
                 )
         return completed, contradicting
 
     def note(self, asked: Collection[Asked]) -> None:
-        """Note of which sends the provider was asked, and what it said."""
+        """Note which sends the provider was asked about, and its answers."""
         self._db.executemany(
             "UPDATE send SET asked_at = ?, answer = ? WHERE biz_id = ? AND phone = ?",
             [(each.at, each.answer, each.biz_id, each.phone) for each in asked],
         )
 
     def settle(self, after: int) -> None:
-        """Mark the sends of which a statement with seq > *after* is final, so that nobody need look there again."""
+        """Mark the sends that have a final statement with seq > *after*, so that it need not be looked up again."""
         if number(self._db, "SELECT sends FROM counter"):
             self._db.execute(
                 "UPDATE send SET settled = 1 WHERE +settled = 0 AND (biz_id, phone) IN ("
@@ -88,7 +86,7 @@ class Sends:
             )
 
     def forget(self, query: SendQuery) -> int:
-        """Drop the sends that *query* asks for; return how many there were."""
+        """Delete the sends that match *query*; return how many."""
         terms, values = self._terms(query)
         before = self._db.total_changes()
         self._db.execute(
@@ -99,7 +97,7 @@ class Sends:
         return gone
 
     def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
-        """When the comparison of these days that is now under way began: *at*, or that of a younger one cut off."""
+        """When the comparison of these days that is now under way began: *at*, or the time of one that was cut off."""
         began = number(
             self._db, "SELECT began_at FROM comparison WHERE first_day = ? AND last_day = ?", first_day, last_day
         )
@@ -109,16 +107,14 @@ class Sends:
         return at
 
     def end_comparison(self, first_day: int, last_day: int) -> None:
-        """The comparison of these days is complete."""
+        """Delete the note of the comparison of these days."""
         self._db.execute("DELETE FROM comparison WHERE first_day = ? AND last_day = ?", (first_day, last_day))
 
-    # -- reading -------------------------------------------------------------------------------------------------
-
     def find(self, query: SendQuery) -> Iterator[StoredSend]:
-        """Yield what *query* asks for, by day, BizId and number."""
+        """Yield the sends that match *query*, by day, BizId and number."""
         terms, values = self._terms(query)
         ways = [terms]
-        if not (query.phones or query.biz_ids or query.out_ids):  # each in the order of its index: nothing is sorted
+        if not (query.phones or query.biz_ids or query.out_ids):  # each in the order of its index: no sort
             ways = [["settled = 0", *terms], ["settled = 1", *terms]]
         backward = query.newest and query.limit is not None
         order = "DESC" if backward else "ASC"
@@ -160,19 +156,19 @@ class Sends:
         )
 
     def _reports(self) -> str:
-        """The numbers of the kinds that tell what became of a send, for IN (…)."""
+        """The numbers of the kinds in REPORTS, for IN (…)."""
         found = rows(self._db, "SELECT id FROM kind WHERE name IN (?, ?)", REPORTS)
         return ", ".join(str(number) for (number,) in found)
 
     def _receipt(self, biz_id: str = "send.biz_id", phone: str = "send.phone") -> str:
-        """A final statement about the send: of the key one prefix is sought, whatever the kinds and outcomes are."""
+        """A subquery for a final statement about the send. It seeks one prefix of the key, whatever the kinds are."""
         return (
             f"SELECT 1 FROM statement INDEXED BY statement_key WHERE id1 = {biz_id} AND id2 = {phone}"
             f" AND id3 = '' AND id4 = '' AND +kind IN ({self._reports()}) AND +outcome IN {_FINAL}"
         )
 
     def _select(self) -> str:
-        """The columns that make a StoredSend; the last is the outcome of its receipt's state."""
+        """The columns of a StoredSend; the last is the outcome of its receipt's state."""
         return (
             f"SELECT {_OWN}, asked_at, answer, (SELECT outcome FROM statement INDEXED BY statement_key"
             " WHERE id1 = send.biz_id AND id2 = send.phone AND id3 = '' AND id4 = ''"
@@ -219,21 +215,21 @@ def _row(send: Send) -> _Row:
     return (send.biz_id, send.phone, send.day, sent, send.out_id, send.template_code, send.sign_name, parts)
 
 
-def _merged(known: tuple[Any, ...], said: tuple[Any, ...]) -> tuple[tuple[Any, ...], bool]:
-    """What is known completed by what is *said*, and whether that says otherwise. Both from day to parts.
+def _merged(known: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[tuple[Any, ...], bool]:
+    """The known values completed by *more*, and whether the two differ. Both are the values from day to parts.
 
-    Whatever is known stays: a second list of sends may be a worse one.
+    A known value stays: a second list of sends may be a worse one.
     """
-    (day, sent, *rest), (other_day, other_sent, *others) = known, said
-    otherwise = other_day != day or (sent >= 0 and other_sent >= 0 and abs(sent - other_sent) > _APART)
+    (day, sent, *rest), (other_day, other_sent, *others) = known, more
+    differs = other_day != day or (sent >= 0 and other_sent >= 0 and abs(sent - other_sent) > _SAME_TIME)
     if sent < 0 and other_day == day:
         sent = other_sent
     merged: list[str | int] = []
     for mine, other in zip(rest, others, strict=True):
         unknown = mine in ("", -1)
         merged.append(other if unknown else mine)
-        otherwise = otherwise or not (unknown or other in ("", -1, mine))
-    return (day, sent, *merged), otherwise
+        differs = differs or not (unknown or other in ("", -1, mine))
+    return (day, sent, *merged), differs
 
 
 def _send(row: Sequence[Any]) -> Send:
@@ -243,8 +239,8 @@ def _send(row: Sequence[Any]) -> Send:
 
 
 def _stored(row: tuple[Any, ...]) -> StoredSend:
-    *sent, asked, answer, said = row
-    outcome = Outcome(said) if said else None
+    *sent, asked, answer, name = row
+    outcome = Outcome(name) if name else None
     return StoredSend(
         _send(sent),
         outcome,

@@ -1,9 +1,7 @@
-"""The store in one SQLite file: every receipt once, its state beside it, all in the transaction that is acked."""
+"""The store in one SQLite file."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,51 +22,53 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
-from smsreceipt.store import (
-    NEVER,
+from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals
+from smsreceipt.store.sqlite.attribution import Attribution
+from smsreceipt.store.sqlite.connect import connect
+from smsreceipt.store.sqlite.faults import reading, translated
+from smsreceipt.store.sqlite.keep import Keeper
+from smsreceipt.store.sqlite.migrations import SCHEMA, is_blank, migrate
+from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.sends import Sends
+from smsreceipt.store.values import (
+    NO_TIME,
     CallGap,
+    ConsumerLease,
     DayParts,
     Imported,
     Kept,
     KindFacts,
     Query,
-    Run,
     SendQuery,
     StoredSend,
     StoreFacts,
 )
-from smsreceipt.store.sqlite import process, replays, select, totals
-from smsreceipt.store.sqlite.attribution import Ties
-from smsreceipt.store.sqlite.connect import (
-    SCHEMA,
-    beside,
-    connect,
-    is_blank,
-    migrate,
-    prepare_file,
-    quick_check,
-    reading,
-    translated,
-)
-from smsreceipt.store.sqlite.keep import Keeper
-from smsreceipt.store.sqlite.rows import number, rows
-from smsreceipt.store.sqlite.sends import Sends
 
 
-def open_store(path: Path, *, vfs: str | None = None) -> SqliteStore:
-    """Open the store at *path* for writing, making it (0600, its directory 0700) if there is none."""
-    prepare_file(path)
-    store = SqliteStore(path, connect(path, writable=True, vfs=vfs))
-    store.check_after_unclean_end()
-    return store
+def _refused(_kind: Kind, _body: bytes) -> None:
+    """The Reread of a caller that gives none: fields of later schemas stay empty."""
 
 
-def open_reader(path: Path) -> SqliteStore:
+def open_store(
+    path: Path, *, reread: Reread = _refused, lock_wait: float = LOCK_WAIT, vfs: str | None = None
+) -> SqliteStore:
+    """Open the store at *path* for writing, making it (0600, its directory 0700) if there is none.
+
+    Each write waits *lock_wait* seconds for another process; opening waits up to five.
+    """
+    files.prepare_file(path)
+    connection = connect(path, writable=True, vfs=vfs)
+    connection.set_busy_timeout(round(lock_wait * 1000))
+    return SqliteStore(path, connection, reread)
+
+
+def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
     """Open the store at *path* for reading only. One that does not exist yet is an empty store."""
     if path.exists() and path.stat().st_size > 0:
         connection = connect(path, writable=False)
         if not is_blank(connection):
-            return SqliteStore(path, connection)
+            return SqliteStore(path, connection, reread)
         connection.close()
     connection = apsw.Connection(":memory:")
     migrate(connection)
@@ -76,36 +76,27 @@ def open_reader(path: Path) -> SqliteStore:
 
 
 class SqliteStore:
-    """Store on one SQLite file. Use one instance from one thread at a time; processes may share the file."""
+    """A Store in one SQLite file; the promises of its methods are those of Store."""
 
-    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
         self._path = path
+        self._reread = reread
         self._db = connection
         self._keeper = Keeper(connection)
         self._sends = Sends(connection)
-        self._ties = Ties(connection, self._keeper.decide)
-        self._file = _inode(path)
-        self._wal = beside(path, "-wal")
+        self._attribution = Attribution(connection, self._keeper.decide)
+        self._file = files.file_id(path)
+        self._wal = files.beside(path, "-wal")
         self._journal: tuple[int, int] | None = None
         self._sound = True
         self._closed = False
 
-    def wait_for_locks(self, milliseconds: int) -> None:
-        """How long a write waits for another process before it raises StoreLocked."""
-        self._db.set_busy_timeout(milliseconds)
-
-    # -- writing -------------------------------------------------------------------------------------------------
-
     def keep(
         self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
     ) -> Kept:
-        """Store every receipt and reject in one transaction, deleting the rejects that these resolve.
-
-        With them, note of which sends the provider was *asked*; one that the ledger does not hold is left aside.
-        When this returns, its rows survive a power cut; when it raises, nothing of it happened.
-        """
+        """Store every receipt and reject in one transaction."""
         with self._transaction():
-            with self._ties.around_receipts(decoded):
+            with self._attribution.around_receipts(decoded):
                 new, received = self._keeper.receipts(decoded)
             fresh, rejected = self._keeper.rejects(decoded)
             self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in resolves])
@@ -116,14 +107,14 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All or nothing, on disk when it ends without an exception."""
+        """One transaction: on disk when it ends without an exception, else undone."""
         with translated(self._path):
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
             except BaseException as exc:
-                # After a flush that failed nobody knows what is on the disk: closing must not write the journal back.
+                # After a failed flush the content of the disk is unknown: closing must not write the journal back.
                 self._sound = self._sound and not isinstance(exc, apsw.IOError)
                 self._keeper.forget_numbers()
                 if self._db.in_transaction:
@@ -132,13 +123,13 @@ class SqliteStore:
         self._refuse_replaced_file()
 
     def _refuse_replaced_file(self) -> None:
-        """A commit into a file that no longer has its name is no commit: it must not be acked."""
+        """Raise StoreDamaged if the commit went into a file that no longer has its name: it must not be acked."""
         if self._file is None:  # in memory
             return
-        journal = _inode(self._wal)
+        journal = files.file_id(self._wal)
         if self._journal is None:
             self._journal = journal
-        if _inode(self._path) != self._file or journal != self._journal:
+        if files.file_id(self._path) != self._file or journal != self._journal:
             self._sound = False
             raise StoreDamaged(
                 f"the store {self._path} or its -wal file was replaced or deleted while in use",
@@ -146,37 +137,35 @@ class SqliteStore:
             )
 
     def drop_rejects(self, ids: Collection[str]) -> int:
-        """Forget rejects by their full ids; return how many there were."""
+        """Delete rejects by their full ids; return how many were deleted."""
         with self._transaction():
             before = self._db.total_changes()
             self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in ids])
             return self._db.total_changes() - before
 
     def add_sends(self, sends: Sequence[Send]) -> Imported:
-        """Enter what was sent, in one transaction. Sends that are known are completed, never contradicted."""
-        with self._transaction(), self._ties.around_sends(sends):
+        """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
+        with self._transaction(), self._attribution.around_sends(sends):
             return self._sends.add(sends)
 
     def forget_sends(self, query: SendQuery) -> int:
-        """Drop the sends that *query* asks for from the ledger; return how many there were. Receipts stay."""
-        with self._transaction(), self._ties.around_everything():
+        """Delete the sends that match *query* from the ledger; return how many. Receipts stay."""
+        with self._transaction(), self._attribution.around_everything():
             return self._sends.forget(query)
 
     def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
-        """When the comparison of these days that is now under way began: *at*, or that of one cut off lately."""
+        """When the comparison of these days that is now under way began."""
         with self._transaction():
             return self._sends.begin_comparison(first_day, last_day, at)
 
     def end_comparison(self, first_day: int, last_day: int) -> None:
-        """The comparison of these days is complete; idempotent."""
+        """Delete the stored time of the comparison of these days, which is complete; idempotent."""
         with self._transaction():
             self._sends.end_comparison(first_day, last_day)
 
-    # -- reading -------------------------------------------------------------------------------------------------
-
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All that is read inside is of one moment, whatever others write meanwhile. Nothing can be written inside."""
+        """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
         with reading(self._path):
             self._db.execute("BEGIN")
             try:
@@ -186,12 +175,12 @@ class SqliteStore:
                     self._db.execute("ROLLBACK")
 
     def list(self, query: Query) -> Iterator[StoredReceipt]:
-        """Yield the receipts that *query* asks for, in ascending seq."""
+        """Yield the receipts that match *query*, in ascending seq. No reader is shown a seq after a larger one."""
         with reading(self._path):
-            yield from select.receipts(self._db, query)
+            yield from select.receipts(self._db, query, self._reread)
 
     def count(self, query: Query, at_most: int) -> int:
-        """How many receipts *query* asks for, its limit left aside; counting stops at *at_most*."""
+        """How many receipts match *query*, whose limit is ignored; counting stops at *at_most*."""
         with reading(self._path):
             return select.count(self._db, query, at_most)
 
@@ -214,7 +203,7 @@ class SqliteStore:
         raise KeyError(reject_id)
 
     def sends(self, query: SendQuery) -> Iterator[StoredSend]:
-        """Yield the sends that *query* asks for, by day, BizId and number."""
+        """Yield the sends that match *query*, by day, BizId and number."""
         with reading(self._path):
             yield from self._sends.find(query)
 
@@ -233,13 +222,13 @@ class SqliteStore:
         with reading(self._path):
             return self._sends.count(first_day, last_day)
 
-    def day_parts(self, first_day: int, last_day: int, parts_of: Callable[[bytes], int]) -> Sequence[DayParts]:
-        """What the SMS receipts of these Beijing days add up to, a row for each day that has any."""
+    def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
+        """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
         with reading(self._path):
-            return totals.day_parts(self._db, first_day, last_day, parts_of)
+            return totals.day_parts(self._db, first_day, last_day, self._reread)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
-        """Yield the calls of these Beijing days of which something was heard, but never their end."""
+        """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
         with reading(self._path):
             yield from totals.call_gaps(self._db, first_day, last_day)
 
@@ -254,11 +243,11 @@ class SqliteStore:
                 )
             )
             return StoreFacts(
-                path=str(self._path),
+                location=str(self._path),
                 exists=self._file is not None,
                 engine=f"SQLite {apsw.sqlite_lib_version()}",
                 schema=SCHEMA,
-                size=_size(self._path) + _size(self._wal),
+                size=files.size(self._path) + files.size(self._wal),
                 last_seq=number(self._db, "SELECT last_seq FROM counter"),
                 rejects=number(self._db, "SELECT count(*) FROM reject"),
                 conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
@@ -268,82 +257,36 @@ class SqliteStore:
             )
 
     def unfinished(self) -> dict[str, Reached]:
-        """The files whose replay was cut off, by what identifies them, and how far each was read."""
+        """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
         with reading(self._path):
             return replays.unfinished(self._db)
 
-    # -- runs ----------------------------------------------------------------------------------------------------
-
-    def begin_run(self, queue: str) -> Run:
-        """Note that this process receives from *queue*. Only end_run removes the note: a crash leaves it behind."""
+    def acquire_lease(self, queue: str) -> ConsumerLease:
+        """Note that this process receives from *queue*. Only release_lease() removes the note; a crash leaves it."""
         with self._transaction():
-            now = time.time_ns() // 1_000_000
-            self._db.execute("DELETE FROM run WHERE hidden_until BETWEEN 1 AND ?", (now,))
-            dead = self._dead_runs(queue)
-            hidden_until = Instant(max((until for _, until in dead), default=NEVER))
-            self._db.execute(
-                "INSERT INTO run (queue, pid, born, hidden_until) VALUES (?, ?, ?, 0)", (queue, *process.current())
-            )
-            crashed = any(not until for _, until in dead)
-            return Run(self._db.last_insert_rowid(), crashed, hidden_until)
+            return leases.acquire(self._db, queue)
 
-    def end_run(self, run: Run, *, settled: bool, hidden_until: Instant = NEVER) -> None:
-        """The run ended clean. *settled*: what earlier runs on its queue had in hand was waited out too.
-
-        *hidden_until*: what this run asked for and never saw may be invisible until then; NEVER: there is none.
-        """
+    def release_lease(self, lease: ConsumerLease, *, settled: bool, hidden_until: Instant = NO_TIME) -> None:
+        """Note that the consumer was shut down cleanly."""
         with self._transaction():
-            queue = next(
-                (queue for (queue,) in rows(self._db, "SELECT queue FROM run WHERE id = ?", (run.number,))), ""
-            )
-            over = [number for number, _ in self._dead_runs(queue)] if settled else []
-            if hidden_until:
-                self._db.execute("UPDATE run SET pid = 0, hidden_until = ? WHERE id = ?", (hidden_until, run.number))
-            else:
-                over.append(run.number)
-            self._db.executemany("DELETE FROM run WHERE id = ?", [(number,) for number in over])
+            leases.release(self._db, lease, settled=settled, hidden_until=hidden_until)
 
-    def _dead_runs(self, queue: str) -> Sequence[tuple[int, int]]:
-        """Notes whose process is gone: their numbers, and until when they hide something (0: they crashed)."""
-        noted = rows(self._db, "SELECT id, pid, born, hidden_until FROM run WHERE queue = ?", (queue,))
-        return tuple((number, until) for number, pid, born, until in noted if not process.alive(pid, born))
-
-    def check_after_unclean_end(self) -> None:
-        """If a run never said goodbye, look for damage before anything is written. Raises StoreDamaged."""
-        with translated(self._path):
-            runs = rows(self._db, "SELECT pid, born FROM run WHERE hidden_until = 0")
-            if any(not process.alive(pid, born) for pid, born in runs):
-                quick_check(self._db, self._path)
+    def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        """Fill the fields that receipts stored by an older version lack, by reading their bodies again."""
+        while True:
+            with reading(self._path):
+                batch = backfill.read(self._db, self._reread)
+            if batch is None:
+                return
+            with self._transaction():
+                backfill.write(self._db, batch)
+            on_progress(batch.read_to, batch.last_seq)
 
     def close(self) -> None:
         """Release the store; idempotent. A sound store is left as one file, its journal written back."""
         if self._closed:
             return
         self._closed = True
-        if self._sound and self._file is not None and _inode(self._path) == self._file:
+        if self._sound and self._file is not None and files.file_id(self._path) == self._file:
             self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._db.close(True)
-
-
-def free_bytes(path: Path) -> int:
-    """How much more the disk under *path* takes; the directory need not exist yet."""
-    folder = path.parent
-    while not folder.exists():
-        folder = folder.parent
-    stats = os.statvfs(folder)
-    return stats.f_bavail * stats.f_frsize
-
-
-def _inode(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

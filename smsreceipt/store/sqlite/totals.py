@@ -1,71 +1,83 @@
-"""What a day's receipts add up to, and the calls whose end was never heard: for what no ledger tells."""
+"""Sums of a day's SMS receipts, and calls without the receipt of their end."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from itertools import groupby
 
 import apsw
 
 from smsreceipt.model import DAY_MS, Instant, Kind, Outcome
-from smsreceipt.store import CallGap, DayParts
-from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.promise import Reread
+from smsreceipt.store.sqlite.columns import UNREAD
+from smsreceipt.store.sqlite.rows import rows
+from smsreceipt.store.values import CallGap, DayParts
 
 _SLOT = 600_000  # milliseconds
+_SLOT_OF = f"iif(sent_at < 0, NULL, (sent_at + {8 * 3_600_000}) % {DAY_MS} / {_SLOT})"
+#: For a receipt that does not tell its parts.
+_LEDGER_PARTS = "ifnull((SELECT max(parts, 1) FROM send WHERE biz_id = id1 AND phone = id2), 1)"
+_DAYS = (
+    "FROM statement INDEXED BY statement_day WHERE day BETWEEN ? AND ?"
+    " AND kind = (SELECT id FROM kind WHERE name = 'SmsReport') AND current = 1 AND test = 0"
+)
 #: In the order in which a call goes through them.
-_HEARD = ("SecretStartReport", "SecretRingReport", "SecretPickUpReport", "SecretRecording")
+_BEFORE_END = ("SecretStartReport", "SecretRingReport", "SecretPickUpReport", "SecretRecording")
 
 
-def day_parts(db: apsw.Connection, first_day: int, last_day: int, parts_of: Callable[[bytes], int]) -> list[DayParts]:
-    """The SMS receipts of these Beijing days, added up; where a body does not tell its parts, the ledger may."""
-    found = rows(
+def day_parts(db: apsw.Connection, first_day: int, last_day: int, reread: Reread) -> list[DayParts]:
+    """The SMS receipts of these Beijing days, added up. Parts that a receipt does not tell are the ledger's, else 1."""
+    messages: dict[int, Counter[Outcome]] = defaultdict(Counter)
+    parts: dict[int, Counter[Outcome]] = defaultdict(Counter)
+    slots: dict[int, Counter[int]] = defaultdict(Counter)
+    for day, name, slot, count, total in _sums(db, first_day, last_day, reread):
+        outcome = Outcome(name)
+        messages[day][outcome] += count
+        parts[day][outcome] += total
+        if slot is not None:
+            slots[day][slot] += count
+    return [
+        DayParts(day, dict(messages[day]), dict(parts[day]), tuple(slots[day][n] for n in range(DAY_MS // _SLOT)))
+        for day in sorted(messages)
+    ]
+
+
+def _sums(
+    db: apsw.Connection, first_day: int, last_day: int, reread: Reread
+) -> Iterator[tuple[int, str, int | None, int, int]]:
+    """Day, outcome, slot, messages and their parts, in several rows each."""
+    group = f"day, outcome, {_SLOT_OF} AS slot"
+    known = f"iif(billed_parts > 0, billed_parts, {_LEDGER_PARTS})"
+    yield from rows(
         db,
-        "SELECT day, outcome, sent_at, body, id1, id2 FROM statement INDEXED BY statement_day"
-        " WHERE day BETWEEN ? AND ? AND kind = (SELECT id FROM kind WHERE name = 'SmsReport')"
-        " AND current = 1 AND test = 0 ORDER BY day",
+        f"SELECT {group}, count(*), sum({known}) {_DAYS} AND NOT ({UNREAD}) GROUP BY day, outcome, slot",
         (first_day, last_day),
     )
-    return [_added_up(db, day, said, parts_of) for day, said in groupby(found, key=lambda row: int(row[0]))]
-
-
-def _added_up(
-    db: apsw.Connection,
-    day: int,
-    said: Iterator[tuple[int, str, int, bytes, str, str]],
-    parts_of: Callable[[bytes], int],
-) -> DayParts:
-    messages: Counter[Outcome] = Counter()
-    parts: Counter[Outcome] = Counter()
-    slots = [0] * (DAY_MS // _SLOT)
-    for _, word, sent, body, biz_id, phone in said:
-        outcome = Outcome(word)
-        messages[outcome] += 1
-        known = parts_of(body) or number(
-            db, "SELECT max(parts, 1) FROM send WHERE biz_id = ? AND phone = ?", biz_id, phone
-        )
-        parts[outcome] += known or 1
-        if sent >= 0:
-            slots[(sent + 8 * 3_600_000) % DAY_MS // _SLOT] += 1
-    return DayParts(day, dict(messages), dict(parts), tuple(slots))
+    for day, outcome, slot, ledger, body in rows(
+        db, f"SELECT {group}, {_LEDGER_PARTS}, body {_DAYS} AND ({UNREAD})", (first_day, last_day)
+    ):
+        receipt = reread(Kind("SmsReport"), body)
+        yield day, outcome, slot, 1, (receipt and receipt.parts) or ledger
 
 
 def call_gaps(db: apsw.Connection, first_day: int, last_day: int) -> Iterator[CallGap]:
-    """Yield the calls of these Beijing days of which something was heard, but never their end."""
+    """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
     found = rows(
         db,
         "SELECT id1, id2, lead, kind.name,"
         " CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END AS at"
         " FROM statement INDEXED BY statement_day JOIN kind ON kind.id = statement.kind"
-        f" WHERE day BETWEEN ? AND ? AND kind.name IN ({', '.join('?' * len(_HEARD))}) AND test = 0"
+        f" WHERE day BETWEEN ? AND ? AND kind.name IN ({', '.join('?' * len(_BEFORE_END))}) AND test = 0"
         " AND NOT EXISTS (SELECT 1 FROM statement AS ended INDEXED BY statement_key"
         "  WHERE ended.id1 = statement.id1 AND ended.id2 = statement.id2 AND ended.id3 = '' AND ended.id4 = ''"
         "  AND ended.kind = (SELECT id FROM kind WHERE name = 'SecretReport'))"
         " ORDER BY id1, id2, at",
-        (first_day, last_day, *_HEARD),
+        (first_day, last_day, *_BEFORE_END),
     )
-    for (one, other, lead), heard in groupby(found, key=lambda row: row[:3]):
-        events = list(heard)
+    for (one, other, lead), group in groupby(found, key=lambda row: row[:3]):
+        events = list(group)
         pool_key, call_id = (other, one) if lead else (one, other)
         names = {name for *_, name, _ in events}
-        yield CallGap(pool_key, call_id, tuple(Kind(kind) for kind in _HEARD if kind in names), Instant(events[0][-1]))
+        kinds = tuple(Kind(kind) for kind in _BEFORE_END if kind in names)
+        yield CallGap(pool_key, call_id, kinds, Instant(events[0][-1]))

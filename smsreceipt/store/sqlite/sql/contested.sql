@@ -1,5 +1,5 @@
--- The new statements about an identity that others, older or as new, are about too: which of them is the state must be
--- decided. All others are their identity's state at once.
+-- The new statements whose identity has other statements, older or as new: the state of that identity must be decided.
+-- Every other new statement is the state of its identity.
 SELECT seq FROM statement AS fresh WHERE seq > ? AND EXISTS (
     SELECT 1 FROM statement AS other
     WHERE other.id1 = fresh.id1 AND other.id2 = fresh.id2 AND other.id3 = fresh.id3 AND other.id4 = fresh.id4

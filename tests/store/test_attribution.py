@@ -300,7 +300,7 @@ def test_without_details_nothing_is_looked_for(store: SqliteStore) -> None:
 def test_the_harness_would_notice_a_conclusion_that_stays() -> None:
     """A planted bug: what was concluded is not taken back."""
     machine = Order()
-    machine.store._ties._lift = lambda phones: {}  # type: ignore[method-assign]  # noqa: ARG005
+    machine.store._attribution._retract = lambda phones: {}  # type: ignore[method-assign]  # noqa: ARG005
     machine.given = [row(f"{DAY} 10:00:00"), send("1^0", f"{DAY} 10:00:00"), send("2^0", f"{DAY} 10:00:30")]
     for event in machine.given:
         give(machine.store, [event])

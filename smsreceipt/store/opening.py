@@ -1,0 +1,71 @@
+"""From the location that a user names, a path or a URL, to a store. The engine is chosen here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Protocol
+
+from smsreceipt.errors import UsageError
+from smsreceipt.store.promise import LOCK_WAIT, Reread, Store
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+class Engine(Protocol):
+    """A store at one location, before it is opened."""
+
+    @property
+    def location(self) -> str:
+        """As messages show it."""
+
+    def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
+        """Open it; see open_store()."""
+
+    def free_bytes(self) -> int | None:
+        """How many more bytes the disk takes; None where the engine cannot tell."""
+
+    def secret_file(self) -> Path:
+        """Where the secrets of `listen` are by default."""
+
+    def occupies(self, path: Path) -> bool:
+        """Whether the file at *path* is the store."""
+
+
+def checked(location: str) -> str:
+    """The location as messages show it: without a password. Raises UsageError where no engine can open it."""
+    return _engine(location).location
+
+
+def open_store(location: str, *, readonly: bool, reread: Reread, lock_wait: float = LOCK_WAIT) -> Store:
+    """Open the store for reading only, or for writing, which makes it where there is none.
+
+    A store that does not exist yet is empty for readers. *reread* gives the fields that receipts stored by an older
+    version lack. A write raises StoreLocked after *lock_wait* seconds during
+    which another process held the write lock; opening itself waits up to LOCK_WAIT seconds.
+    Raises UsageError for a place that cannot hold a store, StoreUnavailable and StoreDamaged as every store does.
+    """
+    return _engine(location).open(readonly=readonly, reread=reread, lock_wait=lock_wait)
+
+
+def free_bytes(location: str) -> int | None:
+    """How many more bytes the disk under the store takes; None where its engine cannot tell."""
+    return _engine(location).free_bytes()
+
+
+def secret_file(location: str) -> Path:
+    """Where the secrets of `listen` are by default."""
+    return _engine(location).secret_file()
+
+
+def occupies(location: str, path: Path) -> bool:
+    """Whether the file at *path* is the store, under whatever name."""
+    return _engine(location).occupies(path)
+
+
+def _engine(location: str) -> Engine:
+    if url := _URL.match(location):
+        raise UsageError(f"this store URL is not supported: {url[1]}://…", hint="Give the path of a file.")
+    from smsreceipt.store.sqlite.engine import SqliteFile
+
+    return SqliteFile(Path(location))

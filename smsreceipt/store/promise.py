@@ -1,0 +1,137 @@
+"""What every store promises, by subject. :class:`Store` is all of it; everything above the stores uses only this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from smsreceipt.model import Asked, Decoded, Instant, Kind, Reached, Receipt, Send, StoredReceipt, StoredReject
+from smsreceipt.store.values import (
+    NO_TIME,
+    CallGap,
+    ConsumerLease,
+    DayParts,
+    Imported,
+    Kept,
+    Query,
+    SendQuery,
+    StoredSend,
+    StoreFacts,
+)
+
+Reread = Callable[[Kind, bytes], Receipt | None]  #: reads the body of a stored receipt again; None where it is refused
+LOCK_WAIT = 5.0  #: seconds that one write waits for another process; must stay below the visibility of a queue
+
+
+class Receipts(Protocol):
+    """The log of statements, each stored once, and the state of each identity."""
+
+    def keep(
+        self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
+    ) -> Kept:
+        """Store every receipt and reject in one transaction.
+
+        The same transaction deletes the rejects whose ids are in *resolves*, notes in the ledger which sends the
+        provider was *asked* about (one that the ledger does not hold is ignored), and notes how far the files are read
+        that these deliveries come from.
+        """
+
+    def list(self, query: Query) -> Iterator[StoredReceipt]:
+        """Yield the receipts that match *query*, in ascending seq. No reader is shown a seq after a larger one."""
+
+    def count(self, query: Query, at_most: int) -> int:
+        """How many receipts match *query*, whose limit is ignored; counting stops at *at_most*."""
+
+    def unfinished(self) -> dict[str, Reached]:
+        """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
+
+    def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
+        """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
+
+    def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
+        """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
+
+
+class Rejects(Protocol):
+    """What could not be decoded, as it was received, in the order of arrival."""
+
+    def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
+        """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
+
+    def reject_body(self, reject_id: str) -> bytes:
+        """The bytes of one reject as they were received. Raises KeyError."""
+
+    def drop_rejects(self, ids: Collection[str]) -> int:
+        """Delete rejects by their full ids; return how many were deleted."""
+
+
+class Sends(Protocol):
+    """The ledger: what was sent, and which of it has no final receipt."""
+
+    def add_sends(self, sends: Sequence[Send]) -> Imported:
+        """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
+
+    def sends(self, query: SendQuery) -> Iterator[StoredSend]:
+        """Yield the sends that match *query*, by day, BizId and number."""
+
+    def sends_of(self, phone: str, first_day: int, last_day: int) -> Sequence[Send]:
+        """Every send to a number on these Beijing days, both included, with a receipt or without."""
+
+    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
+        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""
+
+    def count_sends(self, first_day: int, last_day: int) -> int:
+        """How many sends the ledger holds of these Beijing days, both included."""
+
+    def forget_sends(self, query: SendQuery) -> int:
+        """Delete the sends that match *query* from the ledger; return how many. Receipts stay."""
+
+    def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
+        """When the comparison of these days that is now under way began.
+
+        That is *at*, which is stored; or the stored time of an unfinished comparison that began less than six hours
+        before *at*.
+        """
+
+    def end_comparison(self, first_day: int, last_day: int) -> None:
+        """Delete the stored time of the comparison of these days, which is complete; idempotent."""
+
+
+class Consumers(Protocol):
+    """Who receives from which queue, so that the next consumer knows of messages that a crash left invisible."""
+
+    def acquire_lease(self, queue: str) -> ConsumerLease:
+        """Note that this process receives from *queue*. Only release_lease() removes the note; a crash leaves it."""
+
+    def release_lease(self, lease: ConsumerLease, *, settled: bool, hidden_until: Instant = NO_TIME) -> None:
+        """Note that the consumer was shut down cleanly.
+
+        *settled*: it also waited until the messages of earlier consumers of this queue were visible again.
+        *hidden_until*: messages that it asked for and never saw may be invisible until then.
+        """
+
+
+class Store(Receipts, Rejects, Sends, Consumers, Protocol):
+    """Everything that is kept. When a writing method returns, its rows survive a power cut; when it raises, none exist.
+
+    Use one instance from one thread at a time. Any number of processes may open the same store.
+    Raises StoreUnavailable (locked, full, read-only) and StoreDamaged (corrupt, foreign, newer, replaced).
+    """
+
+    def facts(self) -> StoreFacts:
+        """Counts and sizes, without scanning the receipts."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
+
+    def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        """Fill the fields that receipts stored by an older version lack, by reading their bodies again.
+
+        Works in short transactions: other processes may write meanwhile, and a run that is cut off is resumed where it
+        stopped. *on_progress* gets how many receipts are done and how many there are. Reading needs no backfill: it
+        only makes reading faster.
+        """
+
+    def close(self) -> None:
+        """Release the store; idempotent."""

@@ -1,0 +1,52 @@
+"""A store in one SQLite file, before it is opened. Imports no database driver: most commands ask before they open."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from smsreceipt.errors import UsageError
+from smsreceipt.store.promise import Reread, Store
+from smsreceipt.store.sqlite import files
+
+
+class SqliteFile:
+    """The file at *path*, which need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.location = str(path)
+
+    def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
+        """Open the file. Raises UsageError where *path* leads to something that is no regular file."""
+        from smsreceipt.store.sqlite.store import open_reader, open_store
+
+        self._refuse_irregular()
+        if readonly:
+            return open_reader(self._path, reread=reread)
+        return open_store(self._path, reread=reread, lock_wait=lock_wait)
+
+    def free_bytes(self) -> int:
+        """How many more bytes the disk under the file takes."""
+        return files.free_bytes(self._path)
+
+    def secret_file(self) -> Path:
+        """Beside the store."""
+        return self._path.with_suffix(".secret")
+
+    def occupies(self, path: Path) -> bool:
+        """Whether *path* is another name of the file."""
+        return path.exists() and self._path.exists() and path.samefile(self._path)
+
+    def _refuse_irregular(self) -> None:
+        path = self._path
+        with contextlib.suppress(OSError):  # opening the file reports an unreadable path better
+            if path.is_dir():
+                raise UsageError(f"the store {path} is a directory", hint=f"Name a file in it: {path / 'receipts.db'}")
+            if path.is_symlink() and not path.exists():
+                raise UsageError(
+                    f"the store {path} is a symbolic link to {path.readlink()}, which is not there",
+                    hint="Is its disk mounted? For a new store, name the file itself or remove the link.",
+                )
+            if path.exists() and not path.is_file():
+                raise UsageError(f"the store {path} is not a regular file")

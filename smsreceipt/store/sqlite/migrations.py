@@ -1,0 +1,77 @@
+"""The schema of the database, brought up to date one step at a time."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import apsw
+
+from smsreceipt.store.sqlite.columns import COLUMNS, Column
+
+APPLICATION_ID = 0x534D5352  #: "SMSR"; a database with another one belongs to another program
+_FILES = 5  # the newest migration in sql/
+SCHEMA = max(_FILES, *(column.since for column in COLUMNS))
+
+
+def sql(name: str) -> str:
+    """The text of one file in sql/."""
+    return resources.files("smsreceipt.store.sqlite").joinpath("sql", name).read_text("utf-8")
+
+
+def pragma(connection: apsw.Connection, name: str) -> int:
+    """The value of a pragma that is a number."""
+    value = connection.pragma(name)
+    return value if isinstance(value, int) else 0
+
+
+def is_blank(connection: apsw.Connection) -> bool:
+    """Whether nothing was ever written: a new file, or one whose first migration was cut off."""
+    return pragma(connection, "user_version") == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Bring the schema up to date. Each step and its number are one transaction: a crash leaves all of it or none."""
+    if pragma(connection, "user_version") == SCHEMA:
+        return
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            step = pragma(connection, "user_version") + 1
+            if step <= SCHEMA:
+                if step <= _FILES:
+                    connection.execute(sql(f"{step:04}.sql"))
+                if added := [column for column in COLUMNS if column.since == step > 1]:
+                    _add_columns(connection, step, added)
+                connection.pragma("application_id", APPLICATION_ID)
+                connection.pragma("user_version", step)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # SQLite has rolled back already when the disk was full
+                connection.execute("ROLLBACK")
+            raise
+        if step >= SCHEMA:
+            return
+
+
+def _add_columns(connection: apsw.Connection, step: int, added: list[Column]) -> None:
+    """Add columns to `statement` with the marker in every row; backfill.py replaces it later.
+
+    ALTER TABLE would check every row of a STRICT table: minutes for a large store.
+    """
+    columns = [f"{each.name} {each.form.type} NOT NULL DEFAULT {each.form.unread}" for each in added]
+    end = ") STRICT"
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute(
+        "UPDATE sqlite_schema SET sql = rtrim(substr(sql, 1, length(sql) - length(?1)), char(10)) || ?2"
+        " WHERE type = 'table' AND name = 'statement'",
+        (end, "".join(f",\n    {column}" for column in columns) + f"\n{end}"),
+    )
+    connection.execute("PRAGMA writable_schema = RESET")
+    for column in added:
+        # A program of an older version leaves the column as it is when it lets a statement show another body.
+        connection.execute(
+            f"CREATE TRIGGER unread_{column.name} AFTER UPDATE OF digest ON statement"
+            f" WHEN new.{column.name} = old.{column.name}"
+            f" BEGIN UPDATE statement SET {column.name} = {column.form.unread} WHERE seq = new.seq; END"
+        )
+    connection.execute("INSERT INTO backfill VALUES (?, 0)", (step,))

@@ -1,0 +1,160 @@
+"""What a store is asked and what it answers, as plain values that no database shows through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from smsreceipt.model import Answer, Instant, Kind, Outcome, Send, Source, StoredReceipt, Tally
+
+NO_TIME = Instant(0)  #: stands for the absence of a time
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one commit did."""
+
+    tally: Tally
+    new: Sequence[StoredReceipt]  #: the statements that the store did not hold before, in seq order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which receipts to read. An empty collection filters nothing; the values of one collection are alternatives."""
+
+    kinds: Collection[str] = ()
+    phones: Collection[str] = ()  #: normalised: digits, without +, 86 dropped before 11 digits that start with 1
+    biz_ids: Collection[str] = ()
+    out_ids: Collection[str] = ()
+    call_ids: Collection[str] = ()
+    outcomes: Collection[Outcome] = ()
+    codes: Collection[str] = ()
+    sources: Collection[Source] = ()
+    since: Instant | None = None  #: inclusive; compared with sent_at, else reported_at, else received_at
+    until: Instant | None = None  #: exclusive
+    after: int = 0  #: only seq > after
+    history: bool = False  #: every statement, not only the state of each identity
+    conflicts: bool = False  #: only the statements that contradict another one about the same identity
+    limit: int | None = None
+    newest: bool = False  #: with a limit: the last ones instead of the first (still in ascending seq)
+
+
+class SendState(StrEnum):
+    """How far a send is from its final receipt."""
+
+    OPEN = "open"  #: no final receipt, and no answer of the provider
+    WITH_RECEIPT = "with_receipt"  #: delivered, failed or expired
+    WAITING = "waiting"  #: the provider answered that it waits for the carrier itself
+    NO_RECORD = "no_record"  #: the provider answered that it knows of no such send
+
+
+class StoredSend(msgspec.Struct, frozen=True):
+    """A send as the store holds it, with the outcome of its receipt and the last answer of the provider."""
+
+    send: Send
+    outcome: Outcome | None  #: that of its receipt's state; None without a receipt
+    settled: bool  #: that outcome is final: delivered, failed or expired
+    asked_at: Instant | None  #: when the provider was last asked about it
+    answer: Answer | None  #: what the provider answered then
+
+    @property
+    def state(self) -> SendState:
+        """The state that users are shown."""
+        if self.settled:
+            return SendState.WITH_RECEIPT
+        if self.answer is Answer.WAITING:
+            return SendState.WAITING
+        return SendState.NO_RECORD if self.answer is Answer.NO_RECORD else SendState.OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendQuery:
+    """Which sends to read. An empty collection filters nothing; the values of one collection are alternatives."""
+
+    phones: Collection[str] = ()  #: normalised
+    biz_ids: Collection[str] = ()
+    out_ids: Collection[str] = ()
+    states: Collection[SendState] = ()
+    since: Instant | None = None  #: inclusive; a send of which only the day is known counts if its day touches this
+    until: Instant | None = None  #: exclusive
+    limit: int | None = None
+    newest: bool = False  #: with a limit: the last ones instead of the first (still ascending)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What one batch of sends changed in the ledger. Invariant: new + known + completed == sends in the batch."""
+
+    new: int = 0
+    known: int = 0  #: in the ledger before, and the batch added nothing
+    completed: int = 0  #: in the ledger before, and the batch added a time, an out_id or another value
+    contradicting: int = 0  #: of the known and completed, those with another value; the ledger kept its own
+
+    def __add__(self, other: Imported) -> Imported:
+        return Imported(
+            self.new + other.new,
+            self.known + other.known,
+            self.completed + other.completed,
+            self.contradicting + other.contradicting,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DayParts:
+    """The SMS receipts of one Beijing day, added up. Each message counts once, by its state."""
+
+    day: int
+    messages: dict[Outcome, int]
+    parts: dict[Outcome, int]  #: billed parts
+    slots: tuple[int, ...]  #: messages by the ten minutes in which they were sent: 144 from midnight on
+
+
+@dataclass(frozen=True, slots=True)
+class CallGap:
+    """A call with earlier receipts, but without the one of its end."""
+
+    pool_key: str
+    call_id: str
+    kinds: tuple[Kind, ...]  #: the kinds of the earlier receipts
+    first_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class KindFacts:
+    """How much of one kind the store holds. Test pushes are counted apart."""
+
+    kind: Kind
+    count: int  #: identities
+    statements: int
+    tests: int  #: identities that come from the console's test push; not in count
+    first_received_at: Instant
+    last_received_at: Instant  #: of the last delivery of this kind, repeats included
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """Counts and sizes of a store."""
+
+    location: str  #: as users may be shown it: without a password
+    exists: bool
+    engine: str  #: "SQLite 3.54.1"
+    schema: int
+    size: int  #: bytes on disk, journal included
+    last_seq: int
+    rejects: int
+    conflicts: int  #: statements in conflict
+    kinds: tuple[KindFacts, ...] = field(default=())
+    sends: int = 0  #: in the ledger
+    open_sends: int = 0  #: of them, those without a final receipt
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerLease:
+    """A consumer's claim on a queue. Messages that it received and did not delete are invisible to other consumers."""
+
+    number: int
+    after_unclean: bool  #: an earlier consumer was not shut down cleanly: its messages may be invisible for a while
+    hidden_until: Instant  #: an earlier consumer was stopped during a request: its messages may be invisible until then
