@@ -64,9 +64,6 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "receipts.db"
 
 
-# -- what it does ----------------------------------------------------------------------------------------------------
-
-
 def test_a_push_is_stored_printed_once_and_summed_up(store: Path) -> None:
     bad = {"success": "perhaps"}
     with Listen(store) as listen:
@@ -164,9 +161,6 @@ def test_nothing_of_a_push_is_told_and_no_url_in_it_is_called(store: Path) -> No
             elsewhere.accept()
 
 
-# -- secrets ---------------------------------------------------------------------------------------------------------
-
-
 def test_on_first_use_a_secret_is_made_and_told_once(store: Path) -> None:
     with Listen(store, secret=None, preexec_fn=lambda: os.umask(0)) as listen:
         found = listen.said(r"callback URL: http://127\.0\.0\.1:\d+/([0-9a-f]{32})/SmsReport")
@@ -197,9 +191,6 @@ def test_secrets_are_rotated_without_a_restart(store: Path) -> None:
         assert new not in listen.talk
 
 
-# -- metrics ---------------------------------------------------------------------------------------------------------
-
-
 def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None:
     port = free_port()
     with Listen(store, metrics=f"127.0.0.1:{port}") as listen:
@@ -220,9 +211,6 @@ def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None
     assert numbers["smsreceipt_push_seconds_count"] == "2.0"
     assert numbers["smsreceipt_pushes_in_hand"] == "0.0"
     assert not re.search(f"{SECRET}|138|phone", text)
-
-
-# -- trouble ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:

@@ -21,9 +21,6 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "receipts.db"
 
 
-# -- addresses -------------------------------------------------------------------------------------------------------
-
-
 def test_addresses_that_are_taken(store: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -75,9 +72,6 @@ def test_an_address_that_cannot_be_is_2(tmp_path: Path, text: str) -> None:
     assert "is no address" in ended.err
 
 
-# -- sockets that are passed on --------------------------------------------------------------------------------------
-
-
 def test_a_socket_that_was_passed_on_outlives_the_listener(store: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as door:
         number = door.fileno()
@@ -121,9 +115,6 @@ def test_more_connections_than_the_system_allows_are_2(store: Path) -> None:
     )  # fmt: skip
     assert ended.returncode == 2
     assert "--max-connections 256: this process may open only 200 files" in ended.stderr
-
-
-# -- secrets and space -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -163,9 +163,6 @@ def test_max_leaves_the_rest_where_it_is(program: Program, start: Start) -> None
     assert (state["deleted"], state["queued"], state["invisible"]) == (20, 30, 0)
 
 
-# -- how it ends -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("words", "error"),
     [
@@ -276,9 +273,6 @@ def test_a_provider_that_is_not_there_is_5(program: Program, start: Start, monke
     assert ended.code == 5
     assert "run the same command again" in ended.err
     assert summary(ended)["received"] == 0
-
-
-# -- as a process ----------------------------------------------------------------------------------------------------
 
 
 def test_piped_the_summary_is_the_last_line_and_stdout_only_data(program: Program, start: Start) -> None:
