@@ -18,6 +18,9 @@ CHECKS = {
     "node": "the official Node clients against the sandbox",
 }
 REQUIRE_ALL = os.environ.get("SMSRECEIPT_REQUIRE_ALL", "") not in {"", "0"}
+# Unbuffered streams fail otherwise than a user's do; without a cache each of the many processes compiles the program.
+for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(name, None)
 
 
 def missing(tool: str) -> bool:
