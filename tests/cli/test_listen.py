@@ -21,8 +21,9 @@ import pytest
 from smsreceipt.model import StoredReceipt
 from smsreceipt.store import Query
 from smsreceipt.store.sqlite.store import open_reader
-from tests.cli.listening import SECRET, Listen, free_port, until
+from tests.cli.listening import SECRET, Listen, until
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
+from tests.ports import free_port
 
 #: One receipt of each type that both services push, by the provider's documentation.
 PUSHED: dict[str, dict[str, object]] = {
