@@ -98,7 +98,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
         return
     record_setting(ctx, param.name, "config", value)
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
-        _use(ctx, load_config(settings_of(ctx)))
+        _use(ctx, load_config(ctx))
 
 
 def _use(ctx: click.Context, config: Config) -> None:
@@ -117,7 +117,7 @@ def command_path(ctx: click.Context) -> tuple[str, ...]:
     return tuple(words)
 
 
-def load_config(settings: Settings) -> Config:
+def load_config(ctx: click.Context) -> Config:
     """The configuration file that counts now: the one named, else ./smsreceipt.toml, else the platform's, else none.
 
     Raises UsageError naming the key and the file.
@@ -126,21 +126,20 @@ def load_config(settings: Settings) -> Config:
 
     from smsreceipt import config
 
-    named = settings.get("config")
+    named = settings_of(ctx).get("config")
     if named is not None and named.value:
-        return config.load(Path(named.value).expanduser(), schema())
+        return config.load(Path(named.value).expanduser(), schema(ctx))
     found = config.find()
-    return config.load(found, schema()) if found else config.Config()
+    return config.load(found, schema(ctx)) if found else config.Config()
 
 
-def schema() -> Schema:
+def schema(ctx: click.Context) -> Schema:
     """What a configuration file may hold. A command's own keys are looked up only when the file has its table."""
-    from smsreceipt.cli import COMMANDS, tool
-
-    context = click.Context(tool, info_name="smsreceipt")
     keys: dict[str, Any] = {key: check for key, check in _keys(common_options()) if key != "config"}
-    for name in COMMANDS:
-        keys[name] = _Later(tool, context, name)
+    root = ctx.find_root()
+    if isinstance(root.command, click.Group):
+        for name in root.command.list_commands(root):
+            keys[name] = _Later(root.command, root, name)
     return keys
 
 

@@ -177,8 +177,6 @@ class _Story:
         stage.note("")
         stage.note(f"Done: {len(self._sent)} SMS sent, {ends.total()} accounted for: {told}.")
 
-    # -- what the demo wants to know itself
-
     def _reports(self) -> list[dict[str, Any]]:
         """The state of every SMS that the demo sent and that has a receipt."""
         sent = {(row["biz_id"], row["phone"]) for row in self._sent}

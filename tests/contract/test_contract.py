@@ -19,6 +19,7 @@ EXPECTED = Path(__file__).with_name("expected")
 _SHOWN = 40  # lines of a step's diff
 
 
+@pytest.mark.slow
 def test_every_command_prints_what_it_printed(tmp_path: Path) -> None:
     record(tmp_path)  # in one test, so that no test runner does it twice
     before, now = recorded(EXPECTED), recorded(tmp_path)

@@ -140,8 +140,6 @@ class World:
         self.sandbox.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # -- the provider's side
-
     def put(self, count: int, *, kinds: Sequence[str] = KINDS, poison: float = 0.02, repeats: float = 0.02) -> None:
         """Queue *count* messages no one has seen, some of them unreadable, some of them twice."""
         by_kind: defaultdict[str, list[str | bytes | Mapping[str, object]]] = defaultdict(list)
@@ -175,8 +173,6 @@ class World:
     def expired_calls(self) -> int:
         """Calls that came with a token that had ended."""
         return _refused[id(self.sandbox._clock)]
-
-    # -- the program
 
     @property
     def environment(self) -> dict[str, str]:
@@ -234,8 +230,6 @@ class World:
             if not self.count("queued") + self.count("invisible"):
                 return
         self.faults.append(f"{self.count('queued') + self.count('invisible')} messages left in the queues")
-
-    # -- the judge
 
     def judge(self, *, drained: bool = True) -> Verdict:
         """Compare the store with the ledger. Before the queues are drained only what left them can be lost."""
