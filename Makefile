@@ -1,7 +1,7 @@
 # make demo   the whole story on this machine, without an account
 # make test   every check there is
 PYTHON ?= python3
-PYTEST ?= -n auto --dist loadgroup
+PYTEST ?= -n auto
 BIN := .venv/bin
 NODE := tests/sandbox/node
 

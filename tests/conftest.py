@@ -18,16 +18,15 @@ CHECKS = {
     "node": "the official Node clients against the sandbox",
 }
 REQUIRE_ALL = os.environ.get("SMSRECEIPT_REQUIRE_ALL", "") not in {"", "0"}
+# Unbuffered streams fail otherwise than a user's do; without a cache each of the many processes compiles the program.
+for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(name, None)
 
 
 def missing(tool: str) -> bool:
     """Whether tests that need *tool* cannot run here; node is of no use without the clients that npm installs."""
     clients_absent = (NODE_CLIENTS / "package.json").exists() and not (NODE_CLIENTS / "node_modules").is_dir()
     return shutil.which(tool) is None or (tool == "node" and clients_absent)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs(tool): the test runs only where this program is installed")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -57,20 +56,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.fixture(autouse=True)
-def _report_leaks() -> Iterator[None]:
-    """Collect the garbage of each test, so that the test that leaks a resource fails by its ResourceWarning.
-
-    Objects older than the test are frozen: a collection then takes a fraction of a millisecond instead of several.
-    """
+@pytest.fixture(autouse=True, scope="module")
+def _report_leaks_of_module() -> Iterator[None]:
+    """Collect what fixtures of the module have leaked; objects older than the module are not looked at again."""
     gc.freeze()
     yield
     gc.collect()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _report_leaks_of_module() -> Iterator[None]:
-    """Collect what fixtures of the module have leaked."""
+@pytest.fixture(autouse=True)
+def _report_leaks() -> Iterator[None]:
+    """Collect the garbage of each test, so that the test that leaks a resource fails by its ResourceWarning."""
     yield
-    gc.unfreeze()
     gc.collect()

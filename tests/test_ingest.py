@@ -1,10 +1,9 @@
-"""The one road: keep, then ack; whatever fails, and wherever the power is cut."""
+"""The ingest pipeline: keep, then ack; whatever fails, and wherever the power is cut."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -13,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smsreceipt.decode import decode
 from smsreceipt.errors import StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
-from smsreceipt.ingest import COMMIT_BYTES, Committer, Patience, take
+from smsreceipt.ingest import COMMIT_BYTES, Committer, LockRetry, take
 from smsreceipt.model import Answer, Asked, Decoded, Delivery, Instant, Kind, Source, Tally
 from smsreceipt.store import Kept, Query, Store
 from smsreceipt.store.sqlite.store import open_reader, open_store
@@ -34,7 +34,7 @@ class Recorder:
         self.events: list[object] = []
         self.batches: list[int] = []
         self.asked: list[Asked] = []
-        self.entered, self.gate = threading.Event(), threading.Event()
+        self.entered, self.gate, self.acked = threading.Event(), threading.Event(), threading.Event()
         self.gate.set()
         self._answers = list(answers)
         self._kept = kept
@@ -60,20 +60,22 @@ class Recorder:
         return self._kept or Kept(Tally(received + rejected, received, 0, rejected, rejected), ())
 
     def delivery(self, *frames: bytes, name: object = "acked") -> Delivery:
-        told = frames or (frame(report()[1]),)
-        return Delivery(told, Kind("SmsReport"), Source.MNS, "q", NOW, lambda: self.events.append(name))
+        def ack() -> None:
+            self.events.append(name)
+            self.acked.set()
+
+        return Delivery(frames or (frame(report()[1]),), Kind("SmsReport"), Source.MNS, "q", NOW, ack)
 
     @property
     def store(self) -> Store:
         return cast("Store", self)
 
 
-# -- take ------------------------------------------------------------------------------------------------------------
-
-
 def test_everything_is_kept_in_one_commit_before_anything_is_acked() -> None:
     seen = Recorder()
-    kept = take([seen.delivery(name=1), seen.delivery(bad(), name=2), seen.delivery(name=3)], seen.store)
+    kept = take(
+        [*map(decode, (seen.delivery(name=1), seen.delivery(bad(), name=2), seen.delivery(name=3)))], seen.store
+    )
     assert seen.events == ["kept", 1, 2, 3]
     assert (kept.tally.received, kept.tally.rejected) == (3, 1)
 
@@ -81,7 +83,7 @@ def test_everything_is_kept_in_one_commit_before_anything_is_acked() -> None:
 def test_what_was_asked_is_noted_with_what_it_brought() -> None:
     seen = Recorder()
     asked = Asked("900^0", "13800008000", NOW, Answer.ANSWERED)
-    take([seen.delivery()], seen.store, asked=[asked])
+    take([decode(seen.delivery())], seen.store, asked=[asked])
     assert seen.asked == [asked]
 
 
@@ -91,15 +93,15 @@ def test_what_was_asked_is_noted_with_what_it_brought() -> None:
 def test_nothing_is_acked_when_it_could_not_be_kept(failure: BaseException) -> None:
     seen = Recorder(failure)
     with pytest.raises(type(failure)):
-        take([seen.delivery(), seen.delivery()], seen.store)
+        take([decode(seen.delivery()), decode(seen.delivery())], seen.store)
     assert seen.events == ["refused"]
 
 
 @pytest.mark.parametrize("tally", [Tally(), Tally(1, 1), Tally(2, 1, 0, 0), Tally(2, 2, 1, 0), Tally(3, 3)])
-def test_books_that_do_not_balance_are_a_bug_and_nothing_is_acked(tally: Tally) -> None:
+def test_counters_that_do_not_add_up_are_a_bug_and_nothing_is_acked(tally: Tally) -> None:
     seen = Recorder(kept=Kept(tally, ()))
-    with pytest.raises(AssertionError, match="books"):
-        take([seen.delivery(), seen.delivery()], seen.store)
+    with pytest.raises(AssertionError, match="add up"):
+        take([decode(seen.delivery()), decode(seen.delivery())], seen.store)
     assert seen.events == ["kept"]
 
 
@@ -107,7 +109,7 @@ def test_a_bad_element_is_acked_with_its_neighbours() -> None:
     store = open_reader(NOWHERE)
     seen = Recorder()
     frames = [frame(report(str(n))[1]) if n % 5 else bad(str(n) + "!") for n in range(16)]
-    kept = take([seen.delivery(*frames)], store)
+    kept = take([decode(seen.delivery(*frames))], store)
     assert (kept.tally.new, kept.tally.rejected, kept.tally.fresh_rejects) == (12, 4, 4)
     assert seen.events == ["acked"]
 
@@ -169,7 +171,7 @@ def test_acked_implies_stored_wherever_the_power_is_cut(groups: list[list[int]],
             for number, group in pending.items()
         ]
         with contextlib.suppress(PowerCut):
-            take(deliveries, cast("Store", Cutting()))
+            take([*map(decode, deliveries)], cast("Store", Cutting()))
         pending = {number: group for number, group in pending.items() if number not in acked}
     assert pending == {}
     everything = [each.receipt.biz_id for each in store.list(Query(history=True))]
@@ -177,13 +179,10 @@ def test_acked_implies_stored_wherever_the_power_is_cut(groups: list[list[int]],
     store.close()
 
 
-# -- the committer ---------------------------------------------------------------------------------------------------
-
-
 def test_many_deliveries_that_wait_share_one_commit() -> None:
     seen = Recorder()
     seen.gate.clear()
-    committer = Committer(seen.store)
+    committer = Committer(seen.store, decode)
     committer.put(seen.delivery(name="first"))
     assert seen.entered.wait(10)
     for n in range(50):
@@ -199,7 +198,7 @@ def test_many_deliveries_that_wait_share_one_commit() -> None:
 def test_a_commit_takes_no_more_frames_than_it_should() -> None:
     seen = Recorder()
     seen.gate.clear()
-    committer = Committer(seen.store)
+    committer = Committer(seen.store, decode)
     committer.put(seen.delivery())
     assert seen.entered.wait(10)
     crowd = [frame(report(str(n))[1]) for n in range(1_000)]
@@ -212,7 +211,7 @@ def test_a_commit_takes_no_more_frames_than_it_should() -> None:
 
 def test_callbacks_come_after_commit_and_ack() -> None:
     seen = Recorder()
-    committer = Committer(seen.store, on_kept=lambda kept: seen.events.append(kept.tally.received))
+    committer = Committer(seen.store, decode, on_kept=lambda kept: seen.events.append(kept.tally.received))
     committer.put(seen.delivery())
     committer.close()
     committer.close()
@@ -221,7 +220,7 @@ def test_callbacks_come_after_commit_and_ack() -> None:
 
 def test_closing_commits_what_waits() -> None:
     seen = Recorder()
-    committer = Committer(seen.store)
+    committer = Committer(seen.store, decode)
     for n in range(20):
         committer.put(seen.delivery(name=n))
     committer.close()
@@ -231,10 +230,9 @@ def test_closing_commits_what_waits() -> None:
 def test_a_failure_stops_everything_and_acks_nothing_more() -> None:
     failed = threading.Event()
     seen = Recorder(None, StoreUnavailable("no space left"))
-    committer = Committer(seen.store, on_failure=failed.set)
+    committer = Committer(seen.store, decode, on_failure=failed.set)
     committer.put(seen.delivery(name="first"))
-    while "first" not in seen.events:
-        time.sleep(0.001)
+    assert seen.acked.wait(10)
     committer.put(seen.delivery(name="second"))
     assert failed.wait(10)
     committer.put(seen.delivery(name="third"))
@@ -247,22 +245,35 @@ def test_a_locked_store_is_waited_for() -> None:
     waits: list[str] = []
     seen = Recorder(StoreLocked("locked"), StoreLocked("locked"))
     seen.gate.clear()
-    committer = Committer(seen.store, patience=Patience(waits.append))
+    committer = Committer(seen.store, decode, lock_retry=LockRetry(waits.append))
     committer.put(seen.delivery())
     assert seen.entered.wait(10)
     seen.gate.set()
-    while "acked" not in seen.events:
-        time.sleep(0.001)
+    assert seen.acked.wait(10)
     committer.close()
     assert seen.events == ["refused", "refused", "kept", "acked"]
     assert waits == ["locked; waiting, 0 s so far"]
     assert committer.failure is None
 
 
+def test_a_delivery_is_decoded_once_however_often_its_commit_is_tried() -> None:
+    seen = Recorder(StoreLocked("locked"), StoreLocked("locked"))
+    frames: list[bytes] = []
+
+    def counted(delivery: Delivery) -> Decoded:
+        frames.extend(delivery.frames)
+        return decode(delivery)
+
+    committer = Committer(seen.store, counted)
+    committer.put(seen.delivery(b"{}"))
+    committer.close()
+    assert (seen.events, frames) == (["refused", "refused", "kept", "acked"], [b"{}"])
+
+
 def test_a_commit_takes_no_more_bytes_than_it_should() -> None:
     seen = Recorder()
     seen.gate.clear()
-    committer = Committer(seen.store)
+    committer = Committer(seen.store, decode)
     committer.put(seen.delivery())
     assert seen.entered.wait(10)
     large = b"[" + b" " * (COMMIT_BYTES // 2) + b"]"
@@ -282,7 +293,7 @@ def test_on_a_full_disk_a_run_that_can_ask_again_goes_on() -> None:
         full.set()
 
     seen = Recorder(StoreFull("no space left"))
-    committer = Committer(seen.store, on_full=on_full)
+    committer = Committer(seen.store, decode, on_full=on_full)
     first = seen.delivery(name="first")
     committer.put(first)
     assert full.wait(10)
@@ -295,7 +306,7 @@ def test_on_a_full_disk_a_run_that_can_ask_again_goes_on() -> None:
 
 def test_on_a_full_disk_any_other_run_gives_up() -> None:
     seen = Recorder(StoreFull("no space left"))
-    committer = Committer(seen.store)
+    committer = Committer(seen.store, decode)
     committer.put(seen.delivery())
     committer.close()
     assert isinstance(committer.failure, StoreFull)
@@ -305,7 +316,7 @@ def test_on_a_full_disk_any_other_run_gives_up() -> None:
 def test_a_store_that_stays_locked_is_given_up_after_the_budget() -> None:
     failed = threading.Event()
     seen = Recorder(*[StoreLocked("locked")] * 10_000_0)
-    committer = Committer(seen.store, patience=Patience(budget=0.02), on_failure=failed.set)
+    committer = Committer(seen.store, decode, lock_retry=LockRetry(budget=0.02), on_failure=failed.set)
     committer.put(seen.delivery())
     assert failed.wait(10)
     committer.close()
@@ -314,10 +325,10 @@ def test_a_store_that_stays_locked_is_given_up_after_the_budget() -> None:
 
 
 def test_after_a_stop_a_locked_store_is_not_waited_for() -> None:
-    patience = Patience()
+    lock_retry = LockRetry()
     seen = Recorder(*[StoreLocked("locked")] * 3)
-    patience.end()
-    committer = Committer(seen.store, patience=patience)
+    lock_retry.stop()
+    committer = Committer(seen.store, decode, lock_retry=lock_retry)
     committer.put(seen.delivery())
     assert committer.close(10)
     assert isinstance(committer.failure, StoreLocked)
@@ -327,7 +338,7 @@ def test_after_a_stop_a_locked_store_is_not_waited_for() -> None:
 def test_a_close_that_may_not_wait_tells_that_a_commit_is_under_way() -> None:
     seen = Recorder()
     seen.gate.clear()
-    committer = Committer(seen.store)
+    committer = Committer(seen.store, decode)
     committer.put(seen.delivery())
     assert seen.entered.wait(10)
     assert not committer.close(0.01)
@@ -339,7 +350,7 @@ def test_a_close_that_may_not_wait_tells_that_a_commit_is_under_way() -> None:
 def test_the_committer_and_a_real_store(tmp_path: Path) -> None:
     path = tmp_path / "s" / "receipts.db"
     store = open_store(path)
-    committer = Committer(store)
+    committer = Committer(store, decode)
     acks: list[int] = []
 
     def receiver(lane: int) -> None:

@@ -171,8 +171,6 @@ def test_a_number_of_parts_that_cannot_be(written: str) -> None:
         send_of(RawSend(PHONE, "1", str(AT), parts=written), None)
 
 
-# -- CSV ---------------------------------------------------------------------------------------------------------------
-
 FULL = send(out_id="order-1", template_code="SMS_1", sign_name="阿里云", parts=2)
 
 

@@ -140,7 +140,7 @@ _TEXT = rb"([^<]*+)"
 _NUMBER = rb"([0-9]{1,18}+)"
 _OPENING = re.compile(
     rb"\s*+(?:<\?xml version=[\"']1\.0[\"'](?: encoding=[\"'](?i:utf-8)[\"'])?\s*+\?>)?\s*+"
-    rb"<Messages(?: xmlns=\"[^\"<&]*+\")?+>\s*+<Message>"
+    rb"<Messages(?: xmlns=\"[^\"<&]*+\")?>\s*+<Message>"
 )
 _MESSAGE = re.compile(
     rb"\s*+<MessageId>[^<]*+</MessageId>"

@@ -5,7 +5,7 @@ Common options may stand before or after the command's name; the one nearest to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from smsreceipt.app import App
-    from smsreceipt.config import Config
+    from smsreceipt.config import Config, Schema
 
 _SETTINGS, _CONFIG = "smsreceipt.settings", "smsreceipt.config"
 #: A setting replaces another one of the same or a lower rank. Options are read from left to right, those of a group
@@ -45,13 +45,16 @@ def record_setting(ctx: click.Context, option: str, name: str, value: object) ->
 class Option(click.Option):
     """An option that is also a key of the configuration file."""
 
-    def __init__(self, *args: Any, example: str | int = 1, in_template: bool = True, **attrs: Any) -> None:
-        """*example*: the value in the template of `config init`, if the option has no default.
+    def __init__(
+        self, *args: Any, common: bool = False, example: str | int = 1, in_template: bool = True, **attrs: Any
+    ) -> None:
+        """*common*: every command has the option.
 
-        *in_template*: False for what no file should decide, such as deleting without confirmation.
+        *example*: the value in the template of `config init`, if the option has no default. *in_template*: False for
+        what no file should decide, such as deleting without confirmation.
         """
         super().__init__(*args, **attrs)
-        self.example, self.in_template = example, in_template
+        self.common, self.example, self.in_template = common, example, in_template
 
 
 def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -100,6 +103,7 @@ def _common(*flags: str, sets: str, when_true: object = None, **attrs: Any) -> O
     variables = [f"SMSRECEIPT_{name.replace('-', '_').upper()}", *attrs.pop("also", ())]
     return Option(
         flags,
+        common=True,
         envvar=variables if len(variables) > 1 else variables[0],
         show_envvar=True,
         allow_from_autoenv=False,
@@ -116,7 +120,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
         return
     record_setting(ctx, param.name, "config", value)
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
-        config = load_config(settings_of(ctx))
+        config = load_config(ctx)
         ctx.meta[_CONFIG] = config
         ctx.default_map = config.defaults(command_path(ctx))
 
@@ -131,7 +135,7 @@ def command_path(ctx: click.Context) -> tuple[str, ...]:
     return tuple(words)
 
 
-def load_config(settings: Settings) -> Config:
+def load_config(ctx: click.Context) -> Config:
     """The configuration: of the named file, else ./smsreceipt.toml, else the platform's; empty where there is no file.
 
     Raises UsageError, which names the file and the key, for a file that cannot be read or is not valid.
@@ -140,13 +144,73 @@ def load_config(settings: Settings) -> Config:
 
     from smsreceipt import config
 
-    named = settings.get("config")
+    named = settings_of(ctx).get("config")
     path = Path(named.value).expanduser() if named is not None and named.value else config.find()
-    if path is None:
-        return config.Config()
-    from smsreceipt.cli.schema import schema
+    return config.load(path, schema(ctx)) if path else config.Config()
 
-    return config.load(path, schema())
+
+def schema(ctx: click.Context) -> Schema:
+    """The keys that a configuration file may have. The keys of a command are listed when the file has its table."""
+    keys: dict[str, Any] = {key: check for key, check in _checks(common_options()) if key != "config"}
+    root = ctx.find_root()
+    if isinstance(root.command, click.Group):
+        keys |= {name: _CommandKeys(root.command, root, name) for name in root.command.list_commands(root)}
+    return keys
+
+
+class _CommandKeys:
+    """The keys of a command, listed when they are needed: to import every command would slow down all of them."""
+
+    def __init__(self, group: click.Group, ctx: click.Context, name: str) -> None:
+        self._group, self._ctx, self._name = group, ctx, name
+
+    def __call__(self) -> dict[str, Any]:
+        command = self._group.get_command(self._ctx, self._name)
+        if isinstance(command, click.Group):
+            return {name: _CommandKeys(command, self._ctx, name) for name in command.list_commands(self._ctx)}
+        return dict(_checks(own_options(command))) if command else {}
+
+
+def _checks(options: Sequence[Option]) -> Iterator[tuple[str, OptionCheck]]:
+    for option in options:
+        yield long_name(option), OptionCheck(option)
+
+
+class OptionCheck:
+    """Checks the value of a key as its option itself would."""
+
+    def __init__(self, option: Option) -> None:
+        self.name = option.name or ""
+        self._option = option
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with the value; None for a valid one."""
+        if self._option.multiple:
+            return "must be a list" if not isinstance(value, list) else next(filter(None, map(self._one, value)), None)
+        return self._one(value)
+
+    def _one(self, value: object) -> str | None:
+        option, kind = self._option, self._option.type
+        if option.is_flag and not option.count:
+            return None if isinstance(value, bool) else "must be true or false"
+        if option.count or isinstance(kind, click.types.IntParamType):
+            wanted, fits = "must be a whole number", isinstance(value, int) and not isinstance(value, bool)
+        elif isinstance(kind, click.types.FloatParamType):
+            wanted, fits = "must be a number", isinstance(value, int | float) and not isinstance(value, bool)
+        else:
+            wanted, fits = "must be a text", isinstance(value, str)
+        if not fits:
+            return wanted
+        try:
+            kind.convert(value, option, None)
+        except click.BadParameter as exc:
+            return exc.message
+        return None
+
+
+def own_options(command: click.Command) -> list[Option]:
+    """The options of the command that are not common to all commands."""
+    return [param for param in command.params if isinstance(param, Option) and not param.common]
 
 
 def long_name(option: click.Option) -> str:
@@ -221,13 +285,12 @@ class _Sections(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the two sections."""
-        common = {option.name for option in common_options()}
         own: list[tuple[str, str]] = []
         shared: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None:
-                (shared if param.name in common else own).append(record)
+                (shared if isinstance(param, Option) and param.common else own).append(record)
         for title, records in (("Options", own), ("Common options", shared)):
             with formatter.section(title):
                 formatter.write_dl(records)

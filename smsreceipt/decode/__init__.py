@@ -1,7 +1,7 @@
-"""Bytes to receipts and rejects: one literal table row per dialect, no I/O, no exceptions.
+"""Decode deliveries into receipts and rejects, by a table with one row for each dialect; no I/O, no exceptions.
 
-The provider's words for things end here. What cannot be read is a reject with a reason, never an exception and never a
-log line, and never costs its neighbours anything.
+The provider's names for things end here. An element that cannot be read becomes a reject with a reason, never an
+exception or a log line, and its neighbours are decoded as if it were not there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from smsreceipt.decode.dialect import Reader
 from smsreceipt.decode.frames import MAX_BYTES, OBJECT, elements, no_receipt, unwrap
 from smsreceipt.decode.plain import PlainReader, plain_reader
 from smsreceipt.decode.refusal import Refused
-from smsreceipt.decode.strict import Fields, canonical, careful, quick
+from smsreceipt.decode.strict import BACKSLASH, Fields, canonical, members
 from smsreceipt.decode.table import DIALECTS, UNDESCRIBED
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone
@@ -31,11 +31,11 @@ _MATCHERS: tuple[tuple[Kind, _Matcher], ...] = tuple((row.kind, row.matcher()) f
 _READERS: dict[Kind, list[tuple[_Matcher, Reader]]] = {}
 for _row in DIALECTS:
     _READERS.setdefault(_row.kind, []).append((_row.matcher(), _row.reader()))
-#: By kind, of the first row that fits it; where the fields must tell the kind, of the first row of all.
+#: By kind, of its first row. None is the kind of a delivery that names none: the first row of all is tried then.
 _PLAIN: dict[Kind | None, PlainReader | None] = {row.kind: plain_reader(row) for row in reversed(DIALECTS)}
 _PLAIN[None] = plain_reader(DIALECTS[0])
 
-#: Every kind that the provider names; any other is accepted too, and read generically.
+#: Every kind that the provider's documentation names. Any other is accepted too, and read generically.
 KINDS: tuple[Kind, ...] = (*_READERS, *UNDESCRIBED)
 
 
@@ -57,21 +57,21 @@ def decode(delivery: Delivery) -> Decoded:
         text = unwrap(frame)
         bodies = _bodies(delivery, index, text)
         if isinstance(bodies, Reason):
-            rejects.append((kind, Reject(frame if bodies is Reason.MD5 else text, bodies)))
+            rejects.append((kind, Reject(frame if bodies is Reason.MD5 else text, bodies, index)))
             continue
         for body in bodies:
             tried = body is frame
             try:
                 receipts.append((not tried and plain(body)) or _receipt(body, read_as))
             except Refused as refused:
-                rejects.append((kind, Reject(body or text, refused.reason)))
+                rejects.append((kind, Reject(body or text, refused.reason, index)))
     if biz_id:
         receipts = [of_send(receipt, biz_id) for receipt in receipts]
     return Decoded(delivery, tuple(receipts), tuple(rejects))
 
 
 def of_send(detail: Receipt, biz_id: str) -> Receipt:
-    """What a row of QuerySendDetails says, said about the send that it is: the receipt that was to come by itself."""
+    """The SmsReport that the row *detail* of QuerySendDetails stands for, once its send is known by its BizId."""
     return structs.replace(detail, kind=SMS_REPORT, identity=(biz_id, detail.phone), biz_id=biz_id)
 
 
@@ -89,27 +89,27 @@ def reread(kind: Kind, body: bytes) -> Receipt | None:
 
 
 def kind_of(fields: Mapping[str, object]) -> Kind | None:
-    """The message type that the field names tell; None where they do not.
+    """The message type that has these field names; None where no dialect has them.
 
-    DypnsSmsVerifyReport has the fields of SmsReport, and is never the answer.
+    DypnsSmsVerifyReport has the fields of SmsReport, and is never returned.
     """
     return next((kind for kind, fits in _MATCHERS if fits(fields)), None)
 
 
 def kind_of_queue(name: str) -> Kind | None:
-    """The message type that a queue's default name tells, known to us or not; None for names of the user's own."""
+    """The message type in a queue's default name, also an unknown one; None for any other name."""
     found = _QUEUE.fullmatch(name)
     return Kind(found[1]) if found else None
 
 
 def known_kind(text: str) -> Kind:
-    """The message type that a person means: a known one in whatever case it is written, any other as it is written."""
+    """The message type *text*: a known one in its own spelling, whatever case *text* has; any other as it is."""
     folded = text.strip().casefold()
     return next((kind for kind in KINDS if kind.casefold() == folded), Kind(text.strip()))
 
 
 def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes] | Reason:
-    """The elements of one frame, whose unwrapped *text* is; or why the frame as a whole has none."""
+    """The elements of one frame, unwrapped to *text*; or why the frame as a whole has none."""
     if index in delivery.damaged:
         return Reason.MD5
     if delivery.source is not _QUEUED:
@@ -120,15 +120,10 @@ def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes] | Reason
 
 
 def _receipt(body: bytes, kind: Kind | None) -> Receipt:
-    fields: Fields
-    exact = quick(body) if len(body) <= MAX_BYTES else None
-    if exact is not None:
-        fields = exact  # without an escape there is no NUL
-    elif reason := no_receipt(body):
+    if reason := no_receipt(body):
         raise Refused(reason)
-    else:
-        exact = careful(body)
-        fields = _without_nul(exact)
+    exact = members(body)
+    fields = _without_nul(exact) if BACKSLASH in body else exact
     known = kind or kind_of(fields)
     if known is None:
         raise Refused(Reason.KIND_UNKNOWN)
@@ -138,19 +133,19 @@ def _receipt(body: bytes, kind: Kind | None) -> Receipt:
     for fits, reader in readers:
         if fits(fields):
             return reader(fields, body)
-    return readers[0][1](fields, body)  # it knows what is missing
+    return readers[0][1](fields, body)  # it raises Refused with the reason
 
 
 def _not_plain(_: bytes) -> None:
-    """The quickest reader of a kind that has none."""
+    """The plain reader of a kind that has none."""
 
 
 def _without_nul(fields: Fields) -> Fields:
-    """No database column for text can be relied on to hold U+0000: show it as JSON does. The body keeps it."""
+    """Escape U+0000 as JSON does: PostgreSQL's text type refuses it. The body keeps it."""
     return {name: value.replace("\0", "\\u0000") if type(value) is str else value for name, value in fields.items()}
 
 
 def _generic(kind: Kind, fields: Fields, body: bytes) -> Receipt:
-    """A receipt of a kind that no row describes: what it says is what it is about."""
+    """A receipt of a kind that no row describes: the digest of its canonical JSON identifies it."""
     identity = (sha256(canonical(fields).encode()).hexdigest(),)
     return Receipt(kind, identity, None, "", None, None, "", "", "", "", "", False, body, sha256(body).digest())

@@ -1,4 +1,4 @@
-"""What a row of the table says about one dialect, and the reader that is made of it.
+"""One row of the table of dialects, and the reader that is compiled from it.
 
 A dialect is a message type in one vocabulary. Rows are data, compiled once when the package is loaded.
 """
@@ -22,7 +22,7 @@ Verdict = Callable[[Fields, str], Outcome | None]  #: from the fields and the co
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A boolean decides; a failure with one of the *doubtful* codes means that the provider does not know."""
+    """A boolean decides the outcome; with a *doubtful* code, false means that the provider does not know."""
 
     field: str
     doubtful: frozenset[str]
@@ -42,7 +42,7 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A word or number decides; one that is not listed means *otherwise*, and goes into the receipt's detail."""
+    """A text or number decides the outcome; one not listed means *otherwise*, and goes into the receipt's detail."""
 
     field: str
     meanings: Mapping[str, Outcome]
@@ -71,7 +71,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A call was answered when it ended later than it was answered; causes of release do not tell."""
+    """A call was connected if it ended later than it was answered. The cause of its release decides nothing."""
 
     answered: str
     ended: str
@@ -98,14 +98,14 @@ class Digest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One row: which fields mark the dialect, and where its parts are. Alternatives are joined by "|"."""
+    """One row: the fields that mark the dialect, and those that hold the parts of a receipt; "a|b" is either field."""
 
     name: str  #: also the directory of its golden pairs
     kind: Kind
-    tells: tuple[str, ...]  #: an object is of this dialect when it has all of these …
-    denies: tuple[str, ...] = ()  #: … and none of these
+    marks: tuple[str, ...]  #: an object is of this dialect when it has all of these fields …
+    excludes: tuple[str, ...] = ()  #: … and none of these
     identity: tuple[str, ...]
-    may_lack: tuple[str, ...] = ()  #: parts of the identity without which it is still one
+    optional: tuple[str, ...] = ()  #: parts of the identity that may be absent
     phone: str = ""
     biz_id: str = ""
     out_id: str = ""
@@ -117,13 +117,14 @@ class Dialect:
     detail: str | Digest = ""
     test: Mapping[str, str] = field(default_factory=dict)  #: what the console's "test push" sends
     measures: Mapping[str, Measure] = field(default_factory=dict)  #: by the field of Receipt that each fills
-    also: tuple[str, ...] = ()  #: further documented fields, all texts: an object that has others is read less quickly
+    #: Further documented fields, all texts; an object with any other field is read more slowly.
+    also: tuple[str, ...] = ()
 
     def matcher(self) -> Callable[[Fields], bool]:
-        """Compile the marks. Answers whether the field names say that an object is of this dialect."""
-        names = frozenset(spec for spec in self.tells if "|" not in spec)
-        choices = [spec.split("|") for spec in self.tells if "|" in spec]
-        denied = [name for spec in self.denies for name in spec.split("|")]
+        """Compile the marks into a test of whether an object is of this dialect."""
+        names = frozenset(spec for spec in self.marks if "|" not in spec)
+        choices = [spec.split("|") for spec in self.marks if "|" in spec]
+        denied = [name for spec in self.excludes for name in spec.split("|")]
 
         def fits(fields: Fields) -> bool:
             return (
@@ -186,7 +187,7 @@ class Dialect:
         readers = [text_of(part) for part in others]
         places = {part: place for place, part in enumerate((*columns, *others)) if part}
         pick = _pick([places[part] for part in self.identity])
-        must = [place for place, part in enumerate(self.identity) if part not in self.may_lack]
+        must = [place for place, part in enumerate(self.identity) if part not in self.optional]
 
         def read(fields: Fields, row: _Parts) -> _Parts:
             identity = pick((*row, *[reader(fields) for reader in readers]) if readers else row)
@@ -200,7 +201,9 @@ class Dialect:
         if not self.test:
             return lambda _: False
         (name, value), *others = self.test.items()
-        return lambda fields: fields.get(name) == value and all(fields.get(other) == told for other, told in others)
+        return lambda fields: (
+            fields.get(name) == value and all(fields.get(other) == expected for other, expected in others)
+        )
 
 
 _Parts = tuple[str, ...]

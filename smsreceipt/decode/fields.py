@@ -1,7 +1,7 @@
-"""From one field, in whichever of its accepted spellings, to one value; anything else is refused, never coerced.
+"""Readers of one field: each takes the accepted spellings of a value, and refuses any other instead of coercing it.
 
-A specification names a field, or the names it goes by in different transports: "order_id|orderId". The first that is
-neither absent, null nor empty counts.
+A specification names a field, or the names that it has in different transports: "order_id|orderId". The first of
+them that is neither absent, null nor empty counts.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def truth_of(name: str) -> Callable[[Fields], bool]:
 
 
 def digest_of(names: tuple[str, ...]) -> Callable[[Fields], str]:
-    """A reader of what is too long to be a key: hex SHA-256 of the text, or of the canonical JSON; "" for none."""
+    """A reader of the hex SHA-256 of a text, or of the canonical JSON of several fields; "" where there is none."""
     if len(names) == 1:
         text = text_of(names[0])
         return lambda fields: sha256(written.encode()).hexdigest() if (written := text(fields)) else ""

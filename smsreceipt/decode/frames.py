@@ -1,4 +1,4 @@
-"""From what a transport carries to the JSON objects in it, byte for byte."""
+"""Take the JSON objects out of a frame, byte for byte as they were sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _bytes = msgspec.json.Decoder(bytes).decode
 def unwrap(frame: bytes) -> bytes:
     """The JSON text in *frame*, without base64, byte order mark and space around it; else *frame* as it is.
 
-    Never raises. Base64 counts only where every byte of it does: a lenient decoder drops what it does not know.
+    Never raises. Base64 counts only if it is valid as a whole: a lenient decoder drops the bytes it does not know.
     """
     if frame[:1] == OBJECT and frame[-1:] == OBJECT_END:
         return frame
@@ -37,9 +37,9 @@ def unwrap(frame: bytes) -> bytes:
 
 
 def elements(text: bytes) -> list[bytes] | Reason:
-    """The objects of an unwrapped frame as they are written: one, or those of an array; or why there are none to see.
+    """The objects of an unwrapped frame as they are written: one, or those of an array; or why there are none.
 
-    An element need not be valid itself. Empty bytes stand where stray commas leave none.
+    An element need not be valid itself. One of no bytes stands for all commas with nothing between them.
     """
     head = text[:1]
     if head == OBJECT:
@@ -57,7 +57,7 @@ def elements(text: bytes) -> list[bytes] | Reason:
 
 
 def no_receipt(body: bytes) -> Reason | None:
-    """Why an element can hold no receipt, as far as its size and first byte tell; cheap, for there may be many."""
+    """Why an element can hold no receipt, by its size and first byte alone: cheap, since there may be many."""
     if len(body) > MAX_BYTES:
         return Reason.SIZE
     head = body[:1]
@@ -74,7 +74,11 @@ def _trim(text: bytes) -> bytes:
 
 
 def unbase64(text: bytes) -> bytes:
-    """Strict, as binascii is when told to, in half the time. Raises ValueError."""
+    """The bytes of *text* in base64 as RFC 4648, section 4, defines it. Raises ValueError.
+
+    The alphabet has no other characters, and the padding completes the last group of four: binascii's strict mode
+    takes one "=" too many ("0000="), and needs twice the time.
+    """
     if BACKSLASH in text:
         raise ValueError
     return _bytes(b'"%b"' % text)

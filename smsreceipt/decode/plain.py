@@ -1,8 +1,8 @@
-"""The road of nearly every message: a delivery report that holds documented fields only, every one of them a text.
+"""A fast reader for nearly every message: a delivery report that holds documented fields only, all of them texts.
 
-A typed parser reads such an object straight into its fields, and nothing is left to look at one by one. It answers None
-whenever it is not sure, and the general reader, which knows every spelling and every reason to refuse, decides. It must
-never accept what that one refuses, nor read it differently: a test compares them.
+A typed parser reads such an object straight into its fields. For any other object it returns None, and the general
+reader (dialect.py), which knows every spelling and every reason to refuse, is used. The fast reader never accepts an
+object that the general one refuses, nor reads it differently: a test compares them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _ABSENT = "_absent"  #: the column of a field that a dialect does not have
 
 
 def plain_reader(row: Dialect) -> PlainReader | None:
-    """Compile a row that is simple: a boolean decides, and each column has one name. None for any other row.
+    """Compile a simple row: a boolean decides the outcome, each column has one name, BizId and number identify it.
 
-    The reader returns a receipt or None; it never raises.
+    None for any other row. The reader returns a receipt or None; it never raises.
     """
     specs = (row.phone, row.biz_id, row.out_id, row.call_id, row.code, row.sent_at, row.reported_at)
-    if not isinstance(row.outcome, Success) or row.detail or any("|" in spec for spec in (*specs, *row.identity)):
+    if not isinstance(row.outcome, Success) or row.detail or any("|" in spec for spec in specs):
         return None
-    if not row.identity[1:] or not row.test.keys() <= set(row.identity):
+    if row.identity != (row.biz_id, row.phone) or not row.test.keys() <= set(row.identity):
         return None
     if any(name != _MEASURED or len(measure.fields) > 1 for name, measure in row.measures.items()):
         return None
@@ -46,7 +46,6 @@ def plain_reader(row: Dialect) -> PlainReader | None:
     encode = msgspec.json.Encoder().encode
     measured, measure = _measure(row)
     columns = attrgetter(row.outcome.field, *(spec or _ABSENT for spec in specs), measured)
-    identify = attrgetter(*row.identity)
     test = tuple(row.test.get(part) for part in row.identity)
 
     def read(body: bytes) -> Receipt | None:
@@ -61,7 +60,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
             sent_at, reported_at = instant(sent) if sent else None, instant(reported) if reported else None
         except (ValueError, RecursionError, Refused):
             return None
-        identity = identify(fields)
+        identity = (biz_id, phone)
         if len(phone) != 11 or not (phone.isascii() and phone.isdigit()) or "" in identity:
             return None
         if not success:
@@ -98,13 +97,13 @@ def _measure(row: Dialect) -> tuple[str, Callable[[str], int | None]]:
 
 
 def _fields(row: Dialect, outcome: Success) -> type[msgspec.Struct]:
-    """The object as a type: what marks the dialect must be there, anything else may be."""
+    """The object as a type: the fields that mark the dialect are required, all others optional."""
     names = {*row.identity, row.phone, row.biz_id, row.out_id, row.call_id, row.code, row.sent_at, row.reported_at}
     names.update(*(measure.fields for measure in row.measures.values()))
-    texts = names.union(row.also) - {"", *row.tells}
+    texts = names.union(row.also) - {"", *row.marks}
     return msgspec.defstruct(
         "Plain",
-        [(name, bool if name == outcome.field else str) for name in row.tells] + [(name, str, "") for name in texts],
+        [(name, bool if name == outcome.field else str) for name in row.marks] + [(name, str, "") for name in texts],
         namespace={_ABSENT: ""},
         omit_defaults=True,
         gc=False,

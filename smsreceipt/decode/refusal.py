@@ -1,4 +1,4 @@
-"""Why an element is no receipt, on its way from where it was noticed to where the reject is made."""
+"""The exception that carries the reason of a reject inside this package."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from smsreceipt.model import Reason
 
 
 class Refused(Exception):
-    """These bytes hold no receipt, for a reason from the closed list. decode() makes a reject of it."""
+    """These bytes hold no receipt, for a reason from the closed list. decode() turns it into a reject."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)

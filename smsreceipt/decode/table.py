@@ -1,8 +1,8 @@
 """The dialects: one literal row each, never shared, because 1 means delivered in one and submitted in another.
 
 A new message type is one row here and one golden pair in tests/payloads. Field names and meanings are those of the
-provider's documentation (help.aliyun.com, sections "receipt messages" of SMS, number privacy and voice). Where two rows
-fit the same fields, the first one wins.
+provider's documentation (help.aliyun.com, sections "receipt messages" of SMS, number privacy and voice). If two rows
+fit an object, the first one is used.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from smsreceipt.decode.measures import Measure, parts, parts_of_text, seconds_be
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Kind, Outcome
 
-#: With these the provider says of a send that failed that it does not know.
+#: With these codes, success=false means that the provider does not know.
 _DOUBTFUL = frozenset({"REQUEST_SUCCESS", "ACCEPTD", "UNKNOWN", "UNKNOW"})
 
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="sms-report",
         kind=Kind("SmsReport"),
-        tells=("biz_id", "success"),
+        marks=("biz_id", "success"),
         identity=("biz_id", "phone_number"),
-        may_lack=("phone_number",),  # the oldest page promises only success, biz_id and send_time
+        optional=("phone_number",),  # the oldest page promises only success, biz_id and send_time
         phone="phone_number",
         biz_id="biz_id",
         out_id="out_id",
@@ -36,9 +36,9 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="sms-report-international",
         kind=Kind("SmsReport"),
-        tells=("MessageId|BizId", "Status"),
+        marks=("MessageId|BizId", "Status"),
         identity=("MessageId|BizId", "To"),
-        may_lack=("To",),
+        optional=("To",),
         phone="To",
         biz_id="MessageId|BizId",
         code="ErrorCode",
@@ -50,9 +50,9 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="sms-report-to-mainland",
         kind=Kind("SmsReport"),
-        tells=("BizId", "SendStatus"),
+        marks=("BizId", "SendStatus"),
         identity=("BizId", "PhoneNumber"),
-        may_lack=("PhoneNumber",),
+        optional=("PhoneNumber",),
         phone="PhoneNumber",
         biz_id="BizId",
         out_id="ExternalId",
@@ -68,13 +68,13 @@ DIALECTS: tuple[Dialect, ...] = (
         ),
         measures={"parts": Measure(("SmsQuantity",), parts)},
     ),
-    # A row of QuerySendDetails. It names no BizId: where that was asked for, decode() makes it an SmsReport.
+    # A row of QuerySendDetails. It holds no BizId: if the question named one, decode() makes it an SmsReport.
     Dialect(
         name="send-detail",
         kind=SEND_DETAIL,
-        tells=("PhoneNum", "SendStatus"),
+        marks=("PhoneNum", "SendStatus"),
         identity=("PhoneNum", "SendDate", "TemplateCode", "OutId"),
-        may_lack=("TemplateCode", "OutId"),
+        optional=("TemplateCode", "OutId"),
         phone="PhoneNum",
         out_id="OutId",
         code="ErrCode",
@@ -86,9 +86,9 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="dypns-sms-verify-report",
         kind=Kind("DypnsSmsVerifyReport"),
-        tells=("biz_id", "success"),
+        marks=("biz_id", "success"),
         identity=("biz_id", "phone_number"),
-        may_lack=("phone_number",),
+        optional=("phone_number",),
         phone="phone_number",
         biz_id="biz_id",
         out_id="out_id",
@@ -102,7 +102,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="sms-up",
         kind=Kind("SmsUp"),
-        tells=("sequence_id", "content"),
+        marks=("sequence_id", "content"),
         identity=("sequence_id", "phone_number"),
         phone="phone_number",
         sent_at="send_time",
@@ -112,7 +112,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="sign-sms-report",
         kind=Kind("SignSmsReport"),
-        tells=("sign_name", "sign_status"),
+        marks=("sign_name", "sign_status"),
         identity=("order_id|orderId", "sign_name"),
         sent_at="create_date",
         outcome=Status(
@@ -123,7 +123,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="template-sms-report",
         kind=Kind("TemplateSmsReport"),
-        tells=("template_code", "template_status"),
+        marks=("template_code", "template_status"),
         identity=("order_id|orderId", "template_code"),
         sent_at="create_date",
         outcome=Status(
@@ -134,7 +134,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="mns-card-template",
         kind=Kind("MnsCardTemplate"),
-        tells=("template_code", "approval_status"),
+        marks=("template_code", "approval_status"),
         identity=("template_code",),
         outcome=Status(
             "approval_status",
@@ -145,17 +145,17 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="mns-card-vender",
         kind=Kind("MnsCardVender"),
-        tells=("mobile", "render_status"),
+        marks=("mobile", "render_status"),
         identity=("outId", "mobile"),
-        may_lack=("outId",),
+        optional=("outId",),
         phone="mobile",
         out_id="outId",
-        code="render_status",  # rendered on the handset, which is more than delivered and no outcome of the message
+        code="render_status",  # rendered on the handset: more than delivered, and no outcome of the message
     ),
     Dialect(
         name="secret-report",
         kind=Kind("SecretReport"),
-        tells=("pool_key", "call_id", "release_time|release_cause|release_dir"),
+        marks=("pool_key", "call_id", "release_time|release_cause|release_dir"),
         identity=("pool_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
@@ -169,7 +169,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-pick-up-report",
         kind=Kind("SecretPickUpReport"),
-        tells=("pool_key", "call_id", "ring_time|ring_Time|ringTime", "start_time"),
+        marks=("pool_key", "call_id", "ring_time|ring_Time|ringTime", "start_time"),
         identity=("pool_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
@@ -180,7 +180,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-ring-report",
         kind=Kind("SecretRingReport"),
-        tells=("pool_key", "call_id", "ring_time|ring_Time|ringTime"),
+        marks=("pool_key", "call_id", "ring_time|ring_Time|ringTime"),
         identity=("pool_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
@@ -191,8 +191,8 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-start-report",
         kind=Kind("SecretStartReport"),
-        tells=("pool_key", "call_id", "phone_no|secret_no|call_type|called_display_no"),
-        denies=("sms-intercept-type|sms_intercept_type",),
+        marks=("pool_key", "call_id", "phone_no|secret_no|call_type|called_display_no"),
+        excludes=("sms-intercept-type|sms_intercept_type",),
         identity=("pool_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
@@ -203,7 +203,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-sms-intercept",
         kind=Kind("SecretSmsIntercept"),
-        tells=("id|call_id", "sms-intercept-type|sms_intercept_type|sms_content|sms_type"),
+        marks=("id|call_id", "sms-intercept-type|sms_intercept_type|sms_content|sms_type"),
         identity=("id|call_id",),
         phone="receive_no",
         out_id="out_id",
@@ -215,7 +215,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-recording",
         kind=Kind("SecretRecording"),
-        tells=("pool_key", "call_id", "subs_id|sub_id", "call_time"),
+        marks=("pool_key", "call_id", "subs_id|sub_id", "call_time"),
         identity=("pool_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
@@ -226,7 +226,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-asr-report",
         kind=Kind("SecretAsrReport"),
-        tells=("callId", "sentences|bizDuration"),
+        marks=("callId", "sentences|bizDuration"),
         identity=("callId",),
         call_id="callId",
         code="statusCode",
@@ -235,9 +235,9 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-exception-phone-report",
         kind=Kind("SecretExceptionPhoneReport"),
-        tells=("secretNo", "noStatus"),
+        marks=("secretNo", "noStatus"),
         identity=("partnerKey", "secretNo"),
-        may_lack=("partnerKey",),
+        optional=("partnerKey",),
         phone="secretNo",
         code="noStatus",
         reported_at="timestamp",
@@ -245,9 +245,9 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="number-management-report",
         kind=Kind("NumberManagementReport"),
-        tells=("secret_no|secretNo", "operating_time|operatingTime"),
+        marks=("secret_no|secretNo", "operating_time|operatingTime"),
         identity=("partner_key|partnerKey", "secret_no|secretNo"),
-        may_lack=("partner_key|partnerKey",),
+        optional=("partner_key|partnerKey",),
         phone="secret_no|secretNo",
         code="status",
         reported_at="operating_time|operatingTime",
@@ -256,7 +256,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="smart-logistics-report",
         kind=Kind("SmartLogisticsReport"),
-        tells=("mailNo", "logisticsStatus"),
+        marks=("mailNo", "logisticsStatus"),
         identity=("mailNo",),
         code="logisticsStatus",
         reported_at="logisticsGmtModified",
@@ -264,7 +264,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="voice-record-report",
         kind=Kind("VoiceRecordReport"),
-        tells=("call_id", "record_file"),
+        marks=("call_id", "record_file"),
         identity=("call_id",),
         out_id="out_id",
         call_id="call_id",
@@ -275,8 +275,8 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="voice-call-report",
         kind=Kind("VoiceCallReport"),
-        tells=("call_id|biz_id", "status_code", "status_time"),
-        identity=("call_id|biz_id", "status_code", "status_time"),  # a call reports every step under one id
+        marks=("call_id|biz_id", "status_code", "status_time"),
+        identity=("call_id|biz_id", "status_code", "status_time"),  # each step of a call is reported under one id
         biz_id="biz_id",
         out_id="out_id",
         call_id="call_id",
@@ -286,7 +286,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="voice-report",
         kind=Kind("VoiceReport"),
-        tells=("call_id", "status_code", "duration|end_time|originate_time"),
+        marks=("call_id", "status_code", "duration|end_time|originate_time"),
         identity=("call_id",),
         phone="callee",
         out_id="out_id",
@@ -298,5 +298,5 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
 )
 
-#: Named by the provider as a queue type, its fields are nowhere described: read as any unknown kind.
+#: The provider names it as a queue type, but describes its fields nowhere: read as any unknown kind.
 UNDESCRIBED: tuple[Kind, ...] = (Kind("GlobeSmsReport"),)

@@ -1,7 +1,7 @@
-"""Every way in which the provider writes a time, to the one that we keep: UTC milliseconds.
+"""Parse the provider's spellings of a time into UTC milliseconds.
 
-Text without a zone is Beijing wall-clock time, whatever the host's zone is. The spellings cannot be mistaken for each
-other, so one reader serves all dialects.
+A time without a zone is Beijing wall-clock time, whatever the host's zone is. No text fits two of the spellings, so one
+parser serves all dialects.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _END = datetime(9999, 12, 31, tzinfo=UTC)  # later ones have no Beijing date
 
 @lru_cache(maxsize=8192)
 def instant(text: str) -> Instant:
-    """The moment that *text* names. Raises Refused where no dialect spells a time so, and for years before 1970."""
+    """The time *text* in UTC milliseconds. Raises Refused for an unknown spelling, and for years before 1970."""
     for pattern, reader in _SPELLINGS:
         if found := pattern.fullmatch(text):
             try:

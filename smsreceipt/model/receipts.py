@@ -107,6 +107,7 @@ class Reject(msgspec.Struct, frozen=True):
 
     body: bytes
     reason: Reason
+    frame: int = 0  #: index, in its delivery, of the frame that holds these bytes
 
 
 def _no_ack() -> None:

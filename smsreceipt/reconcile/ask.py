@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from smsreceipt.decode import decode
+from smsreceipt.decode import decode, of_send
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT, ties
 from smsreceipt.model import (
@@ -42,7 +42,7 @@ class Done:
     """What came of a job: to be kept in one commit."""
 
     job: Job
-    deliveries: list[Delivery | Decoded] = field(default_factory=list)
+    decoded: list[Decoded] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     learnt: list[Learnt] = field(default_factory=list)  #: each send of the job, once
     unstable: int = 0  #: answers whose pages contradicted each other to the end
@@ -106,7 +106,7 @@ class _Inquiry:
         answer, said = self._ask(self._job.day, SEND_DETAIL)
         rows = [row for row in said.receipts if row.phone == self._job.phone]
         if said.rejects:
-            self.done.deliveries.append(Decoded(said.delivery, (), said.rejects))
+            self.done.decoded.append(Decoded(said.delivery, (), said.rejects))
         candidates = (*self._job.sends, *self._job.others)
         self._loose = [*said.receipts]
         self._tied = {candidates[index].biz_id: rows[row] for row, index in ties(rows, candidates).items()}
@@ -124,7 +124,7 @@ class _Inquiry:
                 if biz_id in mine:
                     self._by_biz_id(mine[biz_id])
         for biz_id, row in self._tied.items():
-            self._keep([row.body], SMS_REPORT, biz_id)
+            self._keep([of_send(row, biz_id)], SMS_REPORT, biz_id)
             if biz_id in mine:
                 self._settle(mine[biz_id], [row])
         self._forget_loose(self._tied.values())
@@ -157,7 +157,7 @@ class _Inquiry:
             return False
         answer, said = self._ask(day, SMS_REPORT, send.biz_id)
         if answer.rows:
-            self.done.deliveries.append(said)
+            self.done.decoded.append(said)
             self._forget_loose(said.receipts)
         mine = [receipt for receipt in said.receipts if receipt.phone == send.phone]
         if mine:
@@ -194,9 +194,10 @@ class _Inquiry:
         self.done.asked.append(Asked(send.biz_id, send.phone, self._at, answer))
         self.done.learnt.append(learnt)
 
-    def _keep(self, frames: Sequence[bytes], kind: Kind, biz_id: str = "") -> None:
-        if frames:
-            self.done.deliveries.append(self._delivery(frames, kind, biz_id))
+    def _keep(self, receipts: Sequence[Receipt], kind: Kind, biz_id: str = "") -> None:
+        if receipts:
+            delivery = self._delivery([receipt.body for receipt in receipts], kind, biz_id)
+            self.done.decoded.append(Decoded(delivery, tuple(receipts), ()))
 
     def _delivery(self, frames: Sequence[bytes], kind: Kind, biz_id: str) -> Delivery:
         return Delivery(tuple(frames), kind, Source.QUERY, ORIGIN, self._at, biz_id=biz_id)
@@ -214,4 +215,4 @@ class _Inquiry:
 
     def _keep_loose(self) -> None:
         """Nothing is thrown away: what belongs to no send that we know of is kept as it is, to be tied later."""
-        self._keep([row.body for row in self._loose], SEND_DETAIL)
+        self._keep(self._loose, SEND_DETAIL)

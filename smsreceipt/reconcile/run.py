@@ -10,7 +10,7 @@ from functools import partial
 
 from smsreceipt.codes import api
 from smsreceipt.errors import AuthError, ProviderError, SmsReceiptError
-from smsreceipt.ingest import Patience, take
+from smsreceipt.ingest import LockRetry, take
 from smsreceipt.model import Tally
 from smsreceipt.reconcile.ask import Done, unasked
 from smsreceipt.reconcile.classes import Learnt
@@ -35,7 +35,7 @@ class Run:
         rate: Rate,
         *,
         workers: int,
-        patience: Patience | None = None,
+        lock_retry: LockRetry | None = None,
         on_learnt: Callable[[Sequence[Learnt]], None] = lambda _: None,
     ) -> None:
         """*on_learnt* is told of every send once, after its answer is committed, in the thread that runs."""
@@ -44,7 +44,7 @@ class Run:
         self.failures: list[BaseException] = []  #: why it stopped before the end; a line each
         self.refused = 0  #: jobs that the provider refused for their own sake
         self._store, self._inquire, self._rate, self._workers = store, inquire, rate, workers
-        self._patience = patience or Patience()
+        self._lock_retry = lock_retry or LockRetry()
         self._on_learnt = on_learnt
         self._halted = threading.Event()
         self._halted_at = 0.0
@@ -59,7 +59,7 @@ class Run:
             self._halted_at = time.monotonic()
             self._halted.set()
             self._rate.halt()
-            self._patience.end()
+            self._lock_retry.stop()
 
     def go(self, jobs: Iterable[Job]) -> None:
         """Do the jobs in about this order. Raises nothing but bugs: see failures."""
@@ -119,11 +119,11 @@ class Run:
         for done in group:
             del self._under_way[id(done.job)]
             self._judge(done)
-        deliveries = [delivery for done in group for delivery in done.deliveries]
+        decoded = [each for done in group for each in done.decoded]
         asked = [note for done in group for note in done.asked]
-        if deliveries or asked:
+        if decoded or asked:
             try:
-                kept = self._patience.until_unlocked(partial(take, deliveries, self._store, asked=asked))
+                kept = self._lock_retry.call(partial(take, decoded, self._store, asked=asked))
             except SmsReceiptError as exc:
                 self._fail(exc)
                 self._give_up(done.job for done in group)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from smsreceipt.app import App
-from smsreceipt.ingest import Patience
+from smsreceipt.ingest import LockRetry
 from smsreceipt.ledger import BadRow, Entry, Form, entries
 from smsreceipt.model import Send
 from smsreceipt.store import Imported
@@ -45,12 +45,12 @@ class _Import:
 
     def run(self, stream: BinaryIO) -> None:
         """Import the list and print the summary, also after a failure."""
-        patience = Patience(self._app.say)
+        lock_retry = LockRetry(self._app.say)
         sends = self._good(entries(stream, self._form))
         try:
             with self._app.open_store(readonly=False) as store, self._progress:
                 while batch := list(islice(sends, _AT_ONCE)):
-                    self._done += patience.until_unlocked(partial(store.add_sends, batch))
+                    self._done += lock_retry.call(partial(store.add_sends, batch))
                     self._show_progress()
         except BaseException:
             if self._rows:  # without any row it was no list of sends, and the error says so

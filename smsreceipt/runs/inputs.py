@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from smsreceipt.app import App
@@ -92,23 +93,21 @@ class Inputs:
 
 
 def decode_piece(piece: Piece) -> list[Decoded]:
-    """The receipts of a piece; before them its rejects, one by one, each with its place in the file as its origin."""
+    """The rejects of a piece, each with its place in the file as its origin (FILE:OFFSET), then its receipts."""
     from smsreceipt.decode import decode
 
     decoded = [decode(delivery) for delivery in piece.deliveries]
     if not any(item.rejects for item in decoded):
         return decoded
     rejects: list[Decoded] = []
-    offsets = iter(piece.offsets())
-    for n, item in enumerate(decoded):
-        places = [next(offsets) for _ in item.delivery.frames]
-        if not item.rejects:
-            continue
-        bodies = {reject.body for _, reject in item.rejects}
-        for frame, place in zip(item.delivery.frames, places, strict=True):
-            if frame in bodies or not frame.startswith(b"{"):
-                origin = f"{item.delivery.origin}:{place}"
-                alone = decode(replace(item.delivery, frames=(frame,), origin=origin, reached=None))
-                rejects += [replace(alone, receipts=())] if alone.rejects else []
-        decoded[n] = replace(item, rejects=())
-    return rejects + decoded
+    offsets = piece.offsets()
+    first = 0
+    for item in decoded:
+        for index, found in groupby(item.rejects, lambda reject: reject[1].frame):
+            origin = f"{item.delivery.origin}:{offsets[first + index]}"
+            frames = item.delivery.frames[index : index + 1]
+            rejects.append(
+                Decoded(replace(item.delivery, frames=frames, origin=origin, reached=None), (), tuple(found))
+            )
+        first += len(item.delivery.frames)
+    return rejects + [replace(item, rejects=()) if item.rejects else item for item in decoded]

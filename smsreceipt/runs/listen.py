@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 
 from smsreceipt.app import App
-from smsreceipt.decode import known_kind
+from smsreceipt.decode import decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.runs.kinds import unknown_kind_warning
@@ -68,7 +68,7 @@ class _Listening:
 
     def __init__(self, app: App, options: Options, bound: socket.socket, store: Store, secrets: PushSecrets) -> None:
         self._app, self._options, self._bound, self._store, self._secrets = app, options, bound, store, secrets
-        self._receiving = Receiving(app, store, lock_budget=math.inf)
+        self._receiving = Receiving[Delivery](app, store, decode, lock_budget=math.inf)
         self._reporter = self._receiving.reporter
         # Set inside the event loop.
         self.intake: Intake
@@ -94,7 +94,7 @@ class _Listening:
         with receiving.signals(self._stop) as stopping:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve(stopping))
-            receiving.patience.end()
+            receiving.lock_retry.stop()
             failures = receiving.close(self._release, stopped=True)
             # Pushes that waited for a locked store were answered with 503.
             receiving.end([each for each in failures if not isinstance(each, StoreLocked)], *self._figures())
@@ -123,7 +123,7 @@ class _Listening:
         with ExitStack() as stack:
             self._serve_metrics(stack)
             begin_listening(self._bound)
-            self._lease = receiving.patience.until_unlocked(lambda: self._store.acquire_lease("push"))
+            self._lease = receiving.lock_retry.call(lambda: self._store.acquire_lease("push"))
             self._say_where()
             stack.enter_context(stopping.inside_loop())
             if stopping.requested:
@@ -136,7 +136,7 @@ class _Listening:
 
     def _stop(self) -> None:
         if self._lease is None:  # the run may still wait for the store
-            self._receiving.patience.end()
+            self._receiving.lock_retry.stop()
         if self._server is not None:
             self._server.stop()
 
@@ -144,7 +144,7 @@ class _Listening:
         host, port = self._bound.getsockname()[:2] if self._bound.family != socket.AF_UNIX else ("", 0)
         here = f"{f'[{host}]' if ':' in host else host}:{port}" if port else "a local socket"
         say = self._app.say
-        if self._secrets.made:
+        if self._secrets.created:
             path = f"/{self._secrets.current}/SmsReport"
             say(f"callback URL: http://{here}{path}")
             say(f"in the console, behind your own name and TLS: https://YOUR.HOST{path}, and so on for each type")

@@ -57,8 +57,13 @@ class _ListenerCollector(Collector):
         for status, count in sorted({200: 0, 503: 0, **it.receiver.pushes}.items()):
             pushes.add_metric([str(status)], count)
         yield pushes
+        unauthorized = it.receiver.unauthorized_requests
         yield CounterMetricFamily(
-            "smsreceipt_strangers", "Requests without a valid path or method", value=it.receiver.strangers
+            "smsreceipt_unauthorized_requests", "Requests without a valid path or method", value=unauthorized
+        )
+        # The old name of the same counter, kept for one version.
+        yield CounterMetricFamily(
+            "smsreceipt_strangers", "Deprecated: smsreceipt_unauthorized_requests", value=unauthorized
         )
         times = it.receiver.times
         counts = [*map(str, BOUNDS), "+Inf"], [*times.cumulative(BOUNDS), times.count]

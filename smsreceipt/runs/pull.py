@@ -13,14 +13,14 @@ from smsreceipt.aliyun.http import Pool
 from smsreceipt.aliyun.rpc import Caller
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
-from smsreceipt.decode import kind_of_queue, known_kind
+from smsreceipt.decode import decode, kind_of_queue, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
-from smsreceipt.model import Instant
+from smsreceipt.model import Delivery, Instant
 from smsreceipt.runs.access import access
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
 from smsreceipt.runs.signals import GracefulStop
-from smsreceipt.sources.queue.client import Line, Queue
+from smsreceipt.sources.queue.client import Queue, QueueClient
 from smsreceipt.sources.queue.puller import Puller
 from smsreceipt.sources.queue.state import Options
 from smsreceipt.store import NO_TIME, ConsumerLease, Store
@@ -67,9 +67,9 @@ class Provider:
         self._caller = Caller(endpoints.dybaseapi, provider, self.clock)
         self._tokens = Tokens(self._caller, self.clock)
 
-    def lines(self, queues: Sequence[Queue], say: Callable[[str, int], None]) -> list[Line]:
+    def lines(self, queues: Sequence[Queue], say: Callable[[str, int], None]) -> list[QueueClient]:
         """A client for each queue; *say* prints its messages from the given verbosity on."""
-        return [Line(queue, self.pool, self._tokens, self.clock, tell=say) for queue in queues]
+        return [QueueClient(queue, self.pool, self._tokens, self.clock, tell=say) for queue in queues]
 
     def close(self) -> None:
         """Close all connections; called inside the event loop."""
@@ -95,9 +95,9 @@ class _Pull:
     def __init__(self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool) -> None:
         self._app, self._store, self._queues, self._options, self._settle = app, store, queues, options, settle
         self._provider = Provider(app)
-        self._receiving = Receiving(app, store)
+        self._receiving = Receiving[Delivery](app, store, decode)
         self._puller: Puller | None = None  # made inside its event loop
-        begin = self._receiving.patience.until_unlocked
+        begin = self._receiving.lock_retry.call
         self._leases = {queue.name: begin(partial(store.acquire_lease, queue.name)) for queue in queues}
 
     def run(self) -> None:
@@ -123,7 +123,7 @@ class _Pull:
             clients, receiving.committer, self._provider.clock, self._options, say=app.say, room=receiving.reporter.room
         )
         if receiving.committer.failure is not None or stopping.requested:  # before the puller was there to be stopped
-            puller.dead_end()
+            puller.abandon()
         # asyncio would log the messages of exceptions in tasks that are not awaited, and messages may quote data.
         asyncio.get_running_loop().set_exception_handler(
             lambda _loop, context: app.say(f"error: internal: {type(context.get('exception')).__name__}")
@@ -140,7 +140,7 @@ class _Pull:
 
     def _end_at_once(self) -> None:
         if self._puller is not None:
-            self._puller.dead_end()
+            self._puller.abandon()
 
     def _unsettled(self) -> dict[str, float]:
         """Queues whose last run may have left messages invisible, and for how many seconds; 0: visibility time-out."""
@@ -163,4 +163,4 @@ class _Pull:
     def _release_one(self, lease: ConsumerLease, hidden_until: Instant, settled: bool) -> None:
         settled = settled or not (lease.after_unclean or lease.hidden_until)
         end = partial(self._store.release_lease, lease, settled=settled, hidden_until=hidden_until)
-        self._receiving.patience.until_unlocked(end)
+        self._receiving.lock_retry.call(end)

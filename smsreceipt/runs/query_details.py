@@ -12,7 +12,7 @@ from functools import partial
 from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.errors import UsageError
-from smsreceipt.ingest import Patience, take
+from smsreceipt.ingest import LockRetry, take
 from smsreceipt.ledger import number_of
 from smsreceipt.ledger.values import InvalidValue
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
@@ -143,7 +143,7 @@ class _Queries:
         return decoded
 
     def _save(self, decoded: Sequence[Decoded], store: Store) -> None:
-        self._tally += Patience(self._app.say).until_unlocked(partial(take, decoded, store)).tally
+        self._tally += LockRetry(self._app.say).call(partial(take, decoded, store)).tally
 
     def _print(self, decoded: Iterable[Decoded]) -> None:
         self._printer.print(

@@ -9,20 +9,23 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.exits import gravest, worst
-from smsreceipt.ingest import LOCK_BUDGET, Committer, Patience
-from smsreceipt.model import Delivery, Tally
+from smsreceipt.ingest import LOCK_BUDGET, Committer, LockRetry
+from smsreceipt.model import Decoded, Delivery, Tally
 from smsreceipt.runs.reporter import Reporter
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.store import Kept, Store, opening
 
+T = TypeVar("T")
+
 _CLOSE = 3.0  # seconds for the last commit after a stop
 
 
-class Receiving:
+class Receiving(Generic[T]):
     """One receiving run: it commits deliveries, prints what is new, stops on signals, and prints the summary.
 
     Deliveries are acknowledged after their commit, so a crash at any time loses nothing.
@@ -32,19 +35,23 @@ class Receiving:
         self,
         app: App,
         store: Store,
+        decode: Callable[[T], Decoded],
         *,
         read: Callable[[], tuple[int, int]] | None = None,
         lock_budget: float = LOCK_BUDGET,
     ) -> None:
-        """*read* returns the bytes read so far and their total, if the run knows them.
+        """*decode* decodes what the committer is given, in the committer's thread.
+
+        *read* returns the bytes read so far and their total, if the run knows them.
 
         *lock_budget*: seconds for which a store that another process has locked is tried again.
         """
         gc.set_threshold(50_000)  # receipts form no reference cycles, so frequent collections only cost time
         self.app, self.store = app, store
+        self._decode = decode
         self.reporter = Reporter(app, read=read)
-        self.patience = Patience(app.say, budget=lock_budget)
-        self.committer: Committer  #: set by start
+        self.lock_retry = LockRetry(app.say, budget=lock_budget)
+        self.committer: Committer[T]  #: set by start
         self.stopping: GracefulStop  #: set by signals
         self._finished = True
 
@@ -58,7 +65,7 @@ class Receiving:
         """Inside, the first signal calls *stop* and ends the waiting for the store; a second one ends the process."""
 
         def first() -> None:
-            self.patience.end()
+            self.lock_retry.stop()
             stop()
 
         with GracefulStop(self.app, first) as self.stopping:
@@ -70,7 +77,7 @@ class Receiving:
         on_failure: Callable[[], None],
         on_kept: Callable[[Kept], None] | None = None,
         on_full: Callable[[Sequence[Delivery]], None] | None = None,
-    ) -> Committer:
+    ) -> Committer[T]:
         """Start the committer, which hands its commits to the reporter. It calls the callbacks in its thread."""
 
         def kept(kept: Kept) -> None:
@@ -79,7 +86,7 @@ class Receiving:
             self.reporter.kept(kept)
 
         self.committer = Committer(
-            self.store, patience=self.patience, on_kept=kept, on_failure=on_failure, on_full=on_full
+            self.store, self._decode, lock_retry=self.lock_retry, on_kept=kept, on_failure=on_failure, on_full=on_full
         )
         return self.committer
 

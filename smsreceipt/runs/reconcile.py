@@ -9,7 +9,7 @@ from functools import partial
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
-from smsreceipt.ingest import Patience
+from smsreceipt.ingest import LockRetry
 from smsreceipt.matching import SMS_REPORT
 from smsreceipt.model import Instant
 from smsreceipt.output import terminal
@@ -93,23 +93,23 @@ class _Comparison:
         self._report(books, {"conflicts": conflicts, "api_calls": 0, "planned_calls": calls, "seconds": seconds})
 
     def _compare(self) -> None:
-        app, patience = self._app, Patience(self._app.say)
+        app, lock_retry = self._app, LockRetry(self._app.say)
         runs: list[Run] = []
 
         def stop() -> None:
-            patience.end()
+            lock_retry.stop()
             for run in runs:
                 run.stop()
 
         with app.open_store(readonly=False) as store:
             begin = partial(store.begin_comparison, self._first, self._last, self._calendar.now)
             # There was no query yet, so until here a signal ends the process at once.
-            days, books = self._survey(store, patience.until_unlocked(begin))
+            days, books = self._survey(store, lock_retry.call(begin))
             with GracefulStop(app, stop) as stopping:
-                calls = self._ask(store, days, books, patience, (runs, stopping))
+                calls = self._ask(store, days, books, lock_retry, (runs, stopping))
                 failures = [failure for run in runs for failure in run.failures]
                 if not failures and not stopping.requested:
-                    patience.until_unlocked(partial(store.end_comparison, self._first, self._last))
+                    lock_retry.call(partial(store.end_comparison, self._first, self._last))
                 try:
                     conflicts = self._conflicts(store)
                 except SmsReceiptError as exc:
@@ -120,14 +120,14 @@ class _Comparison:
                 self._report(books, {"conflicts": conflicts, "api_calls": calls})
 
     def _ask(
-        self, store: Store, days: Days, books: Books, patience: Patience, stoppable: tuple[list[Run], GracefulStop]
+        self, store: Store, days: Days, books: Books, lock_retry: LockRetry, stoppable: tuple[list[Run], GracefulStop]
     ) -> int:
         """Make the planned queries; return the number of calls. Adds its Run to those in *stoppable*."""
         calls = 0
         runs, stopping = stoppable
         if len(days.plan):
             with self._asking() as asker:
-                run = self._made(store, asker, days, books, patience)
+                run = self._made(store, asker, days, books, lock_retry)
                 runs.append(run)
                 if stopping.requested:  # before the run was there to be stopped
                     run.stop()
@@ -152,7 +152,7 @@ class _Comparison:
     def _asking(self) -> AbstractContextManager[Asker]:
         return asking(self._app, qps=self._options.qps, workers=self._options.workers)
 
-    def _made(self, store: Store, asker: Asker, days: Days, books: Books, patience: Patience) -> Run:
+    def _made(self, store: Store, asker: Asker, days: Days, books: Books, lock_retry: LockRetry) -> Run:
         def on_learnt(learnt: Sequence[Learnt]) -> None:
             self._enter(books, learnt)
             found = books.count(Class.DELIVERED, Class.FAILED)
@@ -163,7 +163,7 @@ class _Comparison:
             lambda job: inquire(job, asker, self._app.now),
             asker.rate,
             workers=min(self._options.workers, len(days.plan)),
-            patience=patience,
+            lock_retry=lock_retry,
             on_learnt=on_learnt,
         )
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from smsreceipt.app import App
 from smsreceipt.ingest import Committer
+from smsreceipt.model import Decoded
 from smsreceipt.runs.inputs import Inputs, decode_piece
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
 from smsreceipt.runs.reporter import Reporter
@@ -25,7 +26,7 @@ def run(app: App, inputs: Inputs, *, resume: bool, min_free: int) -> None:
     refuse_full_disk(app.store_location, min_free)
     with app.open_store(readonly=False) as store:
         unfinished = store.unfinished() if resume else {}
-        receiving = Receiving(app, store, read=inputs.read)
+        receiving = Receiving[Decoded](app, store, lambda decoded: decoded, read=inputs.read)
         with receiving.signals(inputs.halt.set):
             committer = receiving.start(on_failure=inputs.halt.set)
             feeder = _Feeder(committer, receiving.reporter, inputs.halt)
@@ -38,7 +39,7 @@ def run(app: App, inputs: Inputs, *, resume: bool, min_free: int) -> None:
 class _Feeder:
     """Decodes pieces of the input while the committer commits earlier ones, at most _AHEAD receipts ahead of it."""
 
-    def __init__(self, committer: Committer, reporter: Reporter, halt: threading.Event) -> None:
+    def __init__(self, committer: Committer[Decoded], reporter: Reporter, halt: threading.Event) -> None:
         self._committer, self._reporter, self._halt = committer, reporter, halt
         self._ahead = 0
         self._committed = threading.Condition()

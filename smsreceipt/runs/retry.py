@@ -8,7 +8,7 @@ from itertools import islice
 from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.ingest import take
-from smsreceipt.model import Delivery, Kind, Reason, StoredReceipt, StoredReject, Tally
+from smsreceipt.model import Decoded, Delivery, Kind, Reason, StoredReceipt, StoredReject, Tally
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer
 from smsreceipt.runs.rejects import find_reject
@@ -41,11 +41,11 @@ def _retry(
     store: Store, rejects: Sequence[StoredReject], kind: Kind | None, named: bool, printer: Printer[StoredReceipt]
 ) -> tuple[Tally, int]:
     """Store what can be decoded, in one commit; return its counters and the number of rejects that cannot be."""
-    readable: dict[str, Delivery] = {}
+    readable: dict[str, Decoded] = {}
     for reject in rejects:
-        delivery = _delivery(reject, store.reject_body(reject.id), kind, named)
-        if decode(delivery).receipts:
-            readable[reject.id] = delivery
+        decoded = decode(_delivery(reject, store.reject_body(reject.id), kind, named))
+        if decoded.receipts:
+            readable[reject.id] = decoded
     if not readable:
         return Tally(), len(rejects)
     kept = take([*readable.values()], store, resolves=[*readable])

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from urllib.parse import urlsplit
 
@@ -56,15 +57,16 @@ def ours(url: str, calls: int, threads: int) -> int:
 
 def official(url: str, calls: int) -> int:
     client = AcsClient("sandbox", "sandbox-secret", "cn-hangzhou")
-    for number in range(calls):
-        request = QuerySendDetailsRequest()
-        request.set_endpoint(urlsplit(url).netloc)
-        request.set_protocol_type("http")
-        request.set_PhoneNumber(f"138{number:08}")
-        request.set_SendDate(f"{date.today():%Y%m%d}")
-        request.set_PageSize(50)
-        request.set_CurrentPage(1)
-        client.do_action_with_exception(request)
+    with closing(client.session):
+        for number in range(calls):
+            request = QuerySendDetailsRequest()
+            request.set_endpoint(urlsplit(url).netloc)
+            request.set_protocol_type("http")
+            request.set_PhoneNumber(f"138{number:08}")
+            request.set_SendDate(f"{date.today():%Y%m%d}")
+            request.set_PageSize(50)
+            request.set_CurrentPage(1)
+            client.do_action_with_exception(request)
     return calls
 
 

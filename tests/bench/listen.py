@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.pull import _cpu_of
+from tests.ports import free_port
 
 _LINE = "{:30}{:>10}{:>12}{:>8}{:>8}{:>8}{:>13}{:>9}"
 SECRET = "0123456789abcdef" * 2
@@ -68,8 +68,7 @@ def measure(receiver: Receiver, receipts: int, seconds: float, connections: int)
         secret = Path(folder) / "ours.secret"
         secret.touch(0o600)
         secret.write_text(SECRET + "\n")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         words = [word.replace("PORT", str(port)).replace("FOLDER", folder) for word in receiver.command]
         child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         url = f"http://127.0.0.1:{port}{receiver.path}"

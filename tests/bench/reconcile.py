@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from smsreceipt.decode import decode
 from smsreceipt.ingest import take
 from smsreceipt.model import BEIJING, Delivery, Instant, Kind, Send, Source, beijing_day
 from smsreceipt.store.sqlite.store import open_store
@@ -63,7 +64,7 @@ def fill(path: Path, day: Day) -> None:
         store.add_sends([*map(send_of, day.sends)])
         for first in range(0, len(bodies), 4_000):
             frames = bodies[first : first + 4_000]
-            take([Delivery(frames, Kind("SmsReport"), Source.MNS, "queue", at(time.time()))], store)
+            take([decode(Delivery(frames, Kind("SmsReport"), Source.MNS, "queue", at(time.time())))], store)
 
 
 def run(words: Sequence[str], env: dict[str, str]) -> Run:

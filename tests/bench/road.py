@@ -68,7 +68,7 @@ def say(name: str, cost: tuple[float, float]) -> None:
 def in_sequence(path: Path, road: Batches) -> None:
     store = open_store(path)
     for batch in road:
-        take(batch, store)
+        take([decode(delivery) for delivery in batch], store)
     store.close()
 
 

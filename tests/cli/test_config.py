@@ -4,10 +4,13 @@ import stat
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 from smsreceipt import config
-from smsreceipt.cli.schema import config_keys, schema
+from smsreceipt.cli import tool
+from smsreceipt.cli.config_keys import config_keys
+from smsreceipt.cli.options import schema
 from smsreceipt.runs.config_file import template
 from tests.cli.program import Program
 
@@ -118,7 +121,7 @@ def test_init_writes_a_file_that_only_its_owner_can_read_and_that_means_nothing_
         os.umask(before)
     path = config.directory() / "smsreceipt.toml"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert config.load(path, schema()).common == {}
+    assert config.load(path, schema(click.Context(tool))).common == {}
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -63,6 +63,7 @@ def test_a_command_writes_where_it_says(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "status.ndjson").read_text())["store"]
 
 
+@pytest.mark.slow
 def test_the_demo_accounts_for_every_send_within_80_columns(tmp_path: Path) -> None:
     environ = {**os.environ, "COLUMNS": "80", "TMPDIR": str(tmp_path), "SMSRECEIPT_OUTPUT": "table"}
     done = subprocess.run(

@@ -21,8 +21,9 @@ import pytest
 from smsreceipt.model import StoredReceipt
 from smsreceipt.store import Query
 from smsreceipt.store.sqlite.store import open_reader
-from tests.cli.listening import SECRET, Listen, free_port, until
+from tests.cli.listening import SECRET, Listen, until
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
+from tests.ports import free_port
 
 #: One receipt of each type that both services push, by the provider's documentation.
 PUSHED: dict[str, dict[str, object]] = {
@@ -62,9 +63,6 @@ def stored(store: Path, **query: object) -> list[StoredReceipt]:
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "receipts.db"
-
-
-# -- what it does ----------------------------------------------------------------------------------------------------
 
 
 def test_a_push_is_stored_printed_once_and_summed_up(store: Path) -> None:
@@ -164,9 +162,6 @@ def test_nothing_of_a_push_is_told_and_no_url_in_it_is_called(store: Path) -> No
             elsewhere.accept()
 
 
-# -- secrets ---------------------------------------------------------------------------------------------------------
-
-
 def test_on_first_use_a_secret_is_made_and_told_once(store: Path) -> None:
     with Listen(store, secret=None, preexec_fn=lambda: os.umask(0)) as listen:
         found = listen.said(r"callback URL: http://127\.0\.0\.1:\d+/([0-9a-f]{32})/SmsReport")
@@ -197,9 +192,6 @@ def test_secrets_are_rotated_without_a_restart(store: Path) -> None:
         assert new not in listen.talk
 
 
-# -- metrics ---------------------------------------------------------------------------------------------------------
-
-
 def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None:
     port = free_port()
     with Listen(store, metrics=f"127.0.0.1:{port}") as listen:
@@ -215,14 +207,12 @@ def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None
     assert numbers['smsreceipt_receipts_total{result="rejected"}'] == "1.0"
     assert numbers['smsreceipt_pushes_total{status="200"}'] == "1.0"
     assert numbers['smsreceipt_pushes_total{status="413"}'] == "1.0"
-    assert numbers["smsreceipt_strangers_total"] == "1.0"
+    assert numbers["smsreceipt_unauthorized_requests_total"] == "1.0"
+    assert numbers["smsreceipt_strangers_total"] == "1.0"  # its old name, kept for one version
     assert numbers['smsreceipt_push_seconds_bucket{le="0.7"}'] == "2.0"
     assert numbers["smsreceipt_push_seconds_count"] == "2.0"
     assert numbers["smsreceipt_pushes_in_hand"] == "0.0"
     assert not re.search(f"{SECRET}|138|phone", text)
-
-
-# -- trouble ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:

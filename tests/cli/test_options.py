@@ -7,8 +7,8 @@ import click
 import pytest
 
 from smsreceipt.cli import COMMANDS, tool
+from smsreceipt.cli.config_keys import options_of_commands
 from smsreceipt.cli.options import Option, common_options, long_name
-from smsreceipt.cli.schema import own_options
 from tests.cli.program import Program, report
 
 
@@ -185,7 +185,7 @@ def test_every_option_names_its_variable_and_works_in_both_places() -> None:
 
 def test_no_option_takes_a_secret_and_none_shadows_a_common_one() -> None:
     common = {option.name for option in common_options()}
-    for words, option in own_options():
+    for words, option in options_of_commands():
         assert option.name not in common, words
         assert not {"password", "access_key_secret", "token", "security_token"} & {option.name}, words
 

@@ -74,6 +74,7 @@ def some(count: int) -> list[dict[str, object]]:
     return [report(f"138{n:08}", f"{n}^0") for n in range(count)]
 
 
+@pytest.mark.slow
 def test_a_thousand_mixed_messages_on_ten_queues_with_duplicates_and_poison(program: Program, start: Start) -> None:
     sandbox = start()
     kinds = [*KINDS[:9], "SmsReport-of-my-own"]
@@ -160,9 +161,6 @@ def test_max_leaves_the_rest_where_it_is(program: Program, start: Start) -> None
     assert summary(ended)["received"] == 20
     state: Any = sandbox.state()
     assert (state["deleted"], state["queued"], state["invisible"]) == (20, 30, 0)
-
-
-# -- how it ends -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,9 +273,6 @@ def test_a_provider_that_is_not_there_is_5(program: Program, start: Start, monke
     assert ended.code == 5
     assert "run the same command again" in ended.err
     assert summary(ended)["received"] == 0
-
-
-# -- as a process ----------------------------------------------------------------------------------------------------
 
 
 def test_piped_the_summary_is_the_last_line_and_stdout_only_data(program: Program, start: Start) -> None:

@@ -88,6 +88,7 @@ def locked(path: Path) -> Iterator[None]:
         other.close()
 
 
+@pytest.mark.slow
 def test_stopped_while_the_store_is_locked_it_ends_with_the_signals_number_and_a_summary(tmp_path: Path) -> None:
     store = tmp_path / "receipts.db"
     with provider() as sandbox:
@@ -105,6 +106,7 @@ def test_stopped_while_the_store_is_locked_it_ends_with_the_signals_number_and_a
         assert lines[-1].startswith("received=0 new=0 duplicate=0 rejected=0 deleted=0 undeleted=3 ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
 def test_a_reader_that_pauses_holds_up_neither_commits_nor_a_stop(tmp_path: Path, signum: signal.Signals) -> None:
     store = tmp_path / "receipts.db"
@@ -126,6 +128,7 @@ def test_a_reader_that_pauses_holds_up_neither_commits_nor_a_stop(tmp_path: Path
     assert stored(store) == 3_000
 
 
+@pytest.mark.slow
 def test_what_a_stopped_receive_may_have_taken_is_waited_for_by_the_next_run(tmp_path: Path) -> None:
     store = tmp_path / "receipts.db"
     with provider(latency=1_500, visibility=3) as sandbox:
@@ -139,6 +142,7 @@ def test_what_a_stopped_receive_may_have_taken_is_waited_for_by_the_next_run(tmp
     assert (code, lines[-1].split(" undeleted")[0]) == (0, "received=10 new=10 duplicate=0 rejected=0 deleted=10")
 
 
+@pytest.mark.slow
 def test_without_settling_the_note_of_a_crash_stays(tmp_path: Path) -> None:
     store = tmp_path / "receipts.db"
     with provider(visibility=1) as sandbox:
@@ -151,6 +155,7 @@ def test_without_settling_the_note_of_a_crash_stays(tmp_path: Path) -> None:
         assert "unclean" not in "".join(Pull(sandbox, store, "--wait", "0").ended()[1])
 
 
+@pytest.mark.slow
 def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     store = tmp_path / "receipts.db"
     with provider() as sandbox:
@@ -168,6 +173,7 @@ def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.slow
 def test_a_store_that_is_locked_when_a_run_begins_is_waited_for(tmp_path: Path) -> None:
     store = tmp_path / "receipts.db"
     with provider() as sandbox:

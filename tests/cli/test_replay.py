@@ -202,9 +202,6 @@ def test_the_file_stays_as_it_is(program: Program, tmp_path: Path) -> None:
     assert (saved.read_bytes(), saved.stat().st_mtime_ns, saved.stat().st_mode) == before
 
 
-# -- how it ends -----------------------------------------------------------------------------------------------------
-
-
 def test_what_is_not_there_is_2_before_anything_is_read(program: Program, tmp_path: Path) -> None:
     saved = save(tmp_path / "saved", *some(3))
     ended = program("replay", saved, str(tmp_path / "absent"))

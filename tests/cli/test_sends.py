@@ -38,9 +38,6 @@ def books(ended: Ended) -> list[int]:
     return parts
 
 
-# -- import ------------------------------------------------------------------------------------------------------------
-
-
 def test_a_list_is_entered_once(program: Program) -> None:
     first = enter(program)
     assert (first.code, first.raw, books(first)) == (0, b"", [3, 0, 0, 0, 0])
@@ -153,9 +150,6 @@ def test_what_list_prints_can_be_entered(program: Program) -> None:
         assert books(enter(program, printed.raw)) == [0, 3, 0, 0, 0]
 
 
-# -- list --------------------------------------------------------------------------------------------------------------
-
-
 def test_the_send_object_has_the_keys_of_the_contract(program: Program) -> None:
     enter(program)
     program.keep("SmsReport", report(PHONE, "900^0"))
@@ -242,9 +236,6 @@ def test_an_empty_ledger(program: Program) -> None:
     assert program("sends", "list", "-o", "csv").out == ",".join(KEYS) + "\n"
 
 
-# -- forget ------------------------------------------------------------------------------------------------------------
-
-
 def test_forgetting_asks_or_is_told(program: Program) -> None:
     enter(program)
     nobody = program("sends", "forget", "--phone", PHONE)
@@ -280,9 +271,6 @@ def test_forgetting_everything_by_a_slip_is_refused(program: Program, words: lis
     enter(program)
     assert program("sends", "forget", *words, "--yes").code == 2
     assert len(program("sends", "list").objects) == 3
-
-
-# -- show and status ---------------------------------------------------------------------------------------------------
 
 
 def ask(program: Program, answer: Answer) -> None:

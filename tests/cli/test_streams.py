@@ -90,9 +90,25 @@ def test_no_standard_error(filled: Program, words: list[str]) -> None:
     assert ended.stdout
 
 
-def test_errors_without_standard_error_keep_their_number(filled: Program) -> None:
-    assert shell(filled, 'exec "$@" 2>&-', "nonsense").returncode == 2
-    assert shell(filled, 'exec "$@" 2>/dev/full', "list", "--date", "x").returncode == 2
+@pytest.mark.parametrize(
+    ("streams", "words", "code"),
+    [
+        ("2>&-", ["nonsense"], 2),
+        ("2>/dev/full", ["list", "--date", "x"], 2),
+        (">/dev/full 2>/dev/full", ["list", "--date", "x"], 2),
+        (">/dev/full 2>/dev/full", ["explain", "16"], 6),
+        (">/dev/full 2>&-", ["explain", "16"], 6),
+        (">/dev/full 2>/dev/full", ["--help"], 6),
+        (">&- 2>/dev/full", ["list"], 2),
+        ("<&- >&- 2>&-", ["list"], 2),
+    ],
+)
+def test_errors_without_standard_error_keep_their_number(
+    filled: Program, streams: str, words: list[str], code: int
+) -> None:
+    """Python itself would end with 120 where it cannot flush a stream at exit."""
+    again = f'for n in 1 2 3; do "$@" {streams}; [ $? -eq {code} ] || exit 1; done'
+    assert shell(filled, again, *words).returncode == 0
 
 
 @pytest.mark.parametrize(("output", "environ"), [("json", {"LC_ALL": "C"}), ("csv", {"PYTHONIOENCODING": "gbk"})])

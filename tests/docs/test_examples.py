@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 from smsreceipt.decode.dialect import Dialect, Status
 from smsreceipt.model import BEIJING, Kind, Outcome
 from tests.docs import pages
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.xdist_group("docs"), pytest.mark.needs("jq")]
 UID = "1234567890123456"
@@ -126,6 +126,7 @@ def pulled(shell: Shell) -> Shell:
     return shell
 
 
+@pytest.mark.slow
 def test_the_examples_run_one_after_the_other(pulled: Shell) -> None:
     found = examples()  # some need what those before them have written
     assert len(found) > 30
@@ -136,13 +137,12 @@ def test_the_examples_run_one_after_the_other(pulled: Shell) -> None:
         assert done.stdout or example.startswith(SILENT), example
 
 
+@pytest.mark.slow
 def test_the_sandbox_examples_run(tmp_path: Path) -> None:
     scripts = [script for script in pages.blocks(pages.read("en", "sandbox"), "sh") if "smsreceipt sandbox" in script]
     for script, word in zip(scripts, ('"queued"', '"accepted": '), strict=True):
         for port in ("8901", "8902", "8903"):
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                script = script.replace(port, str(free.getsockname()[1]))  # noqa: PLW2901 - the same, elsewhere
+            script = script.replace(port, str(free_port()))  # noqa: PLW2901 - the same, elsewhere
         script = "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n" + script  # noqa: PLW2901 - the same, tidied up
         done = Shell(tmp_path, clean(tmp_path)).run(script.replace("smsreceipt pull", "smsreceipt pull --wait 0"))
         assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ import pytest
 from smsreceipt.aliyun.rpc import ApiError
 from smsreceipt.decode import decode
 from smsreceipt.errors import AuthError, ProviderError, StoreFull, StoreLocked
-from smsreceipt.ingest import Patience, take
+from smsreceipt.ingest import LockRetry, take
 from smsreceipt.model import Asked, Decoded, Delivery, Instant, Kind, Outcome, Send, Source
 from smsreceipt.reconcile import Books, Calendar, Class, Learnt, Run, inquire, survey
 from smsreceipt.reconcile import run as module
@@ -89,7 +89,7 @@ def people(count: int) -> list[Send]:
 def test_every_missing_send_is_found_and_the_second_comparison_asks_only_what_may_change(store: Store) -> None:
     sends = people(40)
     store.add_sends(sends)
-    take([receipt(each) for each in sends[:10]], store)
+    take([decode(receipt(each)) for each in sends[:10]], store)
     records = [record_of(each, status=1 if n < 15 else 2 if n < 20 else 3, code="X" if n < 20 else "DELIVERED")
                for n, each in enumerate(sends[:35])]  # fmt: skip
     found = compare(store, Provider(records))
@@ -240,7 +240,7 @@ def test_what_could_not_be_stored_counts_as_unasked(
     provider = Provider([record_of(each) for each in sends])
     with monkeypatch.context() as patch:
         patch.setattr(module, "take", fail)
-        found = compare(store, provider, workers=1, patience=Patience(budget=0))
+        found = compare(store, provider, workers=1, lock_retry=LockRetry(budget=0))
     assert found.classes == {"unasked": 5}
     assert found.run.failures == [failure]
     assert compare(store, provider).classes == {"compensated_delivered": 5}
@@ -261,8 +261,8 @@ def test_the_note_that_it_was_asked_is_committed_with_the_rows_or_not_at_all(
         def __iter__(self) -> Iterator[Asked]:
             raise PowerCut
 
-    def cut(answers: Sequence[Delivery | Decoded], into: Store, *, asked: Sequence[Asked]) -> None:
-        into.keep([each if isinstance(each, Decoded) else decode(each) for each in answers], asked=Cut(asked))
+    def cut(answers: Sequence[Decoded], into: Store, *, asked: Sequence[Asked]) -> None:
+        into.keep(answers, asked=Cut(asked))
 
     monkeypatch.setattr(module, "take", cut)
     with pytest.raises(PowerCut):
@@ -287,7 +287,7 @@ def test_a_bug_in_an_asker_is_raised_and_not_waited_for(store: Store) -> None:
 def test_a_push_that_contradicts_the_provider_is_a_conflict_and_the_provider_is_believed(store: Store) -> None:
     store.add_sends(sends := [send()])
     compare(store, Provider([record_of(sends[0])]))
-    take([receipt(sends[0], delivered=False, source=Source.PUSH, second=9)], store)
+    take([decode(receipt(sends[0], delivered=False, source=Source.PUSH, second=9))], store)
     (state,) = store.list(Query())
     assert (state.receipt.outcome, state.source) == (Outcome.DELIVERED, Source.QUERY)
     assert len([*store.list(Query(conflicts=True))]) == 2
@@ -296,7 +296,7 @@ def test_a_push_that_contradicts_the_provider_is_a_conflict_and_the_provider_is_
 def test_a_row_beside_those_asked_for_brings_a_forged_push_to_light(store: Store) -> None:
     sends = [send(f"{hour}^0", f"2026-11-19 {hour}:00:00") for hour in (10, 11, 12)]
     store.add_sends(sends)
-    take([receipt(sends[0], delivered=False, source=Source.PUSH)], store)
+    take([decode(receipt(sends[0], delivered=False, source=Source.PUSH))], store)
     found = compare(store, Provider([record_of(each) for each in sends]))
     assert found.classes == {"with_receipt": 1, "compensated_delivered": 2}
     assert {one.receipt.biz_id for one in store.list(Query(conflicts=True))} == {"10^0"}
@@ -306,7 +306,7 @@ def test_a_row_beside_those_asked_for_brings_a_forged_push_to_light(store: Store
 def test_the_real_receipt_that_comes_late_is_the_same_message_seen_twice(store: Store) -> None:
     store.add_sends(sends := [send()])
     compare(store, Provider([record_of(sends[0])]))
-    take([receipt(sends[0])], store)
+    take([decode(receipt(sends[0]))], store)
     (only,) = store.list(Query(history=True))
     assert (only.times_seen, only.source, only.receipt.phone) == (2, Source.QUERY, PHONE)
 
@@ -314,9 +314,9 @@ def test_the_real_receipt_that_comes_late_is_the_same_message_seen_twice(store: 
 def test_many_askers_share_few_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     commits: list[int] = []
 
-    def counted(deliveries: Sequence[Delivery | Decoded], into: Store, **more: Any) -> Any:
-        commits.append(len(deliveries))
-        return take(deliveries, into, **more)
+    def counted(decoded: Sequence[Decoded], into: Store, **more: Any) -> Any:
+        commits.append(len(decoded))
+        return take(decoded, into, **more)
 
     monkeypatch.setattr(module, "take", counted)
     store.add_sends(sends := people(300))
@@ -384,7 +384,7 @@ def test_what_others_write_meanwhile_does_not_upset_the_books(store: Store, tmp_
         found = count(first, last)
         with closing(open_store(tmp_path / "receipts.db")) as other:
             other.add_sends(people(7)[6:])
-            take([receipt(people(1)[0])], other)
+            take([decode(receipt(people(1)[0]))], other)
         return found
 
     with pytest.MonkeyPatch.context() as patch, store.snapshot():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsreceipt.cli.schema import config_keys
+from smsreceipt.cli.config_keys import config_keys
 from smsreceipt.errors import UsageError
 from smsreceipt.ledger import Form
 from smsreceipt.model import Kind

@@ -72,6 +72,7 @@ def found_in(data: bytes, words: set[bytes]) -> set[bytes]:
     return {word for word in words if word in data}
 
 
+@pytest.mark.slow
 def test_under_every_fault_secrets_turn_up_nowhere_and_people_only_in_the_store(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

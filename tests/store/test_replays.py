@@ -57,6 +57,6 @@ def test_what_is_decoded_already_is_kept_as_it_is_and_acked(store: SqliteStore) 
     item = at("a", 10)
     item = replace(item, delivery=replace(item.delivery, frames=(b"nothing of this is looked at",)))
     item = replace(item, delivery=replace(item.delivery, ack=lambda: acked.append("a")))
-    kept = take([item, decoded(report("plain^0")).delivery], store)
+    kept = take([item, decoded(report("plain^0"))], store)
     assert kept.tally == Tally(2, 2, 0, 0, 0)
     assert acked == ["a"]

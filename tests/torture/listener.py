@@ -18,6 +18,7 @@ from typing import Self
 
 import apsw
 
+from tests.ports import free_port
 from tests.torture.world import ROOT, kill, unsound
 
 PATH_SECRET = "0123456789abcdef" * 2
@@ -60,8 +61,7 @@ class Listener:
         self._secret.touch(0o600)
         self._secret.write_text(PATH_SECRET + "\n")
         self._bug = bug
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/{PATH_SECRET}/SmsReport"
         self.faults: list[str] = []
         self.process: subprocess.Popen[bytes]

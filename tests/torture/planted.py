@@ -36,13 +36,8 @@ def delete_before_commit() -> None:
     """Messages are deleted from the queue first, and stored then."""
 
     def take(
-        deliveries: Sequence[Delivery | Decoded],
-        store: Store,
-        *,
-        resolves: Collection[str] = (),
-        asked: Collection[Asked] = (),
+        decoded: Sequence[Decoded], store: Store, *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
     ) -> Kept:
-        decoded = [each if isinstance(each, Decoded) else decode(each) for each in deliveries]
         for item in decoded:
             item.delivery.ack()
         return store.keep(decoded, resolves=resolves, asked=asked)
@@ -122,21 +117,21 @@ def give_up() -> None:
             raise ValueError("poison")
         return decoded
 
-    patch.object(ingest, "decode", brittle).start()
+    patch("smsreceipt.decode.decode", brittle).start()
 
 
 def ok_before_commit() -> None:
     """A push is answered 200 as soon as it waits to be committed."""
     from smsreceipt.sources.push.intake import Intake
 
-    honest = Intake.offer
+    honest = Intake.submit
 
     def hasty(intake: Intake, *push: Any) -> Any:
         answer = honest(intake, *push)
         answer.set_result(True)
         return answer
 
-    patch.object(Intake, "offer", hasty).start()
+    patch.object(Intake, "submit", hasty).start()
 
 
 def guess() -> None:
@@ -150,10 +145,10 @@ def mark_first() -> None:
     """That a send was asked about is noted before what was answered is stored."""
     from smsreceipt.reconcile import run
 
-    def take(deliveries: Sequence[Delivery], store: Store, *, asked: Collection[Any] = ()) -> Kept:
+    def take(decoded: Sequence[Decoded], store: Store, *, asked: Collection[Any] = ()) -> Kept:
         ingest.take([], store, asked=asked)
         time.sleep(0.05)
-        return ingest.take(deliveries, store)
+        return ingest.take(decoded, store)
 
     patch.object(run, "take", take).start()
 
@@ -162,8 +157,8 @@ def no_marks() -> None:
     """Nobody notes what was asked."""
     from smsreceipt.reconcile import run
 
-    def take(deliveries: Sequence[Delivery], store: Store, **_asked: object) -> Kept:
-        return ingest.take(deliveries, store)
+    def take(decoded: Sequence[Decoded], store: Store, **_asked: object) -> Kept:
+        return ingest.take(decoded, store)
 
     patch.object(run, "take", take).start()
 

@@ -22,9 +22,6 @@ from tests.torture.world import kill, unsound
 _LATE = 0.65  # seconds after which a 503 came too late
 
 
-# -- load, and kill -9 in the middle ---------------------------------------------------------------------------------
-
-
 def load(seconds: float, *, receipts: int = 1, kills: int = 2, bug: str = "", connections: int = 64) -> Figures:
     """Push for so long; kill the listener so often on the way, and start it again.
 
@@ -58,9 +55,6 @@ def _held(store: Path) -> Iterator[None]:
         other.close()
 
 
-# -- a store that is locked ------------------------------------------------------------------------------------------
-
-
 def stall(seconds: float, *, bug: str = "") -> Figures:
     """Push while another process holds the store, then send again what was refused."""
     with Listener(bug=bug) as listener:
@@ -88,9 +82,6 @@ def stall(seconds: float, *, bug: str = "") -> Figures:
 
 def _send_again(listener: Listener, numbers: list[int]) -> int:
     return sum(listener.push(body_of(number, 1)) == 200 for number in numbers)
-
-
-# -- a disk that is full ---------------------------------------------------------------------------------------------
 
 
 def full_disk(bug: str = "") -> Figures | None:
@@ -166,9 +157,6 @@ def failing_disk(call: str, bug: str = "") -> Figures:
             duplicated=sum(count - 1 for count in stored.values()),
             faults=listener.faults + unsound(listener.store),
         )
-
-
-# -- all of it -------------------------------------------------------------------------------------------------------
 
 
 def main(full: bool) -> bool:

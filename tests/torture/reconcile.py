@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from smsreceipt.decode import decode
 from smsreceipt.ingest import take
 from smsreceipt.model import BEIJING, Answer, Delivery, Instant, Kind, Outcome, Send, Source, beijing_day
 from smsreceipt.sandbox.sms.details import Pages
@@ -84,7 +85,7 @@ class Company(World):
             store.add_sends([*map(_send, self.day.sends)])
             for first in range(0, len(bodies), 4_000):
                 frames = bodies[first : first + 4_000]
-                take([Delivery(frames, Kind("SmsReport"), Source.MNS, "queue", _NOW)], store)
+                take([decode(Delivery(frames, Kind("SmsReport"), Source.MNS, "queue", _NOW))], store)
 
     @property
     def questions(self) -> list[tuple[str, str, str]]:

@@ -26,6 +26,7 @@ from tests.torture import (
     syscalls,
 )
 
+pytestmark = pytest.mark.slow
 T = TypeVar("T")
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from smsreceipt import ingest
@@ -51,7 +52,7 @@ def run() -> None:
         main()
     honest = ingest.Committer._run
 
-    def traced(committer: ingest.Committer) -> None:
+    def traced(committer: ingest.Committer[Any]) -> None:
         attach(tracer)
         honest(committer)
 

@@ -140,8 +140,6 @@ class World:
         self.sandbox.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # -- the provider's side
-
     def put(self, count: int, *, kinds: Sequence[str] = KINDS, poison: float = 0.02, repeats: float = 0.02) -> None:
         """Queue *count* messages no one has seen, some of them unreadable, some of them twice."""
         by_kind: defaultdict[str, list[str | bytes | Mapping[str, object]]] = defaultdict(list)
@@ -175,8 +173,6 @@ class World:
     def expired_calls(self) -> int:
         """Calls that came with a token that had ended."""
         return _refused[id(self.sandbox._clock)]
-
-    # -- the program
 
     @property
     def environment(self) -> dict[str, str]:
@@ -235,8 +231,6 @@ class World:
                 return
         self.faults.append(f"{self.count('queued') + self.count('invisible')} messages left in the queues")
 
-    # -- the judge
-
     def judge(self, *, drained: bool = True) -> Verdict:
         """Compare the store with the ledger. Before the queues are drained only what left them can be lost."""
         found = self.stored()
@@ -294,6 +288,8 @@ _BOOKS = {
     "statements miscounted": "SELECT 1 FROM kind WHERE statements <> (SELECT count(*) FROM statement WHERE kind = id)",
     "identities miscounted": "SELECT 1 FROM kind WHERE identities + tests <>"
     " (SELECT count(*) FROM statement WHERE kind = id AND current)",
+    "bodies not read": "SELECT 1 FROM statement JOIN backfill ON seq <= read_to"
+    " WHERE -2 IN (billed_parts, talk_seconds)",
     "not one state": "SELECT 1 FROM statement GROUP BY id1, id2, id3, id4, kind HAVING sum(current) <> 1",
 }
 

@@ -14,7 +14,7 @@ def show_command(app: App) -> None:
 
     The keys of the provider's accounts are never read here, so they cannot be shown.
     """
-    from smsreceipt.cli.schema import config_keys
+    from smsreceipt.cli.config_keys import config_keys
     from smsreceipt.runs import config_file
 
     config_file.show(app, config_keys())
@@ -27,7 +27,7 @@ def init_command(app: App, *, force: bool) -> None:
 
     To the platform's configuration directory, or where --config says. Only you can read it.
     """
-    from smsreceipt.cli.schema import config_keys
+    from smsreceipt.cli.config_keys import config_keys
     from smsreceipt.runs import config_file
 
     config_file.init(app, config_keys(), force=force)

@@ -20,14 +20,16 @@ CAP = 1 << 20  #: bytes of one payload; whatever is longer is cut here, since no
 
 _OPEN, _CLOSE, _ARRAY = 0x7B, 0x7D, 0x5B
 _BOM = b"\xef\xbb\xbf"
-_BETWEEN = re.compile(rb"(?:[ \t\r\n,\]]|\xef\xbb\xbf)*+")
-_TEXT = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+'  # without its end
+_BETWEEN = re.compile(rb"[ \t\r\n,\]]*+(?:\xef\xbb\xbf[ \t\r\n,\]]*+)*")
+_TEXT = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*'  # without its end
 _TOKEN = re.compile(_TEXT + rb'("?)|[][{}]')
 #: Where reading is taken up after something broken: a line that begins at its left edge with what may begin a payload.
 _EDGE = re.compile(rb"\n(?=[^ \t\r\n}\]])")
 _SCALAR = re.compile(rb"(?:" + _TEXT + rb'"|-?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?|true|false|null)(?=[ \t]*+[,\]])')
+#: A text at the end of what has come: more bytes may make a scalar of it, whatever it holds.
+_BEGUN_TEXT = re.compile(_TEXT + rb'\\?(?:"[ \t]*+)?\Z')
 _NEIGHBOUR = re.compile(rb",[ \t]*\{")
-_BASE64_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{8,}+={0,2}\r?\n)++")
+_BASE64_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{8,}+={0,2}\r?\n)+")
 _BOUNDARIES = (b"},{", b"}, {", b"},\n", b"},\r\n")
 
 _values = msgspec.json.Decoder(msgspec.Raw).decode_lines
@@ -210,9 +212,12 @@ class _Scan:
             return scalar.end()
         newline = text.find(b"\n", at, limit)
         end = newline if newline >= 0 else limit
+        incomplete = newline < 0 and not self._final and len(text) - at <= self._cap
+        if incomplete and _BEGUN_TEXT.match(text, at):
+            return 0
         if neighbour := _NEIGHBOUR.search(text, at, end):
             return self._add_rest(at, neighbour.start())
-        if newline < 0 and not self._final and len(text) - at <= self._cap:
+        if incomplete:
             return 0
         return self._add_rest(at, end)
 

@@ -1,9 +1,9 @@
-"""What the provider pushes, as deliveries: an ASGI app that answers 200 only once they are safe on disk.
+"""An ASGI app that takes the provider's pushes as deliveries, and answers 200 only after they are stored on disk.
 
-The provider's side of it (SMS and number privacy, "HTTP batch push"): a POST with a JSON array, to be answered within
-700 ms with 200 and ``{"code": 0, "msg": "成功"}``; else it comes again after 1, 5 and 10 minutes, then never.
-A GET probes the address when it is saved in the console. Nothing is signed, and no source address is fixed: the path is
-the only credential.
+By the provider's documentation (SMS and number privacy, "HTTP batch push"): a POST with a JSON array, to be answered
+within 700 ms with 200 and ``{"code": 0, "msg": "成功"}``; otherwise it is sent again after 1, 5 and 10 minutes.
+A GET checks the address when it is saved in the console. Pushes are not signed and come from no fixed address: the path
+is the only credential.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from smsreceipt.sources.push.latency import AnswerTimes
 
 MAX_BODY = 1 << 20  #: bytes
 MAX_ELEMENTS = 2_000
-ARRIVED = "smsreceipt.arrived"  #: in the scope: when the request's first byte came, on time.monotonic's clock
+ARRIVED = "smsreceipt.arrived"  #: key of the scope: time.monotonic() at the request's first byte
 
 Scope = Mapping[str, Any]
 Message = Mapping[str, Any]
@@ -32,11 +32,11 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 
 _KIND = re.compile(rb"[A-Za-z0-9_-]{1,64}")
-_KINDS = 100  # different ones that are remembered
-#: Each takes one pass, however the text is made: a quote without an end reaches to the end.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_KINDS = 100  # kinds in paths that are cached
+#: Each takes one pass over any text: a string that is not closed ends with the text.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"?', re.DOTALL)
 _OBJECT = re.compile(rb"\{[^{}]*+\}")
-_DEEPEST = 4  # levels of objects that the count of elements sees through
+_DEEPEST = 4  # nested objects that the count of elements removes
 
 _TEXTS = {200: ("成功", 0), 503: ("busy, push again", 503)}
 _REASONS = {
@@ -49,13 +49,13 @@ _REASONS = {
 
 
 def _answer(status: int) -> tuple[Message, Message]:
-    """The two messages of an answer. Constant: nothing of a request ever comes back."""
+    """The two ASGI messages of an answer. They are constants: nothing of a request is repeated in them."""
     text, code = _TEXTS.get(status) or (_REASONS[status], status)
     body = f'{{"code":{code},"msg":"{text}"}}'.encode()
     headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
     if status == 405:
         headers.append((b"allow", b"GET, POST"))
-    if status not in _TEXTS:  # its body may not have been read
+    if status not in _TEXTS:  # the request's body may be unread
         headers.append((b"connection", b"close"))
     start = {"type": "http.response.start", "status": status, "headers": headers}
     return start, {"type": "http.response.body", "body": body}
@@ -65,7 +65,7 @@ _ANSWERS = {status: _answer(status) for status in (*_TEXTS, *_REASONS)}
 
 
 class Receiver:
-    """The ASGI app. Everything it counts is for the summary and the metrics."""
+    """The ASGI app. Its counters are read by the summary and the metrics."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class Receiver:
         now: Callable[[], Instant],
         kind: Callable[[str], Kind] = Kind,
     ) -> None:
-        """*secrets* are those that count now; *kind* knows a message type however a path spells it."""
-        self.times = AnswerTimes()  #: of pushes, from their first byte
-        self.pushes: Counter[int] = Counter()  #: by the status that they were answered with
-        self.strangers = 0  #: requests that know no secret, or no method
+        """*secrets* returns the valid ones; *kind* turns a message type, in any spelling, into a kind."""
+        self.times = AnswerTimes()  #: from a push's first byte to its answer
+        self.pushes: Counter[int] = Counter()  #: by the status of the answer
+        self.unauthorized_requests = 0  #: without a valid secret, or with another method
         self._intake, self._secrets, self._now, self._kind = intake, secrets, now, kind
         self._known: dict[bytes, tuple[Kind, str]] = {}
 
@@ -89,7 +89,7 @@ class Receiver:
         if path == b"/healthz":
             status = self._health(scope["method"])
         elif (route := self._route(path)) is None:
-            status = self._stranger(404)
+            status = self._unauthorized(404)
         elif scope["method"] == "POST":
             status = await self._push(route, scope["headers"], receive, arrived)
             if not status:
@@ -97,13 +97,13 @@ class Receiver:
             self.times.note(time.monotonic() - arrived)
             self.pushes[status] += 1
         else:
-            status = 200 if scope["method"] == "GET" else self._stranger(405)
+            status = 200 if scope["method"] == "GET" else self._unauthorized(405)
         start, body = _ANSWERS[status]
         await send(start)
         await send(body)
 
-    def _stranger(self, status: int) -> int:
-        self.strangers += 1
+    def _unauthorized(self, status: int) -> int:
+        self.unauthorized_requests += 1
         return status
 
     def _health(self, method: str) -> int:
@@ -112,10 +112,10 @@ class Receiver:
         return 200 if self._intake.healthy else 503
 
     def _route(self, path: bytes) -> tuple[Kind | None, str] | None:
-        """The kind and the origin that a path tells; None where it holds no secret of ours."""
+        """The kind and the origin in a path; None if it holds no valid secret."""
         _, *words = path.split(b"/")
         given, *rest = words or [b""]  # the "*" of an OPTIONS request has no slash
-        # Every secret is compared, each in the same time whatever is given.
+        # Every secret is compared, in a time that does not depend on how much of it was right.
         if not sum(compare_digest(given, secret) for secret in self._secrets()):
             return None
         if not rest or rest == [b""]:
@@ -134,7 +134,7 @@ class Receiver:
         return found
 
     async def _push(self, route: tuple[Kind | None, str], headers: Headers, receive: Receive, arrived: float) -> int:
-        """The status to answer; 0 when there is nobody to be answered any more."""
+        """The status to answer; 0 if the client has disconnected."""
         if status := refusal(headers):
             return status
         intake = self._intake
@@ -149,20 +149,20 @@ class Receiver:
             if isinstance(whole, int):
                 return whole
             body = whole
-        if len(body) > MAX_BODY or crowded(body):
+        if len(body) > MAX_BODY or too_many_elements(body):
             return 413
         if not intake.open:
             return 503
         make = partial(_delivery, body, route, self._now())
-        return 200 if await intake.offer(make, len(body), self._deadline(arrived)) else 503
+        return 200 if await intake.submit(make, len(body), self._deadline(arrived)) else 503
 
     def _deadline(self, arrived: float) -> float:
-        """When to give up. Who took longer than that to send it has more patience than the provider."""
+        """When to answer 503. A client that took longer than that to send its body is given the same time once more."""
         now = time.monotonic()
         return (arrived if now - arrived < ANSWER_WITHIN else now) + ANSWER_WITHIN
 
     async def _rest(self, body: bytes, receive: Receive) -> bytes | int:
-        """All of a body that came in pieces, or the status to answer at once."""
+        """The whole of a body that comes in pieces, or the status to answer at once."""
         pieces, size, more = [body], len(body), True
         self._intake.hold(size)
         try:
@@ -189,7 +189,7 @@ def _delivery(body: bytes, route: tuple[Kind | None, str], at: Instant, push: Pu
 
 
 def refusal(headers: Headers) -> int:
-    """The status that a push is refused with by its headers alone (names in lower case), its body unread; 0: none."""
+    """The status with which to refuse a push by its headers alone (names in lower case); 0: none."""
     length = encoding = None
     for name, value in headers:
         if name == b"content-length":
@@ -207,13 +207,13 @@ def refusal(headers: Headers) -> int:
     return 413 if len(length) > 18 or int(length) > MAX_BODY else 0
 
 
-def crowded(body: bytes) -> bool:
-    """Whether an array holds more than MAX_ELEMENTS, without parsing it, and however broken it is.
+def too_many_elements(body: bytes) -> bool:
+    """Whether an array holds more than MAX_ELEMENTS, without parsing it, valid or not.
 
-    Most are told by their commas. Of others, strings and then objects, the inner ones first, are taken away before.
+    Few commas prove that it does not. Otherwise strings, and then objects from the inside out, are removed first.
     """
     if body[:1] not in (b"[", b"{"):
-        body = _unpacked(body)
+        body = unpacked(body)
     if body.count(b",") < MAX_ELEMENTS:
         return False
     text = _STRING.sub(b"", body)
@@ -224,8 +224,11 @@ def crowded(body: bytes) -> bool:
     return text.count(b",") >= MAX_ELEMENTS
 
 
-def _unpacked(body: bytes) -> bytes:
-    """What a body in base64 holds, in which no comma can be seen; any other body as it is."""
+def unpacked(body: bytes) -> bytes:
+    """A body in base64 decoded, any other body as it is.
+
+    Every text that decoding takes for base64 is taken for it here; a few more are.
+    """
     try:
         return b64decode(body.strip().removeprefix(b"\xef\xbb\xbf").strip(), validate=True)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The bounded way of pushes to the committer, and of its acks back to the loop that answers them."""
+"""A bounded queue of pushes to the committer, and its acknowledgements back to the loop that answers them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 
 from smsreceipt.model import Delivery
 
-ANSWER_WITHIN = 0.55  #: seconds after its arrival a push is told 503; the provider hangs up after 0.7
-MAX_PUSHES = 10_000  #: in hand at once, those included that were told 503 and are still to be committed
-MAX_BYTES = 32 << 20  #: of bodies in hand at once, those included that are still arriving
-_SWEEP = 0.02  # seconds between two looks for pushes that waited too long
-_FULL_FOR = 5.0  # seconds that a full disk is believed to stay full, when no push comes to show
+ANSWER_WITHIN = 0.55  #: seconds after which a push is answered 503; the provider closes the connection after 0.7
+MAX_PUSHES = 10_000  #: pending at once, those included that were answered 503 and wait for their commit
+MAX_BYTES = 32 << 20  #: of pending bodies, those included that are still arriving
+_SWEEP = 0.02  # seconds between two checks for pushes that waited too long
+_FULL_FOR = 5.0  # seconds before the free space of a full disk is looked at again
 
 
 class Push:
-    """One push from its arrival to its answer. Called as an ack, from the committer's thread."""
+    """One push from its arrival to its answer. It is the ack of its delivery, called in the committer's thread."""
 
     __slots__ = ("_settled", "answer", "deadline", "size")
 
@@ -28,16 +28,16 @@ class Push:
         self.size, self.deadline, self.answer, self._settled = size, deadline, answer, settled
 
     def __call__(self) -> None:
-        """It is safe on disk. The loop is woken once for all of a commit: see Intake.wake."""
+        """Note that it is stored. Intake.wake, called once for each commit, has the loop answer it."""
         self._settled.append((self, True))
 
     def drop(self) -> None:
-        """It could not be stored, and is not in hand any more."""
+        """Note that it could not be stored."""
         self._settled.append((self, False))
 
 
 class Intake:
-    """What is in hand between the loop and the committer. Use it inside the loop, but for wake, full and fail."""
+    """The pushes between the loop and the committer. Only wake, full and fail may be called outside the loop."""
 
     def __init__(
         self,
@@ -48,43 +48,41 @@ class Intake:
         max_pushes: int = MAX_PUSHES,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """*put* takes a delivery to be committed. *room*: whether the reader of what is reported keeps up.
+        """*put* queues a delivery for the committer. *room* tells whether the output can take more receipts.
 
-        *space*: whether the disk takes more, asked only after it once was full.
+        *space* tells whether the disk has free space, and is called only after the disk was full.
         """
-        self.pushes = 0  #: in hand
-        self.size = 0  #: bytes in hand
+        self.pushes = 0  #: pending
+        self.size = 0  #: pending bytes
         self._put, self._room, self._space = put, room, space
         self._max_pushes, self._max_bytes = max_pushes, max_bytes
         self._loop = asyncio.get_running_loop()
-        self._waiting: set[Push] = set()  # for their answers
+        self._waiting: set[Push] = set()  # not answered yet
         self._settled: deque[tuple[Push, bool]] = deque()
         self._sweeping = False
-        self._dead = False
-        self._progress = 0.0  # when the committer last had nothing to do or got something done
+        self._failed = False
+        self._progress = 0.0  # when the committer was last idle or completed a commit
         self._full_at = 0.0
-
-    # -- inside the loop
 
     @property
     def open(self) -> bool:
-        """Whether one more push is taken: nothing is promised by it."""
-        return self.pushes < self._max_pushes and self.size < self._max_bytes and not self._dead and self._room()
+        """Whether one more push is accepted."""
+        return self.pushes < self._max_pushes and self.size < self._max_bytes and not self._failed and self._room()
 
     @property
     def healthy(self) -> bool:
-        """Whether a push that comes now is likely to be stored in time."""
+        """Whether a push that arrives now is likely to be stored in time."""
         now = time.monotonic()
         stalled = self.pushes > 0 and now - self._progress > ANSWER_WITHIN
         full = self._full_at > 0 and (now - self._full_at < _FULL_FOR or not self._space())
         return self.open and not stalled and not full
 
     def hold(self, size: int) -> None:
-        """Bytes of a body that is arriving, to be taken back by a negative *size*."""
+        """Count bytes of a body that is arriving; a negative *size* gives them back."""
         self.size += size
 
-    def offer(self, make: Callable[[Push], Delivery], size: int, deadline: float) -> asyncio.Future[bool]:
-        """Hand over a push: its answer is True once it is on disk, False at *deadline* or when it could not be kept."""
+    def submit(self, make: Callable[[Push], Delivery], size: int, deadline: float) -> asyncio.Future[bool]:
+        """Hand a push to the committer. The future is True once it is stored, False at *deadline* or on a failure."""
         answer = self._loop.create_future()
         push = Push(size, deadline, answer, self._settled)
         if not self.pushes:
@@ -99,51 +97,49 @@ class Intake:
         return answer
 
     def _sweep(self) -> None:
-        """Refuse what has waited too long. It stays in hand: its sender will send it again, and be a duplicate."""
+        """Refuse pushes that waited too long. They are committed all the same; repeated, they count as duplicates."""
         now = time.monotonic()
         for push in [push for push in self._waiting if push.deadline <= now]:
-            self._tell(push, kept=False)
+            self._answer(push, kept=False)
         self._sweeping = bool(self._waiting)
         if self._sweeping:
             self._loop.call_later(_SWEEP, self._sweep)
 
     def _settle(self) -> None:
-        """Answer what the committer is done with."""
+        """Answer the pushes that the committer has stored or given back."""
         while self._settled:
             push, kept = self._settled.popleft()
             self.pushes -= 1
             self.size -= push.size
             self._full_at = 0.0 if kept else time.monotonic()
-            self._tell(push, kept=kept)
+            self._answer(push, kept=kept)
         self._progress = time.monotonic()
 
-    def _tell(self, push: Push, *, kept: bool) -> None:
+    def _answer(self, push: Push, *, kept: bool) -> None:
         self._waiting.discard(push)
-        if not push.answer.done():  # it may have been cancelled with its connection
+        if not push.answer.done():  # its connection may have been closed
             push.answer.set_result(kept)
 
-    def _die(self) -> None:
-        self._dead = True
+    def _refuse_all(self) -> None:
+        self._failed = True
         for push in [*self._waiting]:
-            self._tell(push, kept=False)
-
-    # -- from the committer's thread
+            self._answer(push, kept=False)
 
     def wake(self) -> None:
-        """Have the loop answer what was acked: once for all of a commit."""
+        """Have the loop answer the acknowledged pushes. Called once after each commit, in the committer's thread."""
         self._call(self._settle)
 
     def full(self, batch: Sequence[Delivery]) -> None:
-        """The disk has no room for *batch*: refuse it, now."""
+        """Have the loop refuse *batch*, for which the disk has no space. Called in the committer's thread."""
         for delivery in batch:
             if isinstance(delivery.ack, Push):
                 delivery.ack.drop()
         self._call(self._settle)
 
     def fail(self) -> None:
-        """The committer has given up: refuse everything from now on."""
-        self._call(self._die)
+        """Refuse all pushes from now on: the committer has given up. Called in its thread."""
+        self._call(self._refuse_all)
 
     def _call(self, action: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # after a stop the loop is gone, and nobody waits for an answer
+        with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to answer
             self._loop.call_soon_threadsafe(action)

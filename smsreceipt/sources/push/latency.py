@@ -1,25 +1,24 @@
-"""How long answers took, to the millisecond: for the summary, the metrics and the warning."""
+"""A histogram of the answer times of pushes, in milliseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-LIMIT = 0.7  #: seconds after which the provider takes a push for lost
-_TOP = 2_000  # milliseconds; what took longer counts as this
+_TOP = 2_000  # milliseconds; longer times count as this
 
 
 class AnswerTimes:
-    """A histogram with a bucket a millisecond. Costs a list item per answer, whatever is asked of it later."""
+    """Answer times, in buckets of a millisecond."""
 
     def __init__(self) -> None:
         self.count = 0
         self.total = 0.0  #: seconds
         self.longest = 0.0  #: seconds
         self._buckets = [0] * (_TOP + 1)
-        self._before = [0] * (_TOP + 1)  # as it was when the last minute began
+        self._before = [0] * (_TOP + 1)  # a copy from the last lap
 
     def note(self, seconds: float) -> None:
-        """One answer took so long."""
+        """Count one answer."""
         self.count += 1
         self.total += seconds
         if seconds > self.longest:
@@ -27,11 +26,11 @@ class AnswerTimes:
         self._buckets[min(int(seconds * 1000), _TOP)] += 1
 
     def percentile(self, share: float) -> float:
-        """Seconds within which this share of all answers was given, to the millisecond above; 0 without answers."""
+        """Seconds within which this *share* (0 to 1) of the answers was given, rounded up to milliseconds."""
         return _percentile(self._buckets, share)
 
     def lap(self, share: float) -> float:
-        """The percentile of what was noted since the last lap."""
+        """The same percentile of the answers since the last lap, and begin a new lap."""
         now = [*self._buckets]
         since = [new - old for new, old in zip(now, self._before, strict=True)]
         self._before = now

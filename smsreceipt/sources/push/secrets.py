@@ -1,4 +1,4 @@
-"""The secrets in the paths of callback URLs: a file that only its owner can read, made on first use."""
+"""The secrets in the paths of callback URLs, kept in a file that only its owner can read; created on first use."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ _HEAD = "# In the paths of the callback URLs. A new one goes above the others; a
 
 
 class PushSecrets:
-    """The secrets of a file, the current one first. A change of the file counts from the next refresh on."""
+    """The secrets in a file, the current one first. A change of the file takes effect at the next refresh."""
 
     def __init__(self, path: Path) -> None:
-        """Make the file (0600, 128 bits) if there is none. Raises UsageError where it cannot be read or trusted."""
+        """Create the file (mode 0600, one secret of 128 bits) if there is none.
+
+        Raises UsageError if it cannot be read, others can read it, or it holds anything but secrets.
+        """
         self.path = path
-        self.made = not _there(path) and _make(path)  #: by us, just now
+        self.created = not _exists(path) and _create(path)  #: just now
         self._mark = _mark(path)
         self._secrets = _read(path)
 
     def __call__(self) -> tuple[bytes, ...]:
-        """Those that count now."""
+        """The valid secrets."""
         return self._secrets
 
     @property
@@ -36,7 +39,10 @@ class PushSecrets:
         return self._secrets[0].decode("ascii")
 
     def refresh(self) -> bool:
-        """Read the file again if it has changed; whether it did. Raises as at first; the old ones count on then."""
+        """Read the file again if it has changed, and return whether it had.
+
+        Raises UsageError like the constructor; the secrets read before stay valid then.
+        """
         mark = _mark(self.path)
         if mark == self._mark:
             return False
@@ -46,7 +52,7 @@ class PushSecrets:
 
 
 def _mark(path: Path) -> tuple[int, ...]:
-    """Something else once the file has changed."""
+    """A value that differs after a change of the file."""
     try:
         found = path.stat()
     except OSError:
@@ -54,15 +60,15 @@ def _mark(path: Path) -> tuple[int, ...]:
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
-def _there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError as exc:  # its name is too long, or a folder above it is closed to us
+    except OSError as exc:  # the name is too long, or a folder above may not be entered
         raise UsageError(f"the secret file {path} cannot be read: {exc.strerror}") from exc
 
 
-def _make(path: Path) -> bool:
-    """Write a new file, whole and on disk, unless somebody is faster."""
+def _create(path: Path) -> bool:
+    """Write a new file, complete and flushed to disk; return False if another process created one meanwhile."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         for folder in (*reversed(path.parent.parents), path.parent):
@@ -86,7 +92,7 @@ def _make(path: Path) -> bool:
 
 
 def _flush(folder: Path) -> None:
-    """Have the file's name survive a power cut, where directories can be flushed."""
+    """Make the file's name survive a power cut, where the system can flush directories."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

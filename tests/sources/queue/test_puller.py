@@ -9,12 +9,12 @@ import pytest
 
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound
 from smsreceipt.sources.queue.puller import IN_FLIGHT
-from tests.sources.service import (
+from tests.sources.queue.service import (
     OTHER,
     QUEUE,
-    Road,
     Scene,
     Service,
+    Sink,
     Stored,
     half,
     lost_after,
@@ -30,16 +30,13 @@ def bodies(count: int) -> list[bytes]:
     return [b"{%d}" % n for n in range(count)]
 
 
-# -- the ordinary way ----------------------------------------------------------------------------------------------
-
-
 def test_a_queue_is_drained_in_batches_of_16_and_everything_deleted() -> None:
     service = Service()
     service.put(*bodies(100))
     pulled = pull(service)
     assert pulled.drained
-    assert sorted(pulled.road.frames) == sorted(bodies(100))
-    assert all(len(delivery.frames) <= 16 for delivery in pulled.road.deliveries)
+    assert sorted(pulled.sink.frames) == sorted(bodies(100))
+    assert all(len(delivery.frames) <= 16 for delivery in pulled.sink.deliveries)
     assert {query["numOfMessages"] for query, _ in service.receives()} == {"16"}
     assert (pulled.counts.received, pulled.counts.deleted, pulled.counts.undeleted) == (100, 100, 0)
     assert service.queues[QUEUE.name] == []
@@ -49,7 +46,7 @@ def test_a_queue_is_drained_in_batches_of_16_and_everything_deleted() -> None:
 def test_a_delivery_tells_its_kind_queue_and_time() -> None:
     service = Service()
     service.put(b"one", queue=OTHER)
-    (delivery,) = pull(service, QUEUE, OTHER).road.deliveries
+    (delivery,) = pull(service, QUEUE, OTHER).sink.deliveries
     assert (delivery.kind, delivery.origin, delivery.source) == ("SmsUp", OTHER.name, "mns")
     assert abs(delivery.received_at - 1_795_000_000_000) < 2_000
 
@@ -59,7 +56,7 @@ def test_a_body_that_does_not_fit_its_checksum_is_marked_and_its_neighbours_are_
     service.put(b"a", b"b")
     service.put(b"c", md5="0" * 32)
     service.put(b"d & <e>")
-    (delivery,) = pull(service).road.deliveries
+    (delivery,) = pull(service).sink.deliveries
     assert delivery.frames == (b"a", b"b", b"c", b"d & <e>")
     assert delivery.damaged == {2}
 
@@ -71,10 +68,10 @@ def test_nothing_is_deleted_before_its_ack() -> None:
     async def later(scene: Scene) -> None:
         await asyncio.sleep(4)
         assert (service.deletes, scene.puller.counts.deleted) == (0, 0)
-        assert len(scene.road.frames) == 40
-        scene.road.ack_all()
+        assert len(scene.sink.frames) == 40
+        scene.sink.ack_all()
 
-    pulled = pull(service, road=Road(ack=False), meanwhile=later, wait=1)
+    pulled = pull(service, sink=Sink(ack=False), meanwhile=later, wait=1)
     assert service.deletes == 3
     assert pulled.counts.deleted == 40
     assert pulled.seconds < 10
@@ -83,13 +80,10 @@ def test_nothing_is_deleted_before_its_ack() -> None:
 def test_what_is_never_acked_is_never_deleted() -> None:
     service = Service()
     service.put(*bodies(5))
-    pulled = pull(service, road=Road(ack=False), seconds=3, wait=1)
+    pulled = pull(service, sink=Sink(ack=False), seconds=3, wait=1)
     assert not pulled.drained
     assert service.deletes == 0
     assert len(service.queues[QUEUE.name]) == 5
-
-
-# -- the end ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_end_is_two_empty_answers_that_took_the_full_wait() -> None:
@@ -116,7 +110,7 @@ def test_a_message_between_two_empty_answers_starts_the_count_again() -> None:
         service.put(b"late")
 
     pulled = pull(service, wait=5, meanwhile=late)
-    assert pulled.road.frames == [b"late"]
+    assert pulled.sink.frames == [b"late"]
     assert pulled.seconds > 17
 
 
@@ -157,7 +151,7 @@ def test_following_goes_on_when_drained_until_it_is_stopped() -> None:
         scene.puller.stop()
 
     pulled = pull(service, follow=True, meanwhile=later)
-    assert pulled.road.frames == [b"late"]
+    assert pulled.sink.frames == [b"late"]
     assert pulled.counts.deleted == 1
     assert 101 <= pulled.seconds < 102  # the long poll under way does not hold up the stop
     assert not pulled.drained
@@ -184,9 +178,6 @@ def test_max_is_never_overshot_however_many_receive(most: int, workers: int) -> 
     assert pulled.drained == (most > 240)
 
 
-# -- load ------------------------------------------------------------------------------------------------------------
-
-
 def test_one_long_poll_a_queue_and_helpers_that_do_not_wait() -> None:
     service = Service()
     service.put(*bodies(2_000))
@@ -205,8 +196,8 @@ def test_there_are_never_more_helpers_than_workers_allow(workers: int) -> None:
     peak = [0]
 
     async def watch(scene: Scene) -> None:
-        while scene.puller._tasks or not scene.road.frames:
-            peak[0] = max(peak[0], sum(drain.helpers for drain in scene.puller._drains))
+        while scene.puller._tasks or not scene.sink.frames:
+            peak[0] = max(peak[0], sum(state.helpers for state in scene.puller._states))
             await asyncio.sleep(0.0005)
 
     pulled = pull(service, QUEUE, OTHER, workers=workers, wait=1, meanwhile=watch)
@@ -221,9 +212,9 @@ def test_no_more_than_2000_messages_are_in_flight_however_slow_the_store_is() ->
     async def slow(scene: Scene) -> None:
         for _ in range(400):
             await asyncio.sleep(0.2)
-            scene.road.ack_all()
+            scene.sink.ack_all()
 
-    pulled = pull(service, road=Road(ack=False), workers=16, wait=1, meanwhile=slow)
+    pulled = pull(service, sink=Sink(ack=False), workers=16, wait=1, meanwhile=slow)
     assert pulled.counts.deleted == 5_000
     assert 1_000 < service.hidden_peak <= IN_FLIGHT
 
@@ -236,18 +227,15 @@ def test_a_store_slower_than_half_the_visibility_is_given_less_at_a_time() -> No
     async def slow(scene: Scene) -> None:
         for _ in range(3):
             await asyncio.sleep(16)
-            scene.road.ack_all()
+            scene.sink.ack_all()
             await asyncio.sleep(1)
             in_flight.append(scene.puller._cap)
         scene.puller.stop()
         await asyncio.sleep(0.1)
-        scene.road.ack_all()
+        scene.sink.ack_all()
 
-    pull(service, road=Road(ack=False), workers=4, wait=1, meanwhile=slow)
+    pull(service, sink=Sink(ack=False), workers=4, wait=1, meanwhile=slow)
     assert in_flight[-1] < IN_FLIGHT
-
-
-# -- trouble ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_lost_answer_holds_the_end_until_what_it_took_comes_back() -> None:
@@ -256,7 +244,7 @@ def test_a_lost_answer_holds_the_end_until_what_it_took_comes_back() -> None:
     service.faults["GET"].append(lost_after)
     pulled = pull(service, wait=1)
     assert pulled.drained
-    assert sorted(pulled.road.frames) == sorted(bodies(16))
+    assert sorted(pulled.sink.frames) == sorted(bodies(16))
     assert 30 <= pulled.seconds < 40
     assert pulled.hiding == set()
 
@@ -275,7 +263,7 @@ def test_half_an_answer_yields_no_message_and_loses_none() -> None:
     service.put(*bodies(16))
     service.faults["GET"].append(half)
     pulled = pull(service, wait=1)
-    assert sorted(pulled.road.frames) == sorted(bodies(16))
+    assert sorted(pulled.sink.frames) == sorted(bodies(16))
     assert pulled.seconds >= 30
 
 
@@ -284,7 +272,7 @@ def test_a_request_that_was_never_sent_hides_nothing() -> None:
     service.faults["GET"] += [never_sent, never_sent]
     service.put(b"one")
     pulled = pull(service, wait=1)
-    assert pulled.road.frames == [b"one"]
+    assert pulled.sink.frames == [b"one"]
     assert pulled.seconds < 10
 
 
@@ -333,14 +321,14 @@ def test_a_handle_that_is_about_to_die_is_not_used() -> None:
 
     async def late(scene: Scene) -> None:
         await asyncio.sleep(9)
-        scene.road.ack_all()
+        scene.sink.ack_all()
         await asyncio.sleep(0.5)
         assert (service.deletes, scene.puller.counts.undeleted) == (0, 3)
-        while len(scene.road.deliveries) < 2:  # noqa: ASYNC110 - costs no time
+        while len(scene.sink.deliveries) < 2:  # noqa: ASYNC110 - costs no time
             await asyncio.sleep(0.1)
-        scene.road.ack_all()
+        scene.sink.ack_all()
 
-    pulled = pull(service, road=Road(ack=False), wait=1, meanwhile=late)
+    pulled = pull(service, sink=Sink(ack=False), wait=1, meanwhile=late)
     assert (pulled.counts.received, pulled.counts.deleted, pulled.counts.undeleted) == (6, 3, 3)
 
 
@@ -410,7 +398,7 @@ def test_following_looks_for_an_absent_queue_every_minute() -> None:
         service.queues[OTHER.name] = [Stored(b"at last")]
 
     pulled = pull(service, OTHER, follow=True, seconds=150, meanwhile=create)
-    assert pulled.road.frames == [b"at last"]
+    assert pulled.sink.frames == [b"at last"]
     assert pulled.failures == []
     assert len([line for line in pulled.said if "looking again in 60 s" in line]) == 2
 
@@ -434,10 +422,10 @@ def test_the_visibility_is_read_off_the_messages_where_the_queue_does_not_tell()
     async def more(scene: Scene) -> None:
         await asyncio.sleep(0.05)
         service.put(b"hidden by a lost answer")
-        assert scene.road.frames
+        assert scene.sink.frames
 
     pulled = pull(service, wait=1, meanwhile=more)
-    assert b"hidden by a lost answer" in pulled.road.frames
+    assert b"hidden by a lost answer" in pulled.sink.frames
     assert pulled.seconds >= 300
 
 
@@ -448,7 +436,7 @@ def test_a_denied_queue_is_an_auth_error_after_one_fresh_token() -> None:
     (failure,) = pulled.failures
     assert isinstance(failure, AuthError)
     assert len(service.receives()) == 2
-    assert pulled.desk.dropped == 1
+    assert pulled.tokens.dropped == 1
 
 
 def test_after_an_unclean_end_the_visibility_is_waited_out_first() -> None:
@@ -458,7 +446,7 @@ def test_after_an_unclean_end_the_visibility_is_waited_out_first() -> None:
     service.queues[QUEUE.name].append(hidden)
     pulled = pull(service, wait=1, unsettled={QUEUE.name: 0.0})
     assert pulled.drained
-    assert pulled.road.frames == [b"hidden"]
+    assert pulled.sink.frames == [b"hidden"]
     assert pulled.seconds >= 46
     (said,) = pulled.said
     assert "45 s" in said
@@ -477,14 +465,14 @@ def test_messages_older_than_half_the_retention_are_warned_of_once() -> None:
 
 
 def test_a_bug_in_the_road_is_raised_and_nothing_is_deleted() -> None:
-    class Broken(Road):
+    class Broken(Sink):
         def put(self, _delivery: object) -> None:
             raise ZeroDivisionError
 
     service = Service()
     service.put(*bodies(3))
     with pytest.raises(ZeroDivisionError):
-        pull(service, road=Broken(), wait=1)
+        pull(service, sink=Broken(), wait=1)
     assert service.deletes == 0
 
 

@@ -20,7 +20,7 @@ from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.errors import ProviderError
 from smsreceipt.model import Delivery, Kind
-from smsreceipt.sources.queue.client import Line, Queue
+from smsreceipt.sources.queue.client import Queue, QueueClient
 from smsreceipt.sources.queue.puller import Puller
 from smsreceipt.sources.queue.state import Options
 
@@ -81,7 +81,7 @@ Fault = Callable[["Service", bytes, Callable[[], Awaitable[Response]]], Awaitabl
 
 
 class Service:
-    """What a Line talks to: `send` and `endpoint`. `script` faults requests in their order, None lets one through."""
+    """Stands for a QueueClient's pool: `faults` answer requests in their order, None lets one through."""
 
     def __init__(self, *, visibility: float = 30, retention: int = 345_600) -> None:
         self.endpoint = Endpoint("queues.example", 443, tls=True)
@@ -255,7 +255,7 @@ async def half(_service: Service, _request: bytes, real: Callable[[], Awaitable[
     return answer
 
 
-class Desk:
+class FakeTokens:
     """Tokens that are always at hand; counts how often a fresh one was wanted."""
 
     def __init__(self) -> None:
@@ -268,7 +268,7 @@ class Desk:
         self.dropped += 1
 
 
-class Road:
+class Sink:
     """Takes deliveries, and acks at once or when told."""
 
     def __init__(self, *, ack: bool = True) -> None:
@@ -294,17 +294,17 @@ class Road:
 class Scene:
     """A service, and a puller of one or two of its queues."""
 
-    def __init__(self, service: Service, *queues: Queue, road: Road | None = None, **options: Any) -> None:
+    def __init__(self, service: Service, *queues: Queue, sink: Sink | None = None, **options: Any) -> None:
         """For use inside of the loop."""
         self.service = service
-        self.road = road or Road()
-        self.desk = Desk()
+        self.sink = sink or Sink()
+        self.tokens = FakeTokens()
         self.said: list[str] = []
         loop = asyncio.get_running_loop()
         self.clock = Clock(lambda: EPOCH + loop.time())
-        pool, desk = cast("Pool", service), cast("Tokens", self.desk)
-        self.lines = [Line(queue, pool, desk, self.clock) for queue in queues or (QUEUE,)]
-        self.puller = Puller(self.lines, self.road, self.clock, Options(**options), say=self.said.append)
+        pool, tokens = cast("Pool", service), cast("Tokens", self.tokens)
+        self.clients = [QueueClient(queue, pool, tokens, self.clock) for queue in queues or (QUEUE,)]
+        self.puller = Puller(self.clients, self.sink, self.clock, Options(**options), say=self.said.append)
 
 
 class Pulled:
@@ -316,15 +316,15 @@ class Pulled:
         self.counts = scene.puller.counts
         self.failures: list[ProviderError | Any] = list(scene.puller.failures)
         self.said = scene.said
-        self.road = scene.road
-        self.desk = scene.desk
+        self.sink = scene.sink
+        self.tokens = scene.tokens
         self.hiding = set[str]()
 
 
 def pull(
     service: Service,
     *queues: Queue,
-    road: Road | None = None,
+    sink: Sink | None = None,
     unsettled: Mapping[str, float] | None = None,
     meanwhile: Callable[[Scene], Awaitable[None]] | None = None,
     **options: Any,
@@ -332,7 +332,7 @@ def pull(
     """Pull once, in no time; *meanwhile* runs beside it."""
 
     async def work() -> Pulled:
-        scene = Scene(service, *queues, road=road, **options)
+        scene = Scene(service, *queues, sink=sink, **options)
         beside = asyncio.ensure_future(meanwhile(scene)) if meanwhile else None
         drained = await scene.puller.run(unsettled)
         pulled = Pulled(scene, drained=drained, seconds=asyncio.get_running_loop().time())

@@ -178,12 +178,15 @@ REPORT = '{"biz_id":"1^0","phone_number":"13800008000","success":true}'
         ('{"a":"},{"},{"b":"}\\"{"}', ['{"a":"},{"}', '{"b":"}\\"{"}']),
         ("eyJhIjoxfQ==\r\neyJhIjoyfQ==\r\n", ["eyJhIjoxfQ==", "eyJhIjoyfQ=="]),
         ('[\n  {\n    "a": 1\n  },\n  {\n    "b": "x', ['{\n    "a": 1\n  }', '{\n    "b": "x']),
+        ("eyJhIjogbnVsbH0=\neyJhIjp7fX0=\n", ["eyJhIjogbnVsbH0=", "eyJhIjp7fX0="]),
+        ('[1,"},{",{"a":1}]\n"},{"  ]', ["1", '"},{"', '{"a":1}', '"},{"']),
+        ('"},{\\",{"\n"},{', ['"}', '{\\",{"', '"}', "{"]),
         ("", []),
         (" \n[]\r\n,", []),
     ],
 )
 def test_what_is_one_payload(text: str, expected: list[str]) -> None:
-    for places in ([], [*range(len(text))]):
+    for places in ([], [*range(len(text))], *([place] for place in range(len(text)))):
         assert [frame.decode() for frame in frames(cuts(text.encode(), places))] == expected
 
 

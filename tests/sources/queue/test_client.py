@@ -1,4 +1,4 @@
-"""One queue's line: what is asked again, what never is, and what each refusal means."""
+"""One queue's client: what is asked again, what never is, and what each refusal means."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TypeVar
 import pytest
 
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound, SmsReceiptError
-from smsreceipt.sources.queue.client import Line
-from tests.sources.service import (
+from smsreceipt.sources.queue.client import QueueClient
+from tests.sources.queue.service import (
     QUEUE,
-    Desk,
+    FakeTokens,
     Scene,
     Service,
     answering,
@@ -27,30 +27,32 @@ from tests.sources.service import (
 T = TypeVar("T")
 
 
-def asking(service: Service, work: Callable[[Line], Awaitable[T]]) -> tuple[T | SmsReceiptError, Desk, int]:
-    """What came of it, the token desk, and how often an answer was lost."""
+def asking(
+    service: Service, work: Callable[[QueueClient], Awaitable[T]]
+) -> tuple[T | SmsReceiptError, FakeTokens, int]:
+    """What came of it, the fake tokens, and how often an answer was lost."""
 
-    async def main() -> tuple[T | SmsReceiptError, Desk, int]:
+    async def main() -> tuple[T | SmsReceiptError, FakeTokens, int]:
         scene = Scene(service)
-        (line,) = scene.lines
+        (client,) = scene.clients
         lost = [0]
 
         def count() -> None:
             lost[0] += 1
 
-        line.on_lost = count
+        client.on_lost = count
         try:
-            found: T | SmsReceiptError = await work(line)
+            found: T | SmsReceiptError = await work(client)
         except SmsReceiptError as exc:
             found = exc
-        return found, scene.desk, lost[0]
+        return found, scene.tokens, lost[0]
 
     return run(main)
 
 
 def test_nothing_there_is_an_empty_list_after_the_wait() -> None:
     service = Service()
-    found, _, lost = asking(service, lambda line: line.receive(16, 3))
+    found, _, lost = asking(service, lambda client: client.receive(16, 3))
     assert (found, lost) == ([], 0)
     assert len(service.asked) == 1
 
@@ -63,7 +65,7 @@ def test_peeking_takes_nothing() -> None:
         return fake.answer(404, b"<Error><Code>MessageNotExist</Code></Error>")
 
     service.faults["GET"].append(no_peek)  # type: ignore[arg-type]
-    assert asking(service, lambda line: line.peek())[0] == []
+    assert asking(service, lambda client: client.peek())[0] == []
 
 
 @pytest.mark.parametrize("fault", [lost_after, lost_before, half])
@@ -71,7 +73,7 @@ def test_a_receive_whose_answer_was_lost_is_told_of_and_another_is_made(fault: o
     service = Service()
     service.put(b"one")
     service.faults["GET"].append(fault)  # type: ignore[arg-type]
-    _, _, lost = asking(service, lambda line: line.receive(16, 1))
+    _, _, lost = asking(service, lambda client: client.receive(16, 1))
     assert lost == 1
     assert len(service.receives()) == 2
 
@@ -80,7 +82,7 @@ def test_what_was_never_sent_was_not_lost() -> None:
     service = Service()
     service.put(b"one")
     service.faults["GET"].append(never_sent)
-    found, _, lost = asking(service, lambda line: line.receive(16, 1))
+    found, _, lost = asking(service, lambda client: client.receive(16, 1))
     assert isinstance(found, list)
     assert [message.body for message in found] == [b"one"]
     assert lost == 0
@@ -91,7 +93,7 @@ def test_a_document_type_is_not_read() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><Messages><Message><MessageBody>&a;</MessageBody></Message></Messages>'
     service.faults["GET"].append(answering(200, bomb))
     service.put(b"one")
-    found, _, lost = asking(service, lambda line: line.receive(16, 1))
+    found, _, lost = asking(service, lambda client: client.receive(16, 1))
     assert isinstance(found, list)
     assert [message.body for message in found] == [b"one"]
     assert lost == 1
@@ -100,38 +102,38 @@ def test_a_document_type_is_not_read() -> None:
 def test_a_token_that_expires_again_and_again_is_replaced_as_often() -> None:
     service = Service()
     service.faults["GET"] += [refusing(403, "SecurityTokenExpired")] * 4
-    found, desk, _ = asking(service, lambda line: line.receive(16, 0))
-    assert (found, desk.dropped) == ([], 4)
+    found, tokens, _ = asking(service, lambda client: client.receive(16, 0))
+    assert (found, tokens.dropped) == ([], 4)
 
 
 def test_a_token_that_never_works_ends() -> None:
     service = Service()
     service.faults["GET"] += [refusing(403, "SecurityTokenExpired")] * 40
-    found, desk, _ = asking(service, lambda line: line.receive(16, 0))
+    found, tokens, _ = asking(service, lambda client: client.receive(16, 0))
     assert isinstance(found, AuthError)
-    assert desk.dropped == 6
+    assert tokens.dropped == 6
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SomethingNew", ""])
 def test_any_other_403_is_worth_one_fresh_token(code: str) -> None:
     service = Service()
     service.faults["GET"] += [refusing(403, code)] * 3
-    found, desk, _ = asking(service, lambda line: line.receive(16, 0))
+    found, tokens, _ = asking(service, lambda client: client.receive(16, 0))
     assert isinstance(found, AuthError)
-    assert (desk.dropped, len(service.receives())) == (1, 2)
+    assert (tokens.dropped, len(service.receives())) == (1, 2)
 
 
 def test_a_403_that_a_fresh_token_cures_is_nothing() -> None:
     service = Service()
     service.tokens_refused.add("token0")
-    found, desk, _ = asking(service, lambda line: line.receive(16, 0))
-    assert (found, desk.dropped) == ([], 1)
+    found, tokens, _ = asking(service, lambda client: client.receive(16, 0))
+    assert (found, tokens.dropped) == ([], 1)
 
 
 def test_a_queue_that_does_not_exist_is_final() -> None:
     service = Service()
     del service.queues[QUEUE.name]
-    found, _, _ = asking(service, lambda line: line.receive(16, 0))
+    found, _, _ = asking(service, lambda client: client.receive(16, 0))
     assert isinstance(found, QueueNotFound)
     assert len(service.asked) == 1
 
@@ -140,9 +142,9 @@ def test_a_gateways_page_is_waited_out_and_a_budget_ends() -> None:
     service = Service()
     page = answering(502, b"<html>Bad Gateway</html>")
     service.faults["GET"] += [page] * 3
-    assert asking(service, lambda line: line.receive(16, 0))[0] == []
+    assert asking(service, lambda client: client.receive(16, 0))[0] == []
     service.faults["GET"] += [page] * 100
-    found, _, _ = asking(service, lambda line: line.receive(16, 0))
+    found, _, _ = asking(service, lambda client: client.receive(16, 0))
     assert isinstance(found, ProviderError)
     assert len(service.receives()) == 4 + 8
 
@@ -150,7 +152,7 @@ def test_a_gateways_page_is_waited_out_and_a_budget_ends() -> None:
 def test_retry_after_is_honoured() -> None:
     service = Service()
     service.faults["GET"].append(answering(503, b"", "Retry-After: 20\r\n"))
-    asking(service, lambda line: line.receive(16, 0))
+    asking(service, lambda client: client.receive(16, 0))
     first, second = (at for _, at in service.receives())
     assert second - first >= 20
 
@@ -158,16 +160,16 @@ def test_retry_after_is_honoured() -> None:
 def test_a_clock_that_is_late_is_learnt_and_the_request_signed_again_once() -> None:
     service = Service()
     service.faults["GET"].append(refusing(400, "TimeExpired"))
-    assert asking(service, lambda line: line.receive(16, 0))[0] == []
+    assert asking(service, lambda client: client.receive(16, 0))[0] == []
     service.faults["GET"] += [refusing(408, "TimeExpired")] * 2
-    assert isinstance(asking(service, lambda line: line.receive(16, 0))[0], AuthError)
+    assert isinstance(asking(service, lambda client: client.receive(16, 0))[0], AuthError)
 
 
 HANDLES = (b"1-a", b"1-b", b"1-c")
 
 
 def deleting(service: Service) -> dict[bytes, str] | SmsReceiptError:
-    return asking(service, lambda line: line.delete(HANDLES))[0]
+    return asking(service, lambda client: client.delete(HANDLES))[0]
 
 
 def test_a_delete_that_works_has_no_failures() -> None:
@@ -217,4 +219,4 @@ def test_an_unreadable_refusal_of_a_delete_is_asked_for_again_and_then_left() ->
 def test_attributes_that_cannot_be_had_are_none(fault: object) -> None:
     service = Service()
     service.faults["ATTRIBUTES"] += [fault] * 9  # type: ignore[list-item]
-    assert asking(service, lambda line: line.attributes())[0] is None
+    assert asking(service, lambda client: client.attributes())[0] is None

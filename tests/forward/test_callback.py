@@ -229,8 +229,8 @@ def test_an_answer_after_700_ms_does_not_count(program: Program, start: Start, t
 def test_nobody_there_is_5(program: Program, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    ended = program("replay", save(tmp_path / "saved", *some(1)), "--to", url, "--retry-scale", "0")
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"  # bound, and nobody listens
+        ended = program("replay", save(tmp_path / "saved", *some(1)), "--to", url, "--retry-scale", "0")
     assert ended.code == 5
     assert [(each["status"], each["trouble"]) for each in ended.objects] == [(None, "no connection")]
 

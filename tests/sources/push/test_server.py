@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from smsreceipt.decode import known_kind
 from smsreceipt.model import Delivery, Instant, Kind, Source
-from smsreceipt.sources.push.app import MAX_BODY, MAX_ELEMENTS, Receiver, crowded
+from smsreceipt.sources.push.app import MAX_BODY, MAX_ELEMENTS, Receiver, too_many_elements
 from smsreceipt.sources.push.intake import Intake
 from smsreceipt.sources.push.server import Seconds, Server
 
@@ -31,7 +31,7 @@ NOW = Instant(1_795_000_000_000)
 BODY = b'[{"biz_id":"1^0"}]'
 
 
-class Road:
+class Sink:
     """Stands for the committer: takes deliveries, and acks at once, or when told to."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Listener:
     """The server in a thread of its own."""
 
     def __init__(self, *, connections: int = 32, seconds: Seconds | None = None, **bounds: Any) -> None:
-        self.road = Road()
+        self.sink = Sink()
         self.said: list[str] = []
         self._ready = threading.Event()
         self._connections, self._seconds, self._bounds = connections, seconds or Seconds(), bounds
@@ -63,7 +63,7 @@ class Listener:
 
     async def _run(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.intake = self.road.intake = Intake(self.road.put, **self._bounds)
+        self.intake = self.sink.intake = Intake(self.sink.put, **self._bounds)
         secrets = (SECRET.encode(), OLD.encode())
         self.receiver = Receiver(self.intake, lambda: secrets, now=lambda: NOW, kind=known_kind)
         self.server = Server(self.receiver, connections=self._connections, seconds=self._seconds, tell=self.said.append)
@@ -147,22 +147,19 @@ def shared() -> Iterator[Listener]:
 @pytest.fixture
 def listener(shared: Listener) -> Listener:
     """For tests that leave it as it was."""
-    shared.road.taken.clear()
+    shared.sink.taken.clear()
     return shared
-
-
-# -- routes ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_probe_of_the_console_is_answered_without_touching_the_store(listener: Listener) -> None:
     for path in (f"/{SECRET}/SmsReport", f"/{SECRET}", f"/{SECRET}/", f"/{OLD}/SmsUp?x=1"):
         assert listener.ask("GET", path) == (200, GOOD)
-    assert listener.road.taken == []
+    assert listener.sink.taken == []
 
 
 def test_a_push_is_one_delivery_with_its_body_as_it_came(listener: Listener) -> None:
     assert listener.push() == (200, GOOD)
-    (taken,) = listener.road.taken
+    (taken,) = listener.sink.taken
     assert taken.frames == (BODY,)
     assert (taken.source, taken.kind, taken.origin, taken.received_at) == (Source.PUSH, "SmsReport", "/SmsReport", NOW)
 
@@ -181,8 +178,8 @@ def test_a_push_is_one_delivery_with_its_body_as_it_came(listener: Listener) -> 
 def test_the_path_tells_the_kind(listener: Listener, path: str, kind: Kind | None, origin: str) -> None:
     for secret in (SECRET, OLD):
         assert listener.push(path=f"/{secret}{path}") == (200, GOOD)
-    assert {(taken.kind, taken.origin) for taken in listener.road.taken} == {(kind, origin)}
-    assert SECRET not in repr([taken.origin for taken in listener.road.taken])
+    assert {(taken.kind, taken.origin) for taken in listener.sink.taken} == {(kind, origin)}
+    assert SECRET not in repr([taken.origin for taken in listener.sink.taken])
 
 
 @pytest.mark.parametrize(
@@ -209,7 +206,7 @@ def test_whoever_does_not_know_the_path_gets_404_and_its_body_is_not_awaited(lis
         answer = listener.say(head(path, "Content-Length: 1000", method=method))
         assert answer.startswith(b"HTTP/1.1 404 ")
         assert b"connection: close" in answer
-    assert listener.road.taken == []
+    assert listener.sink.taken == []
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -232,9 +229,6 @@ def test_answers_are_constant_and_tell_nothing_of_the_server(listener: Listener)
     for request in (b"\x00\r\n\r\n", head("/nope"), head(f"/{SECRET}", method="OPTIONS")):
         answer = listener.say(request)
         assert not re.search(rb"(?i)server:|date:|python|uvicorn|access-control|nope", answer)
-
-
-# -- limits ----------------------------------------------------------------------------------------------------------
 
 
 def chunked(*pieces: bytes) -> bytes:
@@ -263,7 +257,7 @@ def test_what_is_refused_by_its_head_is_refused_before_its_body(
 ) -> None:
     answer = listener.say(head(f"/{SECRET}", *headers))
     assert answer.startswith(b"HTTP/1.1 %d " % status), answer
-    assert listener.road.taken == []
+    assert listener.sink.taken == []
 
 
 def test_identity_is_no_encoding(listener: Listener) -> None:
@@ -273,13 +267,13 @@ def test_identity_is_no_encoding(listener: Listener) -> None:
 def test_a_chunked_body_is_put_together(listener: Listener) -> None:
     wire = head(f"/{SECRET}", "Transfer-Encoding: chunked", "Connection: close") + chunked(BODY[:5], BODY[5:])
     assert listener.say(wire[:80], wire[80:]).startswith(b"HTTP/1.1 200 ")
-    assert listener.road.taken[0].frames == (BODY,)
+    assert listener.sink.taken[0].frames == (BODY,)
 
 
 def test_a_body_of_the_limit_is_taken_and_a_byte_more_is_not(listener: Listener) -> None:
     body = b"[" + b" " * (MAX_BODY - 2) + b"]"
     assert listener.push(body) == (200, GOOD)
-    assert listener.road.taken[0].frames == (body,)
+    assert listener.sink.taken[0].frames == (body,)
     assert listener.push(body + b" ")[0] == 413
 
 
@@ -297,7 +291,7 @@ def test_a_flood_of_chunks_is_cut_off(listener: Listener) -> None:
             for _ in range(100):
                 line.sendall(b"1;x=y\r\n \r\n" * 10_000)  # little data, much framing
         assert rest(line).startswith(b"HTTP/1.1 413 ")
-    assert listener.road.taken == []
+    assert listener.sink.taken == []
     until(lambda: listener.intake.size == 0)
 
 
@@ -305,9 +299,9 @@ def test_elements_are_counted_in_base64_too() -> None:
     for count in (2_000, 2_001):
         packed = b64encode(b"[" + b",".join([b"{}"] * count) + b"]")
         for body in (packed, b" " + packed + b"\r\n", b"\xef\xbb\xbf" + packed):
-            assert crowded(body) == (count > 2_000)
-    assert not crowded(b"[" * 5_000)
-    assert not crowded(b"!" * 5_000)
+            assert too_many_elements(body) == (count > 2_000)
+    assert not too_many_elements(b"[" * 5_000)
+    assert not too_many_elements(b"!" * 5_000)
 
 
 def test_elements_are_limited(listener: Listener) -> None:
@@ -326,15 +320,15 @@ def test_elements_are_counted_without_parsing(over: int, kinds: list[bytes], bro
     """Exact where the array is sound; never tricked into refusing neighbours of a broken last element."""
     count = MAX_ELEMENTS - 20 + over
     elements = [kinds[n % len(kinds)] for n in range(count)]
-    assert crowded(b"[" + b", ".join(elements) + b"]") == (count > MAX_ELEMENTS)
-    assert not crowded(b"[" + b", ".join([*elements[: MAX_ELEMENTS - 1], broken]) + b"]")
+    assert too_many_elements(b"[" + b", ".join(elements) + b"]") == (count > MAX_ELEMENTS)
+    assert not too_many_elements(b"[" + b", ".join([*elements[: MAX_ELEMENTS - 1], broken]) + b"]")
 
 
 @pytest.mark.parametrize("unit", [b'"', b'\\"', b'"\\', b"{", b"}", b"[{", b'{"a":', b",", b"[,"])
 def test_counting_takes_no_longer_for_hostile_bodies(unit: bytes) -> None:
     body = (b"[" + b"," * MAX_ELEMENTS + unit * MAX_BODY)[:MAX_BODY]
     began = time.process_time()
-    crowded(body)
+    too_many_elements(body)
     assert time.process_time() - began < 0.5
 
 
@@ -355,7 +349,7 @@ def test_requests_sent_ahead_are_answered_in_order_up_to_a_bound(listener: Liste
     )
     answers = listener.say(ahead + head("/nope", "Content-Length: 0"))
     assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"200", b"404"]
-    assert [taken.kind for taken in listener.road.taken] == ["SmsReport", "SmsUp"]
+    assert [taken.kind for taken in listener.sink.taken] == ["SmsReport", "SmsUp"]
     assert len(re.findall(rb"HTTP/1.1", listener.say(head(f"/{SECRET}", method="GET") * 500))) < 20
 
 
@@ -419,13 +413,13 @@ def test_a_dripping_body_has_all_its_time_and_no_more() -> None:
 
 def test_nothing_is_answered_before_it_is_acked() -> None:
     with Listener() as listener, listener.line() as line:
-        listener.road.holds = True
+        listener.sink.holds = True
         line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
-        listener.road.wait()
+        listener.sink.wait()
         line.settimeout(0.2)
         with pytest.raises(TimeoutError):
             line.recv(1)
-        listener.road.taken[0].ack()
+        listener.sink.taken[0].ack()
         listener.intake.wake()
         line.settimeout(10)
         assert one(line).startswith(b"HTTP/1.1 200 ")
@@ -433,7 +427,7 @@ def test_nothing_is_answered_before_it_is_acked() -> None:
 
 def test_a_stalled_store_is_503_in_time_and_what_was_taken_stays_in_hand() -> None:
     with Listener() as listener:
-        listener.road.holds = True
+        listener.sink.holds = True
         began = time.monotonic()
         status, text = listener.push()
         assert status == 503
@@ -442,7 +436,7 @@ def test_a_stalled_store_is_503_in_time_and_what_was_taken_stays_in_hand() -> No
         assert listener.ask("GET", "/healthz")[0] == 503
         assert (listener.intake.pushes, listener.intake.size) == (1, len(BODY))
         assert listener.ask("GET", f"/{SECRET}") == (200, GOOD)  # the probe asks for no store
-        listener.road.taken[0].ack()  # it lands late
+        listener.sink.taken[0].ack()  # it lands late
         listener.intake.wake()
         until(lambda: listener.intake.pushes == 0)
         assert listener.intake.size == 0
@@ -453,12 +447,12 @@ def test_a_stalled_store_is_503_in_time_and_what_was_taken_stays_in_hand() -> No
 @pytest.mark.parametrize("ahead", [1, 2, 30])
 def test_a_sender_that_leaves_costs_nothing_however_much_it_sent_ahead(ahead: int) -> None:
     with Listener() as listener:
-        listener.road.holds = True
+        listener.sink.holds = True
         with listener.line() as line:
             line.sendall((head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY) * ahead)
-            listener.road.wait()
+            listener.sink.wait()
         until(lambda: not listener.server.connections)
-        for taken in listener.road.taken:
+        for taken in listener.sink.taken:
             taken.ack()
         listener.intake.wake()
         until(lambda: listener.intake.pushes == 0)
@@ -468,19 +462,19 @@ def test_a_sender_that_leaves_costs_nothing_however_much_it_sent_ahead(ahead: in
 @pytest.mark.parametrize("bounds", [{"max_pushes": 3}, {"max_bytes": 3 * len(BODY)}])
 def test_what_is_in_hand_is_bounded_and_then_503_comes_at_once(bounds: dict[str, Any]) -> None:
     with Listener(**bounds) as listener, contextlib.ExitStack() as stack:
-        listener.road.holds = True
+        listener.sink.holds = True
         for _ in range(3):
             line = stack.enter_context(listener.line())
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
-            listener.road.wait()
+            listener.sink.wait()
         began = time.monotonic()
         assert listener.push()[0] == 503
         assert time.monotonic() - began < 0.3
         assert listener.ask("GET", "/healthz")[0] == 503
-        for taken in listener.road.taken:
+        for taken in listener.sink.taken:
             taken.ack()
         listener.intake.wake()
-        listener.road.holds = False
+        listener.sink.holds = False
         until(lambda: listener.intake.pushes == 0)
         assert listener.push()[0] == 200
 
@@ -489,7 +483,7 @@ def test_a_reader_that_does_not_keep_up_holds_back_the_receiving() -> None:
     keeps_up = False
     with Listener(room=lambda: keeps_up) as listener:
         assert listener.push()[0] == 503
-        assert listener.road.taken == []
+        assert listener.sink.taken == []
         keeps_up = True
         assert listener.push()[0] == 200
 
@@ -497,33 +491,30 @@ def test_a_reader_that_does_not_keep_up_holds_back_the_receiving() -> None:
 def test_a_full_disk_is_503_at_once_until_there_is_space() -> None:
     space = False
     with Listener(space=lambda: space) as listener:
-        listener.road.holds = True
+        listener.sink.holds = True
         with listener.line() as line:
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
-            listener.road.wait()
-            listener.intake.full(listener.road.taken)
+            listener.sink.wait()
+            listener.intake.full(listener.sink.taken)
             assert one(line).startswith(b"HTTP/1.1 503 ")
         assert listener.intake.pushes == listener.intake.size == 0
         assert listener.ask("GET", "/healthz")[0] == 503
         space = True
-        listener.road.holds = False
+        listener.sink.holds = False
         assert listener.push()[0] == 200  # a push always tries
         assert listener.ask("GET", "/healthz")[0] == 200
 
 
 def test_when_the_committer_gives_up_everybody_is_told_503() -> None:
     with Listener() as listener:
-        listener.road.holds = True
+        listener.sink.holds = True
         with listener.line() as line:
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
-            listener.road.wait()
+            listener.sink.wait()
             listener.intake.fail()
             assert one(line).startswith(b"HTTP/1.1 503 ")
         assert listener.push()[0] == 503
         assert listener.ask("GET", "/healthz")[0] == 503
-
-
-# -- connections -----------------------------------------------------------------------------------------------------
 
 
 def test_a_crowd_of_silent_connections_keeps_nobody_out() -> None:
@@ -536,26 +527,26 @@ def test_a_crowd_of_silent_connections_keeps_nobody_out() -> None:
 
 def test_beyond_the_limit_a_connection_is_told_503_when_all_others_are_busy() -> None:
     with Listener(connections=2) as listener, contextlib.ExitStack() as stack:
-        listener.road.holds = True
+        listener.sink.holds = True
         for _ in range(2):
             line = stack.enter_context(listener.line())
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
-            listener.road.wait()
+            listener.sink.wait()
         assert listener.say().startswith(b"HTTP/1.1 503 ")
 
 
 def test_a_stop_finishes_what_is_in_flight() -> None:
     listener = Listener()
     with listener:
-        listener.road.holds = True
+        listener.sink.holds = True
         with listener.line() as line, listener.line() as idle:
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
-            listener.road.wait()
+            listener.sink.wait()
             listener.stop()
             assert rest(idle) == b""
             with pytest.raises(OSError, match="refused"):
                 listener.line().__enter__()
-            listener.road.taken[0].ack()
+            listener.sink.taken[0].ack()
             listener.intake.wake()
             answer = rest(line)
     assert answer.startswith(b"HTTP/1.1 200 ")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsreceipt.aliyun.rpc import ApiError
 from smsreceipt.errors import AuthError, ProviderError
-from smsreceipt.model import Answer, Decoded, Delivery, Instant, Send
+from smsreceipt.model import Answer, Delivery, Instant, Send
 from smsreceipt.reconcile import Class, Done, Job, inquire
 from smsreceipt.sources.query.client import Halted, Question, Rows
 from tests.reconcile.provider import NOW, PHONE, Provider, Record, at, record_of, send
@@ -36,7 +36,7 @@ def classes(done: Done) -> list[Class]:
 
 
 def delivered(done: Done) -> list[Delivery]:
-    return [each.delivery if isinstance(each, Decoded) else each for each in done.deliveries]
+    return [each.delivery for each in done.decoded]
 
 
 def kept(done: Done) -> list[tuple[str, str, str]]:
@@ -244,7 +244,7 @@ def test_what_was_answered_before_a_failure_is_kept(raised: Exception) -> None:
     done = ask(Job(PHONE, SENDS[0].day, tuple(SENDS), 3), provider)
     assert classes(done) == [Class.DELIVERED, Class.UNASKED, Class.UNASKED]
     assert done.failure is raised
-    assert len(done.asked) == len(done.deliveries) == 1
+    assert len(done.asked) == len(done.decoded) == 1
 
 
 def test_a_halt_is_no_failure() -> None:
