@@ -31,7 +31,7 @@ from smsreceipt.sources.query.client import ORIGIN, Halted, Question, Rows
 
 
 class Asks(Protocol):
-    """Who asks the provider: sources.query.Asker."""
+    """Who asks the provider: sources.query.QueryClient."""
 
     def ask(self, question: Question) -> Rows:
         """All rows about *question*. Raises AuthError, ApiError, ProviderError and Halted."""

@@ -17,24 +17,24 @@ from smsreceipt.model import BEIJING
 from smsreceipt.runs.access import access
 
 if TYPE_CHECKING:
-    from smsreceipt.sources.query.client import Asker, Question, Rows
+    from smsreceipt.sources.query.client import QueryClient, Question, Rows
 
 
 @contextmanager
-def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[Asker]:
+def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[QueryClient]:
     """Somebody to ask, over at most *workers* connections; afterwards they are closed.
 
     Nothing is sent before the first question.
     """
     from smsreceipt.aliyun.clock import Clock
     from smsreceipt.aliyun.rpc import Caller
-    from smsreceipt.sources.query.client import Asker, Rate
+    from smsreceipt.sources.query.client import QueryClient, Rate
 
     endpoints, provider = access(app)
     clock, rate = Clock(), Rate(qps)
     caller = Caller(endpoints.dysmsapi, provider, clock, connections=workers, sleep=rate.pause)
     try:
-        yield Asker(caller, rate=rate)
+        yield QueryClient(caller, rate=rate)
     finally:
         caller.close()
         if drift := clock.warning():
@@ -68,7 +68,7 @@ class Answered:
     failure: SmsReceiptError | None = None
 
 
-def answers(asker: Asker, questions: Sequence[Question], workers: int) -> Iterator[Answered]:
+def answers(asker: QueryClient, questions: Sequence[Question], workers: int) -> Iterator[Answered]:
     """The answers in the order of the questions, *workers* of them under way at once.
 
     Ends early after asker.rate.halt(). A failure is an answer too: whoever reads it decides whether others go on.

@@ -15,7 +15,7 @@ from smsreceipt.errors import ProviderError, UsageError
 from smsreceipt.model import BEIJING, Instant
 from smsreceipt.runs.asking import answers, refuse_unanswerable
 from smsreceipt.sandbox import Options, PastSend, Sandbox
-from smsreceipt.sources.query.client import Asker, Question, Rate
+from smsreceipt.sources.query.client import QueryClient, Question, Rate
 from tests.aliyun.test_wires import says, serving
 from tests.cli.program import NOW, Ended, Program
 
@@ -283,7 +283,7 @@ def test_a_stop_ends_the_answers_and_keeps_those_that_came() -> None:
             return {"TotalCount": 1, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{}]}}
 
     questions = [Question(f"138{n:08}", date(2026, 11, 20)) for n in range(1000)]
-    came = [each.question.phone for each in answers(Asker(Slow(), rate=rate), questions, 1)]
+    came = [each.question.phone for each in answers(QueryClient(Slow(), rate=rate), questions, 1)]
     assert came == [each.phone for each in questions[: len(came)]]
     assert 5 <= len(came) <= 6
 
@@ -296,7 +296,7 @@ def test_a_failure_is_an_answer_and_the_others_go_on() -> None:
             return {"TotalCount": 1, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{}]}}
 
     questions = [Question(f"138{n:08}", date(2026, 11, 20)) for n in range(3)]
-    came = list(answers(Asker(Refusing()), questions, 2))
+    came = list(answers(QueryClient(Refusing()), questions, 2))
     assert [each.failure is None for each in came] == [True, False, True]
     assert [each.rows is None for each in came] == [False, True, False]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smsreceipt.ingest import LockRetry
     from smsreceipt.reconcile import Books, Calendar, Days, Learnt, Run
     from smsreceipt.runs.details import Details
-    from smsreceipt.sources.query.client import Asker
+    from smsreceipt.sources.query.client import QueryClient
     from smsreceipt.store import Store
 
 
@@ -220,12 +220,12 @@ class _Comparison:
         query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of(self._first), until=end_of(self._last))
         self._details.add(Learnt(row.send, Class.WITH_RECEIPT, row.outcome) for row in store.sends(query))
 
-    def _asking(self) -> AbstractContextManager[Asker]:
+    def _asking(self) -> AbstractContextManager[QueryClient]:
         from smsreceipt.runs.asking import asking
 
         return asking(self._app, qps=self._chosen["qps"], workers=self._chosen["workers"])
 
-    def _made(self, store: Store, asker: Asker, days: Days, books: Books, lock_retry: LockRetry) -> Run:
+    def _made(self, store: Store, asker: QueryClient, days: Days, books: Books, lock_retry: LockRetry) -> Run:
         from smsreceipt.reconcile import Class, Run, inquire
 
         def on_learnt(learnt: Sequence[Learnt]) -> None:
