@@ -15,7 +15,7 @@ from smsreceipt.model import iso_beijing
 from smsreceipt.output.records import csv_lines, json_line, mask_numbers, mask_phone
 
 if TYPE_CHECKING:
-    from smsreceipt.reconcile import Calendar, Learnt
+    from smsreceipt.reconcile import Calendar, Finding
 
 _PIECE = 1_000  # objects that are written at once
 KEYS = ("class", "phone", "biz_id", "date", "sent_at", "out_id", "outcome", "code", "days_left", "reason")
@@ -35,7 +35,7 @@ class Details:
         if self._csv and self.wanted:
             self._write(csv_lines([KEYS]))
 
-    def add(self, learnt: Iterable[Learnt]) -> None:
+    def add(self, learnt: Iterable[Finding]) -> None:
         """Write what was learnt; nothing unless details are wanted."""
         if not self.wanted:
             return
@@ -50,7 +50,7 @@ class Details:
         if self._file is not None:
             self._guarded(self._file.close)
 
-    def _object(self, learnt: Learnt) -> dict[str, object]:
+    def _object(self, learnt: Finding) -> dict[str, object]:
         from smsreceipt.model import date_of
 
         send = learnt.send

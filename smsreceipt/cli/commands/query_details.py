@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -128,7 +128,8 @@ class _Run:
             stack.enter_context(Stop(self._app, asker.rate.halt))
             stack.callback(self._sum_up)
             stack.enter_context(self._progress)
-            self._take(answers(asker, questions, self._chosen["workers"]), store)
+            answered = stack.enter_context(closing(answers(asker, questions, self._chosen["workers"])))
+            self._take(answered, store)
 
     def _take(self, answered: Iterator[Answered], store: Store | None) -> None:
         waiting: list[Decoded] = []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from smsreceipt.ingest import LockRetry
-    from smsreceipt.reconcile import Books, Calendar, Days, Learnt, Run
+    from smsreceipt.reconcile import Calendar, ClassCounts, Finding, Run, Survey
     from smsreceipt.runs.details import Details
     from smsreceipt.sources.query.client import QueryClient
     from smsreceipt.store import Store
@@ -149,7 +149,7 @@ class _Comparison:
             days, books = self._survey(store, self._calendar.now)
             for job in days.plan:
                 self._enter(books, unasked(job.sends))
-            books.close(days.sent, days.missing)
+            books.check(days.sent, days.missing)
             conflicts = self._conflicts(store)
         calls = days.plan.calls
         seconds = round(calls / self._chosen["qps"], 1)
@@ -186,7 +186,7 @@ class _Comparison:
                 self._report(books, {"conflicts": conflicts, "api_calls": calls})
 
     def _ask(
-        self, store: Store, days: Days, books: Books, lock_retry: LockRetry, stoppable: tuple[list[Run], Stop]
+        self, store: Store, days: Survey, books: ClassCounts, lock_retry: LockRetry, stoppable: tuple[list[Run], Stop]
     ) -> int:
         """Do what is planned; return how many calls it took. Whom a stop should reach is put among *stoppable*."""
         calls = 0
@@ -200,49 +200,49 @@ class _Comparison:
                 run.go(days.plan)
                 calls = asker.rate.calls
         self._progress.clear()
-        books.close(days.sent, days.missing)
+        books.check(days.sent, days.missing)
         return calls
 
-    def _survey(self, store: Store, begun: Instant) -> tuple[Days, Books]:
-        from smsreceipt.reconcile import survey
+    def _survey(self, store: Store, begun: Instant) -> tuple[Survey, ClassCounts]:
+        from smsreceipt.reconcile import survey_days
 
         with store.snapshot():
             if self._details.wanted:
                 self._write_with_receipt(store)
-            days = survey(store, self._first, self._last, self._calendar, begun)
+            days = survey_days(store, self._first, self._last, self._calendar, begun)
         self._details.add(days.settled)
-        return days, days.books()
+        return days, days.counts()
 
     def _write_with_receipt(self, store: Store) -> None:
-        from smsreceipt.reconcile import Class, Learnt, end_of, start_of
+        from smsreceipt.reconcile import Class, Finding, end_of, start_of
         from smsreceipt.store import SendQuery, SendState
 
         query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of(self._first), until=end_of(self._last))
-        self._details.add(Learnt(row.send, Class.WITH_RECEIPT, row.outcome) for row in store.sends(query))
+        self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome) for row in store.sends(query))
 
     def _asking(self) -> AbstractContextManager[QueryClient]:
         from smsreceipt.runs.asking import asking
 
         return asking(self._app, qps=self._chosen["qps"], workers=self._chosen["workers"])
 
-    def _made(self, store: Store, asker: QueryClient, days: Days, books: Books, lock_retry: LockRetry) -> Run:
-        from smsreceipt.reconcile import Class, Run, inquire
+    def _made(self, store: Store, asker: QueryClient, days: Survey, books: ClassCounts, lock_retry: LockRetry) -> Run:
+        from smsreceipt.reconcile import Class, Run, do_job
 
-        def on_learnt(learnt: Sequence[Learnt]) -> None:
+        def on_learnt(learnt: Sequence[Finding]) -> None:
             self._enter(books, learnt)
             found = books.count(Class.DELIVERED, Class.FAILED)
             self._progress.asked(asker.rate.calls, days.plan.calls, found)
 
         return Run(
             store,
-            lambda job: inquire(job, asker, self._app.now),
+            lambda job: do_job(job, asker, self._app.now),
             asker.rate,
             workers=min(self._chosen["workers"], len(days.plan)),
             lock_retry=lock_retry,
-            on_learnt=on_learnt,
+            on_findings=on_learnt,
         )
 
-    def _enter(self, books: Books, learnt: Sequence[Learnt]) -> None:
+    def _enter(self, books: ClassCounts, learnt: Sequence[Finding]) -> None:
         books.add_all(learnt)
         self._details.add(learnt)
 
@@ -267,7 +267,7 @@ class _Comparison:
                 app.attention()
         tell_failures(app, failures)
 
-    def _report(self, books: Books, figures: dict[str, object]) -> None:
+    def _report(self, books: ClassCounts, figures: dict[str, object]) -> None:
         """The summary on both streams, and what the books say of the exit code."""
         from smsreceipt.reconcile.summary import summary
 
@@ -284,7 +284,7 @@ class _Comparison:
         if self._chosen["fail_on_missing"] and books.left:
             app.attention()
 
-    def _drawn(self, books: Books, values: dict[str, object]) -> bytes:
+    def _drawn(self, books: ClassCounts, values: dict[str, object]) -> bytes:
         app = self._app
         if app.output == "json":
             return json_line(values)

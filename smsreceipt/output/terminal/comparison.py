@@ -12,7 +12,7 @@ from smsreceipt import codes
 from smsreceipt.model import date_of
 from smsreceipt.output.terminal.look import Look, plain_table, text, wall_clock, widest, wrapped
 from smsreceipt.output.terminal.tables import meaning_lines
-from smsreceipt.reconcile import Books, Class
+from smsreceipt.reconcile import Class, ClassCounts
 from smsreceipt.reconcile.totals import DayGap
 from smsreceipt.store import CallGap
 
@@ -52,7 +52,7 @@ _ADVICE = {
 }
 
 
-def comparison(books: Books, summary: Mapping[str, object], look: Look) -> str:
+def comparison(books: ClassCounts, summary: Mapping[str, object], look: Look) -> str:
     """The classes with their counts, then failures by code, then what to do about those that are open.
 
     A summary with planned_calls is that of a plan: what is unasked is yet to be asked.
@@ -73,7 +73,7 @@ def comparison(books: Books, summary: Mapping[str, object], look: Look) -> str:
     return look.draw(*parts)
 
 
-def _classes(books: Books, look: Look, *, planned: bool) -> RenderableType:
+def _classes(books: ClassCounts, look: Look, *, planned: bool) -> RenderableType:
     say = look.say
     rows = [(Text(say("sent", "已发送")), _count(books.classes.total()), Text())]
     rows += [_row(books, each, look, "  ") for each in _TOP]
@@ -87,7 +87,7 @@ def _classes(books: Books, look: Look, *, planned: bool) -> RenderableType:
     return table
 
 
-def _row(books: Books, each: Class, look: Look, indent: str, *, planned: bool = False) -> tuple[Text, Text, Text]:
+def _row(books: ClassCounts, each: Class, look: Look, indent: str, *, planned: bool = False) -> tuple[Text, Text, Text]:
     english, chinese, note, note_zh, style = _TO_ASK if planned and each is Class.UNASKED else _CLASSES[each]
     count = books.classes[each]
     return (
@@ -114,7 +114,7 @@ def _figures(summary: Mapping[str, object], look: Look) -> Text:
     return Text(look.dot.join(shown))
 
 
-def _failures(books: Books, look: Look) -> Iterator[RenderableType]:
+def _failures(books: ClassCounts, look: Look) -> Iterator[RenderableType]:
     """The codes of what failed, the most frequent first, with meaning and advice."""
     ranked = sorted(books.failures.items(), key=lambda item: (-item[1], item[0]))
     for code, count in ranked[:_MOST_CODES]:
@@ -127,7 +127,7 @@ def _failures(books: Books, look: Look) -> Iterator[RenderableType]:
         yield Text(look.say(f"and {rest:,} with other codes", f"其他代码共{rest:,}条"), "dim")
 
 
-def _advice(books: Books, look: Look) -> Iterator[RenderableType]:
+def _advice(books: ClassCounts, look: Look) -> Iterator[RenderableType]:
     for each, words in _ADVICE.items():
         if books.classes[each]:
             yield from wrapped(Text(look.say(*words)), look.width)

@@ -46,6 +46,11 @@ class Rate:
         self._state = threading.Lock()
 
     @property
+    def halted(self) -> bool:
+        """Whether halt() was called."""
+        return self._over.is_set()
+
+    @property
     def now(self) -> float:
         """Calls a second at present."""
         return self._rate
