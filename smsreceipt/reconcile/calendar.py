@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from smsreceipt.model import DAY_MS, Answer, Instant, Send, beijing_day
+from smsreceipt.sources.query.client import HISTORY_DAYS
 
-HISTORY = 30  #: days before today that the provider answers about
 PRESSING = 25  #: days after which an open send causes a warning
 MIDNIGHT_MS = 300_000  #: within so many milliseconds of midnight the provider may file a send under the other day
 RECORDED_MS = DAY_MS  #: after the end of a day, until its records are complete
@@ -36,7 +36,7 @@ class Calendar:
     @property
     def oldest(self) -> int:
         """The first day that can still be asked about."""
-        return self.today - HISTORY
+        return self.today - HISTORY_DAYS
 
     def askable(self, day: int) -> bool:
         """Whether the provider answers about this day now."""

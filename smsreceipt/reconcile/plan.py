@@ -17,8 +17,7 @@ from smsreceipt.matching import TOLERANCE_MS
 from smsreceipt.model import Send
 from smsreceipt.reconcile.calendar import neighbour
 from smsreceipt.reconcile.compact import CompactList
-
-PAGE = 50  #: rows of one page, at most
+from smsreceipt.sources.query.pages import PAGE
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True):
