@@ -12,7 +12,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.output.objects.comparison import DETAILS, Detail
 from smsreceipt.output.printer import Printer
-from smsreceipt.reconcile import Calendar, Learnt
+from smsreceipt.reconcile import Calendar, Finding
 from smsreceipt.store import opening
 
 
@@ -28,7 +28,7 @@ class Details:
         mask = app.mask if self.on_stdout else app.mask_data
         self._printer = Printer(app, DETAILS, write=self._write, mask=mask, data=True)
 
-    def add(self, learnt: Iterable[Learnt]) -> None:
+    def add(self, learnt: Iterable[Finding]) -> None:
         """Write results, if details are wanted."""
         if self.wanted:
             self._printer.print(map(self._detail, learnt))
@@ -40,7 +40,7 @@ class Details:
         if self._file is not None:
             self._guarded(self._file.close)
 
-    def _detail(self, learnt: Learnt) -> Detail:
+    def _detail(self, learnt: Finding) -> Detail:
         return Detail(learnt, self._calendar.days_left(learnt.send.day) if learnt.open else None)
 
     def _write(self, lines: bytes) -> None:

@@ -16,8 +16,8 @@ from smsreceipt.runs.kinds import unknown_kind_warning
 
 if TYPE_CHECKING:
     from smsreceipt.model import Reached
-    from smsreceipt.sources.files.open import Named
-    from smsreceipt.sources.files.reader import Piece, Replay
+    from smsreceipt.sources.files.open import FoundFile
+    from smsreceipt.sources.files.reader import PayloadReader, Piece
 
 _STDIN = "-"
 
@@ -45,7 +45,7 @@ class Inputs:
             app.say("no files there")
         self._whole = sum(each.size() for each in self._named if each) if None not in self._named else 0
         self._before = 0
-        self._now: Replay | None = None
+        self._now: PayloadReader | None = None
         self.halt = threading.Event()  #: reading ends soon after it is set
         self.failures: list[BaseException] = []  #: of single files; a failure does not keep the others from being read
 
@@ -68,23 +68,25 @@ class Inputs:
                 self.failures.append(exc)
 
     @contextmanager
-    def _open(self, named: Named | None) -> Iterator[Replay]:
-        from smsreceipt.sources.files.open import Opened
-        from smsreceipt.sources.files.reader import Replay, kind_told
+    def _open(self, named: FoundFile | None) -> Iterator[PayloadReader]:
+        from smsreceipt.sources.files.open import InputFile
+        from smsreceipt.sources.files.reader import PayloadReader, kind_in_path
 
         if named is None:
             assert self._app.stdin is not None  # noqa: S101 - checked by __init__
-            opened, fallback = Opened(self._app.stdin, _STDIN, waits=True), None
+            opened, fallback = InputFile(self._app.stdin, _STDIN, waits=True), None
         else:
-            opened, fallback = Opened.of(named), kind_told(named, lambda word: self._kinds.get(word.casefold()))
+            opened, fallback = InputFile.of(named), kind_in_path(named, lambda word: self._kinds.get(word.casefold()))
         try:
-            self._now = Replay(opened, kind=self._kind, fallback=fallback, now=self._app.now, stopped=self.halt.is_set)
+            self._now = PayloadReader(
+                opened, kind=self._kind, fallback=fallback, now=self._app.now, stopped=self.halt.is_set
+            )
             yield self._now
         finally:
             self._before, self._now = self._before + opened.read, None
             opened.close()
 
-    def _start(self, replay: Replay, unfinished: dict[str, Reached]) -> int:
+    def _start(self, replay: PayloadReader, unfinished: dict[str, Reached]) -> int:
         reached = unfinished.get(replay.identity)
         if reached is None or not replay.fits(reached):
             return 0

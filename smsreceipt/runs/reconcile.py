@@ -15,7 +15,18 @@ from smsreceipt.model import Instant
 from smsreceipt.output import terminal
 from smsreceipt.output.columns import mapping
 from smsreceipt.output.printer import print_rows
-from smsreceipt.reconcile import Books, Calendar, Class, Days, Learnt, Run, end_of, inquire, start_of, survey
+from smsreceipt.reconcile import (
+    Calendar,
+    Class,
+    ClassCounts,
+    Finding,
+    Run,
+    Survey,
+    do_job,
+    end_of,
+    start_of,
+    survey_days,
+)
 from smsreceipt.reconcile.ask import unasked
 from smsreceipt.reconcile.summary import summary
 from smsreceipt.runs import day_totals
@@ -23,7 +34,7 @@ from smsreceipt.runs.details import Details
 from smsreceipt.runs.queries import asking
 from smsreceipt.runs.receiving import report_failures
 from smsreceipt.runs.signals import GracefulStop
-from smsreceipt.sources.query.client import Asker
+from smsreceipt.sources.query.client import QueryClient
 from smsreceipt.store import Query, SendQuery, SendState, Store
 
 _DAYS = {"date", "from", "to"}
@@ -83,14 +94,14 @@ class _Comparison:
     def _plan_only(self) -> None:
         """Compare without queries: sends to be queried are counted as unasked."""
         with self._app.open_store(readonly=True) as store:
-            days, books = self._survey(store, self._calendar.now)
-            for job in days.plan:
-                self._enter(books, unasked(job.sends))
-            books.close(days.sent, days.missing)
+            survey, counts = self._survey(store, self._calendar.now)
+            for job in survey.plan:
+                self._enter(counts, unasked(job.sends))
+            counts.check(survey.sent, survey.missing)
             conflicts = self._conflicts(store)
-        calls = days.plan.calls
+        calls = survey.plan.calls
         seconds = round(calls / self._options.qps, 1)
-        self._report(books, {"conflicts": conflicts, "api_calls": 0, "planned_calls": calls, "seconds": seconds})
+        self._report(counts, {"conflicts": conflicts, "api_calls": 0, "planned_calls": calls, "seconds": seconds})
 
     def _compare(self) -> None:
         app, lock_retry = self._app, LockRetry(self._app.say)
@@ -104,9 +115,9 @@ class _Comparison:
         with app.open_store(readonly=False) as store:
             begin = partial(store.begin_comparison, self._first, self._last, self._calendar.now)
             # There was no query yet, so until here a signal ends the process at once.
-            days, books = self._survey(store, lock_retry.call(begin))
+            survey, counts = self._survey(store, lock_retry.call(begin))
             with GracefulStop(app, stop) as stopping:
-                calls = self._ask(store, days, books, lock_retry, (runs, stopping))
+                calls = self._ask(store, survey, counts, lock_retry, (runs, stopping))
                 failures = [failure for run in runs for failure in run.failures]
                 if not failures and not stopping.requested:
                     lock_retry.call(partial(store.end_comparison, self._first, self._last))
@@ -114,61 +125,68 @@ class _Comparison:
                     conflicts = self._conflicts(store)
                 except SmsReceiptError as exc:
                     conflicts, failures = None, [*failures, exc]
-                if books.count(Class.UNASKED):
+                if counts.count(Class.UNASKED):
                     app.end_with()
                 self._report_problems(runs, failures)
-                self._report(books, {"conflicts": conflicts, "api_calls": calls})
+                self._report(counts, {"conflicts": conflicts, "api_calls": calls})
 
     def _ask(
-        self, store: Store, days: Days, books: Books, lock_retry: LockRetry, stoppable: tuple[list[Run], GracefulStop]
+        self,
+        store: Store,
+        survey: Survey,
+        counts: ClassCounts,
+        lock_retry: LockRetry,
+        stoppable: tuple[list[Run], GracefulStop],
     ) -> int:
         """Make the planned queries; return the number of calls. Adds its Run to those in *stoppable*."""
         calls = 0
         runs, stopping = stoppable
-        if len(days.plan):
-            with self._asking() as asker:
-                run = self._made(store, asker, days, books, lock_retry)
+        if len(survey.plan):
+            with self._asking() as client:
+                run = self._made(store, client, survey, counts, lock_retry)
                 runs.append(run)
                 if stopping.requested:  # before the run was there to be stopped
                     run.stop()
-                run.go(days.plan)
-                calls = asker.rate.calls
+                run.go(survey.plan)
+                calls = client.rate.calls
         self._app.live_line.clear()
-        books.close(days.sent, days.missing)
+        counts.check(survey.sent, survey.missing)
         return calls
 
-    def _survey(self, store: Store, begun: Instant) -> tuple[Days, Books]:
+    def _survey(self, store: Store, begun: Instant) -> tuple[Survey, ClassCounts]:
         with store.snapshot():
             if self._details.wanted:
                 self._write_with_receipt(store)
-            days = survey(store, self._first, self._last, self._calendar, begun)
-        self._details.add(days.settled)
-        return days, days.books()
+            survey = survey_days(store, self._first, self._last, self._calendar, begun)
+        self._details.add(survey.settled)
+        return survey, survey.counts()
 
     def _write_with_receipt(self, store: Store) -> None:
         query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of(self._first), until=end_of(self._last))
-        self._details.add(Learnt(row.send, Class.WITH_RECEIPT, row.outcome) for row in store.sends(query))
+        self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome) for row in store.sends(query))
 
-    def _asking(self) -> AbstractContextManager[Asker]:
+    def _asking(self) -> AbstractContextManager[QueryClient]:
         return asking(self._app, qps=self._options.qps, workers=self._options.workers)
 
-    def _made(self, store: Store, asker: Asker, days: Days, books: Books, lock_retry: LockRetry) -> Run:
-        def on_learnt(learnt: Sequence[Learnt]) -> None:
-            self._enter(books, learnt)
-            found = books.count(Class.DELIVERED, Class.FAILED)
-            self._progress.asked(asker.rate.calls, days.plan.calls, found)
+    def _made(
+        self, store: Store, client: QueryClient, survey: Survey, counts: ClassCounts, lock_retry: LockRetry
+    ) -> Run:
+        def on_learnt(learnt: Sequence[Finding]) -> None:
+            self._enter(counts, learnt)
+            found = counts.count(Class.DELIVERED, Class.FAILED)
+            self._progress.asked(client.rate.calls, survey.plan.calls, found)
 
         return Run(
             store,
-            lambda job: inquire(job, asker, self._app.now),
-            asker.rate,
-            workers=min(self._options.workers, len(days.plan)),
+            lambda job: do_job(job, client, self._app.now),
+            client.rate,
+            workers=min(self._options.workers, len(survey.plan)),
             lock_retry=lock_retry,
-            on_learnt=on_learnt,
+            on_findings=on_learnt,
         )
 
-    def _enter(self, books: Books, learnt: Sequence[Learnt]) -> None:
-        books.add_all(learnt)
+    def _enter(self, counts: ClassCounts, learnt: Sequence[Finding]) -> None:
+        counts.add_all(learnt)
         self._details.add(learnt)
 
     def _conflicts(self, store: Store) -> int | None:
@@ -188,25 +206,25 @@ class _Comparison:
                 app.end_with()
         report_failures(app, failures)
 
-    def _report(self, books: Books, figures: dict[str, object]) -> None:
+    def _report(self, counts: ClassCounts, figures: dict[str, object]) -> None:
         """Print the summary on both streams and warnings; set the exit code of --fail-on-missing."""
         app = self._app
-        values = summary(books, self._first, self._last, figures)
-        for note, count in books.notes.items():
+        values = summary(counts, self._first, self._last, figures)
+        for note, count in counts.notes.items():
             app.say(f"{count} could not be asked about: {note}")
-        if books.pressing:
-            app.warn(f"{books.pressing} open sends can be asked about for at most 5 more days, the oldest for"
-                     f" {books.days_left}: afterwards nobody can tell how they ended")  # fmt: skip
+        if counts.pressing:
+            app.warn(f"{counts.pressing} open sends can be asked about for at most 5 more days, the oldest for"
+                     f" {counts.days_left}: afterwards nobody can tell how they ended")  # fmt: skip
         if not self._details.on_stdout:
             print_rows(
                 app,
                 mapping("Summary", values),
                 [values],
-                lambda display: terminal.comparison.comparison(books, values, display),
+                lambda display: terminal.comparison.comparison(counts, values, display),
                 write=app.report,
             )
         app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})
-        if self._options.fail_on_missing and books.left:
+        if self._options.fail_on_missing and counts.left:
             app.end_with()
 
 

@@ -10,13 +10,13 @@ from smsreceipt.model import date_of
 from smsreceipt.output.columns import Column, View
 from smsreceipt.output.mask import mask_numbers, mask_phone
 from smsreceipt.output.objects.common import at_second
-from smsreceipt.reconcile.classes import Learnt
+from smsreceipt.reconcile.classes import Finding
 
 
 class Detail(NamedTuple):
     """The result for one send, and for how many days the provider still answers about it."""
 
-    learnt: Learnt
+    learnt: Finding
     days_left: int | None  #: None: another query cannot change the result
 
 
