@@ -363,7 +363,7 @@ def test_day_totals_stand_beside_ours(desk: Make) -> None:
 def test_day_totals_count_the_calls_that_were_really_made(desk: Make) -> None:
     ask = desk(faults={"500": 0.5})
     made = [0]
-    for words in (("query-stats", "--from", "7d"), ("reconcile", "--totals", "--date", YESTERDAY)):
+    for words in (("query-stats", "--from", "3d"), ("reconcile", "--totals", "--date", YESTERDAY)):
         ended = ask(*words)
         made.append(len(ask.sandbox.call_times("QuerySendStatistics")))
         assert ended.err.splitlines()[-1].endswith(f" api_calls={made[-1] - made[-2]}")
