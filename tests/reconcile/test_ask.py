@@ -261,7 +261,7 @@ def test_no_row_is_lost_and_no_send_has_two_classes(minutes: set[int], data: st.
     sends = [send(f"{m}^0", Instant(at("2026-11-19 00:05:01") + m * 120_000), out_id=f"{m % 3}" if m % 2 else "")
              for m in sorted(minutes)]  # fmt: skip
     known = data.draw(st.lists(st.sampled_from(sends), unique=True))
-    # Of a unknown beside a send that the provider does not know, nobody could tell: only the ledger is at fault then.
+    # A row of an unknown send beside a send without a record would be taken for its row: the ledger is at fault then.
     moment = record_of(known[0]).moment if known else at("2026-11-19 23:50:00")
     unknown = [Record(f"x{serial}", moment + serial) for serial in range(data.draw(st.integers(0, 3)))]
     records = [*(record_of(each) for each in known), *unknown]

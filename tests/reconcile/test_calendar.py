@@ -129,9 +129,9 @@ def test_the_other_day_is_asked_only_where_it_can_be() -> None:
 
 def test_no_record_is_final_a_day_after_the_day() -> None:
     day = number_of(date(2026, 11, 19))
-    word = at("2026-11-21 00:00:00")
-    assert is_final_no_record(day, Answer.NO_RECORD, word)
-    assert not is_final_no_record(day, Answer.NO_RECORD, Instant(word - 1))
-    assert not is_final_no_record(day, Answer.WAITING, word)
+    complete = at("2026-11-21 00:00:00")
+    assert is_final_no_record(day, Answer.NO_RECORD, complete)
+    assert not is_final_no_record(day, Answer.NO_RECORD, Instant(complete - 1))
+    assert not is_final_no_record(day, Answer.WAITING, complete)
     assert not is_final_no_record(day, None, None)
     assert (start_of(day), end_of(day)) == (at("2026-11-19 00:00:00"), at("2026-11-20 00:00:00"))

@@ -20,7 +20,7 @@ PAGE = 50
 
 
 def alone(_phone: str, _day: int) -> Known:
-    raise AssertionError("there is nothing to be told apart")
+    raise AssertionError("no sends have to be told apart")
 
 
 def planned(missing: Sequence[Send], others: Sequence[Send] = (), around: Sequence[Send] = ()) -> list[Job]:

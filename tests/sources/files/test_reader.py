@@ -156,10 +156,10 @@ def test_folders_are_read_sorted_and_links_and_pipes_left_out(tmp_path: Path) ->
     (tmp_path / "link").symlink_to(tmp_path / "a")
     (tmp_path / "b" / "folder").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    told: list[str] = []
-    found = find([str(tmp_path)], told.append)
+    left_out: list[str] = []
+    found = find([str(tmp_path)], left_out.append)
     assert [each.path.relative_to(tmp_path).as_posix() for each in found] == ["a", "b/1", "b/2", "c"]
-    assert sorted(told) == [f"{tmp_path / name} is no regular file: left out" for name in ("link", "pipe")]
+    assert sorted(left_out) == [f"{tmp_path / name} is no regular file: left out" for name in ("link", "pipe")]
 
 
 @pytest.mark.parametrize("make", [Path.touch, os.mkfifo, lambda path: path.symlink_to("elsewhere")])

@@ -138,8 +138,8 @@ def test_an_answer_without_a_list_is_an_empty_one(answer: dict[str, Any]) -> Non
         def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
             return answer
 
-    told = QueryClient(Odd()).ask(QUESTION)
-    assert (told.rows, told.stable) == ((), False)  # but not a word that there is none
+    found = QueryClient(Odd()).ask(QUESTION)
+    assert (found.rows, found.stable) == ((), False)  # which does not mean that there is none
 
 
 @pytest.mark.parametrize("answer", [{"TotalCount": "0"}, {"SmsSendDetailDTOs": {"SmsSendDetailDTO": []}}])
@@ -148,8 +148,8 @@ def test_nothing_is_believed_where_it_is_said(answer: dict[str, Any]) -> None:
         def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
             return answer
 
-    told = QueryClient(Empty()).ask(QUESTION)
-    assert (told.rows, told.stable) == ((), True)
+    found = QueryClient(Empty()).ask(QUESTION)
+    assert (found.rows, found.stable) == ((), True)
 
 
 def test_the_same_page_for_ever_comes_to_an_end() -> None:
@@ -264,7 +264,7 @@ def yesterday() -> datetime:
 
 @pytest.fixture
 def provider() -> Iterator[Callable[..., tuple[Sandbox, QueryClient]]]:
-    """Makes a sandbox with options, and somebody who asks it."""
+    """Makes a sandbox with options, and a client of it."""
     running: list[tuple[Sandbox, Caller]] = []
 
     def make(*, qps: float = 5000, tries: int = 8, **options: Any) -> tuple[Sandbox, QueryClient]:
@@ -369,10 +369,10 @@ def test_refusals_are_raised(provider: Make) -> None:
     with pytest.raises(ProviderError):
         throttled.ask(Question("13800000001", yesterday().date()))
     sandbox, _ = provider()
-    stranger = Caller(Endpoint.parse(sandbox.url), Fixed(Credentials("sandbox", "wrong")), Clock())
+    unauthorized = Caller(Endpoint.parse(sandbox.url), Fixed(Credentials("sandbox", "wrong")), Clock())
     with pytest.raises(AuthError):
-        QueryClient(stranger).ask(Question("13800000001", yesterday().date()))
-    stranger.close()
+        QueryClient(unauthorized).ask(Question("13800000001", yesterday().date()))
+    unauthorized.close()
 
 
 def test_a_stop_ends_it(provider: Make) -> None:
