@@ -221,12 +221,10 @@ def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:
         assert listen.push(report(biz_id="0^0")) == 200
         other = apsw.Connection(str(store))
         other.execute("BEGIN IMMEDIATE")
-        took = []
         for n in range(2):
             began = time.monotonic()
             assert listen.push(report(biz_id=f"{n}^1")) == 503
-            took.append(time.monotonic() - began)
-        assert min(took) < 0.65  # a busy machine may hold up one of them
+            assert time.monotonic() - began < 0.65
         assert listen.ask("GET", "/healthz")[0] == 503
         assert listen.ask("GET", f"/{SECRET}/SmsReport")[0] == 200  # the console's probe needs no store
         other.execute("ROLLBACK")
