@@ -1,7 +1,7 @@
-"""Saved receipts sent to a callback, as the provider sends them: what it posts, how long it waits, when it tries again.
+"""Send receipts to a callback URL with the requests, the time limit and the retries of the provider.
 
-By the provider's documentation (help.aliyun.com, "HTTP batch push"): POST of a JSON array, answered within 700 ms with
-200 and an object whose code is a number; else again after 1, 5 and 10 minutes, then never again.
+By its documentation (help.aliyun.com, "HTTP batch push"): a POST of a JSON array, to be answered within 700 ms with 200
+and an object whose code is a number; otherwise it is repeated after 1, 5 and 10 minutes, then never again.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from smsreceipt.errors import UsageError
 from smsreceipt.model import Kind
 
 LIMIT = 0.7  #: seconds for an answer
-AGAIN = (60.0, 300.0, 600.0)  #: seconds until a push is tried again
-WAITING = 1_000  #: pushes that wait for their next try, beyond which no new one is sent
+RETRY_AFTER = (60.0, 300.0, 600.0)  #: seconds before each retry of a push
+MOST_RETRIES = 1_000  #: pushes that wait for a retry, beyond which no new push is sent
 
 _KIND = "{kind}"
-_LONGEST = 64 * 1024  # bytes of an answer that are looked at
+_LONGEST = 64 * 1024  # bytes of an answer that are read
 
 
 @dataclass(slots=True)
 class Push:
-    """One array on its way, and what became of it."""
+    """One array of receipts, and the outcome of sending it."""
 
     number: int
     kind: Kind | None
     receipts: int
     body: bytes
     attempts: int = 0
-    status: int | None = None  #: of the last answer; None: there was none in time
+    status: int | None = None  #: of the last answer; None if none came in time
     seconds: float = 0.0  #: of the last attempt
-    over_limit: bool = False  #: an attempt took longer than LIMIT
+    over_limit: bool = False  #: some attempt took longer than LIMIT
     accepted: bool = False
     trouble: str = ""  #: why it was not accepted
 
 
 class Callback:
-    """Somebody's URL. Certificates are verified, no redirect is followed, no proxy is used; connections are kept."""
+    """A callback URL. Certificates are verified, redirects not followed, proxies not used, connections kept open."""
 
     def __init__(self, url: str, *, insecure_http: bool = False) -> None:
-        """*url* may hold {kind}. Raises UsageError for one that is none, or would send numbers in clear."""
+        """*url* may contain {kind}. Raises UsageError for plain http to another host, unless *insecure_http*."""
         try:
             parts = urlsplit(url.strip())
         except ValueError:
@@ -68,12 +68,12 @@ class Callback:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.mount("https://", _Verified())
-        # At DEBUG it prints the path of every request, and that is a secret.
+        # At level DEBUG it logs the path of every request, which is a secret.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
         self._session.headers.update({"Content-Type": "application/json;charset=UTF-8", "User-Agent": "smsreceipt"})
 
     def post(self, push: Push) -> None:
-        """Send it once, and note what came of it."""
+        """Send *push* once, and set its fields to the outcome."""
         url = self._url.replace(_KIND, quote(push.kind or "", safe=""))
         push.attempts += 1
         push.status, push.accepted, push.trouble = None, False, ""
@@ -100,17 +100,17 @@ class Callback:
 
 
 class _Verified(HTTPAdapter):
-    """Trusts what the system trusts, by TLS 1.2 at least."""
+    """Verifies certificates against those that the system trusts, with TLS 1.2 or newer."""
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        """As requests does, with a context of our own."""
+        """As in the base class, with this TLS context."""
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         super().init_poolmanager(*args, ssl_context=context, **more)
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:
-    """The answer's body, or as much of it as comes in time."""
+    """The answer's body, or what of it comes in time."""
     body = b""
     for block in answer.iter_content(4096):
         body += block
@@ -120,7 +120,7 @@ def _read(answer: requests.Response, deadline: float) -> bytes:
 
 
 def _fault(status: int, body: bytes) -> str:
-    """Why the provider would not be content with an answer; "" where it would."""
+    """Why the provider would not accept an answer; "" if it would."""
     if status != 200:
         return f"answered {status}"
     try:
@@ -136,7 +136,7 @@ def _untrusted(exc: BaseException) -> bool:
 
 
 class Sender:
-    """Puts receipts into arrays, sends each, and tries again what was not accepted. Nothing of it is kept on disk."""
+    """Puts receipts into arrays, sends these, and retries those that are not accepted. Nothing is kept on disk."""
 
     def __init__(
         self,
@@ -149,56 +149,56 @@ class Sender:
         tell: Callable[[str], None],
         wait: Callable[[float], bool],
     ) -> None:
-        """*settled* is called once for each push; *wait* sleeps, and says True when it is time to stop."""
+        """*settled* is called once for each push; *wait* sleeps, and returns True when it is time to stop."""
         self._callback, self._batch, self._scale = callback, batch, scale
         self._pause = 1 / rate if rate else 0.0
         self._settled, self._tell, self._wait = settled, tell, wait
         self._gathered: dict[Kind | None, list[bytes]] = {}
-        self._again: list[tuple[float, int, Push]] = []  # when to try it again
-        self._free_at = 0.0  # when the rate allows the next one
+        self._retries: list[tuple[float, int, Push]] = []  # a heap, by time.monotonic() of the retry
+        self._next_at = 0.0  # when the rate permits the next push
         self._number = 0
         self.stopped = False
 
     def add(self, kind: Kind | None, body: bytes) -> None:
-        """Send one receipt with others of its kind: a callback is registered for one type."""
+        """Send one receipt, together with others of its kind: a callback URL is registered for one message type."""
         gathered = self._gathered.setdefault(kind, [])
         gathered.append(body)
         if len(gathered) >= self._batch:
             self._send(kind, self._gathered.pop(kind))
 
     def finish(self) -> None:
-        """Send what is left, and wait until each push is accepted or given up."""
+        """Send the rest, and wait until every push is accepted or has had its last retry."""
         for kind in [*self._gathered]:
             self._send(kind, self._gathered.pop(kind))
-        while self._again:
-            self._next()
+        while self._retries:
+            self._retry()
 
     def _send(self, kind: Kind | None, bodies: Sequence[bytes]) -> None:
-        while self._again and (self._again[0][0] <= time.monotonic() or len(self._again) >= WAITING):
-            self._next()
+        while self._retries and (self._retries[0][0] <= time.monotonic() or len(self._retries) >= MOST_RETRIES):
+            self._retry()
         self._number += 1
         self._try(Push(self._number, kind, len(bodies), b"[" + b",".join(bodies) + b"]"))
 
-    def _next(self) -> None:
-        """Try the push again that has waited longest, once it is due."""
-        due, _, push = heapq.heappop(self._again)
+    def _retry(self) -> None:
+        """Wait for the next retry, and make it."""
+        due, _, push = heapq.heappop(self._retries)
         self._sleep(due - time.monotonic())
         self._try(push)
 
     def _try(self, push: Push) -> None:
-        self._sleep(self._free_at - time.monotonic())
+        self._sleep(self._next_at - time.monotonic())
         if self.stopped:
             push.trouble = push.trouble or "not sent"
             self._settled(push)
             return
-        self._free_at = time.monotonic() + self._pause
+        self._next_at = time.monotonic() + self._pause
         self._callback.post(push)
-        if push.accepted or push.attempts > len(AGAIN):
+        if push.accepted or push.attempts > len(RETRY_AFTER):
             self._settled(push)
             return
-        seconds = AGAIN[push.attempts - 1] * self._scale
+        seconds = RETRY_AFTER[push.attempts - 1] * self._scale
         self._tell(f"push {push.number}: {push.trouble}; again in {seconds:g} s")
-        heapq.heappush(self._again, (time.monotonic() + seconds, push.number, push))
+        heapq.heappush(self._retries, (time.monotonic() + seconds, push.number, push))
 
     def _sleep(self, seconds: float) -> None:
         if not self.stopped:

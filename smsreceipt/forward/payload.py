@@ -1,4 +1,4 @@
-"""What the provider would have pushed about a send, of what it answered when it was asked about it."""
+"""Make the push that the provider would have sent from a row of QuerySendDetails."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from smsreceipt.model import BEIJING, Instant, Outcome, Receipt
 
 
 def as_pushed(receipt: Receipt) -> bytes | None:
-    """The body of an SmsReport in its documented fields; None where nothing would have been pushed yet.
+    """The body of an SmsReport with its documented fields; None for a send without a final outcome.
 
-    *receipt* says it in the words of an answer (see of_send), which no receiver of pushes understands. The answer does
-    not tell the carrier's message.
+    *receipt* was made from a row of QuerySendDetails (see of_send), whose fields no receiver of pushes knows. The row
+    does not hold the carrier's message, so err_msg is empty.
     """
     if receipt.outcome not in {Outcome.DELIVERED, Outcome.FAILED}:
         return None

@@ -1,33 +1,32 @@
-"""The comparison: which sends have no final receipt, what the provider says of them, and how much time is left to ask.
+"""The comparison: which sends have no final receipt, what the provider knows of them, and how much time is left to ask.
 
-:func:`survey` reads the ledger and plans, :class:`Run` asks and keeps, :class:`Books` counts. A comparison can be
-broken off at any point: what was answered is kept with the note that it was asked for, and the next one goes on there.
+:func:`survey_days` classifies the sends of some days and plans the calls, :class:`Run` makes the calls and stores the
+answers, :class:`ClassCounts` counts. A comparison can be stopped at any time: answers are stored together with the note
+that they were asked for, and the next comparison goes on with the rest.
 """
 
-from smsreceipt.reconcile.ask import Asks, Done, inquire
-from smsreceipt.reconcile.calendar import PRESSING, Calendar, Standing, end_of, start_of
-from smsreceipt.reconcile.classes import Books, Class, Learnt
+from smsreceipt.reconcile.ask import JobResult, do_job
+from smsreceipt.reconcile.calendar import Calendar, Standing, end_of, start_of
+from smsreceipt.reconcile.classes import Class, ClassCounts, Finding
 from smsreceipt.reconcile.plan import Job, Known, Plan, jobs
 from smsreceipt.reconcile.run import Run
-from smsreceipt.reconcile.survey import Days, survey
+from smsreceipt.reconcile.survey import Survey, survey_days
 
 __all__ = [
-    "PRESSING",
-    "Asks",
-    "Books",
     "Calendar",
     "Class",
-    "Days",
-    "Done",
+    "ClassCounts",
+    "Finding",
     "Job",
+    "JobResult",
     "Known",
-    "Learnt",
     "Plan",
     "Run",
     "Standing",
+    "Survey",
+    "do_job",
     "end_of",
-    "inquire",
     "jobs",
     "start_of",
-    "survey",
+    "survey_days",
 ]

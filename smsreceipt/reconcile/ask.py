@@ -1,4 +1,4 @@
-"""One job, asked: what the provider's rows say of each send, ready to be kept."""
+"""Do one job: query the provider, and work out from its rows what became of each send."""
 
 from __future__ import annotations
 
@@ -24,195 +24,188 @@ from smsreceipt.model import (
     Source,
     date_of,
 )
-from smsreceipt.reconcile.calendar import Calendar, last_word
-from smsreceipt.reconcile.classes import Class, Learnt
+from smsreceipt.reconcile.calendar import Calendar, is_final_no_record
+from smsreceipt.reconcile.classes import Class, Finding
 from smsreceipt.reconcile.plan import Job
 from smsreceipt.sources.query.client import ORIGIN, Halted, Question, Rows
 
 
-class Asks(Protocol):
-    """Who asks the provider: sources.query.Asker."""
+class Client(Protocol):
+    """Queries the provider: sources.query.client.QueryClient."""
 
     def ask(self, question: Question) -> Rows:
-        """All rows about *question*. Raises AuthError, ApiError, ProviderError and Halted."""
+        """Return all rows that match *question*. Raises AuthError, ApiError, ProviderError and Halted."""
 
 
 @dataclass(slots=True)
-class Done:
-    """What came of a job: to be kept in one commit."""
+class JobResult:
+    """What came of a job. All of it is to be stored in one commit."""
 
     job: Job
     decoded: list[Decoded] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
-    learnt: list[Learnt] = field(default_factory=list)  #: each send of the job, once
-    unstable: int = 0  #: answers whose pages contradicted each other to the end
-    failure: Exception | None = None  #: why the rest was not asked
+    findings: list[Finding] = field(default_factory=list)  #: one for each send of the job
+    unstable: int = 0  #: answers whose pages contradicted each other in every reading
+    failure: Exception | None = None  #: why the job was not finished
     halted: bool = False
 
 
-class _Late(Exception):
-    """Meanwhile the day is beyond what the provider tells about: its silence says nothing."""
+class _TooLate(Exception):
+    """The provider no longer answers about the day, so an empty answer means nothing."""
 
 
-def inquire(job: Job, asker: Asks, now: Callable[[], Instant]) -> Done:
-    """Do the job. Whatever goes wrong, what was answered is in what it returns, and every send has its class."""
-    inquiry = _Inquiry(job, asker, now)
-    done = inquiry.done
+def do_job(job: Job, client: Client, now: Callable[[], Instant]) -> JobResult:
+    """Do the job. Raises only bugs: a job that fails has a result too, with the answers that came and every send."""
+    work = _Work(job, client, now)
+    result = work.result
     note = ""
     try:
-        inquiry.run()
-    except _Late:
+        work.run()
+    except _TooLate:
         note = "meanwhile its day can no longer be asked about"
     except Halted:
-        done.halted = True
+        result.halted = True
     except SmsReceiptError as exc:
-        done.failure = exc
+        result.failure = exc
         note = str(getattr(exc, "code", ""))
-    settled = {learnt.send.biz_id for learnt in done.learnt}
-    done.learnt += unasked((send for send in job.sends if send.biz_id not in settled), note)
-    return done
+    settled = {finding.send.biz_id for finding in result.findings}
+    result.findings += unasked((send for send in job.sends if send.biz_id not in settled), note)
+    return result
 
 
-def unasked(sends: Iterable[Send], note: str = "") -> list[Learnt]:
-    """The word on sends that nobody was asked about."""
-    return [Learnt(send, Class.UNASKED, note=note) for send in sends]
+def unasked(sends: Iterable[Send], note: str = "") -> list[Finding]:
+    """The findings about sends that were not asked about; *note* says why."""
+    return [Finding(send, Class.UNASKED, note=note) for send in sends]
 
 
-class _Inquiry:
+class _Work:
     """The calls of one job, one after the other."""
 
-    def __init__(self, job: Job, asker: Asks, now: Callable[[], Instant]) -> None:
-        self.done = Done(job)
-        self._job, self._asker, self._now = job, asker, now
+    def __init__(self, job: Job, client: Client, now: Callable[[], Instant]) -> None:
+        self.result = JobResult(job)
+        self._job, self._client, self._now = job, client, now
         self._at = now()
-        self._loose: list[Receipt] = []  # rows of which nobody can say yet to what they belong
-        self._tied: dict[str, Receipt] = {}  # of them, by BizId, what its row is unless a call by BizId says otherwise
-        self._nothing: set[tuple[str, int]] = set()  # BizIds and days of which there is no record
+        self._unassigned: list[Receipt] = []  # rows that are not known to belong to a send
+        self._matched: dict[str, Receipt] = {}  # of these, by BizId: its row, unless a call by BizId disproves it
+        self._no_record: set[tuple[str, int]] = set()  # BizIds and days without a record
 
     def run(self) -> None:
+        """Ask about every send of the job."""
         try:
-            for send in self._by_number() if self._job.wide else self._job.sends:
+            for send in self._by_number() if self._job.by_number else self._job.sends:
                 self._by_biz_id(send)
             self._conclude()
         finally:
-            self._keep_loose()
+            self._keep(self._unassigned, SEND_DETAIL)  # to be attributed later
 
     def _by_number(self) -> list[Send]:
-        """Ask by number alone; return the sends that have no row, or none that is theirs for sure.
+        """Ask by number alone; return the sends that must be asked about by BizId.
 
-        That they have no record is not concluded from it: a ledger whose times are late lets one send's row pass for
-        another's.
+        A send without a row may have a record all the same: if the times of the ledger are late, its row may have been
+        taken for another send's.
         """
-        answer, said = self._ask(self._job.day, SEND_DETAIL)
-        rows = [row for row in said.receipts if row.phone == self._job.phone]
-        if said.rejects:
-            self.done.decoded.append(Decoded(said.delivery, (), said.rejects))
+        answer, decoded = self._ask(self._job.day, SEND_DETAIL)
+        rows = [row for row in decoded.receipts if row.phone == self._job.phone]
+        if decoded.rejects:
+            self.result.decoded.append(Decoded(decoded.delivery, (), decoded.rejects))
         candidates = (*self._job.sends, *self._job.others)
-        self._loose = [*said.receipts]
-        self._tied = {candidates[index].biz_id: rows[row] for row, index in ties(rows, candidates).items()}
-        untied = [send for send in self._job.sends if send.biz_id not in self._tied]
-        if said.rejects or not answer.stable or len(self._tied) < len(self._loose):
-            return untied
-        return [send for send in untied if not self._beyond_midnight(send)]
+        self._unassigned = [*decoded.receipts]
+        self._matched = {candidates[index].biz_id: rows[row] for row, index in ties(rows, candidates).items()}
+        unmatched = [send for send in self._job.sends if send.biz_id not in self._matched]
+        if decoded.rejects or not answer.stable or len(self._matched) < len(self._unassigned):
+            return unmatched
+        return [send for send in unmatched if not self._beyond_midnight(send)]
 
     def _conclude(self) -> None:
-        """Take rows for the sends that they fit, but for those that calls by BizId have shown to be others'."""
+        """Assign rows to the sends that they match, except rows that calls by BizId have shown to be others'."""
         mine = {send.biz_id: send for send in self._job.sends}
-        while taken := self._tied.keys() - self._fitting():
-            for biz_id in sorted(taken):
-                del self._tied[biz_id]
+        while disproved := self._matched.keys() - self._still_matched():
+            for biz_id in sorted(disproved):
+                del self._matched[biz_id]
                 if biz_id in mine:
                     self._by_biz_id(mine[biz_id])
-        for biz_id, row in self._tied.items():
+        for biz_id, row in self._matched.items():
             self._keep([of_send(row, biz_id)], SMS_REPORT, biz_id)
             if biz_id in mine:
                 self._settle(mine[biz_id], [row])
-        self._forget_loose(self._tied.values())
+        self._assign(self._matched.values())
 
-    def _fitting(self) -> set[str]:
-        """The BizIds whose rows nobody else has claimed."""
-        loose = set(map(id, self._loose))
-        return {biz_id for biz_id, row in self._tied.items() if id(row) in loose}
+    def _still_matched(self) -> set[str]:
+        """The BizIds whose rows were not returned for another BizId."""
+        unassigned = set(map(id, self._unassigned))
+        return {biz_id for biz_id, row in self._matched.items() if id(row) in unassigned}
 
     def _by_biz_id(self, send: Send) -> None:
-        """Ask about this send alone."""
-        if not self._about(send, self._job.day):
-            self._elsewhere(send)
-
-    def _elsewhere(self, send: Send) -> None:
-        """Its day has no record of it: near midnight the other day may have."""
-        if not self._beyond_midnight(send):
-            other = Calendar(self._at).neighbour(send)
-            word = last_word(max(send.day, other or 0), Answer.NO_RECORD, self._at)
-            self._note(send, Answer.NO_RECORD, Learnt(send, Class.NO_RECORD, last_word=word))
+        """Ask about this send alone: on its own day, and near midnight on the other day too if that has no record."""
+        if self._on_day(send, self._job.day) or self._beyond_midnight(send):
+            return
+        other = Calendar(self._at).neighbour(send)
+        final = is_final_no_record(max(send.day, other or 0), Answer.NO_RECORD, self._at)
+        self._note(send, Answer.NO_RECORD, Finding(send, Class.NO_RECORD, final_no_record=final))
 
     def _beyond_midnight(self, send: Send) -> bool:
         """Whether the send is near midnight, and the other day has a record of it."""
         other = Calendar(self._at).neighbour(send)
-        return other is not None and self._about(send, other)
+        return other is not None and self._on_day(send, other)
 
-    def _about(self, send: Send, day: int) -> bool:
-        """Ask about this send on this day, unless that was done, and keep what is said; False: there is no record."""
-        if (send.biz_id, day) in self._nothing:
+    def _on_day(self, send: Send, day: int) -> bool:
+        """Ask about this send on this day, unless that was done, and keep the answer; False: there is no record."""
+        if (send.biz_id, day) in self._no_record:
             return False
-        answer, said = self._ask(day, SMS_REPORT, send.biz_id)
+        answer, decoded = self._ask(day, SMS_REPORT, send.biz_id)
         if answer.rows:
-            self.done.decoded.append(said)
-            self._forget_loose(said.receipts)
-        mine = [receipt for receipt in said.receipts if receipt.phone == send.phone]
+            self.result.decoded.append(decoded)
+            self._assign(decoded.receipts)
+        mine = [receipt for receipt in decoded.receipts if receipt.phone == send.phone]
         if mine:
             self._settle(send, mine)
-        elif answer.rows or not answer.stable:  # something was said that cannot be read, or not to the end
-            self.done.learnt.append(Learnt(send, Class.UNASKED, note="the answer cannot be relied on"))
+        elif answer.rows or not answer.stable:  # there is an answer, which cannot be read or is not complete
+            self.result.findings.append(Finding(send, Class.UNASKED, note="the answer cannot be relied on"))
         else:
-            self._nothing.add((send.biz_id, day))
-        return (send.biz_id, day) not in self._nothing
+            self._no_record.add((send.biz_id, day))
+        return (send.biz_id, day) not in self._no_record
 
     def _ask(self, day: int, kind: Kind, biz_id: str = "") -> tuple[Rows, Decoded]:
-        """The answer, and what its rows say."""
+        """The answer, and its rows decoded."""
         if not Calendar(self._now()).askable(day):
-            raise _Late
-        answer = self._asker.ask(Question(self._job.phone, date_of(day), biz_id))
+            raise _TooLate
+        answer = self._client.ask(Question(self._job.phone, date_of(day), biz_id))
         self._at = self._now()
-        self.done.unstable += not answer.stable
+        self.result.unstable += not answer.stable
         if not answer.rows and not Calendar(self._at).askable(day):
-            raise _Late
+            raise _TooLate
         return answer, decode(self._delivery(answer.rows, kind, biz_id))
 
     def _settle(self, send: Send, receipts: Sequence[Receipt]) -> None:
-        """The provider's word on a send; of several rows, the one that would be its state."""
+        """Classify a send by its rows; of several, by the one that would be its state in the store."""
         claims = [Claim(each.outcome, each.code, True, each.reported_at, each.detail) for each in receipts]
         best = max(claims, key=Claim.rank)
         if best.outcome is Outcome.DELIVERED:
             found = Class.DELIVERED
         else:
             found = Class.FAILED if best.settled else Class.STILL_WAITING
-        learnt = Learnt(send, found, best.outcome, best.code)
-        self._note(send, Answer.ANSWERED if best.settled else Answer.WAITING, learnt)
+        finding = Finding(send, found, best.outcome, best.code)
+        self._note(send, Answer.ANSWERED if best.settled else Answer.WAITING, finding)
 
-    def _note(self, send: Send, answer: Answer, learnt: Learnt) -> None:
-        self.done.asked.append(Asked(send.biz_id, send.phone, self._at, answer))
-        self.done.learnt.append(learnt)
+    def _note(self, send: Send, answer: Answer, finding: Finding) -> None:
+        self.result.asked.append(Asked(send.biz_id, send.phone, self._at, answer))
+        self.result.findings.append(finding)
 
     def _keep(self, receipts: Sequence[Receipt], kind: Kind, biz_id: str = "") -> None:
         if receipts:
             delivery = self._delivery([receipt.body for receipt in receipts], kind, biz_id)
-            self.done.decoded.append(Decoded(delivery, tuple(receipts), ()))
+            self.result.decoded.append(Decoded(delivery, tuple(receipts), ()))
 
     def _delivery(self, frames: Sequence[bytes], kind: Kind, biz_id: str) -> Delivery:
         return Delivery(tuple(frames), kind, Source.QUERY, ORIGIN, self._at, biz_id=biz_id)
 
-    def _forget_loose(self, rows: Iterable[Receipt]) -> None:
-        """These are known now."""
-        known = Counter(row.body for row in rows)
+    def _assign(self, rows: Iterable[Receipt]) -> None:
+        """Remove rows with these bodies, each once, from the unassigned ones."""
+        assigned = Counter(row.body for row in rows)
         rest = []
-        for row in self._loose:
-            if known[row.body]:
-                known[row.body] -= 1
+        for row in self._unassigned:
+            if assigned[row.body]:
+                assigned[row.body] -= 1
             else:
                 rest.append(row)
-        self._loose = rest
-
-    def _keep_loose(self) -> None:
-        """Nothing is thrown away: what belongs to no send that we know of is kept as it is, to be tied later."""
-        self._keep(self._loose, SEND_DETAIL)
+        self._unassigned = rest

@@ -1,4 +1,4 @@
-"""When a send can be asked about: Beijing days, whatever zone the host is in. Pure: the time is handed in."""
+"""When the provider can be asked about a send, in Beijing days, whatever the zone of the host."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from smsreceipt.model import DAY_MS, Answer, Instant, Send, beijing_day
+from smsreceipt.sources.query.client import HISTORY_DAYS
 
-HISTORY = 30  #: days back for which the provider answers, today not counted
-PRESSING = 25  #: from this age on, in days, an open send is warned about
-MIDNIGHT_MS = 300_000  #: so near midnight the provider may file a send under the other day
-RECORDED_MS = DAY_MS  #: so long after its end a day's records are complete: no record then is the last word
+PRESSING = 25  #: days after which an open send causes a warning
+MIDNIGHT_MS = 300_000  #: within so many milliseconds of midnight the provider may file a send under the other day
+RECORDED_MS = DAY_MS  #: after the end of a day, until its records are complete
 
 
 class Standing(StrEnum):
     """What can be done about a send without a final receipt."""
 
-    YOUNG = "young"  #: its receipt may well be on its way
+    YOUNG = "young"  #: its receipt may be on its way
     MISSING = "missing"  #: to be asked about
-    TOO_LATE = "too_late"  #: its day is beyond what the provider tells about
+    TOO_LATE = "too_late"  #: the provider no longer answers about its day
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """One moment, and what it means for the days around it."""
+    """What can be asked about at the time *now*."""
 
     now: Instant
-    min_age: int = 3 * 3_600_000  #: milliseconds that a receipt is given before it counts as missing
+    min_age: int = 3 * 3_600_000  #: milliseconds after which a receipt counts as missing
 
     @property
     def today(self) -> int:
@@ -36,14 +36,14 @@ class Calendar:
     @property
     def oldest(self) -> int:
         """The first day that can still be asked about."""
-        return self.today - HISTORY
+        return self.today - HISTORY_DAYS
 
     def askable(self, day: int) -> bool:
-        """Whether the provider tells about this day now."""
+        """Whether the provider answers about this day now."""
         return self.oldest <= day <= self.today
 
     def standing(self, send: Send) -> Standing:
-        """What can be done about *send*. Where only its day is known, its age counts from the end of that day."""
+        """What can be done about *send*. If only its day is known, its age counts from the end of that day."""
         if send.day < self.oldest:
             return Standing.TOO_LATE
         since = end_of(send.day) if send.sent_at is None else send.sent_at
@@ -51,7 +51,7 @@ class Calendar:
         return Standing.YOUNG if young else Standing.MISSING
 
     def days_left(self, day: int) -> int | None:
-        """How many days it can still be asked about after today; 0: today is the last. None: no more."""
+        """How many days after today the day can still be asked about; 0: today is the last; None: it is too late."""
         return day - self.oldest if day >= self.oldest else None
 
     def pressing(self, day: int) -> bool:
@@ -59,7 +59,7 @@ class Calendar:
         return self.oldest <= day <= self.today - PRESSING
 
     def neighbour(self, send: Send) -> int | None:
-        """The other day that may have the record of a send near midnight, where it can be asked about."""
+        """The other day that may have the record of a send near midnight, if it can be asked about."""
         day = neighbour(send)
         return day if day is not None and self.askable(day) else None
 
@@ -84,6 +84,6 @@ def end_of(day: int) -> Instant:
     return start_of(day + 1)
 
 
-def last_word(day: int, answer: Answer | None, asked_at: Instant | None) -> bool:
-    """Whether asking again cannot change anything: there was no record when the day's records were complete."""
+def is_final_no_record(day: int, answer: Answer | None, asked_at: Instant | None) -> bool:
+    """Whether the provider had no record when those of the day were complete: asking again changes nothing."""
     return answer is Answer.NO_RECORD and asked_at is not None and asked_at >= end_of(day) + RECORDED_MS

@@ -1,4 +1,4 @@
-"""The books of a comparison: every send of its days stands in exactly one class."""
+"""The classes of a comparison: every send of its days is in exactly one."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from smsreceipt.reconcile.calendar import Calendar
 
 
 class Class(StrEnum):
-    """What a comparison says of one send."""
+    """What a comparison found out about one send."""
 
-    WITH_RECEIPT = "with_receipt"  #: it had a final receipt before anybody was asked
-    YOUNG = "young"  #: its receipt may well be on its way: not asked
-    TOO_LATE = "too_late"  #: no receipt, and its day is beyond what the provider tells about
-    DELIVERED = "compensated_delivered"  #: asked: the handset took it
+    WITH_RECEIPT = "with_receipt"  #: it had a final receipt before the provider was asked
+    YOUNG = "young"  #: not asked: its receipt may be on its way
+    TOO_LATE = "too_late"  #: no receipt, and the provider no longer answers about its day
+    DELIVERED = "compensated_delivered"  #: asked: it was delivered
     FAILED = "compensated_failed"  #: asked: it failed or expired
-    STILL_WAITING = "still_waiting"  #: asked: the provider waits for the carrier itself
-    NO_RECORD = "no_record"  #: asked: the provider knows of no such send
-    UNASKED = "unasked"  #: to be asked, and not asked: the run was stopped, or could not ask about this one
+    STILL_WAITING = "still_waiting"  #: asked: the provider waits for the carrier
+    NO_RECORD = "no_record"  #: asked: the provider has no record of it
+    UNASKED = "unasked"  #: not asked, though it should be: the run was stopped, or failed to ask about it
 
 
 #: In this order in the summary; together they are "missing".
 MISSING = (Class.DELIVERED, Class.FAILED, Class.STILL_WAITING, Class.NO_RECORD, Class.UNASKED)
-#: Nobody knows yet how these ended.
+#: How these ended is not known yet.
 LEFT = (Class.STILL_WAITING, Class.NO_RECORD, Class.UNASKED)
 
 
-class Learnt(NamedTuple):
-    """One send and what became of it."""
+class Finding(NamedTuple):
+    """One send and its class."""
 
     send: Send
     found: Class
     outcome: Outcome | None = None
     code: str = ""
-    note: str = ""  #: why it could not be asked about, where there is a reason
-    last_word: bool = False  #: of no_record: asking again cannot change anything
+    note: str = ""  #: why it could not be asked about, if there is a reason
+    final_no_record: bool = False  #: of no_record: asking again changes nothing
 
     @property
     def open(self) -> bool:
-        """Whether a later comparison may learn more, as long as its day can be asked about."""
+        """Whether a later comparison may find out more, as long as its day can be asked about."""
         if self.found is Class.NO_RECORD:
-            return not self.last_word
+            return not self.final_no_record
         return self.found in {Class.YOUNG, Class.STILL_WAITING, Class.UNASKED}
 
 
 @dataclass(slots=True)
-class Books:
-    """Counts by class, failures by code, and how much time is left; filled send by send."""
+class ClassCounts:
+    """Counters of a comparison: sends by class, failures by code, and the time left to ask."""
 
     calendar: Calendar
     classes: Counter[Class] = field(default_factory=Counter)
@@ -60,43 +60,43 @@ class Books:
     open_since: int | None = None  #: the oldest Beijing day of a send that can still be asked about
     pressing: int = 0  #: open sends about which little time is left to ask
 
-    def add(self, learnt: Learnt) -> None:
-        """Enter one send."""
-        found, day = learnt.found, learnt.send.day
+    def add(self, finding: Finding) -> None:
+        """Count one send."""
+        found, day = finding.found, finding.send.day
         self.classes[found] += 1
         if found is Class.FAILED:
-            self.failures[learnt.code] += 1
-        if learnt.note:
-            self.notes[learnt.note] += 1
-        if learnt.open and self.calendar.days_left(day) is not None:
+            self.failures[finding.code] += 1
+        if finding.note:
+            self.notes[finding.note] += 1
+        if finding.open and self.calendar.days_left(day) is not None:
             self.open_since = day if self.open_since is None else min(day, self.open_since)
             self.pressing += self.calendar.pressing(day)
 
-    def add_all(self, learnt: Iterable[Learnt]) -> None:
-        """Enter several sends."""
-        for each in learnt:
+    def add_all(self, findings: Iterable[Finding]) -> None:
+        """Count several sends."""
+        for each in findings:
             self.add(each)
 
     def count(self, *classes: Class) -> int:
-        """How many sends stand in these classes."""
+        """How many sends are in these classes."""
         return sum(self.classes[each] for each in classes)
 
     @property
     def missing(self) -> int:
-        """Those that were, or were to be, asked about."""
+        """The sends that were asked about or should have been."""
         return self.count(*MISSING)
 
     @property
     def left(self) -> int:
-        """Of the missing, those of which nobody knows how they ended."""
+        """Of the missing, those of which it is not known how they ended."""
         return self.count(*LEFT)
 
     @property
     def days_left(self) -> int | None:
-        """How many days the oldest open send can still be asked about; None: nothing is open."""
+        """How many days the oldest open send can still be asked about; None if none is open."""
         return None if self.open_since is None else self.calendar.days_left(self.open_since)
 
-    def close(self, sent: int, missing: int) -> None:
-        """Check the sums against what was counted apart. Raises AssertionError: a bug of ours."""
+    def check(self, sent: int, missing: int) -> None:
+        """Compare the sums with counts made independently. Raises AssertionError, which is a bug."""
         if self.missing != missing or self.classes.total() != sent:
-            raise AssertionError("the books do not balance")
+            raise AssertionError(f"the classes do not add up to {sent} sends, {missing} of them missing")

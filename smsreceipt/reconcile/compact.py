@@ -1,4 +1,4 @@
-"""A list for a million values that would not fit as objects."""
+"""A list that holds millions of values in little memory."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import msgspec
 
 T = TypeVar("T")
 
-_BLOCK = 1_000  # values that are packed together
+_BLOCK = 1_000  # values that are encoded together
 
 
-class Packed(Generic[T]):
-    """Values of one type that msgspec knows, in the order they were added. May be gone through more than once."""
+class CompactList(Generic[T]):
+    """Values of one type, kept as msgpack, in the order in which they were added. Can be iterated more than once."""
 
     def __init__(self, kind: type[T], values: Iterable[T] = ()) -> None:
         self._blocks: list[bytes] = []
@@ -24,7 +24,7 @@ class Packed(Generic[T]):
             self.add(value)
 
     def add(self, value: T) -> None:
-        """Put it at the end."""
+        """Append a value."""
         self._open.append(value)
         if len(self._open) == _BLOCK:
             self._blocks.append(self._encode(self._open))

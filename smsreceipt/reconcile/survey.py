@@ -1,4 +1,4 @@
-"""Some Beijing days of the ledger, gone through once: who has a receipt, who is too young or too late, whom to ask."""
+"""Classify the sends of some Beijing days without asking the provider, and plan the calls about the others."""
 
 from __future__ import annotations
 
@@ -6,73 +6,73 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from smsreceipt.model import Answer, Instant, Send
-from smsreceipt.reconcile.calendar import Calendar, Standing, last_word
-from smsreceipt.reconcile.classes import MISSING, Books, Class, Learnt
-from smsreceipt.reconcile.compact import Packed
+from smsreceipt.reconcile.calendar import Calendar, Standing, is_final_no_record
+from smsreceipt.reconcile.classes import MISSING, Class, ClassCounts, Finding
+from smsreceipt.reconcile.compact import CompactList
 from smsreceipt.reconcile.plan import Known, Plan, jobs, near_midnight
 from smsreceipt.store import Store, StoredSend
 
 
 @dataclass(slots=True)
-class Days:
-    """What a comparison begins with."""
+class Survey:
+    """The sends of some days before the provider is asked."""
 
     first: int
     last: int
     calendar: Calendar
     sent: int = 0  #: in the ledger
-    without: int = 0  #: of them, those without a final receipt
+    without: int = 0  #: of these, those without a final receipt
     plan: Plan = field(default_factory=Plan)
-    #: without a final receipt, and not to be asked about now
-    settled: Packed[Learnt] = field(default_factory=lambda: Packed(Learnt))
+    #: those without a final receipt that are not to be asked about now
+    settled: CompactList[Finding] = field(default_factory=lambda: CompactList(Finding))
 
     @property
     def with_receipt(self) -> int:
-        """Those that have a final receipt."""
+        """The sends that have a final receipt."""
         return self.sent - self.without
 
     @property
     def missing(self) -> int:
-        """Those that count as missing: to be asked about now, or asked about before and still without an end."""
-        asked = sum(learnt.found in MISSING for learnt in self.settled)
+        """The sends to be asked about now, and those that were asked about and are still open."""
+        asked = sum(finding.found in MISSING for finding in self.settled)
         return self.plan.sends + asked
 
-    def books(self) -> Books:
-        """The books with everything entered that needs no asking."""
-        books = Books(self.calendar)
-        books.classes[Class.WITH_RECEIPT] = self.with_receipt
-        books.add_all(self.settled)
-        return books
+    def counts(self) -> ClassCounts:
+        """Counters of the sends that are not to be asked about."""
+        counts = ClassCounts(self.calendar)
+        counts.classes[Class.WITH_RECEIPT] = self.with_receipt
+        counts.add_all(self.settled)
+        return counts
 
 
-def survey(store: Store, first: int, last: int, calendar: Calendar, begun: Instant) -> Days:
-    """Read the days *first* to *last*, the oldest first, inside a snapshot of *store*: others may write meanwhile.
+def survey_days(store: Store, first: int, last: int, calendar: Calendar, begun: Instant) -> Survey:
+    """Read the days *first* to *last*, the oldest first. Call it inside store.snapshot(), since others may write.
 
-    What was answered since *begun* belongs to this comparison, which is taken up where it stopped.
+    Answers since *begun* belong to this comparison, and are not asked for again.
     """
-    days = Days(first, last, calendar, store.count_sends(first, last))
+    survey = Survey(first, last, calendar, store.count_sends(first, last))
     for day in range(first, last + 1):
-        for job in jobs(_to_ask(store, days, day, begun), lambda phone, at: _known(store, phone, at)):
-            days.plan.add(job)
-    return days
+        for job in jobs(_to_ask(store, survey, day, begun), lambda phone, at: _known(store, phone, at)):
+            survey.plan.add(job)
+    return survey
 
 
-def _to_ask(store: Store, days: Days, day: int, begun: Instant) -> Iterator[Send]:
-    """The sends of one day that are to be asked about; the others are noted."""
+def _to_ask(store: Store, survey: Survey, day: int, begun: Instant) -> Iterator[Send]:
+    """The sends of one day that are to be asked about; the others are added to *survey*."""
     for row in store.missing(day, day):
-        days.without += 1
-        found = _class_without_asking(row, days.calendar, begun)
+        survey.without += 1
+        found = _class_without_asking(row, survey.calendar, begun)
         if found is None:
             yield row.send
         else:
-            word = found is Class.NO_RECORD and last_word(row.send.day, row.answer, row.asked_at)
-            days.settled.add(Learnt(row.send, found, row.outcome, last_word=word))
+            final = found is Class.NO_RECORD and is_final_no_record(row.send.day, row.answer, row.asked_at)
+            survey.settled.add(Finding(row.send, found, row.outcome, final_no_record=final))
 
 
 def _class_without_asking(row: StoredSend, calendar: Calendar, begun: Instant) -> Class | None:
-    """The class of a send that nobody need ask about now; None: it is to be asked about."""
+    """The class of a send that is not to be asked about now; None if it is."""
     standing = calendar.standing(row.send)
-    if last_word(row.send.day, row.answer, row.asked_at):
+    if is_final_no_record(row.send.day, row.answer, row.asked_at):
         return Class.NO_RECORD
     if standing is not Standing.MISSING:
         return Class(standing.value)
@@ -84,6 +84,6 @@ def _class_without_asking(row: StoredSend, calendar: Calendar, begun: Instant) -
 
 
 def _known(store: Store, phone: str, day: int) -> Known:
-    """What an answer about one number and day may tell of."""
+    """The sends that an answer about one number and day may contain."""
     sends = store.sends_of(phone, day - 1, day + 1)
     return Known([send for send in sends if send.day == day], near_midnight(sends, day))

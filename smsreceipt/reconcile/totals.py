@@ -1,4 +1,4 @@
-"""Days compared by their sums alone, in billed parts: how many receipts are lacking, and when none came. Pure."""
+"""Compare days by their sums, in billed parts: how many receipts are missing, and when none came."""
 
 from __future__ import annotations
 
@@ -13,58 +13,58 @@ from smsreceipt.sources.query.client import DayTotals
 from smsreceipt.store import DayParts
 
 _SLOT_MS = 600_000
-_AROUND = 3  # slots on either side that tell what was to be expected
-_EXPECTED = 10  # messages: fewer that did not come prove nothing
+_AROUND = 3  # slots on either side from which the expected traffic is estimated
+_EXPECTED = 10  # messages; a shorter silence may be chance
 _FINAL = (Outcome.DELIVERED, Outcome.FAILED, Outcome.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
 class DayGap:
-    """One Beijing day by the provider's books and by ours."""
+    """One Beijing day: the totals of the provider, and those of the receipts in the store."""
 
     day: int
-    sent: int  #: by the provider, as are the next three
+    sent: int  #: by the provider, like the next three
     succeeded: int
     failed: int
-    no_response: int  #: the carrier has not told the provider either
-    delivered: int  #: by our receipts
+    no_response: int  #: the carrier has not answered the provider yet
+    delivered: int  #: by the receipts
     not_delivered: int  #: failed or expired
     undecided: int  #: pending or unknown
-    silent: tuple[tuple[Instant, Instant], ...]  #: no receipt of what was sent in between, though around it there are
+    silent: tuple[tuple[Instant, Instant], ...]  #: times between which no message with a receipt was sent
 
     @property
     def gap(self) -> int:
-        """Parts whose end the provider knows and we do not; below 0: we know of more than it counts."""
+        """Parts that ended by the provider and have no receipt; negative if the receipts have more than it counts."""
         return self.succeeded + self.failed - self.delivered - self.not_delivered
 
 
-def gaps(first: int, last: int, theirs: Iterable[DayTotals], ours: Iterable[DayParts]) -> list[DayGap]:
-    """A row for each day from *first* to *last*; of a day, *theirs* may tell in several rows (mainland and abroad)."""
-    said: dict[int, list[DayTotals]] = defaultdict(list)
-    for total in theirs:
-        said[number_of(total.day)].append(total)
-    had = {parts.day: parts for parts in ours}
-    return [_gap(day, said[day], had.get(day)) for day in range(first, last + 1)]
+def gaps(first: int, last: int, totals: Iterable[DayTotals], received: Iterable[DayParts]) -> list[DayGap]:
+    """A row for each day from *first* to *last*. *totals* may have several rows for a day: mainland and abroad."""
+    by_day: dict[int, list[DayTotals]] = defaultdict(list)
+    for total in totals:
+        by_day[number_of(total.day)].append(total)
+    parts = {each.day: each for each in received}
+    return [_gap(day, by_day[day], parts.get(day)) for day in range(first, last + 1)]
 
 
-def _gap(day: int, said: Sequence[DayTotals], had: DayParts | None) -> DayGap:
-    parts = had.parts if had else {}
+def _gap(day: int, totals: Sequence[DayTotals], received: DayParts | None) -> DayGap:
+    parts = received.parts if received else {}
     final = {outcome: parts.get(outcome, 0) for outcome in _FINAL}
     return DayGap(
         day,
-        sum(total.sent for total in said),
-        sum(total.succeeded for total in said),
-        sum(total.failed for total in said),
-        sum(total.no_response for total in said),
+        sum(total.sent for total in totals),
+        sum(total.succeeded for total in totals),
+        sum(total.failed for total in totals),
+        sum(total.no_response for total in totals),
         delivered=final[Outcome.DELIVERED],
         not_delivered=final[Outcome.FAILED] + final[Outcome.EXPIRED],
         undecided=sum(parts.values()) - sum(final.values()),
-        silent=tuple(_silences(day, had.slots)) if had else (),
+        silent=tuple(_silences(day, received.slots)) if received else (),
     )
 
 
 def _silences(day: int, slots: Sequence[int]) -> Iterator[tuple[Instant, Instant]]:
-    """Stretches of a day without a receipt that the traffic around them makes unlikely."""
+    """Intervals of a day without a receipt, where the traffic around them makes that unlikely."""
     at = 0
     for empty, group in groupby(slots, lambda count: count == 0):
         length = len(list(group))

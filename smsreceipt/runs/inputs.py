@@ -13,8 +13,8 @@ from smsreceipt.decode import KINDS, decode, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import Decoded, Reached
 from smsreceipt.runs.kinds import unknown_kind_warning
-from smsreceipt.sources.files.open import Named, Opened, find
-from smsreceipt.sources.files.reader import Piece, Replay, kind_told
+from smsreceipt.sources.files.open import FoundFile, InputFile, find
+from smsreceipt.sources.files.reader import PayloadReader, Piece, kind_in_path
 
 _STDIN = "-"
 
@@ -39,11 +39,11 @@ class Inputs:
             app.say("no files there")
         self._whole = sum(each.size() for each in self._named if each) if None not in self._named else 0
         self._before = 0
-        self._now: Replay | None = None
+        self._now: PayloadReader | None = None
         self.halt = threading.Event()  #: reading ends soon after it is set
         self.failures: list[BaseException] = []  #: of single files; a failure does not keep the others from being read
 
-    def _find(self, word: str) -> Sequence[Named | None]:
+    def _find(self, word: str) -> Sequence[FoundFile | None]:
         """The files of a word; None: standard input."""
         return [None] if word == _STDIN else find([word], self._app.say)
 
@@ -63,20 +63,22 @@ class Inputs:
                 self.failures.append(exc)
 
     @contextmanager
-    def _open(self, named: Named | None) -> Iterator[Replay]:
+    def _open(self, named: FoundFile | None) -> Iterator[PayloadReader]:
         if named is None:
             assert self._app.stdin is not None  # noqa: S101 - checked by __init__
-            opened, fallback = Opened(self._app.stdin, _STDIN, waits=True), None
+            opened, fallback = InputFile(self._app.stdin, _STDIN, waits=True), None
         else:
-            opened, fallback = Opened.of(named), kind_told(named, lambda word: self._kinds.get(word.casefold()))
+            opened, fallback = InputFile.of(named), kind_in_path(named, lambda word: self._kinds.get(word.casefold()))
         try:
-            self._now = Replay(opened, kind=self._kind, fallback=fallback, now=self._app.now, stopped=self.halt.is_set)
+            self._now = PayloadReader(
+                opened, kind=self._kind, fallback=fallback, now=self._app.now, stopped=self.halt.is_set
+            )
             yield self._now
         finally:
             self._before, self._now = self._before + opened.read, None
             opened.close()
 
-    def _start(self, replay: Replay, unfinished: dict[str, Reached]) -> int:
+    def _start(self, replay: PayloadReader, unfinished: dict[str, Reached]) -> int:
         reached = unfinished.get(replay.identity)
         if reached is None or not replay.fits(reached):
             return 0

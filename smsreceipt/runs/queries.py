@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import queue
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import beijing_day, date_of
 from smsreceipt.runs.access import access
+from smsreceipt.sources.query.workers import LAST_CALLS, QueryWorkers
 
 if TYPE_CHECKING:
-    from smsreceipt.sources.query.client import Asker, Question, Rows
+    from smsreceipt.sources.query.client import QueryClient, Question, Rate, Rows
+
+_LOOK = 0.2  # seconds between two checks for a stop
 
 
 @contextmanager
-def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[Asker]:
+def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[QueryClient]:
     """A client for queries with at most *qps* calls per second over at most *workers* connections, closed at the end.
 
     Nothing is sent before the first query. Warns at the end if the clock of this machine is wrong.
     """
     from smsreceipt.aliyun.clock import Clock
     from smsreceipt.aliyun.rpc import Caller
-    from smsreceipt.sources.query.client import Asker, Rate
+    from smsreceipt.sources.query.client import QueryClient, Rate
 
     endpoints, provider = access(app)
     clock, rate = Clock(), Rate(qps)
     caller = Caller(endpoints.dysmsapi, provider, clock, connections=workers, sleep=rate.pause)
     try:
-        yield Asker(caller, rate=rate)
+        yield QueryClient(caller, rate=rate)
     finally:
         caller.close()
         if drift := clock.warning():
@@ -68,29 +69,56 @@ class Answered:
     failure: SmsReceiptError | None = None
 
 
-def answers(asker: Asker, questions: Sequence[Question], workers: int) -> Iterator[Answered]:
-    """The answers in the order of the questions, of which *workers* are asked at the same time.
+def answers(
+    client: QueryClient, questions: Sequence[Question], workers: int, *, last_calls: float = LAST_CALLS
+) -> Generator[Answered, None, None]:
+    """The answers in the order of the questions, *workers* of them under way at once.
 
-    Ends early after asker.rate.halt(). Yields failures instead of raising them, so that the caller can go on.
+    A failure is an answer too: the caller decides whether to go on. After client.rate.halt() the answers end; calls
+    under way get *last_calls* seconds more. Closing the generator halts the client.
     """
     from smsreceipt.sources.query.client import Halted
 
-    def ask(question: Question) -> Answered:
+    def ask(number: int) -> tuple[int, Answered | None]:
         try:
-            return Answered(question, asker.ask(question))
-        except SmsReceiptError as exc:
-            return Answered(question, None, exc)
-
-    rest = iter(questions)
-    with ThreadPoolExecutor(workers, "asker") as pool:
-        pending = deque(pool.submit(ask, question) for question in islice(rest, 2 * workers))
-        try:
-            while pending:
-                answered = pending.popleft().result()
-                pending += [pool.submit(ask, question) for question in islice(rest, 1)]
-                yield answered
+            return number, Answered(questions[number], client.ask(questions[number]))
         except Halted:
-            return
-        finally:
-            for each in pending:
-                each.cancel()
+            return number, None
+        except SmsReceiptError as exc:
+            return number, Answered(questions[number], None, exc)
+
+    pool = QueryWorkers(ask, workers)
+    found: dict[int, Answered | None] = {}
+    put = 0
+    try:
+        for number in range(len(questions)):
+            for each in range(put, min(number + 2 * workers, len(questions))):
+                pool.put(each)
+                put = each + 1
+            answered = _wait_for(number, found, pool, client.rate, last_calls)
+            if answered is None:
+                return
+            yield answered
+    except GeneratorExit:
+        client.rate.halt()
+        raise
+    finally:
+        pool.close(last_calls)
+
+
+def _wait_for(
+    number: int,
+    found: dict[int, Answered | None],
+    pool: QueryWorkers[int, tuple[int, Answered | None]],
+    rate: Rate,
+    last: float,
+) -> Answered | None:
+    """The answer of that number; None after a stop. Other answers that come meanwhile are put into *found*."""
+    while number not in found and last > 0:
+        try:
+            done, answered = pool.get(_LOOK)
+        except queue.Empty:
+            last -= _LOOK if rate.halted else 0
+        else:
+            found[done] = answered
+    return found.pop(number, None)

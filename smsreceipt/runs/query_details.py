@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -91,11 +91,12 @@ class _Queries:
         questions = [Question(phone, self._day, self._options.biz_id) for phone in self._phones]
         with ExitStack() as stack:
             store = stack.enter_context(self._app.open_store(readonly=False)) if self._options.save else None
-            asker = stack.enter_context(asking(self._app, qps=self._options.qps, workers=self._options.workers))
-            stack.enter_context(GracefulStop(self._app, asker.rate.halt))
+            client = stack.enter_context(asking(self._app, qps=self._options.qps, workers=self._options.workers))
+            stack.enter_context(GracefulStop(self._app, client.rate.halt))
             stack.callback(self._sum_up)
             stack.enter_context(self._progress)
-            self._take(answers(asker, questions, self._options.workers), store)
+            answered = stack.enter_context(closing(answers(client, questions, self._options.workers)))
+            self._take(answered, store)
 
     def _take(self, answered: Iterator[Answered], store: Store | None) -> None:
         waiting: list[Decoded] = []

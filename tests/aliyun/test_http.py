@@ -292,7 +292,7 @@ def test_reading_raises_nothing_but_bad_answers(noise: bytes, at: int) -> None:
 def test_no_answer_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(TimedOut) as late:
-        ask(silent, timeout=0.05)
+        ask(silent, timeout=0.3)  # enough to connect and to send on a busy machine
     assert late.value.sent
     assert time.monotonic() - began < 1
 

@@ -21,9 +21,9 @@ START = datetime(2026, 11, 20, 23, 59, 30, tzinfo=BEIJING)
 
 
 class Service:
-    """Issues numbered tokens with a life of *life* seconds by its own clock."""
+    """Issues numbered tokens with a life of *life* seconds by its own clock; a call takes *latency* seconds."""
 
-    def __init__(self, life: float, *, skew: float = 0.0) -> None:
+    def __init__(self, life: float, *, skew: float = 0.0, latency: float = 0.0) -> None:
         self.local = START.timestamp()  # our clock; the provider's is ahead by skew
         self.calls: list[dict[str, Any]] = []
         self.clock = Clock(lambda: self.local)
@@ -32,10 +32,11 @@ class Service:
             self.clock.learn(now.strftime("%a, %d %b %Y %H:%M:%S GMT"), self.local, self.local)
         self._life = life
         self._skew = skew
+        self._latency = latency
 
     def call(self, request: Any) -> dict[str, Any]:
         self.calls.append(dict(request.get_query_params()))
-        time.sleep(0.01)  # long enough for other threads to want the same
+        time.sleep(self._latency)
         ends = datetime.fromtimestamp(self.local + self._skew + self._life, BEIJING)
         number = len(self.calls)
         token = {"AccessKeyId": f"id{number}", "AccessKeySecret": "s", "SecurityToken": f"token{number}"}
@@ -79,7 +80,7 @@ def test_a_token_that_says_it_is_over_is_not_asked_for_at_every_request(life: fl
 
 
 def test_many_threads_make_one_call() -> None:
-    service = Service(3600)
+    service = Service(3600, latency=0.01)  # long enough for the others to want the same
     tokens = Tokens(service, service.clock)
     barrier = threading.Barrier(16)
 

@@ -22,7 +22,7 @@ from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.rpc import Caller
-from smsreceipt.sources.query.client import Asker, Question, Rate
+from smsreceipt.sources.query.client import QueryClient, Question, Rate
 
 THREADS = 16
 
@@ -36,12 +36,12 @@ def microseconds(work: Callable[[], int]) -> float:
 
 def ours(url: str, calls: int, threads: int) -> int:
     caller = Caller(Endpoint.parse(url), Fixed(Credentials("sandbox", "sandbox-secret")), Clock(), connections=threads)
-    asker = Asker(caller, rate=Rate(5000))
+    client = QueryClient(caller, rate=Rate(5000))
     numbers = iter([*range(calls // 2)])  # nothing is found, which is asked twice
     made: list[int] = []
 
     def run() -> None:
-        made.extend(asker.ask(Question(f"138{number:08}", date.today())).calls for number in numbers)
+        made.extend(client.ask(Question(f"138{number:08}", date.today())).calls for number in numbers)
 
     if threads == 1:
         run()

@@ -1,8 +1,8 @@
 """What a receipt costs from its bytes to its commit: `python -m tests.bench.road [RECEIPTS] [--dir DIRECTORY]`.
 
-SmsReports as the service sends them, one a frame, go through the road's own steps into a fresh store file. The named
-floor is the same rows written by a plain executemany of apsw into the same schema: no decoding, no checking, no
-answer. Every figure is microseconds per receipt; CPU is that of all threads, SQLite's included.
+SmsReports as the service sends them, one a frame, go through the steps of the ingest pipeline into a fresh store file.
+The named floor is the same rows written by a plain executemany of apsw into the same schema: no decoding, no checking,
+no answer. Every figure is microseconds per receipt; CPU is that of all threads, SQLite's included.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def deliveries(frames: list[bytes], together: int, source: Source = Source.REPLA
 
 
 def batches(frames: list[bytes], commit: int) -> Batches:
-    """As the road gets them: deliveries of at most 1,000 frames, as many as fill a commit."""
+    """As the pipeline gets them: deliveries of at most 1,000 frames, as many as fill a commit."""
     each = min(commit, 1_000)
     every = iter(deliveries(frames[: commit * COMMITS], each))
     return list(iter(lambda: list(islice(every, commit // each)), []))
@@ -65,14 +65,14 @@ def say(name: str, cost: tuple[float, float]) -> None:
     sys.stdout.flush()
 
 
-def in_sequence(path: Path, road: Batches) -> None:
+def in_sequence(path: Path, batches: Batches) -> None:
     store = open_store(path)
-    for batch in road:
+    for batch in batches:
         take([decode(delivery) for delivery in batch], store)
     store.close()
 
 
-def overlapped(path: Path, road: Batches) -> None:
+def overlapped(path: Path, batches: Batches) -> None:
     """Decode in one thread while another keeps what came before."""
     ready: Queue[list[Decoded] | None] = Queue(2)
 
@@ -84,7 +84,7 @@ def overlapped(path: Path, road: Batches) -> None:
 
     keeper = threading.Thread(target=keep)
     keeper.start()
-    for batch in road:
+    for batch in batches:
         ready.put([decode(delivery) for delivery in batch])
     ready.put(None)
     keeper.join()
@@ -113,19 +113,19 @@ def executemany(path: Path, like: Path, commit: int) -> Callable[[], None]:
 
 
 def steps(frames: list[bytes], folder: Path) -> None:
-    """What can be told apart of a receipt's way: its decoding, in a frame of its own and in an array, and its line."""
+    """The steps that can be measured apart: decoding, in a frame each and in arrays, storing, and printing."""
     arrays = [b"[" + b",".join(frames[at : at + 100]) + b"]" for at in range(0, len(frames), 100)]
     queued = [b64encode(frame) for frame in frames]
-    roads = {
+    ways = {
         "decode, a frame each": deliveries(frames, 1_000),
         "decode, base64, 16 a delivery": deliveries(queued, 16, Source.MNS),
         "decode, arrays of 100": deliveries(arrays, 1, Source.PUSH),
     }
-    for name, road in roads.items():
-        best(name, partial(consume, decode, road), len(frames))
+    for name, given in ways.items():
+        best(name, partial(consume, decode, given), len(frames))
     store = open_store(folder / "steps")
     for name in ("keep what is new", "keep repeats"):
-        decoded = [decode(delivery) for delivery in roads["decode, a frame each"]]
+        decoded = [decode(delivery) for delivery in ways["decode, a frame each"]]
         say(name, costs(partial(consume, lambda item: store.keep([item]), decoded), len(frames)))
     new = list(store.list(Query()))
     store.close()
@@ -152,11 +152,11 @@ def main() -> None:
         folder = Path(name)
         steps(frames[:50_000], folder)
         for commit in asked.frames:
-            road = batches(frames, commit)
-            count = sum(len(delivery.frames) for batch in road for delivery in batch)
+            given = batches(frames, commit)
+            count = sum(len(delivery.frames) for batch in given for delivery in batch)
             paths = [folder / f"{commit}-{way}" for way in ("sequence", "overlapped", "floor")]
-            say(f"{commit:6,} a commit, in sequence", costs(partial(in_sequence, paths[0], road), count))
-            say(f"{commit:6,} a commit, overlapped", costs(partial(overlapped, paths[1], road), count))
+            say(f"{commit:6,} a commit, in sequence", costs(partial(in_sequence, paths[0], given), count))
+            say(f"{commit:6,} a commit, overlapped", costs(partial(overlapped, paths[1], given), count))
             say(f"{commit:6,} a commit, executemany", costs(executemany(paths[2], paths[0], commit), count))
             for path in folder.iterdir():
                 path.unlink()

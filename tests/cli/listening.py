@@ -111,7 +111,7 @@ class Listen:
         self.process.send_signal(signum)
         return self.ended()
 
-    def ended(self, within: float = 15) -> int:
+    def ended(self, within: float = 30) -> int:
         code = self.process.wait(within)
         assert "Traceback" not in self.talk
         assert "internal" not in self.talk
@@ -123,7 +123,7 @@ class Listen:
         return dict(re.findall(r"(\w+)=([\d.]+)", self.talk.splitlines()[-1]))
 
 
-def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

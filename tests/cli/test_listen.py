@@ -176,6 +176,7 @@ def test_on_first_use_a_secret_is_made_and_told_once(store: Path) -> None:
     assert sorted(path.suffix for path in store.parent.glob("*receipts*")) == [".db", ".secret"]
 
 
+@pytest.mark.slow
 def test_secrets_are_rotated_without_a_restart(store: Path) -> None:
     new = "the-secret-that-comes-next"
     with Listen(store) as listen:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from smsreceipt.errors import ProviderError, UsageError
 from smsreceipt.model import BEIJING, Instant
 from smsreceipt.runs.queries import answers, refuse_unanswerable
 from smsreceipt.sandbox import Options, PastSend, Sandbox
-from smsreceipt.sources.query.client import Asker, Question, Rate
+from smsreceipt.sources.query.client import QueryClient, Question, Rate
 from tests.aliyun.peer import says, serving
 from tests.cli.program import NOW, Ended, Program
 
@@ -283,7 +285,7 @@ def test_a_stop_ends_the_answers_and_keeps_those_that_came() -> None:
             return {"TotalCount": 1, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{}]}}
 
     questions = [Question(f"138{n:08}", date(2026, 11, 20)) for n in range(1000)]
-    came = [each.question.phone for each in answers(Asker(Slow(), rate=rate), questions, 1)]
+    came = [each.question.phone for each in answers(QueryClient(Slow(), rate=rate), questions, 1)]
     assert came == [each.phone for each in questions[: len(came)]]
     assert 5 <= len(came) <= 6
 
@@ -296,9 +298,43 @@ def test_a_failure_is_an_answer_and_the_others_go_on() -> None:
             return {"TotalCount": 1, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{}]}}
 
     questions = [Question(f"138{n:08}", date(2026, 11, 20)) for n in range(3)]
-    came = list(answers(Asker(Refusing()), questions, 2))
+    came = list(answers(QueryClient(Refusing()), questions, 2))
     assert [each.failure is None for each in came] == [True, False, True]
     assert [each.rows is None for each in came] == [False, True, False]
+
+
+def test_a_reader_that_goes_away_ends_the_questions_and_their_threads() -> None:
+    class Asked:
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def call(self, request: Any, *, pace: Any = None) -> dict[str, Any]:  # noqa: ARG002
+            pace.acquire()
+            self.calls += 1
+            return {"TotalCount": 1, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{}]}}
+
+    questions = [Question(f"138{n:08}", date(2026, 11, 20)) for n in range(1000)]
+    others, caller = {*threading.enumerate()}, Asked()
+    with closing(answers(QueryClient(caller, rate=Rate(5000)), questions, 4)) as came:
+        next(came)
+    assert {*threading.enumerate()} <= others
+    assert caller.calls <= 8
+
+
+def test_a_call_that_hangs_holds_up_a_stop_only_for_a_while() -> None:
+    over, rate = threading.Event(), Rate(5000)
+
+    class Hanging:
+        def call(self, request: Any, *, pace: Any = None) -> dict[str, Any]:  # noqa: ARG002
+            if request.get_PhoneNumber() == "13800000002":
+                rate.halt()
+                assert over.wait(20)
+            return {"TotalCount": 1, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{}]}}
+
+    questions = [Question(f"138{n:08}", date(2026, 11, 20)) for n in range(9)]
+    came = list(answers(QueryClient(Hanging(), rate=rate), questions, 1, last_calls=0.2))
+    over.set()
+    assert [each.question for each in came] == questions[:2]
 
 
 def test_without_a_key_nothing_is_asked(program: Program) -> None:
@@ -327,7 +363,7 @@ def test_day_totals_stand_beside_ours(desk: Make) -> None:
 def test_day_totals_count_the_calls_that_were_really_made(desk: Make) -> None:
     ask = desk(faults={"500": 0.5})
     made = [0]
-    for words in (("query-stats", "--from", "7d"), ("reconcile", "--totals", "--date", YESTERDAY)):
+    for words in (("query-stats", "--from", "3d"), ("reconcile", "--totals", "--date", YESTERDAY)):
         ended = ask(*words)
         made.append(len(ask.sandbox.call_times("QuerySendStatistics")))
         assert ended.err.splitlines()[-1].endswith(f" api_calls={made[-1] - made[-2]}")

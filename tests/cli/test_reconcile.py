@@ -22,6 +22,7 @@ from smsreceipt.store import Kept, SendQuery, Store
 from smsreceipt.store.sqlite.connect import connect
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.aliyun.peer import says, serving
+from tests.cli.listening import until
 from tests.cli.program import CALL, CALL_ENDED, Ended, Program
 from tests.reconcile.test_calendar import ZONES
 
@@ -342,8 +343,7 @@ def test_a_signal_ends_it_with_its_number_and_the_next_run_goes_on(
         words = [sys.executable, "-m", "smsreceipt", "reconcile", "--date", DATE, "--qps", "100", "--json"]
         environ = {**os.environ, **sandbox.environment(), "SMSRECEIPT_STORE": str(program.store)}
         process = subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        while company.calls < 20:
-            time.sleep(0.01)
+        until(lambda: company.calls >= 20)
         process.send_signal(stop)
         out, err = process.communicate(timeout=30)
         summary = json.loads(out)

@@ -39,7 +39,7 @@ scalars = st.one_of(
 
 @st.composite
 def objects(draw: st.DrawFn) -> bytes:
-    """Something like a JSON object, spaced by whoever wrote it, often with one name twice."""
+    """Something like a JSON object, with any white space, often with one name twice."""
     members = []
     for _ in range(draw(st.integers(0, 5))):
         name, value = draw(names), draw(scalars)

@@ -71,12 +71,12 @@ def test_a_payload_decodes_to_the_receipts_beside_it(case: Path, request: pytest
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
 def test_the_fields_tell_the_kind_where_nothing_else_does(case: Path) -> None:
-    told, untold = read(case, KINDS[case.parent.name]), read(case, None)
+    with_kind, without_kind = read(case, KINDS[case.parent.name]), read(case, None)
     if case.parent.name in UNTELLING:
-        assert {receipt.kind for receipt in untold.receipts} <= {SMS_REPORT}
+        assert {receipt.kind for receipt in without_kind.receipts} <= {SMS_REPORT}
     else:
-        assert untold.receipts == told.receipts
-    assert len(untold.receipts) + len(untold.rejects) == len(told.receipts) + len(told.rejects)
+        assert without_kind.receipts == with_kind.receipts
+    assert len(without_kind.receipts) + len(without_kind.rejects) == len(with_kind.receipts) + len(with_kind.rejects)
 
 
 def test_every_dialect_has_a_golden_pair() -> None:

@@ -58,18 +58,18 @@ def test_it_never_reads_what_the_general_reader_refuses_or_reads_differently(bod
         assert receipt == general(fields, body)
 
 
-def said(**fields: object) -> bytes:
-    told = {name: value for name, value in {**FIELDS, **fields}.items() if value is not None}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+def a_report(**fields: object) -> bytes:
+    present = {name: value for name, value in {**FIELDS, **fields}.items() if value is not None}
+    return json.dumps(present, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @pytest.mark.parametrize(
     ("body", "outcome"),
     [
         (REPORT, Outcome.DELIVERED),
-        (said(success=False, err_code="MK:0001"), Outcome.FAILED),
-        (said(success=False, err_code="UNKNOWN"), Outcome.UNKNOWN),
-        (said(out_id=None, report_time=None), Outcome.DELIVERED),
+        (a_report(success=False, err_code="MK:0001"), Outcome.FAILED),
+        (a_report(success=False, err_code="UNKNOWN"), Outcome.UNKNOWN),
+        (a_report(out_id=None, report_time=None), Outcome.DELIVERED),
         (json.dumps(FIELDS, ensure_ascii=False, indent=1).encode(), Outcome.DELIVERED),
     ],
     ids=["delivered", "failed", "unknown", "fields missing", "spaced"],
@@ -82,7 +82,7 @@ def test_the_usual_messages_are_read_by_it(body: bytes, outcome: Outcome) -> Non
 
 
 def test_the_consoles_test_push_is_told_apart() -> None:
-    receipt = plain(said(**ROW.test))
+    receipt = plain(a_report(**ROW.test))
     assert receipt is not None
     assert receipt.test
 
@@ -92,14 +92,14 @@ def test_the_consoles_test_push_is_told_apart() -> None:
     [
         REPORT[:-1] + b',"biz_id":"1^0"}',
         REPORT[:-1] + b',"new":"1"}',
-        said(sms_size=1),
-        said(phone_number="8613800000001"),
-        said(phone_number="１３８００００００01"),
-        said(biz_id=""),
-        said(send_time="soon"),
-        said(success="true"),
-        said(err_msg="\n"),
-        said(err_msg="x" * 140_000),
+        a_report(sms_size=1),
+        a_report(phone_number="8613800000001"),
+        a_report(phone_number="１３８００００００01"),
+        a_report(biz_id=""),
+        a_report(send_time="soon"),
+        a_report(success="true"),
+        a_report(err_msg="\n"),
+        a_report(err_msg="x" * 140_000),
         REPORT + b"\n",
         b"",
         b"{" * 100_000,

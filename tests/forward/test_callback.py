@@ -1,4 +1,4 @@
-"""`replay --to`: what a callback gets, what it is told it got, and what is done when it does not take it."""
+"""`replay --to`: what a callback gets, what is reported of it, and what is done when it does not accept it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         server.types.add(self.headers["Content-Type"])
         status, answer = server.answer(len(server.got))
         head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(answer)}\r\nLocation: http://169.254.169.254/\r\n\r\n"
-        with contextlib.suppress(OSError):  # whoever asked may have gone
+        with contextlib.suppress(OSError):  # the client may have closed the connection
             self.wfile.write(head.encode() + answer)
 
     def log_message(self, *_: object) -> None:
@@ -294,11 +294,11 @@ def test_what_a_stop_kept_from_being_sent_is_not_called_refused(program: Program
         assert run.stderr
         run.stdout.readline()
         run.send_signal(signal.SIGINT)
-        said = run.stderr.read().splitlines()[-1]
+        last = run.stderr.read().splitlines()[-1]
         assert run.wait(10) == 130
-    told = dict(pair.split("=") for pair in said.split())
-    assert int(told["unsent"]) >= 45
-    assert int(told["accepted"]) + int(told["unsent"]) == 50
+    counts = dict(pair.split("=") for pair in last.split())
+    assert int(counts["unsent"]) >= 45
+    assert int(counts["accepted"]) + int(counts["unsent"]) == 50
 
 
 def test_sending_and_storing_are_not_mistaken_for_one_another(program: Program, start: Start, tmp_path: Path) -> None:

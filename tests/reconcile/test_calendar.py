@@ -10,8 +10,8 @@ import pytest
 from smsreceipt.app import App
 from smsreceipt.cli.commands.reconcile import _days
 from smsreceipt.model import Answer, Instant, date_of, number_of
-from smsreceipt.reconcile import Calendar, Job, Standing, end_of, inquire, start_of
-from smsreceipt.reconcile.calendar import last_word, neighbour
+from smsreceipt.reconcile import Calendar, Job, Standing, do_job, end_of, start_of
+from smsreceipt.reconcile.calendar import is_final_no_record, neighbour
 from tests.reconcile.provider import NOW, Provider, at, send
 
 ZONES = (
@@ -88,7 +88,7 @@ def test_a_send_around_midnight_is_asked_for_on_its_beijing_day_then_on_the_othe
         sent = send(when=instant(moment))
         provider = Provider()
         now = Instant(instant(moment) + 2 * 24 * HOUR)
-        inquire(Job(sent.phone, sent.day, (sent,), 1), provider, lambda now=now: now)  # type: ignore[misc]
+        do_job(Job(sent.phone, sent.day, (sent,), 1), provider, lambda now=now: now)  # type: ignore[misc]
         into = moment.astimezone(EIGHT).hour * 60 + moment.astimezone(EIGHT).minute
         beside = {True: [day - timedelta(days=1)], False: []}[into <= 5]
         beside += [day + timedelta(days=1)] if into >= 24 * 60 - 5 else []
@@ -127,11 +127,11 @@ def test_the_other_day_is_asked_only_where_it_can_be() -> None:
     assert Calendar(NOW).neighbour(early) is None  # too long ago
 
 
-def test_no_record_is_the_last_word_a_day_after_the_day() -> None:
+def test_no_record_is_final_a_day_after_the_day() -> None:
     day = number_of(date(2026, 11, 19))
-    word = at("2026-11-21 00:00:00")
-    assert last_word(day, Answer.NO_RECORD, word)
-    assert not last_word(day, Answer.NO_RECORD, Instant(word - 1))
-    assert not last_word(day, Answer.WAITING, word)
-    assert not last_word(day, None, None)
+    complete = at("2026-11-21 00:00:00")
+    assert is_final_no_record(day, Answer.NO_RECORD, complete)
+    assert not is_final_no_record(day, Answer.NO_RECORD, Instant(complete - 1))
+    assert not is_final_no_record(day, Answer.WAITING, complete)
+    assert not is_final_no_record(day, None, None)
     assert (start_of(day), end_of(day)) == (at("2026-11-19 00:00:00"), at("2026-11-20 00:00:00"))

@@ -1,4 +1,4 @@
-"""Sums that must balance: of a comparison's classes, and of whole days."""
+"""Sums that must add up: of a comparison's classes, and of whole days."""
 
 from datetime import date
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.model import DAY_MS, Instant, Outcome, date_of, number_of
-from smsreceipt.reconcile import Books, Calendar, Class, Learnt, start_of
+from smsreceipt.reconcile import Calendar, Class, ClassCounts, Finding, start_of
 from smsreceipt.reconcile.summary import summary
 from smsreceipt.reconcile.totals import gaps
 from smsreceipt.sources.query.client import DayTotals
@@ -20,12 +20,12 @@ TAIL = ("compensated_delivered", "compensated_failed", "still_waiting", "no_reco
 
 
 @given(st.lists(st.tuples(st.sampled_from(Class), st.integers(0, 40), st.booleans()), max_size=30))
-def test_the_summary_balances_whatever_was_learnt(entries: list[tuple[Class, int, bool]]) -> None:
-    books = Books(Calendar(NOW))
+def test_the_summary_adds_up_whatever_was_found(entries: list[tuple[Class, int, bool]]) -> None:
+    counts = ClassCounts(Calendar(NOW))
     for found, back, last in entries:
         moment = Instant(NOW - back * DAY_MS)
-        books.add(Learnt(send(when=moment), found, last_word=last))
-    shown = summary(books, DAY, DAY, {})
+        counts.add(Finding(send(when=moment), found, final_no_record=last))
+    shown = summary(counts, DAY, DAY, {})
     assert shown["sent"] == len(entries) == sum(int(str(shown[name])) for name in HEAD)
     assert shown["missing"] == sum(int(str(shown[name])) for name in TAIL)
     open_ages = [
@@ -35,16 +35,16 @@ def test_the_summary_balances_whatever_was_learnt(entries: list[tuple[Class, int
         and (found in {Class.YOUNG, Class.STILL_WAITING, Class.UNASKED} or (found is Class.NO_RECORD and not last))
     ]
     assert shown["days_left"] == (30 - max(open_ages) if open_ages else None)
-    assert books.pressing == sum(back >= 25 for back in open_ages)
-    books.close(len(entries), books.missing)
+    assert counts.pressing == sum(back >= 25 for back in open_ages)
+    counts.check(len(entries), counts.missing)
 
 
 @pytest.mark.parametrize(("sent", "missing"), [(2, 0), (1, 1)])
-def test_books_that_do_not_balance_are_a_bug(sent: int, missing: int) -> None:
-    books = Books(Calendar(NOW))
-    books.add(Learnt(send(), Class.WITH_RECEIPT))
-    with pytest.raises(AssertionError, match="balance"):
-        books.close(sent, missing)
+def test_classes_that_do_not_add_up_are_a_bug(sent: int, missing: int) -> None:
+    counts = ClassCounts(Calendar(NOW))
+    counts.add(Finding(send(), Class.WITH_RECEIPT))
+    with pytest.raises(AssertionError, match="do not add up"):
+        counts.check(sent, missing)
 
 
 def parts(slots: dict[int, int], **outcomes: int) -> DayParts:

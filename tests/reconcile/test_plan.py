@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from smsreceipt.matching import TOLERANCE_MS
 from smsreceipt.model import Instant, Send
-from smsreceipt.reconcile import Class, Job, Known, Plan, inquire, jobs
-from smsreceipt.reconcile.compact import Packed
+from smsreceipt.reconcile import Class, Job, Known, Plan, do_job, jobs
+from smsreceipt.reconcile.compact import CompactList
 from smsreceipt.reconcile.plan import indistinct, near_midnight
 from tests.reconcile.provider import NOW, PHONE, Provider, at, record_of, send
 
@@ -20,7 +20,7 @@ PAGE = 50
 
 
 def alone(_phone: str, _day: int) -> Known:
-    raise AssertionError("there is nothing to be told apart")
+    raise AssertionError("no sends have to be told apart")
 
 
 def planned(missing: Sequence[Send], others: Sequence[Send] = (), around: Sequence[Send] = ()) -> list[Job]:
@@ -85,10 +85,10 @@ def test_with_a_right_ledger_it_takes_just_these_calls_and_settles_all(day: tupl
     missing, others = day
     provider = Provider([record_of(each, status=2, code=f"CODE{each.biz_id}") for each in [*missing, *others]])
     found = planned(missing, others)
-    learnt = [each for job in found for each in inquire(job, provider, lambda: NOW).learnt]
+    findings = [each for job in found for each in do_job(job, provider, lambda: NOW).findings]
     assert provider.calls <= sum(job.calls for job in found)
-    assert {each.send.biz_id: each.code for each in learnt} == {each.biz_id: f"CODE{each.biz_id}" for each in missing}
-    assert {each.found for each in learnt} == {Class.FAILED}
+    assert {each.send.biz_id: each.code for each in findings} == {each.biz_id: f"CODE{each.biz_id}" for each in missing}
+    assert {each.found for each in findings} == {Class.FAILED}
 
 
 @given(a_day())
@@ -112,27 +112,27 @@ def test_several_that_times_tell_apart_are_one_call_by_number() -> None:
     sends = [send(f"{hour}^0", f"2026-11-19 {hour}:00:00") for hour in (10, 11, 12)]
     other = send("9^0", "2026-11-19 15:00:00")
     (job,) = planned(sends, [other])
-    assert (job.wide, job.calls, job.sends, job.others) == (True, 1, tuple(sends), (other,))
+    assert (job.by_number, job.calls, job.sends, job.others) == (True, 1, tuple(sends), (other,))
 
 
 def test_several_seconds_apart_are_a_call_each() -> None:
     sends = [send(f"{second}^0", f"2026-11-19 10:00:{second}") for second in (10, 11, 12)]
-    assert [(job.wide, job.calls) for job in planned(sends)] == [(False, 1)] * 3
+    assert [(job.by_number, job.calls) for job in planned(sends)] == [(False, 1)] * 3
 
 
 def test_pages_count_and_so_do_those_that_have_their_receipts() -> None:
     crowd = [send(f"{minute}^1", Instant(NOON + minute * 200_000)) for minute in range(100)]
     few, many = crowd[:2], crowd[:3]
-    assert [job.wide for job in planned(few, crowd[2:99])] == [False, False]
+    assert [job.by_number for job in planned(few, crowd[2:99])] == [False, False]
     assert [job.calls for job in planned(many, crowd[3:99])] == [2]
-    assert [job.wide for job in planned(many, crowd[3:])] == [False, False, False]  # after two full pages a third
+    assert [job.by_number for job in planned(many, crowd[3:])] == [False, False, False]  # after two full pages a third
 
 
 def test_those_that_cannot_be_told_apart_are_asked_about_one_by_one_after_the_page() -> None:
     sends = [send(f"{hour}^0", f"2026-11-19 {hour}:00:00") for hour in (10, 11, 12, 13)]
     twin = send("10^1", "2026-11-19 10:00:30")
     (job,) = planned(sends, [twin])
-    assert (job.wide, job.calls) == (True, 2)
+    assert (job.by_number, job.calls) == (True, 2)
 
 
 def test_numbers_and_days_are_planned_apart_in_the_order_they_come() -> None:
@@ -155,6 +155,6 @@ def test_a_plan_can_be_gone_through_twice_and_stays_small() -> None:
     plan = Plan(jobs([send(f"{n}^0", phone=f"{n}") for n in range(2_500)], alone))
     assert (len(plan), plan.calls, plan.sends) == (2_500, 2_500, 2_500)
     assert [job.phone for job in plan] == [job.phone for job in plan] == [f"{n}" for n in range(2_500)]
-    packed = Packed(Job, plan)
+    packed = CompactList(Job, plan)
     assert sum(map(len, packed._blocks)) < 150 * 2_000
     assert msgspec.msgpack.decode(packed._blocks[0], type=list[Job]) == [*plan][:1000]

@@ -16,7 +16,7 @@ from smsreceipt.decode import decode
 from smsreceipt.errors import AuthError, ProviderError, StoreFull, StoreLocked
 from smsreceipt.ingest import LockRetry, take
 from smsreceipt.model import Asked, Decoded, Delivery, Instant, Kind, Outcome, Send, Source
-from smsreceipt.reconcile import Books, Calendar, Class, Learnt, Run, inquire, survey
+from smsreceipt.reconcile import Calendar, Class, ClassCounts, Finding, Run, do_job, survey_days
 from smsreceipt.reconcile import run as module
 from smsreceipt.sources.query.client import Question, Rate, Rows
 from smsreceipt.store import Query, Store
@@ -34,13 +34,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @dataclass
 class Compared:
-    books: Books
+    counts: ClassCounts
     run: Run
-    learnt: list[Learnt] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def classes(self) -> dict[str, int]:
-        return {each.value: count for each, count in self.books.classes.items() if count}
+        return {each.value: count for each, count in self.counts.classes.items() if count}
 
 
 def compare(
@@ -52,25 +52,27 @@ def compare(
     workers: int = 4,
     **seams: Any,
 ) -> Compared:
-    days = survey(store, DAY - 40, DAY + 2, Calendar(now), now if begun is None else begun)
-    books = days.books()
-    learnt: list[Learnt] = [*days.settled]
+    days = survey_days(store, DAY - 40, DAY + 2, Calendar(now), now if begun is None else begun)
+    counts = days.counts()
+    findings: list[Finding] = [*days.settled]
 
-    def on_learnt(some: Sequence[Learnt]) -> None:
-        books.add_all(some)
-        learnt.extend(some)
+    def on_findings(some: Sequence[Finding]) -> None:
+        counts.add_all(some)
+        findings.extend(some)
 
     run = Run(
         store,
-        lambda job: inquire(job, provider, lambda: now),
+        lambda job: do_job(job, provider, lambda: now),
         Rate(5000),
         workers=workers,
-        on_learnt=on_learnt,
+        on_findings=on_findings,
         **seams,
     )
+    others = {*threading.enumerate()}
     run.go(days.plan)
-    books.close(days.sent, days.missing)
-    return Compared(books, run, learnt)
+    assert {*threading.enumerate()} <= others, "the workers have ended"
+    counts.check(days.sent, days.missing)
+    return Compared(counts, run, findings)
 
 
 def receipt(sent: Send, *, delivered: bool = True, source: Source = Source.MNS, second: int = 4) -> Delivery:
@@ -101,7 +103,7 @@ def test_every_missing_send_is_found_and_the_second_comparison_asks_only_what_ma
         "no_record": 5,
     }
     assert found.classes == classes
-    assert (found.books.failures, found.books.days_left) == ({"X": 5}, DAY - Calendar(NOW).oldest)
+    assert (found.counts.failures, found.counts.days_left) == ({"X": 5}, DAY - Calendar(NOW).oldest)
     again = Provider(records)
     later = compare(store, again, now=Instant(NOW + 60_000))
     assert later.classes == {"with_receipt": 30, "still_waiting": 5, "no_record": 5}
@@ -131,15 +133,17 @@ def test_a_comparison_that_was_broken_off_goes_on_where_it_was(store: Store) -> 
 
     first.trouble = stop_after_some
     begun = store.begin_comparison(DAY, DAY, NOW)
-    days = survey(store, DAY, DAY, Calendar(NOW), begun)
-    learnt: list[Learnt] = []
+    days = survey_days(store, DAY, DAY, Calendar(NOW), begun)
+    findings: list[Finding] = []
     runs.append(
-        Run(store, lambda job: inquire(job, first, lambda: NOW), Rate(5000), workers=1, on_learnt=learnt.extend)
+        Run(store, lambda job: do_job(job, first, lambda: NOW), Rate(5000), workers=1, on_findings=findings.extend)
     )
+    others = {*threading.enumerate()}
     runs[0].go(days.plan)
+    assert {*threading.enumerate()} <= others, "the workers have ended"
     asked = {question.biz_id for question in first.questions}
     assert len(asked) == 12
-    assert Counter(each.found for each in learnt) == {Class.STILL_WAITING: 12, Class.UNASKED: 18}
+    assert Counter(each.found for each in findings) == {Class.STILL_WAITING: 12, Class.UNASKED: 18}
     later = Instant(NOW + 3_600_000)
     second = Provider(records)
     rest = compare(store, second, now=later, begun=store.begin_comparison(DAY, DAY, later))
@@ -160,14 +164,14 @@ def test_young_and_too_late_sends_are_counted_and_not_asked_about(store: Store) 
     found = compare(store, provider := Provider())
     assert found.classes == {"young": 1, "too_late": 1, "no_record": 1}
     assert [question.biz_id for question in provider.questions] == ["3^0"]
-    assert found.books.days_left == 30  # of the young one: the others are settled
-    assert found.books.pressing == 0
+    assert found.counts.days_left == 30  # of the young one: the others are settled
+    assert found.counts.pressing == 0
 
 
 def test_an_old_open_send_is_pressing(store: Store) -> None:
     store.add_sends([old := send("1^0", "2026-10-27 10:00:00")])
     found = compare(store, Provider([record_of(old, status=1)]))
-    assert (found.classes, found.books.pressing, found.books.days_left) == ({"still_waiting": 1}, 1, 5)
+    assert (found.classes, found.counts.pressing, found.counts.days_left) == ({"still_waiting": 1}, 1, 5)
 
 
 def test_a_refused_key_stops_everything_at_once(store: Store) -> None:
@@ -191,7 +195,7 @@ def test_one_number_that_is_refused_leaves_the_others_alone(store: Store) -> Non
     found = compare(store, Provider([record_of(each) for each in sends], refuse))
     assert found.classes == {"compensated_delivered": 8, "unasked": 1}
     assert (found.run.refused, found.run.failures) == (1, [])
-    assert found.books.notes == {"isv.MOBILE_NUMBER_ILLEGAL": 1}
+    assert found.counts.notes == {"isv.MOBILE_NUMBER_ILLEGAL": 1}
 
 
 def test_when_every_number_is_refused_it_is_not_the_numbers(store: Store) -> None:
@@ -273,15 +277,17 @@ def test_the_note_that_it_was_asked_is_committed_with_the_rows_or_not_at_all(
     assert compare(store, provider).classes == {"compensated_delivered": 3}
 
 
-def test_a_bug_in_an_asker_is_raised_and_not_waited_for(store: Store) -> None:
+def test_a_bug_in_a_worker_is_raised_and_not_waited_for(store: Store) -> None:
     store.add_sends(people(3))
-    days = survey(store, DAY, DAY, Calendar(NOW), NOW)
+    days = survey_days(store, DAY, DAY, Calendar(NOW), NOW)
 
     def broken(_job: object) -> Any:
         raise ZeroDivisionError
 
+    others = {*threading.enumerate()}
     with pytest.raises(ZeroDivisionError):
         Run(store, broken, Rate(50), workers=2).go(days.plan)
+    assert {*threading.enumerate()} <= others, "the workers have ended"
 
 
 def test_a_push_that_contradicts_the_provider_is_a_conflict_and_the_provider_is_believed(store: Store) -> None:
@@ -311,7 +317,7 @@ def test_the_real_receipt_that_comes_late_is_the_same_message_seen_twice(store: 
     assert (only.times_seen, only.source, only.receipt.phone) == (2, Source.QUERY, PHONE)
 
 
-def test_many_askers_share_few_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_workers_share_few_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     commits: list[int] = []
 
     def counted(decoded: Sequence[Decoded], into: Store, **more: Any) -> Any:
@@ -326,36 +332,34 @@ def test_many_askers_share_few_commits(store: Store, monkeypatch: pytest.MonkeyP
     assert len(commits) < 100
 
 
-def test_a_call_that_hangs_holds_up_a_stop_only_for_a_while(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LAST", 0.1)
+def test_a_call_that_hangs_holds_up_a_stop_only_for_a_while(store: Store) -> None:
     over, runs = threading.Event(), list[Run]()
 
     def hang(job: Any) -> Any:
         runs[0].stop()
         over.wait(20)
-        return inquire(job, Provider(), lambda: NOW)
+        return do_job(job, Provider(), lambda: NOW)
 
     store.add_sends(people(2))
-    days = survey(store, DAY, DAY, Calendar(NOW), NOW)
-    learnt: list[Learnt] = []
-    runs.append(Run(store, hang, Rate(50), workers=1, on_learnt=learnt.extend))
+    days = survey_days(store, DAY, DAY, Calendar(NOW), NOW)
+    findings: list[Finding] = []
+    runs.append(Run(store, hang, Rate(50), workers=1, on_findings=findings.extend, last_calls=0.1))
     runs[0].go(days.plan)
     over.set()
-    assert [each.found for each in learnt] == [Class.UNASKED] * 2
+    assert [each.found for each in findings] == [Class.UNASKED] * 2
 
 
 def test_answers_that_waited_for_a_slow_commit_are_kept_though_the_run_was_stopped_long_ago(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store was locked for longer than a stop waits for calls."""
-    monkeypatch.setattr(module, "_LAST", 0.0)
     store.add_sends(sends := people(10))
     provider = Provider([record_of(each) for each in sends])
-    committing, answered, runs, learnt = threading.Event(), threading.Event(), list[Run](), list[Learnt]()
+    committing, answered, runs, findings = threading.Event(), threading.Event(), list[Run](), list[Finding]()
 
     def ask(job: Any) -> Any:
         assert not provider.questions or committing.wait(20)
-        done = inquire(job, provider, lambda: NOW)
+        done = do_job(job, provider, lambda: NOW)
         if len(provider.questions) == len(sends):
             answered.set()
         return done
@@ -367,15 +371,15 @@ def test_answers_that_waited_for_a_slow_commit_are_kept_though_the_run_was_stopp
         return take(*args, **more)
 
     monkeypatch.setattr(module, "take", slow)
-    days = survey(store, DAY, DAY, Calendar(NOW), NOW)
-    runs.append(Run(store, ask, Rate(50), workers=1, on_learnt=learnt.extend))
+    days = survey_days(store, DAY, DAY, Calendar(NOW), NOW)
+    runs.append(Run(store, ask, Rate(50), workers=1, on_findings=findings.extend, last_calls=0.0))
     runs[0].go(days.plan)
-    kept = sum(each.found is Class.DELIVERED for each in learnt)
-    assert (kept >= 9, len(learnt)) == (True, 10)  # the last may have been on its way from one thread to the other
+    kept = sum(each.found is Class.DELIVERED for each in findings)
+    assert (kept >= 9, len(findings)) == (True, 10)  # the last may have been on its way from one thread to the other
     assert len([*store.list(Query())]) == kept
 
 
-def test_what_others_write_meanwhile_does_not_upset_the_books(store: Store, tmp_path: Path) -> None:
+def test_what_others_write_meanwhile_does_not_upset_the_counts(store: Store, tmp_path: Path) -> None:
     store.add_sends(people(6))
     count = store.count_sends
 
@@ -389,7 +393,7 @@ def test_what_others_write_meanwhile_does_not_upset_the_books(store: Store, tmp_
 
     with pytest.MonkeyPatch.context() as patch, store.snapshot():
         patch.setattr(store, "count_sends", counting)
-        days = survey(store, DAY, DAY, Calendar(NOW), NOW)
+        days = survey_days(store, DAY, DAY, Calendar(NOW), NOW)
     assert (days.sent, days.without, days.with_receipt) == (6, 6, 0)
-    days = survey(store, DAY, DAY, Calendar(NOW), NOW)
+    days = survey_days(store, DAY, DAY, Calendar(NOW), NOW)
     assert (days.sent, days.without, days.with_receipt) == (7, 6, 1)

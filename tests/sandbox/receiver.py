@@ -115,8 +115,8 @@ class Receiver:
             return [request for request in self.requests if request.method == "POST"]
 
     def until(self, reached: Callable[[], bool]) -> None:
-        """Wait until *reached* is true, at most ten seconds; checks after each request and every 10 ms."""
-        limit = time.monotonic() + 10
+        """Wait until *reached* is true, at most half a minute; checks after each request and every 10 ms."""
+        limit = time.monotonic() + 30
         while not reached():
             assert time.monotonic() < limit, [request.body for request in self.requests]
             with self._more:

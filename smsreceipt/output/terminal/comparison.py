@@ -15,7 +15,7 @@ from smsreceipt.output.objects.totals import DAY_GAPS, DAY_TOTALS
 from smsreceipt.output.terminal.codes import meaning_lines
 from smsreceipt.output.terminal.screen import draw, plain_table, text, widest, wrapped
 from smsreceipt.output.terminal.table import Table
-from smsreceipt.reconcile import Books, Class
+from smsreceipt.reconcile import Class, ClassCounts
 from smsreceipt.reconcile.totals import DayGap
 
 _MOST_CODES = 10
@@ -54,7 +54,7 @@ _ADVICE = {
 }
 
 
-def comparison(books: Books, summary: Mapping[str, object], display: Display) -> str:
+def comparison(counts: ClassCounts, summary: Mapping[str, object], display: Display) -> str:
     """The classes with their counts, then failures by code, then advice about open sends.
 
     A summary with planned_calls is that of a dry run, in which unasked sends are still to be asked about.
@@ -65,22 +65,22 @@ def comparison(books: Books, summary: Mapping[str, object], display: Display) ->
     days = str(begin) if begin == end else f"{begin} {localized('to', '至')} {end}"
     parts: list[RenderableType] = [
         Text(days, "bold"),
-        _classes(books, display, planned=planned),
+        _classes(counts, display, planned=planned),
         "",
         _figures(summary, display),
     ]
-    for lines in (_failures(books, display), () if planned else _advice(books, display)):
+    for lines in (_failures(counts, display), () if planned else _advice(counts, display)):
         found = [*lines]
         parts += ["", *found] if found else []
     return draw(display, *parts)
 
 
-def _classes(books: Books, display: Display, *, planned: bool) -> RenderableType:
+def _classes(counts: ClassCounts, display: Display, *, planned: bool) -> RenderableType:
     localized = display.localized
-    rows = [(Text(localized("sent", "已发送")), _count(books.classes.total()), Text())]
-    rows += [_row(books, each, display, "  ") for each in _TOP]
-    rows.append((Text("  " + localized("missing", "缺回执")), _count(books.missing), Text()))
-    rows += [_row(books, each, display, "    ", planned=planned) for each in _BELOW]
+    rows = [(Text(localized("sent", "已发送")), _count(counts.classes.total()), Text())]
+    rows += [_row(counts, each, display, "  ") for each in _TOP]
+    rows.append((Text("  " + localized("missing", "缺回执")), _count(counts.missing), Text()))
+    rows += [_row(counts, each, display, "    ", planned=planned) for each in _BELOW]
     widths = [widest([row[column] for row in rows]) for column in range(2)]
     room = max(display.width - sum(widths) - 4, 1)
     table = plain_table([*widths, min(room, widest([row[2] for row in rows]))], [False, True, False])
@@ -89,9 +89,11 @@ def _classes(books: Books, display: Display, *, planned: bool) -> RenderableType
     return table
 
 
-def _row(books: Books, each: Class, display: Display, indent: str, *, planned: bool = False) -> tuple[Text, Text, Text]:
+def _row(
+    counts: ClassCounts, each: Class, display: Display, indent: str, *, planned: bool = False
+) -> tuple[Text, Text, Text]:
     english, chinese, note, note_zh, style = _TO_ASK if planned and each is Class.UNASKED else _CLASSES[each]
-    count = books.classes[each]
+    count = counts.classes[each]
     return (
         Text(indent + display.localized(english, chinese)),
         _count(count, style if count else ""),
@@ -120,9 +122,9 @@ def _figures(summary: Mapping[str, object], display: Display) -> Text:
     return Text(display.dot.join(shown))
 
 
-def _failures(books: Books, display: Display) -> Iterator[RenderableType]:
+def _failures(counts: ClassCounts, display: Display) -> Iterator[RenderableType]:
     """The codes of failed sends, the most frequent first, with meaning and advice."""
-    ranked = sorted(books.failures.items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(counts.failures.items(), key=lambda item: (-item[1], item[0]))
     for code, count in ranked[:_MOST_CODES]:
         yield Text.assemble(text(code or "-", "bold"), display.dot, (f"{count:,}", "red"))
         known = codes.receipt(code)
@@ -133,9 +135,9 @@ def _failures(books: Books, display: Display) -> Iterator[RenderableType]:
         yield Text(display.localized(f"and {rest:,} with other codes", f"其他代码共{rest:,}条"), "dim")
 
 
-def _advice(books: Books, display: Display) -> Iterator[RenderableType]:
+def _advice(counts: ClassCounts, display: Display) -> Iterator[RenderableType]:
     for each, words in _ADVICE.items():
-        if books.classes[each]:
+        if counts.classes[each]:
             yield from wrapped(Text(display.localized(*words)), display.width)
 
 

@@ -1,4 +1,4 @@
-"""The files that are replayed: found, opened read-only without following links, unpacked, never changed."""
+"""Find the files to replay, open them read-only without following links, and unpack them. They are never changed."""
 
 from __future__ import annotations
 
@@ -14,106 +14,107 @@ from typing import BinaryIO
 
 from smsreceipt.errors import SmsReceiptError, UsageError
 
-BLOCK = 256 * 1024  #: bytes read, and unpacked, at once: about a thousand receipts
-RATIO = 100  #: more bytes out of a packed one than this are no receipts, but somebody's bomb
-UNPACKED = 64 << 30  #: bytes that one packed file may hold
+BLOCK = 256 * 1024  #: bytes read or unpacked at once: about a thousand receipts
+RATIO = 100  #: unpacked bytes for each packed one; more is taken for a decompression bomb
+UNPACKED = 64 << 30  #: bytes that one file may unpack to
 
 _GZIP = b"\x1f\x8b"
-_SLACK = 1 << 20  # small files of one repeated receipt pack better than real ones
+_SLACK = 1 << 20  # bytes beyond RATIO: small files of one repeated receipt pack better than real ones
 _PREFIX = 4096
-_PATIENCE = 0.2  # seconds between two looks at whether to stop
+_POLL = 0.2  # seconds between two checks for a stop
 
 
 class FileDamaged(SmsReceiptError):
-    """A file ends too early, is packed wrongly, or is no text; what was read of it before is kept."""
+    """A file ends too early, is packed wrongly, or is no text. What was read of it before is valid."""
 
     exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A file to be replayed, and what its place in the tree may tell."""
+class FoundFile:
+    """A file to replay."""
 
     path: Path
-    parts: tuple[str, ...]  #: of the path as it was named, or below the folder that was
+    parts: tuple[str, ...]  #: of the path as the user wrote it, with folders below it
 
     @property
     def name(self) -> str:
-        """The path as text that every store and stream takes."""
+        """The path as text; bytes that are not UTF-8 are escaped."""
         return os.fsencode(self.path).decode("utf-8", "backslashreplace")
 
     def size(self) -> int:
-        """Its bytes on disk; 0 where it is gone by now, which opening it will tell."""
+        """Its bytes on disk; 0 if it is gone, which shows when it is opened."""
         try:
             return self.path.lstat().st_size
         except OSError:
             return 0
 
 
-def find(words: Sequence[str], tell: Callable[[str], None]) -> list[Named]:
-    """The files that are meant, those of a folder sorted by their paths; *tell* is told of what is left out.
+def find(names: Sequence[str], tell: Callable[[str], None]) -> list[FoundFile]:
+    """The files that *names* name, and those in folders among them, sorted by path.
 
-    Raises UsageError for what is not there or neither a file nor a folder, before anything is read.
+    *tell* gets a line for each file of a folder that is left out. Raises UsageError for a name that is neither a file
+    nor a folder, before anything is read.
     """
-    found: list[Named] = []
-    for word in words:
-        path = Path(word)
-        if not word:  # Path takes it for the folder we are in
+    found: list[FoundFile] = []
+    for name in names:
+        path = Path(name)
+        if not name:  # Path("") is the current folder
             raise UsageError("an empty name is no file", hint="Is a variable of the shell unset?")
         try:
             mode = path.lstat().st_mode
         except OSError as exc:
-            raise UsageError(f"{Named(path, ()).name}: {exc.strerror}") from exc
+            raise UsageError(f"{FoundFile(path, ()).name}: {exc.strerror}") from exc
         if stat.S_ISDIR(mode):
             found += _below(path, tell)
         elif stat.S_ISREG(mode):
-            found.append(Named(path, path.parts))
+            found.append(FoundFile(path, path.parts))
         else:
             raise UsageError(
-                f"{Named(path, ()).name} is neither a file nor a folder",
+                f"{FoundFile(path, ()).name} is neither a file nor a folder",
                 hint="Links are not followed: name the file itself, or pipe it in: smsreceipt replay - < FILE.",
             )
     return found
 
 
-def _below(folder: Path, tell: Callable[[str], None]) -> list[Named]:
-    found: list[Named] = []
+def _below(folder: Path, tell: Callable[[str], None]) -> list[FoundFile]:
+    found: list[FoundFile] = []
 
     def unreadable(exc: OSError) -> None:
-        raise UsageError(f"{Named(Path(exc.filename), ()).name}: {exc.strerror}") from exc
+        raise UsageError(f"{FoundFile(Path(exc.filename), ()).name}: {exc.strerror}") from exc
 
     for here, _, names in os.walk(folder, onerror=unreadable):
         for name in names:
             path = Path(here, name)
             if _is_file(path):
-                found.append(Named(path, path.parts))
+                found.append(FoundFile(path, path.parts))
             else:
-                tell(f"{Named(path, ()).name} is no regular file: left out")
+                tell(f"{FoundFile(path, ()).name} is no regular file: left out")
     return sorted(found, key=lambda each: each.path)
 
 
 def _is_file(path: Path) -> bool:
     try:
         return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:  # it is gone by now
+    except OSError:  # it is gone
         return False
 
 
-class Opened:
-    """An open file, or standard input: its bytes unpacked, in blocks."""
+class InputFile:
+    """An open file, or standard input, that gives its bytes unpacked, in blocks."""
 
     def __init__(self, stream: BinaryIO, name: str, *, waits: bool = False) -> None:
-        """*waits*: bytes may come at any time, and what has come is not to be held back."""
+        """*waits*: bytes may arrive at any time, and those that have arrived are not held back."""
         self.name = name
-        self.size = 0  #: bytes on disk; 0 where nobody knows
-        self.read = 0  #: of them, so many are read
+        self.size = 0  #: bytes on disk; 0 if unknown
+        self.read = 0  #: bytes read, as they are on disk
         self.waits = waits
         self._stream = stream
         self._head = b""
         self.identity = ""
 
     @classmethod
-    def of(cls, named: Named) -> Opened:
+    def of(cls, named: FoundFile) -> InputFile:
         """Open a regular file for reading. Raises UsageError."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
@@ -131,12 +132,12 @@ class Opened:
         return opened
 
     def close(self) -> None:
-        """Close it, unless it is standard input, which is not ours."""
+        """Close the file; standard input stays open."""
         if not self.waits:
             self._stream.close()
 
     def blocks(self, skip: int = 0, stopped: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
-        """The unpacked bytes from *skip* on; ends at once when *stopped* says so. Raises FileDamaged and UsageError."""
+        """The unpacked bytes from *skip* on, until *stopped* returns True. Raises FileDamaged and UsageError."""
         head = self._head
         if not self.waits:
             self.read = self._stream.seek(len(head))
@@ -163,7 +164,7 @@ class Opened:
             yield block
 
     def _unpacked(self, head: bytes, stopped: Callable[[], bool]) -> Iterator[bytes]:
-        """Several packed files behind each other are one, as gzip itself has it."""
+        """Unpack gzip members that follow each other, as gzip does."""
         packed, total = zlib.decompressobj(wbits=31), 0
         block = head
         while block:
@@ -190,7 +191,7 @@ class Opened:
         return FileDamaged(f"{self.name} {what}, after {self.read:,} bytes", hint="What was read before that is kept.")
 
     def _wait(self, size: int, stopped: Callable[[], bool]) -> bytes:
-        """The next bytes; none at the end, or when it is time to stop."""
+        """The next bytes; none at the end or after a stop."""
         if self.waits:
             while not stopped() and not self._ready():
                 pass
@@ -198,8 +199,8 @@ class Opened:
 
     def _ready(self) -> bool:
         try:
-            return bool(select.select([self._stream], [], [], _PATIENCE)[0])
-        except (OSError, ValueError):  # no descriptor: it never blocks
+            return bool(select.select([self._stream], [], [], _POLL)[0])
+        except (OSError, ValueError):  # it has no descriptor, and never blocks
             return True
 
     def _next(self, size: int) -> bytes:

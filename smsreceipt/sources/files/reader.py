@@ -1,4 +1,4 @@
-"""Saved payloads as deliveries, a piece at a time, in memory that does not grow with the file."""
+"""Read saved payloads as deliveries, piece by piece: the memory needed does not grow with the file."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import msgspec
 
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.model import Delivery, Instant, Kind, Reached, Source
-from smsreceipt.sources.files.open import Named, Opened
+from smsreceipt.sources.files.open import FoundFile, InputFile
 from smsreceipt.sources.files.split import Cut, Cutter
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
-_BEHIND = 64  # bytes before a place that must be the same when reading is taken up there
+_BEFORE = 64  # bytes before an offset that must be unchanged to resume there
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What was read in one go: the deliveries of about a thousand receipts."""
+    """About a thousand receipts that were read together."""
 
-    deliveries: tuple[Delivery, ...]  #: the last one carries how far the file is read with them
-    offsets: Callable[[], list[int]]  #: where each frame begins, counted through all deliveries; it searches
+    deliveries: tuple[Delivery, ...]  #: the last one carries how far the file has been read
+    offsets: Callable[[], list[int]]  #: the byte offset of each frame of all deliveries; slow, since it searches
     frames: int
 
 
-def kind_told(named: Named, kinds: Callable[[str], Kind | None]) -> Kind | None:
-    """The message type that a file's name or a folder's tells, the nearest to the file first.
+def kind_in_path(named: FoundFile, kinds: Callable[[str], Kind | None]) -> Kind | None:
+    """The message type named by the file or, of its folders, by the nearest; None if there is none, or two in one name.
 
-    None where none of them does, or where one tells of two. *kinds* says which word is a message type.
+    *kinds* returns the message type that a word is, or None.
     """
     for part in reversed(named.parts):
         if found := {kind for word in _WORD.findall(part) if (kind := kinds(word))}:
@@ -38,52 +38,52 @@ def kind_told(named: Named, kinds: Callable[[str], Kind | None]) -> Kind | None:
     return None
 
 
-class Replay:
-    """One file, or standard input, on its way into the store."""
+class PayloadReader:
+    """Reads one file, or standard input."""
 
     def __init__(
         self,
-        opened: Opened,
+        opened: InputFile,
         *,
         kind: Kind | None,
         fallback: Kind | None = None,
         now: Callable[[], Instant],
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """*kind* is what the user said, *fallback* what the name tells; what a record tells stands between them."""
+        """A delivery has the kind *kind* (the user's), else that of its record, else *fallback* (of the path)."""
         self._opened, self._kind, self._fallback = opened, kind, fallback
         self._now, self._stopped = now, stopped
-        self._behind = b""  # the last bytes before the place that is read
+        self._before = b""  # the bytes before the current offset
         self.identity = f"{opened.identity}:{kind or fallback or ''}" if opened.identity else ""
 
     @property
     def name(self) -> str:
-        """As its deliveries tell their origin."""
+        """The origin of its deliveries."""
         return self._opened.name
 
     @property
     def read(self) -> int:
-        """How many bytes of the file are read, packed as they are."""
+        """How many bytes of the file have been read, before unpacking."""
         return self._opened.read
 
     def fits(self, reached: Reached) -> bool:
-        """Whether reading can be taken up there: what stands before that place is what stood there then."""
-        begin = max(0, reached.offset - _BEHIND)
-        behind = b""
+        """Whether reading can resume at *reached*: the bytes before that offset have not changed."""
+        begin = max(0, reached.offset - _BEFORE)
+        before = b""
         for block in self._opened.blocks(begin, self._stopped):
-            behind += block
-            if len(behind) >= reached.offset - begin:
+            before += block
+            if len(before) >= reached.offset - begin:
                 break
-        self._behind = behind[: reached.offset - begin]
-        return _mark(self._behind) == reached.mark
+        self._before = before[: reached.offset - begin]
+        return _mark(self._before) == reached.mark
 
     def pieces(self, start: int = 0) -> Iterator[Piece]:
-        """Read from *start* on, which is 0 or a place that fits; the last piece says that the file is done.
+        """Read from *start* on, which is 0 or an offset that fits; the last piece says that the file is done.
 
         Raises FileDamaged and UsageError after the last piece that could be read.
         """
         if not start:
-            self._behind = b""
+            self._before = b""
         cutter = Cutter(start)
         held: Piece | None = None
         try:
@@ -107,13 +107,13 @@ class Replay:
         if last is None and held is not None:
             last, held = _done(held), None
         elif last is None and start:
-            last = self._nothing_more(start)
+            last = self._end_of_file(start)
         yield from filter(None, (held, last))
 
     def _piece(self, cut: Cut, *, done: bool = False, noted: bool = True) -> Piece | None:
-        """A piece of what was cut; None of nothing."""
+        """The payloads of a cut as a piece; None if there are none."""
         length = cut.end - cut.start
-        self._behind = (self._behind + cut.text[max(0, length - _BEHIND) : length])[-_BEHIND:]
+        self._before = (self._before + cut.text[max(0, length - _BEFORE) : length])[-_BEFORE:]
         if not cut.runs:
             return None
         at, origin = self._now(), self._opened.name
@@ -122,21 +122,21 @@ class Replay:
             for run in cut.runs
         ]
         if self.identity and noted:
-            made[-1] = replace(made[-1], reached=Reached(self.identity, cut.end, _mark(self._behind), done))
+            made[-1] = replace(made[-1], reached=Reached(self.identity, cut.end, _mark(self._before), done))
         return Piece(tuple(made), cut.offsets, sum(len(run.frames) for run in cut.runs))
 
-    def _nothing_more(self, start: int) -> Piece:
-        """A piece of nothing, that says so: the note of where an earlier run stopped can go."""
+    def _end_of_file(self, start: int) -> Piece:
+        """An empty piece that says that the file is done: the note of an earlier run can be deleted."""
         reached = Reached(self.identity, start, "", done=True)
         made = Delivery((), None, Source.REPLAY, self._opened.name, self._now(), reached=reached)
         return Piece((made,), list, 0)
 
-    def _kind_of(self, told: str | None) -> Kind | None:
-        return self._kind or (Kind(told) if told else None) or self._fallback
+    def _kind_of(self, recorded: str | None) -> Kind | None:
+        return self._kind or (Kind(recorded) if recorded else None) or self._fallback
 
 
 def _done(piece: Piece) -> Piece:
-    """The same as the last of its file."""
+    """The same piece, as the last of its file."""
     *before, last = piece.deliveries
     if last.reached is None:
         return piece
@@ -144,5 +144,5 @@ def _done(piece: Piece) -> Piece:
     return replace(piece, deliveries=(*before, last))
 
 
-def _mark(behind: bytes) -> str:
-    return sha256(behind).hexdigest()
+def _mark(before: bytes) -> str:
+    return sha256(before).hexdigest()

@@ -1,11 +1,11 @@
-"""From a stream of bytes to the payloads in it, byte for byte, whatever was saved how.
+"""Split a stream of bytes into the payloads in it, byte for byte, in whatever form they were saved.
 
-Between two payloads may stand white space, commas, brackets of arrays and byte order marks, all of which say nothing;
-so an array needs no beginning, and reading can be taken up after any payload. A payload is an object, which ends where
-its braces close, or anything else, which ends with its line.
+White space, commas, brackets of arrays and byte order marks between two payloads mean nothing: an array needs no
+beginning, and reading can resume after any payload. A payload is an object, which ends where its braces close, or
+anything else, which ends with its line.
 
-What is valid JSON is cut by a parser at its speed, a window at a time; only what is not is looked at token by token.
-Both roads cut in the same places: a parser that takes a window has proved where its values end.
+Valid JSON is cut by a parser, a window at a time; all else is cut token by token, which is slower. Both ways cut in the
+same places: a parser that accepts a window has proved where its values end.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import NamedTuple
 
 import msgspec
 
-CAP = 1 << 20  #: bytes of one payload; whatever is longer is cut here, since no receipt is
+CAP = 1 << 20  #: bytes of one payload; longer ones are cut, since no receipt is as long
 
 _OPEN, _CLOSE, _ARRAY = 0x7B, 0x7D, 0x5B
 _BOM = b"\xef\xbb\xbf"
 _BETWEEN = re.compile(rb"[ \t\r\n,\]]*+(?:\xef\xbb\xbf[ \t\r\n,\]]*+)*")
-_TEXT = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*'  # without its end
+_TEXT = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*'  # without its closing quote
 _TOKEN = re.compile(_TEXT + rb'("?)|[][{}]')
-#: Where reading is taken up after something broken: a line that begins at its left edge with what may begin a payload.
+#: Where reading goes on after a broken object: at a line that begins, unindented, as a payload may.
 _EDGE = re.compile(rb"\n(?=[^ \t\r\n}\]])")
 _SCALAR = re.compile(rb"(?:" + _TEXT + rb'"|-?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?|true|false|null)(?=[ \t]*+[,\]])')
-#: A text at the end of what has come: more bytes may make a scalar of it, whatever it holds.
+#: A text at the end of the bytes so far: with more bytes it may become a scalar, whatever it holds.
 _BEGUN_TEXT = re.compile(_TEXT + rb'\\?(?:"[ \t]*+)?\Z')
 _NEIGHBOUR = re.compile(rb",[ \t]*\{")
 _BASE64_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{8,}+={0,2}\r?\n)+")
@@ -37,7 +37,7 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class _Record(msgspec.Struct):
-    """A line of `smsreceipt list --json`, as far as it says what its body is. Raw: neither looked at nor changed."""
+    """What is read of a line of `smsreceipt list --json`; a Raw field stays as it is written."""
 
     seq: msgspec.Raw
     kind: str
@@ -47,7 +47,7 @@ class _Record(msgspec.Struct):
 
 
 class _Row(msgspec.Struct):
-    """What only an answer has, of the bodies that are shown for a receipt: it does not say which send it is about."""
+    """The field that only a row of QuerySendDetails has: such a body does not hold the BizId of its send."""
 
     PhoneNum: msgspec.Raw
 
@@ -61,14 +61,14 @@ _ROW_MARK = b'"PhoneNum"'
 class Run(NamedTuple):
     """Payloads that follow each other and are of one kind."""
 
-    kind: str | None  #: as a record told it
-    biz_id: str  #: as the record told it whose body is a query's answer: that itself does not
+    kind: str | None  #: of the record that held them
+    biz_id: str  #: of the record, where the body is a row of a query, which holds none itself
     frames: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What was cut out of one stretch of the stream, and where that stretch is."""
+    """The payloads of one stretch of the stream, and where that stretch is."""
 
     runs: list[Run]
     start: int
@@ -76,7 +76,7 @@ class Cut:
     text: bytes
 
     def offsets(self) -> list[int]:
-        """Where each payload begins, in the order of the runs. For rejects only: it searches."""
+        """The byte offset of each payload, in the order of the runs. Slow, since it searches: for rejects only."""
         found, at = [], 0
         for run in self.runs:
             for frame in run.frames:
@@ -87,19 +87,19 @@ class Cut:
 
 
 class Cutter:
-    """Takes a stream block by block and gives its payloads. It holds back at most one payload that is not complete."""
+    """Takes a stream block by block and returns its payloads. At most one incomplete payload is held back."""
 
     def __init__(self, offset: int = 0, *, cap: int = CAP) -> None:
-        """*offset* is that of the first byte to come; no payload is longer than *cap*."""
+        """*offset* is that of the first byte; no payload is longer than *cap* bytes."""
         self._start, self._cap = offset, cap
         self._rest = b""
 
     def feed(self, block: bytes) -> Cut:
-        """What is complete now that *block* has come."""
+        """Return the payloads that are complete with *block*."""
         return self._cut(self._rest + block if self._rest else block, final=False)
 
     def finish(self) -> Cut:
-        """The rest: the stream has come to its end."""
+        """Return the rest, at the end of the stream."""
         return self._cut(self._rest, final=True)
 
     def _cut(self, text: bytes, *, final: bool) -> Cut:
@@ -112,15 +112,15 @@ class Cutter:
 
 
 class _Scan:
-    """One pass over the bytes that are there."""
+    """One pass over the bytes that have come."""
 
     def __init__(self, text: bytes, cap: int, *, final: bool) -> None:
         self.runs: list[Run] = []
         self._text, self._cap, self._final = text, cap, final
-        self._window = cap  # bytes that the parser is shown at once; fewer where it refuses
+        self._window = cap  # bytes that the parser gets at once; fewer after it refused
 
     def run(self) -> int:
-        """Cut until nothing more is complete; how far that is."""
+        """Cut until no complete payload is left; return the offset reached."""
         text, size = self._text, len(self._text)
         at = 0
         while True:
@@ -140,12 +140,10 @@ class _Scan:
                 return at
             at = end
 
-    # -- valid JSON, by the parser ---------------------------------------------------------------------------------
-
     def _parsed(self, at: int) -> int:
-        """Cut as much as the parser takes; 0: nothing."""
+        """Cut as much as the parser accepts; 0: nothing."""
         if self._window < 64:
-            self._window = min(512, self._cap)  # what it refused is behind us soon
+            self._window = min(512, self._cap)  # the bytes that it refused are passed soon
             return 0
         text, limit = self._text, min(at + self._window, len(self._text))
         cut = limit if limit == len(text) and self._final else text.rfind(b"\n", at, limit) + 1
@@ -163,7 +161,7 @@ class _Scan:
         return 0
 
     def _take(self, at: int, end: int, *, array: bool = False) -> int:
-        """Have the parser cut what stands between: values, or elements of an array. 0: it refuses."""
+        """Have the parser cut these bytes into values, or into elements of an array. 0: it refuses."""
         text = self._text[at:end]
         try:
             frames = list(map(bytes, _elements(b"[" + text + b"]") if array else _values(text)))
@@ -178,10 +176,8 @@ class _Scan:
         self._add(frames, records=_RECORD_MARK in text)
         return end
 
-    # -- everything else, token by token ---------------------------------------------------------------------------
-
     def _object(self, at: int) -> int:
-        """Cut one object, or what is left of one; 0: it is not complete yet."""
+        """Cut one object, or a broken one; 0: it is not complete yet."""
         text = self._text
         limit = min(len(text), at + self._cap)
         complete = self._final or len(text) - at > self._cap
@@ -196,7 +192,7 @@ class _Scan:
         return self._add_rest(at, edge.end() if edge else limit)
 
     def _lines(self, at: int) -> int:
-        """Cut whole lines of base64 at once, as saved bodies of queue messages are; 0: there are none."""
+        """Cut whole lines of base64, the saved bodies of queue messages, at once; 0: there are none."""
         found = _BASE64_LINES.match(self._text, at, at + self._cap)
         if not found:
             return 0
@@ -204,7 +200,7 @@ class _Scan:
         return found.end()
 
     def _line(self, at: int) -> int:
-        """Cut what is no object: one scalar of an array, or all up to the end of the line; 0: not complete yet."""
+        """Cut one scalar of an array, or all up to the end of the line; 0: it is not complete yet."""
         text = self._text
         limit = min(len(text), at + self._cap)
         if scalar := _SCALAR.match(text, at, limit):
@@ -236,8 +232,8 @@ class _Scan:
                 self._extend(None, "", [frame])
             else:
                 body = bytes(record.body)
-                asked = record.biz_id or "" if _ROW_MARK in body and _is_row(body) else ""
-                self._extend(record.kind, asked, [body])
+                biz_id = record.biz_id or "" if _ROW_MARK in body and _is_row(body) else ""
+                self._extend(record.kind, biz_id, [body])
 
     def _extend(self, kind: str | None, biz_id: str, frames: list[bytes]) -> None:
         runs = self.runs
@@ -272,10 +268,10 @@ def _flat(frames: list[bytes]) -> list[bytes]:
 
 
 def _closing(text: bytes, at: int, limit: int, *, final: bool) -> int:
-    """Where the object that begins at *at* ends; 0: not before *limit*; -1: never, it is broken.
+    """The end of the object that begins at *at*; 0: not before *limit*; -1: it is broken.
 
-    Broken is an object with a line break in a text, with brackets that do not match, or with an object or array in a
-    place where only a name can stand: there it was cut off, and what follows is somebody else's.
+    An object is broken by a line break in a text, by brackets that do not match, and by an object or array where only
+    a name may be: there it was cut off, and another payload follows.
     """
     open_: list[int] = []
     for token in _TOKEN.finditer(text, at, limit):
@@ -296,7 +292,7 @@ def _closing(text: bytes, at: int, limit: int, *, final: bool) -> int:
 
 
 def _before(text: bytes, at: int) -> int:
-    """The last byte before *at* that is no white space."""
+    """The last byte before *at* that is not white space."""
     at -= 1
     while text[at] in b" \t\r\n":
         at -= 1

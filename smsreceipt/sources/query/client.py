@@ -1,4 +1,4 @@
-"""Asking the provider what became of sends: QuerySendDetails for one number and day, QuerySendStatistics for days."""
+"""A client of the provider's queries: QuerySendDetails for one number and day, QuerySendStatistics for days."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ if TYPE_CHECKING:
 
     from smsreceipt.aliyun.rpc import Pace
 
-__all__ = ["HISTORY_DAYS", "ORIGIN", "Asker", "DayTotals", "Halted", "Question", "Rate", "Rows", "oldest_day"]
+__all__ = ["HISTORY_DAYS", "ORIGIN", "DayTotals", "Halted", "QueryClient", "Question", "Rate", "Rows", "oldest_day"]
 
-ORIGIN = "QuerySendDetails"  #: of the deliveries that answers become
-HISTORY_DAYS = 30  #: the provider answers about today and this many days before it, by Beijing's calendar
+ORIGIN = "QuerySendDetails"  #: of the deliveries made of its answers
+HISTORY_DAYS = 30  #: the provider answers about today and so many days before it, by Beijing's calendar
 
 
 def oldest_day(today: date) -> date:
-    """The oldest day that can still be asked about on *today*; both are Beijing's."""
+    """The oldest day that the provider answers about on *today*; both are Beijing days."""
     return today - timedelta(days=HISTORY_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: the sends to one number on one Beijing day, of one BizId where it is given."""
+    """A query for the sends to one number on one Beijing day, only those of *biz_id* if it is not empty."""
 
-    phone: str  #: digits, as the store spells it
+    phone: str  #: normalised digits
     day: date
     biz_id: str = ""
 
 
 class Rows(NamedTuple):
-    """A whole answer."""
+    """A complete answer."""
 
     rows: tuple[bytes, ...]  #: one JSON object each: the frames of a delivery
-    calls: int  #: requests that it took, those that had to be sent again included
-    stable: bool  #: False: pages and totals still contradicted each other after three readings
+    calls: int  #: requests that were sent, retries included
+    stable: bool  #: False: pages and totals contradicted each other in every reading
 
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What the provider says of one Beijing day, in billed parts."""
+    """The provider's totals of one Beijing day, in billed parts."""
 
     day: date
     sent: int
@@ -55,17 +55,17 @@ class DayTotals:
 
 
 class Caller(Protocol):
-    """Who sends: aliyun.rpc.Caller."""
+    """Sends requests: aliyun.rpc.Caller."""
 
     def call(self, request: RpcRequest, *, pace: Pace | None = None) -> dict[str, Any]:
-        """The answer, once its Code is OK."""
+        """Return an answer with the code OK."""
 
 
-class Asker:
-    """Asks about one account's sends, from any number of threads, at most as fast as its rate lets calls go.
+class QueryClient:
+    """Queries the sends of one account within a rate limit; safe for any number of threads.
 
-    Everything raises AuthError, ApiError (the provider refuses the call) and ProviderError (the retry budget is
-    spent), and Halted after rate.halt().
+    Every method raises AuthError, ApiError (the provider refuses the call), ProviderError (the retry budget is spent),
+    and Halted after rate.halt().
     """
 
     def __init__(self, caller: Caller, *, rate: Rate | None = None) -> None:
@@ -73,8 +73,8 @@ class Asker:
         self._caller = caller
 
     def ask(self, question: Question) -> Rows:
-        """All rows about *question*, each as it stands now."""
-        pace = _Counted(self.rate)
+        """Return all rows that match *question*, as they are now."""
+        pace = _CountedPace(self.rate)
 
         def page(count: int) -> Page:
             return Page(self._caller.call(_details(question, count), pace=pace))
@@ -91,7 +91,7 @@ class Asker:
         return Rows(readings.rows(), pace.calls, readings.settled)
 
     def statistics(self, first: date, last: date, *, globe: int) -> list[DayTotals]:
-        """The days *first* to *last*, both included, ascending; days without sends may be absent.
+        """The totals of the days *first* to *last*, both included, ascending; days without sends may be absent.
 
         *globe* is 1 for numbers of the mainland, 2 for all others.
         """
@@ -105,8 +105,8 @@ class Asker:
         return [days[day] for day in sorted(days)]
 
 
-class _Counted:
-    """The pace of one question, counting its requests."""
+class _CountedPace:
+    """The rate limit of the client, counting the requests of one question."""
 
     def __init__(self, rate: Rate) -> None:
         self.calls = 0
@@ -119,7 +119,7 @@ class _Counted:
 
 
 def _read(page: Callable[[int], Page], first: Page) -> Reading:
-    """All pages once, beginning with the *first*, up to the one that adds nothing where no more are announced."""
+    """Read all pages once, from the *first* to one that adds no row although no more are announced."""
     reading, read = Reading(), 1
     over = reading.add(first)
     while not over:
@@ -154,7 +154,7 @@ def _statistics(first: date, last: date, globe: int, page: int) -> RpcRequest:
 
 
 def _totals(data: dict[str, Any]) -> list[DayTotals]:
-    """The rows of one page; those that name no day are none."""
+    """The rows of one page that name a day."""
     listed = data.get("TargetList")
     found = []
     for row in listed if isinstance(listed, list) else []:

@@ -1,12 +1,11 @@
-"""Whole answers out of pages that may lie: their rows have no id, there is no cursor, totals have been seen not to fit.
+"""Re-read paginated results until two passes agree: rows have no id, there is no cursor, and totals may be wrong.
 
-An answer counts when its pages and its total agree, or when a second reading of all pages says the same.
+An answer is complete when its pages and its total agree, or when a second reading of all pages finds the same rows.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -14,9 +13,9 @@ from typing import Any
 import msgspec
 
 PAGE = 50  #: rows, the most that a page may have
-READINGS = 3  #: after which an answer that is still in doubt is called unstable
-_PAGES = 100  #: of one reading: far beyond what one number can be sent in a day
-#: What the provider still changes about a row; everything else tells it from others.
+READINGS = 3  #: of all pages, after which an answer that does not agree is unstable
+_PAGES = 100  # of one reading: far more than one number can be sent in a day
+#: The fields of a row that the provider still changes; the others tell rows apart.
 _CHANGING = frozenset({"SendStatus", "ErrCode", "ReceiveDate"})
 
 
@@ -27,15 +26,15 @@ class Page:
         listed = answer.get("SmsSendDetailDTOs")
         rows = listed.get("SmsSendDetailDTO") if isinstance(listed, dict) else listed
         self._rows: list[object] = rows if isinstance(rows, list) else []
-        self.total = number(answer.get("TotalCount"))  #: None: it does not say, or not in a number
-        self.mute = self.total is None and not isinstance(rows, list)  #: it says neither what there is nor how much
+        self.total = number(answer.get("TotalCount"))  #: None: absent, or no number
+        self.blank = self.total is None and not isinstance(rows, list)  #: it has neither rows nor a total
 
     def __len__(self) -> int:
         return len(self._rows)
 
     @property
     def whole(self) -> bool:
-        """Whether this first page is all there is, and says so. Nothing at all is not taken at its word."""
+        """Whether this first page holds all rows by its own total. An empty page is not believed."""
         return 0 < len(self._rows) == self.total and self.total < PAGE
 
     @cached_property
@@ -45,7 +44,7 @@ class Page:
 
     @cached_property
     def keys(self) -> list[bytes]:
-        """What tells the rows apart, whatever has become of them meanwhile."""
+        """What identifies each row, also after its status has changed."""
         return [
             compact({name: row[name] for name in row if name not in _CHANGING}) if isinstance(row, dict) else body
             for row, body in zip(self._rows, self.bodies, strict=True)
@@ -57,13 +56,13 @@ class Reading:
 
     def __init__(self) -> None:
         self._pages: list[Page] = []
-        self._repeated = False  # a row was on two pages, so that another may have been on none
-        self._idle = 0  # so many of the last pages added nothing
-        self._once: dict[bytes, list[bytes]] = {}  # as often as they are on one page
-        self._each: dict[bytes, list[bytes]] = {}  # as often as they are on all pages together
+        self._repeated = False  # a row was on two pages, so another may have been on none
+        self._idle = 0  # the last pages in a row that added nothing
+        self._once: dict[bytes, list[bytes]] = {}  # rows by key, as often as one page has them
+        self._each: dict[bytes, list[bytes]] = {}  # rows by key, as often as all pages have them
 
     def add(self, page: Page) -> bool:
-        """Take the next page; return whether it is no use to ask for another."""
+        """Add the next page; return whether the reading is over."""
         again = len(page) > 0 and any(page.bodies == earlier.bodies for earlier in self._pages)
         rows = _grouped(page)
         fresh = rows.keys() - self._once.keys()
@@ -80,47 +79,48 @@ class Reading:
 
     @cached_property
     def total(self) -> int | None:
-        """What all pages say there is; None where they do not say the same."""
-        said = {page.total for page in self._pages}
-        return said.pop() if len(said) == 1 else None
+        """The total, if all pages have the same; else None."""
+        totals = {page.total for page in self._pages}
+        return totals.pop() if len(totals) == 1 else None
 
     @cached_property
     def rows(self) -> dict[bytes, list[bytes]]:
-        """The rows by their key. A row on two pages has moved meanwhile, unless the total says that it is two."""
+        """The rows by key. A row on two pages has moved between the requests, unless the total counts it twice."""
         return self._each if _count(self._each) == self.total else self._once
 
     @property
-    def sound(self) -> bool:
-        """Whether there is nothing to doubt. Of no rows there is: empty lists came for sends that are there."""
+    def consistent(self) -> bool:
+        """Whether rows and total agree. No rows never do: empty lists have been seen for sends that exist."""
         return not self._repeated and 0 < _count(self.rows) == self.total
 
     @property
-    def lacks(self) -> bool:
-        """Whether the provider says on any page that there are more rows than it gave, or says nothing at all."""
-        return any(page.mute or (page.total is not None and page.total > _count(self.rows)) for page in self._pages)
+    def incomplete(self) -> bool:
+        """Whether any page announces more rows than were found, or is blank."""
+        return any(page.blank or (page.total is not None and page.total > _count(self.rows)) for page in self._pages)
 
     def agrees(self, other: Reading) -> bool:
-        """Whether two readings found the same rows, and neither has word of more."""
-        alike = Counter({key: len(bodies) for key, bodies in self.rows.items()})
-        return alike == {key: len(bodies) for key, bodies in other.rows.items()} and not (self.lacks or other.lacks)
+        """Whether two readings found the same rows, and both are complete."""
+        if self.incomplete or other.incomplete:
+            return False
+        return _counts(self.rows) == _counts(other.rows)
 
 
 class Readings:
-    """What several readings of the same pages come to."""
+    """Several readings of the same pages."""
 
     def __init__(self) -> None:
         self._all: list[Reading] = []
-        self.settled = False  #: whether the last reading needs no other
+        self.settled = False  #: the last reading is confirmed
 
     def add(self, reading: Reading) -> None:
-        """Take one more."""
+        """Add one more."""
         known = {key for earlier in self._all for key in earlier.rows}
-        agreed = reading.sound or any(reading.agrees(earlier) for earlier in self._all)
+        agreed = reading.consistent or any(reading.agrees(earlier) for earlier in self._all)
         self.settled = agreed and known <= reading.rows.keys()
         self._all.append(reading)
 
     def rows(self) -> tuple[bytes, ...]:
-        """The rows of the last reading; while nothing is settled, what all of them found."""
+        """The rows of the last reading if it is confirmed, else the rows of all readings."""
         found: dict[bytes, list[bytes]] = {}
         for reading in self._all[-1:] if self.settled else self._all:
             for key, bodies in reading.rows.items():
@@ -137,7 +137,7 @@ def number(value: object) -> int | None:
 
 
 def compact(value: object) -> bytes:
-    """JSON without blanks, in UTF-8, names in their order; half characters stay the escapes they came as."""
+    """JSON in UTF-8 without white space, names in their order; lone surrogates stay escaped."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
@@ -149,6 +149,10 @@ def _grouped(page: Page) -> dict[bytes, list[bytes]]:
     for key, body in zip(page.keys, page.bodies, strict=True):
         found.setdefault(key, []).append(body)
     return found
+
+
+def _counts(rows: Mapping[bytes, list[bytes]]) -> dict[bytes, int]:
+    return {key: len(bodies) for key, bodies in rows.items()}
 
 
 def _count(rows: Mapping[bytes, list[bytes]]) -> int:

@@ -1,4 +1,4 @@
-"""How fast the provider is asked: one token bucket for all workers."""
+"""The rate limit of calls to the provider: one token bucket for all workers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 
-_PATIENCE = 1.0  #: seconds after a cut in which further refusals are echoes of the same trouble
-_RECOVERY = 0.05  #: of the full rate, regained in a second of calls that go well
-_LEAST = 1 / 64  #: of the full rate: it is never cut further
+_SAME_CUT = 1.0  # seconds after a cut in which further refusals belong to it
+_RECOVERY = 0.05  # of the full rate, regained in each second of successful calls
+_LEAST = 1 / 64  # of the full rate: the lowest one
 
 
 class Halted(Exception):
-    """The run was asked to stop; nobody waits for a turn any more."""
+    """The run was asked to stop: a call is not made."""
 
 
 class Rate:
-    """Lets calls go at most *qps* times a second, shared by any number of threads.
+    """Permits at most *qps* calls a second, shared by any number of threads.
 
-    In no stretch of a second or more do more than 1 % above *qps* go (below 10 a second: one call more than that). A
-    refusal for too many requests halves the rate; calls that go well bring it back within ten seconds.
+    No interval of a second or more has over 1 % more calls than *qps* (below 10 a second: one call more than that). A
+    refusal for too many requests halves the rate; successful calls restore it within ten seconds.
     """
 
     def __init__(
@@ -29,21 +29,26 @@ class Rate:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        """*clock* gives seconds that only grow; *sleep* waits that long, but for halt()."""
-        self.calls = 0  #: let go so far
+        """*clock* returns monotonic seconds; *sleep* waits for so many seconds, or until halt()."""
+        self.calls = 0  #: permitted so far
         self._over = threading.Event()
         self._clock = clock
         self._sleep = sleep or self._over.wait
-        # A stretch holds the calls that fit into it, and one more at its edge: for the sum to stay within 1 %, slow
-        # rates go a little slower, and fast ones may make up for a wait that took too long.
+        # An interval has the calls that fit into it, and one more at its edge: to stay within 1 %, slow rates are a
+        # little slower, and fast ones may make up for a wait that took too long.
         self._full = min(qps, max(0.9 * qps, 1.01 * qps - 1))
         self._leeway = max(0.0, (1.01 * qps - 1) / self._full - 1)
         self._rate = self._full
         self._due = clock()
         self._cut_at = float("-inf")
-        self._healed_at = self._due
+        self._recovered_at = self._due
         self._turn = threading.Lock()
         self._state = threading.Lock()
+
+    @property
+    def halted(self) -> bool:
+        """Whether halt() was called."""
+        return self._over.is_set()
 
     @property
     def now(self) -> float:
@@ -51,7 +56,7 @@ class Rate:
         return self._rate
 
     def acquire(self) -> None:
-        """Return when it is this call's turn. Raises Halted."""
+        """Wait until one more call is permitted. Raises Halted."""
         with self._turn:
             while True:
                 if self._over.is_set():
@@ -65,29 +70,29 @@ class Rate:
             self.calls += 1
 
     def pause(self, seconds: float) -> None:
-        """Wait before something is tried again. Raises Halted."""
+        """Wait before a retry. Raises Halted."""
         self._sleep(seconds)
         if self._over.is_set():
             raise Halted
 
     def throttled(self) -> None:
-        """The provider refused a call for there being too many: go half as fast from now on."""
+        """Halve the rate: the provider refused a call because there were too many."""
         with self._state:
             now = self._clock()
-            if now - self._cut_at >= _PATIENCE:
-                self._cut_at = self._healed_at = now
+            if now - self._cut_at >= _SAME_CUT:
+                self._cut_at = self._recovered_at = now
                 self._rate = max(self._rate / 2, self._full * _LEAST)
 
     def ok(self) -> None:
-        """A call went well: after a cut, go a little faster."""
+        """Raise the rate a little after a cut: a call succeeded."""
         if self._rate == self._full:
             return
         with self._state:
             now = self._clock()
-            gained = min(now - self._healed_at, _PATIENCE) * _RECOVERY * self._full
-            self._healed_at = max(now, self._healed_at)
+            gained = min(now - self._recovered_at, _SAME_CUT) * _RECOVERY * self._full
+            self._recovered_at = max(now, self._recovered_at)
             self._rate = min(self._rate + gained, self._full)
 
     def halt(self) -> None:
-        """Let nobody wait any longer, now and later. From any thread."""
+        """End all waits, now and later: they raise Halted. From any thread."""
         self._over.set()

@@ -1,4 +1,4 @@
-"""Files on their way in: packed, linked, changed, cut off; what their names tell; where reading is taken up."""
+"""Files that are replayed: packed, linked, changed, cut off; the kinds in their names; where reading resumes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 from smsreceipt.decode import KINDS
 from smsreceipt.errors import UsageError
 from smsreceipt.model import Instant, Kind, Source
-from smsreceipt.sources.files.open import BLOCK, FileDamaged, Named, Opened, find
-from smsreceipt.sources.files.reader import Piece, Replay, kind_told
+from smsreceipt.sources.files.open import BLOCK, FileDamaged, FoundFile, InputFile, find
+from smsreceipt.sources.files.reader import PayloadReader, Piece, kind_in_path
 
 LINES = [b'{"biz_id":"%d","success":true}' % n for n in range(30_000)]
 TEXT = b"\n".join(LINES) + b"\n"
 KNOWN = frozenset(LINES)
-_open: list[Opened] = []
+_open: list[InputFile] = []
 
 
 @pytest.fixture(autouse=True)
@@ -31,15 +31,15 @@ def closed() -> Iterator[None]:
         _open.pop().close()
 
 
-def opened(path: Path) -> Opened:
-    _open.append(Opened.of(Named(path, path.parts)))
+def opened(path: Path) -> InputFile:
+    _open.append(InputFile.of(FoundFile(path, path.parts)))
     return _open[-1]
 
 
-def replay(path: Path, *, kind: Kind | None = None, stop_after: int = 1 << 60) -> tuple[Replay, list[bool]]:
+def replay(path: Path, *, kind: Kind | None = None, stop_after: int = 1 << 60) -> tuple[PayloadReader, list[bool]]:
     """A replay, and a flag that grows when it is to stop."""
     stopped: list[bool] = []
-    return Replay(opened(path), kind=kind, now=lambda: Instant(1), stopped=lambda: bool(stopped)), stopped
+    return PayloadReader(opened(path), kind=kind, now=lambda: Instant(1), stopped=lambda: bool(stopped)), stopped
 
 
 def frames(pieces: list[Piece]) -> list[bytes]:
@@ -156,10 +156,10 @@ def test_folders_are_read_sorted_and_links_and_pipes_left_out(tmp_path: Path) ->
     (tmp_path / "link").symlink_to(tmp_path / "a")
     (tmp_path / "b" / "folder").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    told: list[str] = []
-    found = find([str(tmp_path)], told.append)
+    left_out: list[str] = []
+    found = find([str(tmp_path)], left_out.append)
     assert [each.path.relative_to(tmp_path).as_posix() for each in found] == ["a", "b/1", "b/2", "c"]
-    assert sorted(told) == [f"{tmp_path / name} is no regular file: left out" for name in ("link", "pipe")]
+    assert sorted(left_out) == [f"{tmp_path / name} is no regular file: left out" for name in ("link", "pipe")]
 
 
 @pytest.mark.parametrize("make", [Path.touch, os.mkfifo, lambda path: path.symlink_to("elsewhere")])
@@ -191,7 +191,7 @@ def test_only_a_regular_file_is_opened(tmp_path: Path, make: Callable[[Path], No
 def test_the_name_nearest_to_the_file_tells_the_kind(name: str, kind: str | None) -> None:
     known = {each.casefold(): each for each in KINDS}
     path = Path(name)
-    assert kind_told(Named(path, path.parts), lambda word: known.get(word.casefold())) == kind
+    assert kind_in_path(FoundFile(path, path.parts), lambda word: known.get(word.casefold())) == kind
 
 
 def test_standard_input_may_be_packed_and_comes_as_it_arrives() -> None:
@@ -200,7 +200,7 @@ def test_standard_input_may_be_packed_and_comes_as_it_arrives() -> None:
             return super().read1(random.Random(self.tell()).randint(1, min(size or 1, 9000)))
 
     for text in (TEXT, gzip.compress(TEXT)):
-        replayed = Replay(Opened(Dribble(text), "-", waits=True), kind=None, now=lambda: Instant(1))
+        replayed = PayloadReader(InputFile(Dribble(text), "-", waits=True), kind=None, now=lambda: Instant(1))
         pieces = list(replayed.pieces())
         assert frames(pieces) == LINES
         assert all(delivery.reached is None for piece in pieces for delivery in piece.deliveries)

@@ -109,7 +109,7 @@ objects = st.dictionaries(names, values, max_size=4)
 
 @st.composite
 def saved(draw: st.DrawFn) -> bytes:
-    """Something as somebody saved it."""
+    """Payloads in one of the forms in which they are saved."""
     what = draw(st.lists(objects, min_size=1, max_size=4))
     indent, ascii_ = draw(st.sampled_from([None, None, 2, 0])), draw(st.booleans())
     compact = (",", ":") if draw(st.booleans()) else None
@@ -194,7 +194,7 @@ def test_a_record_gives_its_body_byte_for_byte_and_its_kind() -> None:
     body = '{"biz_id" : "1^0",  "n": 1.50, "text":"\\u4f60"}'
     record = '{"seq":7,"kind":"SmsReport","identity":["1^0",""],"source":"%s","biz_id":"1^0","body":%s}'
     row = '{"PhoneNum" : "1", "OutId":"a"}'
-    records = [record % said for said in (("mns", body), ("query", body), ("query", row), ("replay", row))]
+    records = [record % values for values in (("mns", body), ("query", body), ("query", row), ("replay", row))]
     text = "\n".join([*records, '{"seq":1,"identity":["x"]}', REPORT, ""])
     for places in ([], [*range(len(text))]):
         runs = [run for cut in cuts(text.encode(), places) for run in cut.runs]

@@ -32,7 +32,7 @@ BODY = b'[{"biz_id":"1^0"}]'
 
 
 class Sink:
-    """Stands for the committer: takes deliveries, and acks at once, or when told to."""
+    """Stands for the committer: takes deliveries, and acks them at once unless it holds."""
 
     def __init__(self) -> None:
         self.taken: list[Delivery] = []
@@ -56,7 +56,7 @@ class Listener:
 
     def __init__(self, *, connections: int = 32, seconds: Seconds | None = None, **bounds: Any) -> None:
         self.sink = Sink()
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self._ready = threading.Event()
         self._connections, self._seconds, self._bounds = connections, seconds or Seconds(), bounds
         self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
@@ -66,7 +66,9 @@ class Listener:
         self.intake = self.sink.intake = Intake(self.sink.put, **self._bounds)
         secrets = (SECRET.encode(), OLD.encode())
         self.receiver = Receiver(self.intake, lambda: secrets, now=lambda: NOW, kind=known_kind)
-        self.server = Server(self.receiver, connections=self._connections, seconds=self._seconds, tell=self.said.append)
+        self.server = Server(
+            self.receiver, connections=self._connections, seconds=self._seconds, tell=self.messages.append
+        )
         with socket.create_server(("127.0.0.1", 0)) as door:
             self.port = door.getsockname()[1]
             self._ready.set()
@@ -456,7 +458,7 @@ def test_a_sender_that_leaves_costs_nothing_however_much_it_sent_ahead(ahead: in
             taken.ack()
         listener.intake.wake()
         until(lambda: listener.intake.pushes == 0)
-        assert listener.said == []
+        assert listener.messages == []
 
 
 @pytest.mark.parametrize("bounds", [{"max_pushes": 3}, {"max_bytes": 3 * len(BODY)}])
@@ -562,5 +564,5 @@ def test_a_bug_is_told_by_its_type_alone(capfd: pytest.CaptureFixture[str]) -> N
         answer = listener.say(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
         listener.say(b"\x00\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 500 ")
-    assert listener.said == ["error: internal: ValueError"]
+    assert listener.messages == ["error: internal: ValueError"]
     assert capfd.readouterr() == ("", "")

@@ -22,7 +22,7 @@ from smsreceipt.aliyun.rpc import ApiError, Caller, Pace
 from smsreceipt.errors import AuthError, ProviderError
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox import Options, PastSend, Sandbox
-from smsreceipt.sources.query.client import Asker, DayTotals, Halted, Question, Rate, Rows, oldest_day
+from smsreceipt.sources.query.client import DayTotals, Halted, QueryClient, Question, Rate, Rows, oldest_day
 
 DAY = date(2026, 11, 20)
 QUESTION = Question("13800000001", DAY)
@@ -62,7 +62,7 @@ class Script:
 
 def ask(answer: Callable[[int, int], tuple[Any, Sequence[Row]]]) -> tuple[Rows, Script]:
     script = Script(answer)
-    return Asker(script, rate=Rate(5000, sleep=lambda _: None)).ask(QUESTION), script
+    return QueryClient(script, rate=Rate(5000, sleep=lambda _: None)).ask(QUESTION), script
 
 
 def honest(rows: Sequence[Row]) -> Callable[[int, int], tuple[Any, Sequence[Row]]]:
@@ -95,7 +95,7 @@ def test_an_empty_answer_is_asked_for_twice() -> None:
 
 def test_what_is_asked_is_the_official_request() -> None:
     script = Script(honest([]))
-    Asker(script).ask(Question("13800000001", DAY, "900^0"))
+    QueryClient(script).ask(Question("13800000001", DAY, "900^0"))
     assert (
         script.asked
         == [{"PhoneNumber": "13800000001", "SendDate": "20261120", "PageSize": 50, "CurrentPage": 1, "BizId": "900^0"}]
@@ -138,8 +138,8 @@ def test_an_answer_without_a_list_is_an_empty_one(answer: dict[str, Any]) -> Non
         def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
             return answer
 
-    told = Asker(Odd()).ask(QUESTION)
-    assert (told.rows, told.stable) == ((), False)  # but not a word that there is none
+    found = QueryClient(Odd()).ask(QUESTION)
+    assert (found.rows, found.stable) == ((), False)  # which does not mean that there is none
 
 
 @pytest.mark.parametrize("answer", [{"TotalCount": "0"}, {"SmsSendDetailDTOs": {"SmsSendDetailDTO": []}}])
@@ -148,8 +148,8 @@ def test_nothing_is_believed_where_it_is_said(answer: dict[str, Any]) -> None:
         def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
             return answer
 
-    told = Asker(Empty()).ask(QUESTION)
-    assert (told.rows, told.stable) == ((), True)
+    found = QueryClient(Empty()).ask(QUESTION)
+    assert (found.rows, found.stable) == ((), True)
 
 
 def test_the_same_page_for_ever_comes_to_an_end() -> None:
@@ -263,11 +263,11 @@ def yesterday() -> datetime:
 
 
 @pytest.fixture
-def provider() -> Iterator[Callable[..., tuple[Sandbox, Asker]]]:
-    """Makes a sandbox with options, and somebody who asks it."""
+def provider() -> Iterator[Callable[..., tuple[Sandbox, QueryClient]]]:
+    """Makes a sandbox with options, and a client of it."""
     running: list[tuple[Sandbox, Caller]] = []
 
-    def make(*, qps: float = 5000, tries: int = 8, **options: Any) -> tuple[Sandbox, Asker]:
+    def make(*, qps: float = 5000, tries: int = 8, **options: Any) -> tuple[Sandbox, QueryClient]:
         sandbox = Sandbox(Options(port=0, seed=1, **options))
         sandbox.__enter__()
         rate = Rate(qps)
@@ -279,7 +279,7 @@ def provider() -> Iterator[Callable[..., tuple[Sandbox, Asker]]]:
             sleep=lambda seconds: rate.pause(min(seconds, 0.01)),
         )
         running.append((sandbox, caller))
-        return sandbox, Asker(caller, rate=rate)
+        return sandbox, QueryClient(caller, rate=rate)
 
     yield make
     for sandbox, caller in running:
@@ -300,24 +300,24 @@ def out_ids(rows: Rows) -> list[str]:
     return sorted(json.loads(body)["OutId"] for body in rows.rows)
 
 
-Make = Callable[..., tuple[Sandbox, Asker]]
+Make = Callable[..., tuple[Sandbox, QueryClient]]
 
 
 def test_the_sandbox_answers_page_by_page_and_by_biz_id(provider: Make) -> None:
-    sandbox, asker = provider()
+    sandbox, client = provider()
     wanted = remember(sandbox, "13800000001", 130)
-    answer = asker.ask(Question("13800000001", yesterday().date()))
+    answer = client.ask(Question("13800000001", yesterday().date()))
     assert (out_ids(answer), answer.calls, answer.stable) == (wanted, 3, True)
-    one = asker.ask(Question("13800000001", yesterday().date(), "7^0"))
+    one = client.ask(Question("13800000001", yesterday().date(), "7^0"))
     assert (out_ids(one), one.calls) == (["o7"], 1)
-    assert asker.ask(Question("13800000002", yesterday().date())) == Rows((), 2, stable=True)
+    assert client.ask(Question("13800000002", yesterday().date())) == Rows((), 2, stable=True)
 
 
 @pytest.mark.parametrize("fault", ["total", "empty", "short", "repeat", "500", "drop-before", "drop-after", "truncate"])
 def test_every_fault_of_the_provider_leads_to_the_same_rows(provider: Make, fault: str) -> None:
-    sandbox, asker = provider(faults={fault: 0.1})
+    sandbox, client = provider(faults={fault: 0.1})
     wanted = remember(sandbox, "13800000001", 60)
-    answers = [asker.ask(Question("13800000001", yesterday().date())) for _ in range(8)]
+    answers = [client.ask(Question("13800000001", yesterday().date())) for _ in range(8)]
     assert [out_ids(answer) for answer in answers if answer.stable] == [wanted] * sum(each.stable for each in answers)
     assert sum(each.stable for each in answers) >= 6
     assert sum(each.calls for each in answers) == len(sandbox.call_times("QuerySendDetails")) or fault.startswith(
@@ -326,20 +326,20 @@ def test_every_fault_of_the_provider_leads_to_the_same_rows(provider: Make, faul
 
 
 def test_pages_that_shift_while_they_are_read_lose_nothing(provider: Make) -> None:
-    sandbox, asker = provider(faults={"shift": 0.3})
+    sandbox, client = provider(faults={"shift": 0.3})
     wanted = remember(sandbox, "13800000001", 60)
     for _ in range(8):
-        answer = asker.ask(Question("13800000001", yesterday().date()))
+        answer = client.ask(Question("13800000001", yesterday().date()))
         assert set(wanted) <= set(out_ids(answer))
 
 
 def test_throttling_slows_everybody_down_and_nobody_is_lost(provider: Make) -> None:
-    sandbox, asker = provider(faults={"throttle": 0.2}, qps=200)
+    sandbox, client = provider(faults={"throttle": 0.2}, qps=200)
     wanted = remember(sandbox, "13800000001", 2)
     answers: list[Rows] = []
 
     def run() -> None:
-        answers.extend(asker.ask(Question("13800000001", yesterday().date())) for _ in range(5))
+        answers.extend(client.ask(Question("13800000001", yesterday().date())) for _ in range(5))
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
@@ -347,43 +347,43 @@ def test_throttling_slows_everybody_down_and_nobody_is_lost(provider: Make) -> N
     for thread in threads:
         thread.join()
     assert [out_ids(answer) for answer in answers] == [wanted] * 20
-    assert asker.rate.now < 200
+    assert client.rate.now < 200
     times = sandbox.call_times("QuerySendDetails")
     assert len(times) == sum(answer.calls for answer in answers)  # what is sent again counts too
 
 
 def test_the_providers_own_limit_is_kept_when_the_rate_says_so(provider: Make) -> None:
-    sandbox, asker = provider(qps=40, qps_limit=45)
+    sandbox, client = provider(qps=40, qps_limit=45)
     remember(sandbox, "13800000001", 1)
-    answers = [asker.ask(Question("13800000001", yesterday().date())) for _ in range(60)]
+    answers = [client.ask(Question("13800000001", yesterday().date())) for _ in range(60)]
     assert {answer.calls for answer in answers} == {1}
 
 
 def test_refusals_are_raised(provider: Make) -> None:
-    _, asker = provider()
+    _, client = provider()
     with pytest.raises(ApiError) as refused:
-        asker.ask(Question("12", yesterday().date()))
+        client.ask(Question("12", yesterday().date()))
     assert refused.value.code == "isv.MOBILE_NUMBER_ILLEGAL"
     assert "12" not in str(refused.value).split("(")[0]
     _, throttled = provider(faults={"throttle": 1.0}, tries=2)
     with pytest.raises(ProviderError):
         throttled.ask(Question("13800000001", yesterday().date()))
     sandbox, _ = provider()
-    stranger = Caller(Endpoint.parse(sandbox.url), Fixed(Credentials("sandbox", "wrong")), Clock())
+    unauthorized = Caller(Endpoint.parse(sandbox.url), Fixed(Credentials("sandbox", "wrong")), Clock())
     with pytest.raises(AuthError):
-        Asker(stranger).ask(Question("13800000001", yesterday().date()))
-    stranger.close()
+        QueryClient(unauthorized).ask(Question("13800000001", yesterday().date()))
+    unauthorized.close()
 
 
 def test_a_stop_ends_it(provider: Make) -> None:
-    _, asker = provider()
-    asker.rate.halt()
+    _, client = provider()
+    client.rate.halt()
     with pytest.raises(Halted):
-        asker.ask(QUESTION)
+        client.ask(QUESTION)
 
 
 def test_day_totals_are_those_of_the_sends(provider: Make) -> None:
-    sandbox, asker = provider()
+    sandbox, client = provider()
     noon = yesterday()
     sandbox.remember(
         PastSend(phone="13800000001", biz_id=f"{n}^0", sent=noon.timestamp(), reported=reported, code=code)
@@ -392,8 +392,8 @@ def test_day_totals_are_those_of_the_sends(provider: Make) -> None:
         )
     )
     day = noon.date()
-    assert asker.statistics(day - timedelta(days=40), day, globe=1) == [DayTotals(day, 3, 1, 1, 1)]
-    assert asker.statistics(day, day, globe=2) == []
+    assert client.statistics(day - timedelta(days=40), day, globe=1) == [DayTotals(day, 3, 1, 1, 1)]
+    assert client.statistics(day, day, globe=2) == []
 
 
 def test_odd_statistics_are_no_days() -> None:
@@ -401,7 +401,7 @@ def test_odd_statistics_are_no_days() -> None:
         def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
             return {"Data": {"TargetList": [{}, 7, {"SendDate": "2026"}, {"SendDate": "20261120", "TotalCount": "3"}]}}
 
-    assert Asker(Odd()).statistics(DAY, DAY, globe=1) == [DayTotals(DAY, 3, 0, 0, 0)]
+    assert QueryClient(Odd()).statistics(DAY, DAY, globe=1) == [DayTotals(DAY, 3, 0, 0, 0)]
 
 
 def test_the_oldest_day_is_thirty_days_back() -> None:

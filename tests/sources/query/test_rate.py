@@ -1,4 +1,4 @@
-"""The token bucket, by a clock that only moves when it is told to."""
+"""The token bucket, by a clock that the test moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A queue service without a wire, in time that passes only when nobody has anything to do."""
+"""A queue service without a wire, in simulated time, which passes only when no task is ready."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ async def lost_after(_service: Service, _request: bytes, real: Callable[[], Awai
 
 
 async def lost_before(_service: Service, _request: bytes, _real: Callable[[], Awaitable[Response]]) -> Response:
-    """The request never arrived, but nobody can tell."""
+    """The request never arrived, but the client cannot know."""
     raise ConnectionLost("cut", sent=True)
 
 
@@ -269,7 +269,7 @@ class FakeTokens:
 
 
 class Sink:
-    """Takes deliveries, and acks at once or when told."""
+    """Takes deliveries, and acks them at once or when the test calls ack_all."""
 
     def __init__(self, *, ack: bool = True) -> None:
         self.deliveries: list[Delivery] = []
@@ -299,12 +299,12 @@ class Scene:
         self.service = service
         self.sink = sink or Sink()
         self.tokens = FakeTokens()
-        self.said: list[str] = []
+        self.messages: list[str] = []
         loop = asyncio.get_running_loop()
         self.clock = Clock(lambda: EPOCH + loop.time())
         pool, tokens = cast("Pool", service), cast("Tokens", self.tokens)
         self.clients = [QueueClient(queue, pool, tokens, self.clock) for queue in queues or (QUEUE,)]
-        self.puller = Puller(self.clients, self.sink, self.clock, Options(**options), say=self.said.append)
+        self.puller = Puller(self.clients, self.sink, self.clock, Options(**options), say=self.messages.append)
 
 
 class Pulled:
@@ -315,7 +315,7 @@ class Pulled:
         self.seconds = seconds  #: by the loop's clock
         self.counts = scene.puller.counts
         self.failures: list[ProviderError | Any] = list(scene.puller.failures)
-        self.said = scene.said
+        self.messages = scene.messages
         self.sink = scene.sink
         self.tokens = scene.tokens
         self.hiding = set[str]()

@@ -40,7 +40,7 @@ def test_a_queue_is_drained_in_batches_of_16_and_everything_deleted() -> None:
     assert {query["numOfMessages"] for query, _ in service.receives()} == {"16"}
     assert (pulled.counts.received, pulled.counts.deleted, pulled.counts.undeleted) == (100, 100, 0)
     assert service.queues[QUEUE.name] == []
-    assert (pulled.failures, pulled.said) == ([], [])
+    assert (pulled.failures, pulled.messages) == ([], [])
 
 
 def test_a_delivery_tells_its_kind_queue_and_time() -> None:
@@ -353,7 +353,7 @@ def test_when_deleting_fails_for_good_what_is_stored_stays_stored_and_is_said() 
     service.faults["DELETE"] += [refusing(500, "InternalError")] * 50
     pulled = pull(service, wait=1, seconds=200)
     assert pulled.counts.undeleted >= 2
-    assert any("2 stored messages were not deleted" in line for line in pulled.said)
+    assert any("2 stored messages were not deleted" in line for line in pulled.messages)
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
@@ -400,7 +400,7 @@ def test_following_looks_for_an_absent_queue_every_minute() -> None:
     pulled = pull(service, OTHER, follow=True, seconds=150, meanwhile=create)
     assert pulled.sink.frames == [b"at last"]
     assert pulled.failures == []
-    assert len([line for line in pulled.said if "looking again in 60 s" in line]) == 2
+    assert len([line for line in pulled.messages if "looking again in 60 s" in line]) == 2
 
 
 def test_without_the_right_to_ask_how_the_queue_is_set_it_is_drained_all_the_same() -> None:
@@ -448,20 +448,20 @@ def test_after_an_unclean_end_the_visibility_is_waited_out_first() -> None:
     assert pulled.drained
     assert pulled.sink.frames == [b"hidden"]
     assert pulled.seconds >= 46
-    (said,) = pulled.said
-    assert "45 s" in said
-    assert "--no-settle" in said
+    (message,) = pulled.messages
+    assert "45 s" in message
+    assert "--no-settle" in message
 
 
 def test_messages_older_than_half_the_retention_are_warned_of_once() -> None:
     service = Service(retention=86_400)
     service.put(*bodies(20), enqueued_at=-50_000)
     pulled = pull(service, wait=1)
-    (said,) = pulled.said
-    assert "0.6 days old" in said
+    (message,) = pulled.messages
+    assert "0.6 days old" in message
     fresh = Service(retention=86_400)
     fresh.put(*bodies(20), enqueued_at=-40_000)
-    assert pull(fresh, wait=1).said == []
+    assert pull(fresh, wait=1).messages == []
 
 
 def test_a_bug_in_the_road_is_raised_and_nothing_is_deleted() -> None:
