@@ -16,13 +16,13 @@ from smsreceipt.config import Config
 from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
 from smsreceipt.model import Instant, Kind, Receipt
-from smsreceipt.output.display import Display
 from smsreceipt.output.safe import safe
 from smsreceipt.settings import Settings
 from smsreceipt.store import LOCK_WAIT, Store, opening
 from smsreceipt.streams import discard
 
 if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
     from smsreceipt.output.terminal.progress import LiveLine, Progress
 
 
@@ -286,6 +286,8 @@ class App:
 
     def display(self) -> Display:
         """The options that tables on standard output are drawn with."""
+        from smsreceipt.output.display import Display
+
         return Display(
             width=self.width,
             color=self.color,

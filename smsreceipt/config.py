@@ -7,9 +7,10 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import msgspec
 
 from smsreceipt.errors import UsageError
 
@@ -36,33 +37,14 @@ class Check(Protocol):
 Schema = Mapping[str, Check | Callable[[], Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigKey:
-    """A key that sets an option."""
-
-    command: tuple[str, ...]  #: the words that name its command; () for an option of every command
-    name: str
-    parameter: str  #: the name of the parameter, under which a Config has the value
-    variable: str  #: the environment variable of the same option
-    help: str
-    value: str  #: in TOML: the default of the option, else an example
-    in_template: bool  #: whether the file that `config init` writes has it
-
-    @property
-    def path(self) -> str:
-        """The key with its tables: rejects.retry.kind."""
-        return ".".join([*self.command, self.name])
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """The content of a valid configuration file; empty without a file."""
 
     path: Path | None = None
-    common: Mapping[str, Any] = field(default_factory=dict)  #: by the names of parameters
-    commands: Mapping[str, Any] = field(default_factory=dict)  #: by command; groups have a table for each command
-    queues: Mapping[str, str] = field(default_factory=dict)  #: queue name -> message type
-    endpoints: Mapping[str, str] = field(default_factory=dict)  #: mns, dybaseapi, dysmsapi
+    common: Mapping[str, Any] = {}  #: by the names of parameters
+    commands: Mapping[str, Any] = {}  #: by command; groups have a table for each command
+    queues: Mapping[str, str] = {}  #: queue name -> message type
+    endpoints: Mapping[str, str] = {}  #: mns, dybaseapi, dysmsapi
 
     def defaults(self, command: tuple[str, ...]) -> dict[str, Any]:
         """The defaults of all options of a command by the names of their parameters."""

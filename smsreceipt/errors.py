@@ -69,7 +69,7 @@ class StoreDamaged(SmsReceiptError):
 
 
 class QueueNotFound(SmsReceiptError):
-    """The provider knows no queue of that name."""
+    """The provider has no queue of that name."""
 
     exit_code = 8
     hint = (

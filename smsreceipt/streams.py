@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import Any
+from typing import IO
 
 
 def guard_streams() -> None:
@@ -25,9 +25,11 @@ def guard_streams() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def discard(stream: Any) -> None:
+def discard(stream: IO[bytes] | IO[str] | None) -> None:
     """Redirect a stream to /dev/null, so that Python's flush of its buffer at exit cannot fail."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    if stream is None:
+        return
+    with contextlib.suppress(OSError, ValueError):  # it has no descriptor, or is closed
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

@@ -9,7 +9,7 @@ import click
 
 from smsreceipt.cli import tool
 from smsreceipt.cli.options import Option, common_options, long_name, own_options
-from smsreceipt.config import ConfigKey
+from smsreceipt.runs.config_file import ConfigKey
 
 
 def config_keys() -> list[ConfigKey]:

@@ -27,6 +27,20 @@ def complete_kind(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     return [CompletionItem(kind) for kind in KINDS if kind.casefold().startswith(incomplete.casefold())]
 
 
+phone_option = option(
+    "--phone",
+    multiple=True,
+    metavar="NUMBER|-",
+    help="Only this number; - reads it from stdin.",
+    example="13800000001",
+)
+biz_id_option = option("--biz-id", multiple=True, metavar="ID", help="Only this BizId.", example="900619746936498440^0")
+out_id_option = option("--out-id", multiple=True, metavar="ID", help="Only this OutId.", example="order-1000")
+since_option = option(
+    "--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00.", example="2d"
+)
+until_option = option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today")
+
 _OPTIONS = [
     option(
         "--kind",
@@ -36,15 +50,9 @@ _OPTIONS = [
         help="Only this message type (repeat = or).",
         example="SmsReport",
     ),
-    option(
-        "--phone",
-        multiple=True,
-        metavar="NUMBER|-",
-        help="Only this number; - reads it from stdin.",
-        example="13800000001",
-    ),
-    option("--biz-id", multiple=True, metavar="ID", help="Only this BizId.", example="900619746936498440^0"),
-    option("--out-id", multiple=True, metavar="ID", help="Only this OutId.", example="order-1000"),
+    phone_option,
+    biz_id_option,
+    out_id_option,
     option("--call-id", multiple=True, metavar="ID", help="Only this call.", example="4f3a00000062290c"),
     option(
         "--outcome",
@@ -76,8 +84,8 @@ _OPTIONS = [
         help="Only this day, Beijing time: 2026-11-20, today, yesterday.",
         example="today",
     ),
-    option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00.", example="2d"),
-    option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today"),
+    since_option,
+    until_option,
     option("--after", type=click.IntRange(0), metavar="SEQ", help="Only seq greater than this.", example=0),
     option("--history", is_flag=True, help="Every statement, not only each identity's state."),
     option("--conflicts", is_flag=True, help="Only statements that contradict each other."),

@@ -98,7 +98,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     test: bool  #: a "test push" of the provider's console
     body: bytes  #: the JSON object as received, without transport encoding
     digest: bytes  #: SHA-256 of body
-    parts: int | None = None  #: billed parts of an SMS; None where the body does not tell
+    parts: int | None = None  #: billed parts of an SMS; None: the body does not have them
     talk_seconds: int | None = None  #: of a connected call
 
 
@@ -184,8 +184,7 @@ class StoredReject(msgspec.Struct, frozen=True):
     times_seen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """Counters of one run; invariant: received == new + duplicate + rejected."""
 
     received: int = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from smsreceipt.model.receipts import SETTLED, Outcome
 from smsreceipt.model.times import Instant
@@ -12,13 +13,12 @@ from smsreceipt.model.times import Instant
 Key = TypeVar("Key")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What counts of one statement when the state of its identity is decided."""
+class Claim(msgspec.Struct, frozen=True):
+    """The fields of one statement that decide which statement is the state of their identity."""
 
     outcome: Outcome | None
     code: str
-    signed: bool  #: it came from at least one source that proved to be the provider
+    signed: bool  #: at least one delivery of it came from an authenticated source
     reported_at: Instant | None
     detail: str = ""
 

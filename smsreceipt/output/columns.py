@@ -8,27 +8,26 @@ column to an object, add one :class:`Column` to its view in output/objects.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter, itemgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from smsreceipt.output.display import Display
+if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
 
 T = TypeVar("T")
 
 
-class Cell(NamedTuple):
+class Cell(msgspec.Struct, frozen=True):
     """The text of one value in a table. It may hold active characters; drawing escapes them."""
 
     text: str
     style: str = ""  #: of the terminal's palette: red, dim, bold, …
 
 
-@dataclass(frozen=True, kw_only=True)
-class Column(Generic[T]):
+class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One column of an object: *key*, *of*, *convert* for JSON and CSV; *head*, *cell* and the layout for tables."""
 
     key: str = ""  #: the JSON key and the CSV head; "": only tables have this column

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime, timedelta
 
 from smsreceipt.model import BEIJING, Instant
@@ -47,4 +46,8 @@ def size(count: int) -> str:
 
 def display_width(text: str) -> int:
     """The number of terminal columns that a text takes; a Chinese character takes two."""
-    return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    if text.isascii():
+        return len(text)
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)

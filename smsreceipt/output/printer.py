@@ -10,10 +10,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from smsreceipt.output.columns import View
-from smsreceipt.output.display import Display
 from smsreceipt.output.records import csv_lines, json_lines
 
 if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
     from smsreceipt.output.terminal.table import Table
 
 T = TypeVar("T")

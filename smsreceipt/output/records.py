@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 
@@ -31,7 +29,7 @@ def json_line(value: object) -> bytes:
     # Few lines have active characters, and this is the cheapest test.
     if len(line.translate(None, _SUSPECT)) == len(line) or line.decode("utf-8", "replace").isprintable():
         return line + b"\n"
-    return _escaped(compact(line)) + b"\n"
+    return _escaped(_compact(line)) + b"\n"
 
 
 def json_lines(values: Sequence[object]) -> bytes:
@@ -42,7 +40,7 @@ def json_lines(values: Sequence[object]) -> bytes:
     return b"".join([json_line(value) for value in values])
 
 
-def compact(text: bytes) -> bytes:
+def _compact(text: bytes) -> bytes:
     """The JSON text without blanks between its tokens; numbers and strings are not changed."""
     return _BLANKS.sub(lambda match: match[1] or b"", text)
 
@@ -54,6 +52,9 @@ def _escaped(line: bytes) -> bytes:
 
 def csv_lines(rows: Iterable[Iterable[object]], *, guard: bool = True) -> bytes:
     """CSV in UTF-8 with LF line ends. *guard*: no field is a formula for a spreadsheet."""
+    import csv
+    import io
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([_field(value, guard) for value in row] for row in rows)
@@ -67,6 +68,6 @@ def _field(value: object, guard: bool) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    text = value if isinstance(value, str) else _escaped(compact(_encode(value))).decode()
+    text = value if isinstance(value, str) else _escaped(_compact(_encode(value))).decode()
     escaped = safe(text)
     return f"'{escaped}" if guard and text.startswith(_FORMULA) else escaped

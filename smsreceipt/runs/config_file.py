@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from smsreceipt.app import App
-from smsreceipt.config import ENDPOINTS, FILE, ConfigKey, directory
+from smsreceipt.config import ENDPOINTS, FILE, directory
 from smsreceipt.errors import UsageError
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
 from smsreceipt.output.printer import print_rows
@@ -30,6 +31,24 @@ _HEAD = """\
 # smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both.
 # Keys of accounts do not belong here: they come from ALIBABA_CLOUD_* or ~/.aliyun/config.json.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigKey:
+    """A key that sets an option."""
+
+    command: tuple[str, ...]  #: the words that name its command; () for an option of every command
+    name: str
+    parameter: str  #: the name of the parameter, under which a Config has the value
+    variable: str  #: the environment variable of the same option
+    help: str
+    value: str  #: in TOML: the default of the option, else an example
+    in_template: bool  #: whether the file that `config init` writes has it
+
+    @property
+    def path(self) -> str:
+        """The key with its tables: rejects.retry.kind."""
+        return ".".join([*self.command, self.name])
 
 
 def show(app: App, keys: Iterable[ConfigKey]) -> None:

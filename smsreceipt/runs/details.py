@@ -23,15 +23,15 @@ class Details:
         """*where*: the file, "-", or None for no details. Raises UsageError if the file cannot be created."""
         self.on_stdout = where == "-"
         self.wanted = bool(where)
-        self._app, self._calendar = app, calendar
+        self._app, self.calendar = app, calendar  #: the calendar of the comparison
         self._file = _create(app, where) if where and not self.on_stdout else None
         mask = app.mask if self.on_stdout else app.mask_data
         self._printer = Printer(app, DETAILS, write=self._write, mask=mask, data=True)
 
-    def add(self, learnt: Iterable[Finding]) -> None:
+    def add(self, findings: Iterable[Finding]) -> None:
         """Write results, if details are wanted."""
         if self.wanted:
-            self._printer.print(map(self._detail, learnt))
+            self._printer.print(map(self._detail, findings))
 
     def close(self) -> None:
         """Finish the file. Details are complete only after this."""
@@ -40,8 +40,8 @@ class Details:
         if self._file is not None:
             self._guarded(self._file.close)
 
-    def _detail(self, learnt: Finding) -> Detail:
-        return Detail(learnt, self._calendar.days_left(learnt.send.day) if learnt.open else None)
+    def _detail(self, finding: Finding) -> Detail:
+        return Detail(finding, self.calendar.days_left(finding.send.day) if finding.open else None)
 
     def _write(self, lines: bytes) -> None:
         if self.on_stdout:

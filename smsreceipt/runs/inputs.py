@@ -7,17 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
 
 from smsreceipt.app import App
+from smsreceipt.decode import KINDS, decode, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
-from smsreceipt.model import Decoded
+from smsreceipt.model import Decoded, Reached
 from smsreceipt.runs.kinds import unknown_kind_warning
-
-if TYPE_CHECKING:
-    from smsreceipt.model import Reached
-    from smsreceipt.sources.files.open import FoundFile
-    from smsreceipt.sources.files.reader import PayloadReader, Piece
+from smsreceipt.sources.files.open import FoundFile, InputFile, find
+from smsreceipt.sources.files.reader import PayloadReader, Piece, kind_in_path
 
 _STDIN = "-"
 
@@ -30,9 +27,6 @@ class Inputs:
 
         Raises UsageError for a file that is not there.
         """
-        from smsreceipt.decode import KINDS, known_kind
-        from smsreceipt.sources.files.open import find
-
         self._app = app
         self._kind = known_kind(kind) if kind else None
         if self._kind and (warning := unknown_kind_warning(self._kind)):
@@ -40,7 +34,7 @@ class Inputs:
         self._kinds = {known.casefold(): known for known in KINDS}
         if _STDIN in words and app.stdin is None:
             raise UsageError("standard input is closed")
-        self._named = [None if word == _STDIN else found for word in words for found in self._find(word, find)]
+        self._named = [found for word in words for found in self._find(word)]
         if not self._named:
             app.say("no files there")
         self._whole = sum(each.size() for each in self._named if each) if None not in self._named else 0
@@ -49,7 +43,8 @@ class Inputs:
         self.halt = threading.Event()  #: reading ends soon after it is set
         self.failures: list[BaseException] = []  #: of single files; a failure does not keep the others from being read
 
-    def _find(self, word: str, find: Any) -> list[Any]:
+    def _find(self, word: str) -> Sequence[FoundFile | None]:
+        """The files of a word; None: standard input."""
         return [None] if word == _STDIN else find([word], self._app.say)
 
     def read(self) -> tuple[int, int]:
@@ -69,9 +64,6 @@ class Inputs:
 
     @contextmanager
     def _open(self, named: FoundFile | None) -> Iterator[PayloadReader]:
-        from smsreceipt.sources.files.open import InputFile
-        from smsreceipt.sources.files.reader import PayloadReader, kind_in_path
-
         if named is None:
             assert self._app.stdin is not None  # noqa: S101 - checked by __init__
             opened, fallback = InputFile(self._app.stdin, _STDIN, waits=True), None
@@ -96,8 +88,6 @@ class Inputs:
 
 def decode_piece(piece: Piece) -> list[Decoded]:
     """The rejects of a piece, each with its place in the file as its origin (FILE:OFFSET), then its receipts."""
-    from smsreceipt.decode import decode
-
     decoded = [decode(delivery) for delivery in piece.deliveries]
     if not any(item.rejects for item in decoded):
         return decoded

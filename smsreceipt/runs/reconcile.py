@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -63,7 +62,7 @@ def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> N
     if not known:
         app.say("no sends of these days are known, so only their sums are compared: see `smsreceipt sends import`")
     if known and not totals:
-        _Comparison(app, first, last, options).run()
+        _compare_sends(app, first, last, options)
         return
     if options.details:
         app.say("--details needs what was sent: see `smsreceipt sends import`")
@@ -73,78 +72,78 @@ def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> N
         day_totals.run_gaps(app, first, last, qps=options.qps, fail_on_missing=options.fail_on_missing)
 
 
-class _Comparison:
-    """One comparison of sends."""
-
-    def __init__(self, app: App, first: int, last: int, options: Options) -> None:
-        self._app, self._options, self._first, self._last = app, options, first, last
-        self._calendar = Calendar(app.now(), round(options.min_age * 1000))
-        self._details = Details(app, options.details, self._calendar)
-        self._progress = app.progress()
-
-    def run(self) -> None:
-        try:
-            if self._options.dry_run:
-                self._plan_only()
+def _compare_sends(app: App, first: int, last: int, options: Options) -> None:
+    details = Details(app, options.details, Calendar(app.now(), round(options.min_age * 1000)))
+    try:
+        with app.open_store(readonly=options.dry_run) as store:
+            comparison = _Comparison(app, store, first, last, options, details)
+            if options.dry_run:
+                comparison.plan()
             else:
-                self._compare()
-        finally:
-            self._details.close()
+                comparison.compare()
+    finally:
+        details.close()
 
-    def _plan_only(self) -> None:
+
+class _Comparison:
+    """One comparison of sends in an open store."""
+
+    def __init__(self, app: App, store: Store, first: int, last: int, options: Options, details: Details) -> None:
+        self._app, self._store, self._options, self._details = app, store, options, details
+        self._first, self._last = first, last
+        self._calendar = details.calendar
+        self._progress = app.progress()
+        self._lock_retry = LockRetry(app.say)
+        self._run: Run | None = None  # None: there was nothing to query
+
+    def plan(self) -> None:
         """Compare without queries: sends to be queried are counted as unasked."""
-        with self._app.open_store(readonly=True) as store:
-            survey, counts = self._survey(store, self._calendar.now)
-            for job in survey.plan:
-                self._enter(counts, unasked(job.sends))
-            counts.check(survey.sent, survey.missing)
-            conflicts = self._conflicts(store)
+        survey, counts = self._survey(self._calendar.now)
+        for job in survey.plan:
+            self._enter(counts, unasked(job.sends))
+        counts.check(survey.sent, survey.missing)
         calls = survey.plan.calls
         seconds = round(calls / self._options.qps, 1)
-        self._report(counts, {"conflicts": conflicts, "api_calls": 0, "planned_calls": calls, "seconds": seconds})
+        figures: dict[str, object] = {
+            "conflicts": self._conflicts(),
+            "api_calls": 0,
+            "planned_calls": calls,
+            "seconds": seconds,
+        }
+        self._report(counts, figures)
 
-    def _compare(self) -> None:
-        app, lock_retry = self._app, LockRetry(self._app.say)
-        runs: list[Run] = []
+    def compare(self) -> None:
+        """Compare, and query the provider about missing receipts until there are no more, or a signal comes."""
+        app, store = self._app, self._store
+        begin = partial(store.begin_comparison, self._first, self._last, self._calendar.now)
+        # There was no query yet, so until here a signal ends the process at once.
+        survey, counts = self._survey(self._lock_retry.call(begin))
+        with GracefulStop(app, self._stop) as stopping:
+            calls = self._ask(survey, counts, stopping)
+            failures = [*self._run.failures] if self._run else []
+            if not failures and not stopping.requested:
+                self._lock_retry.call(partial(store.end_comparison, self._first, self._last))
+            conflicts = None
+            try:
+                conflicts = self._conflicts()
+            except SmsReceiptError as exc:
+                failures.append(exc)
+            if counts.count(Class.UNASKED):
+                app.end_with()
+            self._report_problems(failures)
+            self._report(counts, {"conflicts": conflicts, "api_calls": calls})
 
-        def stop() -> None:
-            lock_retry.stop()
-            for run in runs:
-                run.stop()
+    def _stop(self) -> None:
+        self._lock_retry.stop()
+        if self._run is not None:
+            self._run.stop()
 
-        with app.open_store(readonly=False) as store:
-            begin = partial(store.begin_comparison, self._first, self._last, self._calendar.now)
-            # There was no query yet, so until here a signal ends the process at once.
-            survey, counts = self._survey(store, lock_retry.call(begin))
-            with GracefulStop(app, stop) as stopping:
-                calls = self._ask(store, survey, counts, lock_retry, (runs, stopping))
-                failures = [failure for run in runs for failure in run.failures]
-                if not failures and not stopping.requested:
-                    lock_retry.call(partial(store.end_comparison, self._first, self._last))
-                try:
-                    conflicts = self._conflicts(store)
-                except SmsReceiptError as exc:
-                    conflicts, failures = None, [*failures, exc]
-                if counts.count(Class.UNASKED):
-                    app.end_with()
-                self._report_problems(runs, failures)
-                self._report(counts, {"conflicts": conflicts, "api_calls": calls})
-
-    def _ask(
-        self,
-        store: Store,
-        survey: Survey,
-        counts: ClassCounts,
-        lock_retry: LockRetry,
-        stoppable: tuple[list[Run], GracefulStop],
-    ) -> int:
-        """Make the planned queries; return the number of calls. Adds its Run to those in *stoppable*."""
+    def _ask(self, survey: Survey, counts: ClassCounts, stopping: GracefulStop) -> int:
+        """Make the planned queries; return the number of calls."""
         calls = 0
-        runs, stopping = stoppable
         if len(survey.plan):
-            with self._asking() as client:
-                run = self._made(store, client, survey, counts, lock_retry)
-                runs.append(run)
+            with asking(self._app, qps=self._options.qps, workers=self._options.workers) as client:
+                self._run = run = self._made(client, survey, counts)
                 if stopping.requested:  # before the run was there to be stopped
                     run.stop()
                 run.go(survey.plan)
@@ -153,57 +152,51 @@ class _Comparison:
         counts.check(survey.sent, survey.missing)
         return calls
 
-    def _survey(self, store: Store, begun: Instant) -> tuple[Survey, ClassCounts]:
-        with store.snapshot():
+    def _survey(self, begun: Instant) -> tuple[Survey, ClassCounts]:
+        with self._store.snapshot():
             if self._details.wanted:
-                self._write_with_receipt(store)
-            survey = survey_days(store, self._first, self._last, self._calendar, begun)
+                self._write_with_receipt()
+            survey = survey_days(self._store, self._first, self._last, self._calendar, begun)
         self._details.add(survey.settled)
         return survey, survey.counts()
 
-    def _write_with_receipt(self, store: Store) -> None:
+    def _write_with_receipt(self) -> None:
         query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of(self._first), until=end_of(self._last))
-        self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome) for row in store.sends(query))
+        self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome) for row in self._store.sends(query))
 
-    def _asking(self) -> AbstractContextManager[QueryClient]:
-        return asking(self._app, qps=self._options.qps, workers=self._options.workers)
-
-    def _made(
-        self, store: Store, client: QueryClient, survey: Survey, counts: ClassCounts, lock_retry: LockRetry
-    ) -> Run:
-        def on_learnt(learnt: Sequence[Finding]) -> None:
-            self._enter(counts, learnt)
+    def _made(self, client: QueryClient, survey: Survey, counts: ClassCounts) -> Run:
+        def on_findings(findings: Sequence[Finding]) -> None:
+            self._enter(counts, findings)
             found = counts.count(Class.DELIVERED, Class.FAILED)
             self._progress.asked(client.rate.calls, survey.plan.calls, found)
 
         return Run(
-            store,
+            self._store,
             lambda job: do_job(job, client, self._app.now),
             client.rate,
             workers=min(self._options.workers, len(survey.plan)),
-            lock_retry=lock_retry,
-            on_findings=on_learnt,
+            lock_retry=self._lock_retry,
+            on_findings=on_findings,
         )
 
-    def _enter(self, counts: ClassCounts, learnt: Sequence[Finding]) -> None:
-        counts.add_all(learnt)
-        self._details.add(learnt)
+    def _enter(self, counts: ClassCounts, findings: Sequence[Finding]) -> None:
+        counts.add_all(findings)
+        self._details.add(findings)
 
-    def _conflicts(self, store: Store) -> int | None:
+    def _conflicts(self) -> int:
         """The number of messages of these days with receipts that contradict each other."""
         query = Query(kinds=[SMS_REPORT], conflicts=True, since=start_of(self._first), until=end_of(self._last))
-        return len({receipt.receipt.identity for receipt in store.list(query)})
+        return len({receipt.receipt.identity for receipt in self._store.list(query)})
 
-    def _report_problems(self, runs: Sequence[Run], failures: Sequence[BaseException]) -> None:
+    def _report_problems(self, failures: Sequence[BaseException]) -> None:
         """Print failures, new rejects and contradictory answers, and set their exit codes."""
-        app = self._app
-        for run in runs:
-            if run.tally.fresh_rejects:
-                app.say(f"{run.tally.fresh_rejects} rows could not be decoded: see `smsreceipt rejects list`")
-            if run.unstable:
-                app.say(f"{run.unstable} answers contradicted themselves to the end: run the same command again")
-            if run.unstable or run.tally.fresh_rejects:
-                app.end_with()
+        app, run = self._app, self._run
+        if run is not None and run.tally.fresh_rejects:
+            app.say(f"{run.tally.fresh_rejects} rows could not be decoded: see `smsreceipt rejects list`")
+            app.end_with()
+        if run is not None and run.unstable:
+            app.say(f"{run.unstable} answers contradicted themselves to the end: run the same command again")
+            app.end_with()
         report_failures(app, failures)
 
     def _report(self, counts: ClassCounts, figures: dict[str, object]) -> None:
@@ -226,6 +219,3 @@ class _Comparison:
         app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})
         if self._options.fail_on_missing and counts.left:
             app.end_with()
-
-
-_DAYS = {"date", "from", "to"}

@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.filters import bounds, read_dash, refuse_empty
+from smsreceipt.cli.filters import (
+    biz_id_option,
+    bounds,
+    out_id_option,
+    phone_option,
+    read_dash,
+    refuse_empty,
+    since_option,
+    until_option,
+)
 from smsreceipt.cli.options import Group, cli_command, confirm, option
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
@@ -63,14 +72,8 @@ def _names(words: Iterable[str]) -> dict[str, str]:
 def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that list and forget have in common."""
     for add in (
-        option("--biz-id", multiple=True, metavar="ID", help="Only this BizId.", example="900619746936498440^0"),
-        option(
-            "--phone",
-            multiple=True,
-            metavar="NUMBER|-",
-            help="Only this number; - reads it from stdin.",
-            example="13800000001",
-        ),
+        biz_id_option,
+        phone_option,
         option("--date", type=When(), metavar="DAY", help="Only what was sent on this Beijing day.", example="today"),
     ):
         function = add(function)
@@ -79,9 +82,9 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @cli_command("list", data=True)
 @_filters
-@option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00.", example="2d")
-@option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today")
-@option("--out-id", multiple=True, metavar="ID", help="Only this OutId.", example="order-1000")
+@since_option
+@until_option
+@out_id_option
 @option(
     "--state",
     multiple=True,
@@ -108,21 +111,18 @@ def list_command(app: App, *, limit: int | None, **chosen: Any) -> None:
     sends.list_sends(app, _query(app, chosen), limit)
 
 
-def _query(app: App, chosen: dict[str, Any], **more: Any) -> SendQuery:
+def _query(app: App, chosen: dict[str, Any]) -> SendQuery:
     """The SendQuery of the options. Raises UsageError if they are not valid together."""
     for name in ("phone", "biz_id", "out_id"):
         refuse_empty(chosen.get(name, ()), f"--{name.replace('_', '-')}")
-    begin, end = bounds(app.now(), chosen.get("date"), chosen.get("since"), chosen.get("until"))
-    if isinstance(chosen.get("phone"), tuple):  # not read before: standard input can be read only once
-        chosen["phone"] = _phones(app, chosen["phone"])
+    begin, end = bounds(app.now(), chosen["date"], chosen.get("since"), chosen.get("until"))
     return SendQuery(
-        phones=chosen.get("phone", ()),
-        biz_ids=chosen.get("biz_id", ()),
+        phones=_phones(app, chosen["phone"]),
+        biz_ids=chosen["biz_id"],
         out_ids=chosen.get("out_id", ()),
         states=[SendState(state) for state in chosen.get("state", ())],
         since=begin,
         until=end,
-        **more,
     )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from smsreceipt import codes
 from smsreceipt.model import Instant, Receipt
 from smsreceipt.output.columns import Column, View
-from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.mask import mask_numbers, mask_phone, mask_text
 from smsreceipt.output.objects.common import at_second, outcome_cell
+
+if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
 
 
 @dataclass(frozen=True, slots=True)

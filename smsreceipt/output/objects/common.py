@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from smsreceipt.model import Instant, Outcome, iso_beijing
 from smsreceipt.output.columns import Cell
-from smsreceipt.output.display import Display
+
+if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
 
 #: Colours of the terminal's palette that are legible on dark and light backgrounds; yellow and white are not.
 OUTCOME_STYLE = {

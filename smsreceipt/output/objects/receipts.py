@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from smsreceipt.model import StoredReceipt, iso_utc
 from smsreceipt.output.columns import Cell, Column, View
-from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import display_width, elapsed, wall_clock
-from smsreceipt.output.mask import mask_numbers, mask_phone, mask_value
 from smsreceipt.output.objects.common import at_second, outcome_cell
+
+if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
 
 _at_millisecond = lru_cache(maxsize=1024)(iso_utc)
 
 
 def masked_receipt(stored: StoredReceipt) -> StoredReceipt:
     """The receipt with every phone number and text masked: in its columns, its identity and its body."""
+    from smsreceipt.output.mask import mask_numbers, mask_phone, mask_value
+
     receipt, phone = stored.receipt, stored.receipt.phone
     masked = msgspec.structs.replace(
         receipt,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from smsreceipt.model import Reason, StoredReject, iso_utc
 from smsreceipt.output.columns import Cell, Column, View
-from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import ago, size
+
+if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
 
 #: The meaning of each reason, in English and in Chinese.
 REASONS = {

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from smsreceipt.model import DAY_MS, Instant, Send, iso_beijing
 from smsreceipt.output.columns import Cell, Column, View
-from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.mask import mask_numbers, mask_phone
 from smsreceipt.output.objects.common import at_second
 from smsreceipt.store import SendState, StoredSend
+
+if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
 
 #: State --> its name in English and Chinese, and its colour.
 _STATES = {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from smsreceipt.model import Instant, iso_utc
 from smsreceipt.output.columns import Cell, Column, View
-from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import ago, wall_clock
 from smsreceipt.store import KindFacts, StoreFacts
+
+if TYPE_CHECKING:
+    from smsreceipt.output.display import Display
 
 
 def _last_age(row: KindFacts, display: Display) -> str:

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
-from rich.cells import set_cell_size
-
 from smsreceipt.output.formatting import elapsed
 
 _PERIOD = 0.1  # seconds between two drawings
@@ -41,6 +39,8 @@ class LiveLine:
 
     def draw(self, text: str) -> None:
         """Show the text, cut to the width of the terminal."""
+        from rich.cells import set_cell_size  # not needed where nothing is drawn
+
         with self._lock:
             if not self._suspended:
                 self._drawn_at = self.clock()
