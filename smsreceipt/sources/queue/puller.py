@@ -159,6 +159,7 @@ class Puller:
         if attributes is not None:
             state.visibility_known = bool(attributes.visibility)
             state.visibility = (attributes.visibility or VISIBILITY // 1000) * 1000
+            state.client.batch_size.calm = 2 * state.visibility / 1000
             state.retention = (attributes.retention or state.retention // 1000) * 1000
 
     def _settle(self, state: QueueState, seconds: float) -> None:
@@ -202,8 +203,10 @@ class Puller:
     async def _help(self, state: QueueState) -> None:
         """Receive beside the long poll while full batches come."""
         try:
-            while (want := await self._reserve(helping=True)) > 0 and await self._receive(state, want, 0) == want:
-                pass
+            while (want := await self._reserve(helping=True)) > 0:
+                full = state.client.batch_size.at_most(want, self._loop.time())
+                if await self._receive(state, want, 0) < full:
+                    break
         finally:
             state.helpers -= 1
 
@@ -219,7 +222,8 @@ class Puller:
         if messages:
             self._deliver(state, messages)
             helpers = sum(other.helpers for other in self._states)
-            if got == want and helpers < self._options.workers - 1 and not self._stopping.is_set():
+            full = state.client.batch_size.at_most(want, self._loop.time())
+            if got >= full and helpers < self._options.workers - 1 and not self._stopping.is_set():
                 state.helpers += 1
                 self._start(self._help(state))
         return got

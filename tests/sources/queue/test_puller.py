@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from smsreceipt.aliyun.http import Response
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound
 from smsreceipt.sources.queue.puller import IN_FLIGHT
 from tests.sources.queue.service import (
@@ -482,3 +483,19 @@ def test_with_max_a_quiet_queue_does_not_keep_the_others_from_their_share() -> N
     pulled = pull(service, QUEUE, OTHER, most=10, follow=True, seconds=60)
     assert pulled.counts.received == 10
     assert pulled.seconds < 20
+
+
+def test_a_message_that_spoils_its_answer_costs_its_neighbours_nothing_and_the_run_ends() -> None:
+    service = Service()
+    service.put(*bodies(40), b"POISON")
+    real = service.answer
+
+    def spoilt(status: int, body: bytes = b"", headers: str = "") -> Response:
+        return real(status, b"garbage" if b"POISON" in body else body, headers)
+
+    service.answer = spoilt  # type: ignore[method-assign]
+    pulled = pull(service)
+    assert sorted(pulled.sink.frames) == sorted(bodies(40))
+    assert pulled.counts.deleted == 40
+    assert [failure.exit_code for failure in pulled.failures] == [5]
+    assert len(service.receives()) < 200
