@@ -123,7 +123,7 @@ def test_the_parser_reads_what_the_pattern_reads() -> None:
     assert mns.messages(SIXTEEN.replace(b"\n</Messages>", b"<!-- end --></Messages>")) == mns.messages(SIXTEEN)
 
 
-ONE = mns.Message(b"h", b"", b"{}", Instant(1), Instant(2), 4)
+ONE = mns.Message(b"h", b"", b"{}", Instant(1), Instant(2), 4, b"i")
 FIELDS = (
     b"<MessageId>i</MessageId><ReceiptHandle>h</ReceiptHandle><MessageBodyMD5></MessageBodyMD5>"
     b"<MessageBody>{}</MessageBody><EnqueueTime>1</EnqueueTime><NextVisibleTime>2</NextVisibleTime>"

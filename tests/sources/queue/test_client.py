@@ -140,7 +140,9 @@ def test_after_messages_the_same_number_of_unreadable_answers_is_waited_out() ->
             await client.receive(16, 0)
         return len(service.receives())
 
-    assert asking(service, receive)[0] == 1 + 12
+    asked = asking(service, receive)[0]
+    assert isinstance(asked, int)
+    assert 8 < asked <= 1 + 12  # 24 tries are allowed then, but not for unreadable answers; or 120 s are over
 
 
 def test_unreadable_answers_between_empty_ones_end_too() -> None:
