@@ -84,12 +84,16 @@ class QueueState:
         """
         if not self.visibility_known and messages[0].next_visible_at > wall:
             self.visibility = min(messages[0].next_visible_at - wall, LONGEST)
-        lives = [message.next_visible_at - wall for message in messages]
+        ends = [message.next_visible_at for message in messages]
+        expiry = {end: self._expiry(end, wall, now) for end in set(ends)}  # one, as a rule
+        return [expiry[end] for end in ends]
+
+    def _expiry(self, end: Instant, wall: Instant, now: float) -> float:
+        if not end:
+            return 0.0
+        life = end - wall
         longest = self.visibility if self.visibility_known else LONGEST
-        return [
-            0.0 if life == -wall else now + (self.visibility if life <= 0 else min(life, longest)) / 1000
-            for life in lives
-        ]
+        return now + (self.visibility if life <= 0 else min(life, longest)) / 1000
 
     def hide(self, now: float) -> None:
         """A receive's answer was lost: until a visibility timeout after *now*, messages may be invisible."""
