@@ -151,7 +151,11 @@ def test_user_and_system_properties_come_back_as_they_were_sent(reports: Any) ->
 
     def values(message: Any) -> tuple[list[tuple[str, str, object]], list[tuple[str, str]]]:
         mine = [
-            (name, value.get_data_type(), value.get_binary_value() or value.get_string_value_by_type())
+            (
+                name,
+                value.get_data_type(),
+                value.get_binary_value() if value.get_data_type() == "BINARY" else value.get_string_value_by_type(),
+            )
             for name, value in message.get_user_properties().items()
         ]
         theirs = [(name, value.get_string_value_by_type()) for name, value in message.get_system_properties().items()]
