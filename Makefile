@@ -28,7 +28,7 @@ bench: .venv/installed-test node-clients
 
 # Known holes in what we depend on; asks the network, so it is no part of `make test`.
 audit: .venv/installed-audit
-	$(BIN)/python -m pip_audit --skip-editable
+	$(BIN)/python -m tests.security.audit
 
 # The full figures of docs/en/reliability.md; a smaller sample runs with `make test`.
 torture: .venv/installed-test

@@ -49,6 +49,7 @@ class Message(msgspec.Struct, frozen=True):
     enqueued_at: Instant
     next_visible_at: Instant
     times_received: int
+    id: bytes = b""  #: the same each time that the message is delivered; empty where the answer lacks it
 
     @property
     def damaged(self) -> bool:
@@ -143,7 +144,7 @@ _OPENING = re.compile(
     rb"<Messages(?: xmlns=\"[^\"<&]*+\")?>\s*+<Message>"
 )
 _MESSAGE = re.compile(
-    rb"\s*+<MessageId>[^<]*+</MessageId>"
+    rb"\s*+<MessageId>" + _TEXT + rb"</MessageId>"
     rb"\s*+<ReceiptHandle>([!-%'-;=-~]++)</ReceiptHandle>"
     rb"\s*+<MessageBodyMD5>" + _TEXT + rb"</MessageBodyMD5>"
     rb"\s*+<MessageBody>" + _TEXT + rb"</MessageBody>"
@@ -168,12 +169,12 @@ def messages(body: bytes) -> list[Message]:
     at = opening.end() if opening else -1
     match = _MESSAGE.match
     while at >= 0 and (one := match(body, at)) is not None:
-        handle, md5, text, enqueued, visible, count, last = one.groups()
+        number, handle, md5, text, enqueued, visible, count, last = one.groups()
         if escaped and b"&" in one[0]:
             if _OTHER_REFERENCE.search(text):
                 break
             text = _unescaped(text)
-        found.append(Message(handle, md5, text, Instant(int(enqueued)), Instant(int(visible)), int(count)))
+        found.append(Message(handle, md5, text, Instant(int(enqueued)), Instant(int(visible)), int(count), number))
         if last:
             return found
         at = one.end()
@@ -210,6 +211,7 @@ def _message(fields: dict[str, bytes]) -> Message | None:
         enqueued_at=Instant(_whole(fields.get("EnqueueTime", b"")) or 0),
         next_visible_at=Instant(_whole(fields.get("NextVisibleTime", b"")) or 0),
         times_received=_whole(fields.get("DequeueCount", b"")) or 0,
+        id=fields.get("MessageId", b""),
     )
 
 

@@ -11,6 +11,17 @@ from xml.parsers import expat
 from .faults import BadAnswer
 
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_DECLARED = re.compile(rb"""\s*<\?xml\s[^>]*?\bencoding\s*=\s*["']([^"'>]*)["']""")
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+#: Declared names in lower case --> codecs. The service writes UTF-8; proxies and imitations may re-encode.
+_ENCODINGS = {
+    "": "utf-8",
+    **dict.fromkeys(("utf-8", "utf8", "us-ascii", "ascii"), "utf-8"),
+    **dict.fromkeys(("gbk", "gb2312", "gb18030", "cp936", "x-gbk"), "gb18030"),
+    **dict.fromkeys(("iso-8859-1", "latin1", "latin-1"), "latin-1"),
+    **dict.fromkeys(("windows-1252", "cp1252"), "cp1252"),
+    **dict.fromkeys(("big5", "cp950"), "cp950"),
+}
 _BARE = re.compile("&(?!(?:lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 #: Control characters that XML forbids --> private-use characters that stand for them during parsing.
 _FORBIDDEN = {code: 0xE000 + code for code in range(32) if code not in b"\t\n\r"}
@@ -22,12 +33,33 @@ def _refuse_declarations(body: bytes) -> None:
         raise BadAnswer("the answer declares a document type or an entity")
 
 
+def _in_utf8(body: bytes) -> bytes:
+    """*body* in UTF-8, from the encoding that its byte order mark or its declaration names.
+
+    UTF-8 itself is not checked here. Raises BadAnswer for an encoding that is not known or does not fit the bytes.
+    """
+    mark, encoding = next((each for each in _BOMS if body.startswith(each[0])), (b"", ""))
+    body = body[len(mark) :]
+    if not mark:
+        declared = _DECLARED.match(body)
+        encoding = _ENCODINGS.get(declared[1].decode("latin-1").strip().lower() if declared else "", "")
+    if not encoding:
+        raise BadAnswer("the answer declares an encoding that is not known")
+    if encoding == "utf-8":
+        return body
+    try:
+        return body.decode(encoding).encode()
+    except UnicodeError:
+        raise BadAnswer(f"the answer is not in its encoding, {encoding}") from None
+
+
 def records(body: bytes, root: str, item: str) -> list[dict[str, bytes]]:
     """Return the children of every *item* element as name -> text in UTF-8.
 
     The document element is *root*, which contains the items, or one *item*; with an empty *root* only the latter.
     Raises BadAnswer when the document is truncated, not well formed, or has another document element.
     """
+    body = _in_utf8(body)
     _refuse_declarations(body)
     if not body.rstrip(b"\0 \t\r\n").endswith(b">"):
         raise BadAnswer("the answer is cut or no XML")
@@ -66,7 +98,7 @@ class _Reader:
         self._fields: dict[str, bytes] = {}
 
     def parse(self, body: bytes) -> None:
-        parser = expat.ParserCreate("utf-8" if self._raw else None)
+        parser = expat.ParserCreate("utf-8")  # whatever is declared: _in_utf8 has converted it
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end

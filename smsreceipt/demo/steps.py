@@ -204,24 +204,29 @@ def _answers(address: str) -> bool:
 
 
 def _send(url: str) -> list[dict[str, str]]:
-    """Send SMS with SendSms of the official SDK; return the list of sends that a customer's program would keep."""
-    from aliyunsdkcore.client import AcsClient
+    """Send SMS with the official request object of SendSms; return the sends that a customer's program would keep."""
     from aliyunsdkdysmsapi.request.v20170525.SendSmsRequest import SendSmsRequest
 
-    client = AcsClient("sandbox", "sandbox-secret", "cn-hangzhou")
+    from smsreceipt.aliyun.clock import Clock
+    from smsreceipt.aliyun.credentials import Credentials, Fixed
+    from smsreceipt.aliyun.endpoints import Endpoint
+    from smsreceipt.aliyun.retry import Budget
+    from smsreceipt.aliyun.rpc import Caller
+
+    key = Fixed(Credentials("sandbox", "sandbox-secret", ""))
     sent = []
-    with closing(client.session):  # the client itself does not close its connections
+    # One try: a repeated SendSms sends again.
+    with closing(Caller(Endpoint.parse(url), key, Clock(), budget=lambda: Budget(tries=1))) as caller:
         for call in range(_CALLS):
             numbers = [f"1380000{call:02}{n:02}" for n in range(_NUMBERS)]
             request = SendSmsRequest()
-            request.set_endpoint(url.removeprefix("http://"))
             request.set_PhoneNumbers(",".join(numbers))
             request.set_SignName("示例商城")
             request.set_TemplateCode("SMS_123456789")
             request.set_TemplateParam('{"code": "123456"}')
             request.set_OutId(f"order-{1000 + call}")
             at = datetime.now(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
-            answer = json.loads(client.do_action_with_exception(request))
+            answer = caller.call(request)
             noted = {"biz_id": answer["BizId"], "sent_at": at, "out_id": f"order-{1000 + call}"}
             sent += [{"phone": number, **noted, "template_code": "SMS_123456789"} for number in numbers]
     return sent

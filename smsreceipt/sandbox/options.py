@@ -39,11 +39,13 @@ FAULTS = (
     "drop-before",  # the connection closes before the request has an effect
     "drop-after",  # the request has its effect, and the connection closes without a response
     "truncate",  # the request has its effect, and half of the response is sent
+    "page",  # a gateway responds with its own page and status 200; the request has no effect
     "stall",  # the request has no effect, and no response ever comes
     "throttle",  # refused for too many requests, after a delay
     "token",  # a valid token is refused from now on
     "duplicate",  # a copy of one received message stays visible
     "stale",  # the received messages are visible again at once: their handles are invalid
+    "undelete",  # a delete is accepted, and its messages are visible again at once
     "lose-push",  # a receipt is not pushed
     "repeat-push",  # an accepted push is sent once more
     "lose",  # a sent SMS gets no receipt; QuerySendDetails knows its outcome

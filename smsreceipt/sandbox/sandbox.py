@@ -13,7 +13,7 @@ from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.options import KINDS, Options
 from smsreceipt.sandbox.push.pusher import Pusher
 from smsreceipt.sandbox.queues.queue import Queue
-from smsreceipt.sandbox.queues.service import QueueService
+from smsreceipt.sandbox.queues.service import QueueService, about_account
 from smsreceipt.sandbox.sends import PastSend, Send
 from smsreceipt.sandbox.sms.actions import Sms
 from smsreceipt.sandbox.sms.record import Sends
@@ -255,7 +255,7 @@ class Sandbox:
         path = request.path
         if path == "/_sandbox/state":
             return json_response(200, self._state())
-        queues = path != "/"
+        queues = path != "/" or about_account(request)
         too_often = not queues and not self._rates.arrived(rpc_action(request))
         refusal = self._request_faults.intercept(request, queues)
         if refusal is not None:

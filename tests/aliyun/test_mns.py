@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from mns.mns_exception import MNSServerException
 from mns.mns_xml_handler import BatchRecvMessageDecoder, ReceiptHandlesEncoder
 
+from smsreceipt.aliyun import answer as http_answer
 from smsreceipt.aliyun import mns, xml
 from smsreceipt.aliyun.faults import BadAnswer
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound, UsageError
@@ -121,7 +123,7 @@ def test_the_parser_reads_what_the_pattern_reads() -> None:
     assert mns.messages(SIXTEEN.replace(b"\n</Messages>", b"<!-- end --></Messages>")) == mns.messages(SIXTEEN)
 
 
-ONE = mns.Message(b"h", b"", b"{}", Instant(1), Instant(2), 4)
+ONE = mns.Message(b"h", b"", b"{}", Instant(1), Instant(2), 4, b"i")
 FIELDS = (
     b"<MessageId>i</MessageId><ReceiptHandle>h</ReceiptHandle><MessageBodyMD5></MessageBodyMD5>"
     b"<MessageBody>{}</MessageBody><EnqueueTime>1</EnqueueTime><NextVisibleTime>2</NextVisibleTime>"
@@ -225,6 +227,48 @@ def test_a_document_type_is_refused_before_anything_is_read(bomb: bytes) -> None
 def test_what_is_no_answer_counts_as_not_received(text: bytes) -> None:
     with pytest.raises(BadAnswer):
         mns.messages(text)
+
+
+ENCODINGS = ["utf-8", "UTF8", "us-ascii", "GBK", "gb2312", "GB18030", "ISO-8859-1", "windows-1252", "big5"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_an_answer_in_another_encoding_is_read(encoding: str) -> None:
+    declared = b'<?xml version="1.0" encoding="%b"?>' % encoding.encode()
+    (found,) = mns.messages(declared + answer(element(1, b"e30=")).partition(b"?>")[2])
+    assert found.body == b"e30="
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030", "big5", "utf-8", "utf-8-sig", "utf-16"])
+def test_characters_of_another_encoding_become_utf_8(encoding: str) -> None:
+    text = answer(element(1, "中文".encode())).partition(b"?>")[2].decode()
+    (found,) = mns.messages(f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>{text}'.encode(encoding))
+    assert found.body.decode() == "中文"
+
+
+@pytest.mark.parametrize("encoding", ["utf-7", "hex", "idna", "rot13", "cp037", "utf-32", "klingon", "\xff", "utf-16"])
+def test_an_answer_in_an_unknown_encoding_is_refused(encoding: str) -> None:
+    declared = f'<?xml version="1.0" encoding="{encoding}"?>'.encode("latin-1")
+    with pytest.raises(BadAnswer):
+        mns.messages(declared + answer(element(1, b"b")).partition(b"?>")[2])
+
+
+@given(st.binary(max_size=12) | st.sampled_from(ENCODINGS).map(str.encode), st.binary(max_size=60))
+def test_no_declaration_raises_anything_but_a_bad_answer(encoding: bytes, inside: bytes) -> None:
+    declared = b'<?xml version="1.0" encoding="%b"?>' % encoding
+    with contextlib.suppress(BadAnswer):
+        mns.messages(declared + b"<Messages><Message>%b</Message></Messages>" % inside)
+    mns.error(503, declared + inside)
+
+
+def test_the_largest_legal_batch_fits() -> None:
+    body_ = b'"' * 65_536
+    escaped = body_.replace(b'"', b"&quot;")
+    whole = answer(*[element(n, body_).replace(body_, escaped) for n in range(16)])
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(whole)
+    read = http_answer.read(head + whole)
+    assert isinstance(read, tuple)
+    assert [message.body for message in mns.messages(read[0].body)] == [body_] * 16
 
 
 BROKEN = element(99, b"broken")

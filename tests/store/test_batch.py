@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
 import pytest
 
+from smsreceipt.ingest import take
 from smsreceipt.model import Kind, Source
 from smsreceipt.store import Query
 from smsreceipt.store.sqlite.keep import Keeper
@@ -85,3 +87,29 @@ def test_first_and_last_received_span_all_deliveries_of_a_commit(store: SqliteSt
 
 def test_no_insert_is_too_long_for_the_cache_of_prepared_statements() -> None:
     assert all(len(insert) < 16_384 for _, insert in Keeper(apsw.Connection(":memory:"))._inserts)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "BEFORE INSERT ON statement WHEN new.id1 = '7' BEGIN SELECT RAISE(IGNORE); END",
+        "AFTER INSERT ON statement WHEN new.id1 = '7' BEGIN DELETE FROM statement WHERE seq = new.seq; END",
+        "BEFORE UPDATE ON statement WHEN new.id1 = '7' BEGIN SELECT RAISE(IGNORE); END",
+    ],
+    ids=["not inserted", "deleted at once", "repeat not counted"],
+)
+def test_a_receipt_that_sqlite_does_not_change_a_row_for_undoes_the_commit_and_is_not_acked(
+    store: SqliteStore, loss: str
+) -> None:
+    store.keep([decoded(report("7" if "UPDATE" in loss else "1"))])
+    before = [(each.receipt.biz_id, each.times_seen) for each in store.list(Query())]
+    store._db.execute(f"CREATE TEMP TRIGGER loss {loss}")
+    acked: list[int] = []
+    delivered = decoded(*[report(str(n)) for n in range(20)])
+    delivered = replace(delivered, delivery=replace(delivered.delivery, ack=lambda: acked.append(1)))
+    with pytest.raises(AssertionError, match="SQLite"):
+        take([delivered], store)
+    assert acked == []
+    store._db.execute("DROP TRIGGER loss")
+    assert [(each.receipt.biz_id, each.times_seen) for each in store.list(Query())] == before
+    store.close()

@@ -59,8 +59,9 @@ def command(app: App, *, fault: tuple[str, ...], **chosen: Any) -> None:
     With --push, receipts also go to a callback URL, after its GET probe: answer within 0.7 s with 200 and a numeric
     code, or they come again. --route both takes both ways, push only that one, mixed one or the other or both.
 
-    Faults of requests: 500, drop-before, drop-after, truncate, stall, throttle; of queues: token, duplicate, stale; of
-    receipts: lose, lose-push, repeat-push; of the pages of QuerySendDetails: total, empty, short, repeat, shift.
+    Faults of requests: 500, drop-before, drop-after, truncate, page, stall, throttle; of queues: token, duplicate,
+    stale, undelete; of receipts: lose, lose-push, repeat-push; of the pages of QuerySendDetails: total, empty, short,
+    repeat, shift.
 
     \b
       smsreceipt sandbox --generate 1000 --seed 7 --fault lose=0.03

@@ -26,9 +26,13 @@ _HANDLE_CONTENT = re.compile(rb"\d+-\d+-2-\d+")
 class Message:
     """One message. The constant part of its XML is rendered once, when the message enters the queue."""
 
-    __slots__ = ("body_xml", "copied", "dequeued", "enqueued", "first_dequeued", "handle", "id", "md5", "priority")
+    __slots__ = (
+        "body_xml", "copied", "dequeued", "enqueued", "first_dequeued", "handle", "id", "md5", "priority",
+        "properties_xml",
+    )  # fmt: skip
 
-    def __init__(self, body: bytes, enqueued: int, priority: int = 8) -> None:
+    def __init__(self, body: bytes, enqueued: int, priority: int = 8, properties_xml: bytes = b"") -> None:
+        """*properties_xml* holds the user and system properties, which are returned as they came."""
         self.id = b"5F290C926D472878-2-%X-%09d" % (enqueued, next(_SERIAL))
         self.md5 = hashlib.md5(body, usedforsecurity=False).hexdigest().upper().encode()
         self.body_xml = (
@@ -37,6 +41,7 @@ class Message:
         )
         self.enqueued = enqueued
         self.priority = priority
+        self.properties_xml = properties_xml
         self.dequeued = 0
         self.first_dequeued = 0
         self.handle = b""  #: the newest; the queue knows whether it is still valid
@@ -181,6 +186,12 @@ class Queue:
             self.deleted += 1
             return ""
         return self._error_code(handle)
+
+    def show_again(self, handle: bytes) -> None:
+        """Make a received message visible at once; its handle becomes invalid. An invalid handle changes nothing."""
+        message = self._in_flight.pop(handle, None)
+        if message is not None:
+            self._show(message)
 
     def change(self, handle: bytes, seconds: int) -> tuple[bytes, int] | str:
         """Hide a message for *seconds* from now. Return its new handle and NextVisibleTime, or an error code."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import unquote
+from xml.etree import ElementTree as ET
 
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.options import Options
@@ -39,6 +40,7 @@ class QueueService:
         self._admission = Admission(clock, keys, faults)
         self._faults = faults
         self._polling = 0
+        self._logging_bucket = ""
 
     def queue(self, name: str, kind: str | None = None) -> Queue:
         """The queue of that name, created if it does not exist."""
@@ -50,9 +52,9 @@ class QueueService:
             self.queues[name] = queue
         return queue
 
-    def message(self, body: bytes, priority: int = 8) -> Message:
+    def message(self, body: bytes, priority: int = 8, properties_xml: bytes = b"") -> Message:
         """A message with the current time as its EnqueueTime."""
-        return Message(body, self._clock.ms(), priority)
+        return Message(body, self._clock.ms(), priority, properties_xml)
 
     def respond(self, request: Request) -> Result:
         """The response, or a future of it for a long poll."""
@@ -135,6 +137,8 @@ class QueueService:
         handles = xml.handles(request.body)
         if not 1 <= len(handles) <= MAX_BATCH:
             raise Refusal(400, "InvalidArgument", f"The number of receipt handles must be between 1 and {MAX_BATCH}.")
+        if self._faults.hit("undelete"):
+            return self._undelete(queue, handles)
         errors = [(handle, code) for handle in handles if (code := queue.delete(handle))]
         if not errors:
             return mns.empty()
@@ -146,8 +150,18 @@ class QueueService:
         handle = query_parameters(request.query).get("receipthandle")
         if not handle:
             raise Refusal(400, "MissingReceiptHandle", "ReceiptHandle is required.")
+        if self._faults.hit("undelete"):
+            return self._undelete(queue, [handle.encode()])
         if code := queue.delete(handle.encode()):
             raise _handle_refusal(code)
+        return mns.empty()
+
+    @staticmethod
+    def _undelete(queue: Queue, handles: Iterable[bytes]) -> Response:
+        """Accept a delete, and make its messages visible again."""
+        for handle in handles:
+            queue.show_again(handle)
+        queue.serve_polls()
         return mns.empty()
 
     def change_visibility(self, request: Request, token: Token | None, name: str) -> Result:
@@ -176,7 +190,7 @@ class QueueService:
         root = mns.parsed(request.body, "Message", "Messages")
         batch = mns.local_name(root) == "Messages"
         self.calls["BatchSendMessage" if batch else "SendMessage"] += 1
-        items = [mns.child_texts(element) for element in (root if batch else [root])]
+        items = list(root) if batch else [root]
         if not 1 <= len(items) <= MAX_BATCH:
             raise Refusal(400, "InvalidArgument", f"The number of messages must be between 1 and {MAX_BATCH}.")
         ready = [self._sendable(queue, item) for item in items]
@@ -184,7 +198,8 @@ class QueueService:
             queue.put([message], delay)
         return xml.messages([xml.sent(message) for message, _delay in ready], batch=batch, status=201)
 
-    def _sendable(self, queue: Queue, item: Mapping[str, str]) -> tuple[Message, int]:
+    def _sendable(self, queue: Queue, sent: ET.Element) -> tuple[Message, int]:
+        item = mns.child_texts(sent)
         body = item.get("MessageBody", "").encode()
         if not body:
             raise Refusal(400, "InvalidArgument", "MessageBody must not be empty.")
@@ -192,7 +207,9 @@ class QueueService:
             raise Refusal(400, "InvalidArgument", "The message is larger than MaximumMessageSize.")
         delay = integer(item, "DelaySeconds", 0, 604_800)
         priority = integer(item, "Priority", 1, 16)
-        return self.message(body, priority or 8), queue.attributes.delay if delay is None else delay
+        return self.message(
+            body, priority or 8, xml.properties(sent)
+        ), queue.attributes.delay if delay is None else delay
 
     def get_attributes(self, _request: Request, token: Token | None, name: str) -> Result:
         """GetQueueAttributes."""
@@ -228,6 +245,20 @@ class QueueService:
         _refuse_token(token)
         self.calls["DeleteQueue"] += 1
         self.queues.pop(name, None)
+        return mns.empty()
+
+    def get_account(self, _request: Request, token: Token | None, _name: str) -> Result:
+        """GetAccountAttributes: the bucket for the logs of the service."""
+        _refuse_token(token)
+        self.calls["GetAccountAttributes"] += 1
+        return mns.xml(b"Account", xml.elements([("LoggingBucket", self._logging_bucket)]))
+
+    def put_account(self, request: Request, token: Token | None, _name: str) -> Result:
+        """SetAccountAttributes."""
+        _refuse_token(token)
+        self.calls["SetAccountAttributes"] += 1
+        changes = mns.child_texts(mns.parsed(request.body, "Account"))
+        self._logging_bucket = changes.get("LoggingBucket", self._logging_bucket)
         return mns.empty()
 
     def list_queues(self, request: Request, token: Token | None, _name: str) -> Result:
@@ -266,11 +297,20 @@ _ACTIONS: dict[str, Action] = {
     "PUT queue": QueueService.put_queue,
     "DELETE queue": QueueService.delete_queue,
     "GET queues": QueueService.list_queues,
+    "GET account": QueueService.get_account,
+    "PUT account": QueueService.put_account,
 }
+
+
+def about_account(request: Request) -> bool:
+    """Whether a request without a path is about the account's queue service, not for the RPC services."""
+    return request.path == "/" and query_parameters(request.query).get("accountmeta") == "true"
 
 
 def _action_of(request: Request) -> tuple[Action, str]:
     """The action, and the queue's name ("" for ListQueue). Raises Refusal (InvalidRequestURL)."""
+    if about_account(request) and (action := _ACTIONS.get(f"{request.method} account")):
+        return action, ""
     match = _PATH.fullmatch(request.path)
     level = "" if match is None else "messages" if match[2] else "queue" if match[1] else "queues"
     action = _ACTIONS.get(f"{request.method} {level}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from xml.etree import ElementTree as ET
 
 from smsreceipt.sandbox.queues.queue import Message, Queue
 from smsreceipt.sandbox.wire.http import Response
-from smsreceipt.sandbox.wire.mns import escape, local_name, parsed, xml
+from smsreceipt.sandbox.wire.mns import child_texts, escape, local_name, parsed, xml
 
 _HANDLES = re.compile(
     rb"\s*(?:<\?xml[^>]*\?>)?\s*<ReceiptHandles(?: [^>]*)?>"
@@ -20,7 +21,7 @@ def received(message: Message, next_visible: int) -> bytes:
     """The content of a received message; *next_visible* in milliseconds since 1970."""
     return (
         b"<MessageId>%b</MessageId><ReceiptHandle>%b</ReceiptHandle>%b<NextVisibleTime>%d</NextVisibleTime>"
-        b"<FirstDequeueTime>%d</FirstDequeueTime><DequeueCount>%d</DequeueCount><Priority>%d</Priority>"
+        b"<FirstDequeueTime>%d</FirstDequeueTime><DequeueCount>%d</DequeueCount><Priority>%d</Priority>%b"
         % (
             message.id,
             message.handle,
@@ -29,6 +30,7 @@ def received(message: Message, next_visible: int) -> bytes:
             message.first_dequeued,
             message.dequeued,
             message.priority,
+            message.properties_xml,
         )
     )
 
@@ -37,8 +39,15 @@ def peeked(message: Message) -> bytes:
     """The content of a peeked message, which has no handle."""
     return (
         b"<MessageId>%b</MessageId>%b<FirstDequeueTime>%d</FirstDequeueTime><DequeueCount>%d</DequeueCount>"
-        b"<Priority>%d</Priority>"
-        % (message.id, message.body_xml, message.first_dequeued, message.dequeued, message.priority)
+        b"<Priority>%d</Priority>%b"
+        % (
+            message.id,
+            message.body_xml,
+            message.first_dequeued,
+            message.dequeued,
+            message.priority,
+            message.properties_xml,
+        )
     )
 
 
@@ -52,6 +61,21 @@ def messages(contents: Sequence[bytes], *, batch: bool, status: int = 200) -> Re
     if not batch:
         return xml(b"Message", contents[0], status)
     return xml(b"Messages", b"".join([b"\n<Message>%b</Message>" % content for content in contents]) + b"\n", status)
+
+
+_PROPERTIES = {"UserProperties": "PropertyValue", "SystemProperties": "SystemPropertyValue"}
+
+
+def properties(sent: ET.Element) -> bytes:
+    """The user and system properties of a message that is sent, as XML; empty where it has none."""
+    found = b""
+    for group in sent:
+        item = _PROPERTIES.get(local_name(group))
+        values = [elements(child_texts(each).items()) for each in group if local_name(each) == item]
+        if item and values:
+            content = "".join(f"<{item}>{each.decode()}</{item}>" for each in values)
+            found += f"<{local_name(group)}>{content}</{local_name(group)}>".encode()
+    return found
 
 
 def attributes(queue: Queue) -> bytes:

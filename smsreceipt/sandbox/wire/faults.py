@@ -14,6 +14,9 @@ from smsreceipt.sandbox.wire.rpc import RpcError
 _GATEWAY_PAGE = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
+_LOGIN_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in to use this network.</body></html>"
+)
 _STALL = 10.0**6  # seconds, eleven days
 
 
@@ -55,6 +58,8 @@ class RequestFaults:
             return Response(0, cut=Cut.NOTHING)
         if faults.hit("stall"):
             return Response(0, cut=Cut.NOTHING, delay=_STALL)
+        if faults.hit("page"):
+            return Response(200, _LOGIN_PAGE, b"text/html")
         if faults.hit("500"):
             return self._server_error(request, queues)
         if faults.hit("throttle"):

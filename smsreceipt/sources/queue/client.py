@@ -7,17 +7,19 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from smsreceipt.aliyun import mns, retry, signing
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials
-from smsreceipt.aliyun.faults import BadAnswer, TransportError, Untrusted
+from smsreceipt.aliyun.faults import BadAnswer, TimedOut, TransportError, Untrusted
 from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.mns import Message, MnsError, QueueAttributes
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.errors import AuthError, ProviderError, SmsReceiptError
 from smsreceipt.model import Kind
+from smsreceipt.sources.queue.batch import BatchSize
 
 _T = TypeVar("_T")
 
@@ -25,6 +27,11 @@ _SLACK = 10.0  # seconds for an answer beyond the wait of its long poll; the pro
 _FRESH_TOKENS = 6  # replacements, for one request, of tokens that the provider calls expired
 _QUIET_FAILURES = 3  # failures in a row that are reported only with -v
 _TRIES = 24  # in a row, once the provider has answered; a budget's 120 s usually end sooner
+_UNREADABLE_HINT = (
+    "A gateway or proxy may answer in place of the service: check SMSRECEIPT_MNS_ENDPOINT and the network. Nothing is"
+    " lost: messages that the answers held come again. Run the same command again later."
+)
+_UNREADABLE = 12  # answers without a message between them; an empty answer does not interrupt the count
 GONE = frozenset({"MessageNotExist", "ReceiptHandleError"})  #: codes of a handle that is no longer valid
 
 
@@ -61,6 +68,8 @@ class QueueClient:
         self._clock = clock
         self._tell = tell
         self._learnt_at = -1.0
+        self.batch_size = BatchSize()
+        self._unreadable = 0  # since the last message
         self._receiving = budget()
         self._deleting = budget()  # separate: stored messages can still be deleted when receiving fails
 
@@ -69,38 +78,55 @@ class QueueClient:
 
         A lost answer cannot be asked for again: on_lost is called, and another receive is sent.
         """
-        while True:
-            response = await self._ask(
-                mns.receive(self.queue.name, batch, wait), wait + _SLACK, self._receiving, self.on_lost
-            )
-            if response.status == 404:
-                return []
-            try:
-                return [message for message in mns.messages(response.body) if message.handle]
-            except BadAnswer as exc:
-                self.on_lost()
-                await self._back_off(self._receiving, exc, None)
+        loop = asyncio.get_running_loop()
+        queue, size = self.queue.name, self.batch_size
+        messages = await self._ask(
+            lambda: mns.receive(queue, size.at_most(batch, loop.time()), wait),
+            wait + _SLACK,
+            self._receiving,
+            _received,
+            self._receive_lost,
+        )
+        if messages:
+            self._unreadable = 0
+        return messages
+
+    def _receive_lost(self, fault: TransportError | None) -> None:
+        """Messages may be hidden by an answer that did not come, or that could not be read.
+
+        An unreadable answer makes the next receives smaller, so that the message that spoils it hides no neighbours.
+        So does a second late answer in a row: a large one may need longer than its time limit. Raises *fault* when too
+        many answers could not be read: the message that spoils them would come back for ever.
+        """
+        self.on_lost()
+        if isinstance(fault, BadAnswer):
+            self._unreadable += 1
+            if self._unreadable >= _UNREADABLE:
+                self._unreadable = 0
+                raise self._final(fault)
+        elif not isinstance(fault, TimedOut) or not self._receiving.failures:
+            return
+        self.batch_size.halve(asyncio.get_running_loop().time())
 
     async def peek(self) -> list[Message]:
         """Return up to 16 messages from the front of the queue, which stay visible."""
-        response = await self._ask(mns.peek(self.queue.name), _SLACK, self._receiving)
-        return [] if response.status == 404 else mns.messages(response.body)
+        return await self._ask(partial(mns.peek, self.queue.name), _SLACK, self._receiving, _peeked)
 
     async def delete(self, handles: Sequence[bytes]) -> dict[bytes, str]:
         """Delete messages; return the handles that could not be deleted, each with the service's code.
 
         After a lost answer the delete is sent again; a handle that is gone then counts as deleted by the first one.
         """
-        lost: list[bool] = []
+        lost: list[TransportError | None] = []
         left = tuple(handles)
         failed: dict[bytes, str] = {}
         for last in (False, True):
-            response = await self._ask(
-                mns.delete(self.queue.name, left), _SLACK, self._deleting, lambda: lost.append(True)
+            answer = await self._ask(
+                partial(mns.delete, self.queue.name, left), _SLACK, self._deleting, _delete_answer, lost.append
             )
-            if response.status != 404:
+            if answer is None:
                 return failed
-            refused = _refused(response.body, left)
+            refused = _refused(answer, left)
             if lost:
                 refused = {handle: code for handle, code in refused.items() if code not in GONE}
             final = {handle: code for handle, code in refused.items() if last or code in GONE}
@@ -114,47 +140,48 @@ class QueueClient:
         """The attributes of the queue; None if the token does not permit the call or the answer cannot be read."""
         await self._credentials()  # without these no request can succeed: this raises
         try:
-            return mns.queue_attributes(
-                (await self._ask(mns.attributes(self.queue.name), _SLACK, retry.Budget(3, 10))).body
-            )
-        except (ProviderError, AuthError):  # and BadAnswer; a general failure shows in the first receive
+            return await self._ask(partial(mns.attributes, self.queue.name), _SLACK, retry.Budget(3, 10), _attributes)
+        except (ProviderError, AuthError):  # a general failure shows in the first receive
             return None
 
     async def _ask(
         self,
-        request: mns.Request,
+        request: Callable[[], mns.Request],
         timeout: float,  # noqa: ASYNC109 - handed on: the transport has the timer
         budget: retry.Budget,
-        on_lost: Callable[[], None] = lambda: None,
-    ) -> Response:
-        """Return an answer of status 200 or 204, or a 404 that is about messages."""
+        read: Callable[[Response], _T],
+        on_lost: Callable[[TransportError | None], None] = lambda _: None,
+    ) -> _T:
+        """Return what *read* makes of an answer of status 200 or 204, or of a 404 that is about messages.
+
+        *request* is made anew for each try. An answer counts as a success once *read* has understood it; where *read*
+        raises BadAnswer, the answer counts as lost, and as a failure of *budget*. *on_lost* gets the fault; None when
+        the request was cancelled.
+        """
         once = {retry.Verdict.CLOCK}
         tokens = 0
         while True:
             credentials = await self._credentials()
-            wait: float | None = None
             try:
                 response = await self._pool.send(
-                    signing.mns(request, self._pool.endpoint.netloc, credentials, self._clock.http_date()), timeout
+                    signing.mns(request(), self._pool.endpoint.netloc, credentials, self._clock.http_date()), timeout
                 )
+                self._learn(response)
+                error = _error(response)
+                if error is None:
+                    found = read(response)
+                    _proven(budget)
+                    return found
             except Untrusted:
                 raise
             except asyncio.CancelledError:
-                on_lost()  # the provider may still answer the request
+                on_lost(None)  # the provider may still answer the request
                 raise
             except TransportError as fault:
                 if fault.sent:
-                    on_lost()
+                    on_lost(fault)
                 await self._back_off(budget, fault, None)
                 continue
-            self._learn(response)
-            if response.status in {200, 204}:
-                _proven(budget)
-                return response
-            error = mns.error(response.status, response.body)
-            if response.status == 404 and (error.code == "MessageNotExist" or b"<Errors" in response.body):
-                _proven(budget)
-                return response
             judged = retry.verdict(response.status, error.code, temporary=credentials.temporary)
             if judged is retry.Verdict.TOKEN and tokens < _allowed(error):
                 tokens += 1
@@ -176,11 +203,17 @@ class QueueClient:
     async def _back_off(self, budget: retry.Budget, failure: SmsReceiptError, retry_after: float | None) -> None:
         wait = budget.failed(asyncio.get_running_loop().time(), retry_after, random.random)
         if wait is None:
-            raise failure
+            raise self._final(failure)
         if budget.failures == _QUIET_FAILURES:
             self._tell(f"{self.queue.name}: {failure}; trying again for up to {budget.seconds:.0f} s", 0)
         self._tell(f"{self.queue.name}: {failure}; trying again in {wait:.1f} s", 1)
         await asyncio.sleep(wait)
+
+    def _final(self, failure: SmsReceiptError) -> SmsReceiptError:
+        """The exception that ends the retries after *failure*."""
+        if not isinstance(failure, BadAnswer):
+            return failure
+        return ProviderError(f"queue {self.queue.name}: the answers cannot be read: {failure}", hint=_UNREADABLE_HINT)
 
     def _learn(self, response: Response) -> None:
         now = asyncio.get_running_loop().time()
@@ -194,6 +227,37 @@ def _proven(budget: retry.Budget) -> None:
     """After an answer, further failures are taken for temporary: more tries are allowed, within the budget's time."""
     budget.succeeded()
     budget.tries = _TRIES
+
+
+def _error(response: Response) -> MnsError | None:
+    """The refusal in an answer; None where the answer is what was asked for, or a 404 that is about messages."""
+    if response.status in {200, 204}:
+        return None
+    error = mns.error(response.status, response.body)
+    about_messages = error.code == "MessageNotExist" or b"<Errors" in response.body
+    return None if response.status == 404 and about_messages else error
+
+
+def _received(response: Response) -> list[Message]:
+    return [message for message in _peeked(response) if message.handle]
+
+
+def _peeked(response: Response) -> list[Message]:
+    return [] if response.status == 404 else mns.messages(response.body)
+
+
+def _delete_answer(response: Response) -> bytes | None:
+    """None when all handles were deleted, else the body that lists the others.
+
+    The service answers a delete with 204. A 200 is the page of a gateway, which has deleted nothing.
+    """
+    if response.status == 200:
+        raise BadAnswer("a delete was answered with status 200, which the queue service does not do")
+    return None if response.status == 204 else response.body
+
+
+def _attributes(response: Response) -> QueueAttributes:
+    return mns.queue_attributes(response.body)
 
 
 def _allowed(error: MnsError) -> int:

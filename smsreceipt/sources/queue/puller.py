@@ -13,10 +13,10 @@ from functools import partial
 
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.mns import BATCH, Message
-from smsreceipt.errors import QueueNotFound, SmsReceiptError
+from smsreceipt.errors import ProviderError, QueueNotFound, SmsReceiptError
 from smsreceipt.model import Instant
 from smsreceipt.sources.queue.client import QueueClient
-from smsreceipt.sources.queue.state import VISIBILITY, Counts, DeliverySink, Options, QueueState, delivery
+from smsreceipt.sources.queue.state import LONGEST, VISIBILITY, Counts, DeliverySink, Options, QueueState, delivery
 
 #: Messages received and not yet deleted, at most. The provider throttles a consumer that has 5,000 of them.
 IN_FLIGHT = 2_000
@@ -61,7 +61,7 @@ class Puller:
         self._bugs: list[BaseException] = []
         self._answered = False  # by any queue
         self._abandoned = False
-        self._stored: deque[tuple[QueueState, list[Message], Instant]] = deque()
+        self._stored: deque[tuple[QueueState, list[Message], list[float], float]] = deque()
         self._flush_due = False
         self._loop = asyncio.get_running_loop()
 
@@ -158,7 +158,8 @@ class Puller:
         attributes = await state.client.attributes()
         if attributes is not None:
             state.visibility_known = bool(attributes.visibility)
-            state.visibility = (attributes.visibility or VISIBILITY // 1000) * 1000
+            state.visibility = min((attributes.visibility or VISIBILITY // 1000) * 1000, LONGEST)
+            state.client.batch_size.calm = 2 * state.visibility / 1000
             state.retention = (attributes.retention or state.retention // 1000) * 1000
 
     def _settle(self, state: QueueState, seconds: float) -> None:
@@ -177,6 +178,7 @@ class Puller:
             began = self._loop.time()
             if await self._receive(state, want, wait):
                 empty = early = 0
+                await self._let_settle(state)
                 continue
             missing = wait - (self._loop.time() - began)
             if missing > 0.1 * wait:  # answered too early: it is billed and proves nothing, so pause
@@ -202,8 +204,10 @@ class Puller:
     async def _help(self, state: QueueState) -> None:
         """Receive beside the long poll while full batches come."""
         try:
-            while (want := await self._reserve(helping=True)) > 0 and await self._receive(state, want, 0) == want:
-                pass
+            while state.pause_until <= self._loop.time() and (want := await self._reserve(helping=True)) > 0:
+                full = state.client.batch_size.at_most(want, self._loop.time())
+                if await self._receive(state, want, 0) < full:
+                    break
         finally:
             state.helpers -= 1
 
@@ -219,7 +223,8 @@ class Puller:
         if messages:
             self._deliver(state, messages)
             helpers = sum(other.helpers for other in self._states)
-            if got == want and helpers < self._options.workers - 1 and not self._stopping.is_set():
+            full = state.client.batch_size.at_most(want, self._loop.time())
+            if got >= full and helpers < self._options.workers - 1 and not self._stopping.is_set():
                 state.helpers += 1
                 self._start(self._help(state))
         return got
@@ -261,11 +266,11 @@ class Puller:
         self.counts.received += len(messages)
         state.in_flight += len(messages)
         self._warn_of_age(state, messages[0], now)
-        if not state.visibility_known and messages[0].next_visible_at > now:
-            state.visibility = messages[0].next_visible_at - now
+        received_at = self._loop.time()
+        expiries = state.expiries(messages, now, received_at)
 
         def ack() -> None:
-            self._stored.append((state, messages, now))
+            self._stored.append((state, messages, expiries, received_at))
             if not self._flush_due:  # one wake-up for all deliveries of a commit
                 self._flush_due = True
                 self._wake(self._flush)
@@ -284,11 +289,12 @@ class Puller:
     def _flush(self) -> None:
         """Delete the messages that have been stored."""
         self._flush_due = False
-        now = self._clock.now()
+        now = self._loop.time()
         while self._stored:
-            state, messages, received_at = self._stored.popleft()
-            state.to_delete.extend(messages)
-            if now - received_at > state.visibility // 2:  # the store is slower than the handles last
+            state, messages, expiries, received_at = self._stored.popleft()
+            state.to_delete.extend(zip(messages, expiries, strict=True))
+            self._watch(state, messages)
+            if now - received_at > state.visibility / 2000:  # the store is slower than the handles last
                 self._cap = max(BATCH, self._cap // 2)
             elif self._cap < IN_FLIGHT:
                 self._cap += BATCH
@@ -299,11 +305,39 @@ class Puller:
                 self._deletes.add(task)
                 task.add_done_callback(self._deleted)
 
+    def _watch(self, state: QueueState, messages: list[Message]) -> None:
+        """Pause, and warn once, when the queue delivers little else than messages that were stored several times."""
+        if not state.redelivery.stored(messages):
+            return
+        pause = min(state.visibility / 1000, _LOOK_AGAIN)
+        state.pause_until = self._loop.time() + pause
+        if not state.warned_of_redelivery:
+            state.warned_of_redelivery = True
+            self._say(
+                f"warning: {state.client.queue.name} delivers messages again and again that were stored and deleted;"
+                f" receiving nothing for {pause:.0f} s"
+            )
+
+    async def _let_settle(self, state: QueueState) -> None:
+        """Wait for the end of a pause. Raises ProviderError when the queue has made no progress for several windows."""
+        rest = state.pause_until - self._loop.time()
+        if rest > 0 and not state.redelivery.stuck:
+            await asyncio.sleep(rest)
+        if state.redelivery.stuck:
+            messages = state.redelivery.messages
+            state.redelivery.forget()
+            raise ProviderError(
+                f"queue {state.client.queue.name} makes no progress: {messages} times in a row it delivered a message"
+                " again that this run had stored several times",
+                hint="Nothing is lost, and each receipt is stored once. Look for deletes that are refused (-v) or that"
+                " a proxy answers; else open a ticket with the provider. Run the same command again later.",
+            )
+
     def _deleted(self, task: asyncio.Task[None]) -> None:
         self._deletes.discard(task)
         self._done(task)
 
-    async def _delete(self, state: QueueState, batch: list[Message]) -> None:
+    async def _delete(self, state: QueueState, batch: list[tuple[Message, float]]) -> None:
         """Delete stored messages; those that cannot be deleted are received again and count as duplicates then."""
         try:
             async with self._deleters:
@@ -316,18 +350,16 @@ class Puller:
             self._in_flight -= len(batch)
             self._changed.set()
         self.counts.deleted += len(batch) - len(left)
-        again = [message.next_visible_at for message in left if message.times_received < _MOST_WAITS]
+        again = [expiry for message, expiry in left if message.times_received < _MOST_WAITS]
         if again:
-            hidden = max(again) - self._clock.now()
-            state.hold_until = max(state.hold_until, self._loop.time() + max(hidden, 0) / 1000 + 1)
+            state.hold_until = max(state.hold_until, max(again) + 1, self._loop.time() + 1)
 
-    async def _try_delete(self, state: QueueState, batch: list[Message]) -> list[Message]:
-        margin = min(_MARGIN, state.visibility // 4)
-        deadline = self._clock.now() + margin
-        dead = {message.handle for message in batch if 0 < message.next_visible_at < deadline}
-        alive = [message.handle for message in batch if message.handle not in dead]
+    async def _try_delete(self, state: QueueState, batch: list[tuple[Message, float]]) -> list[tuple[Message, float]]:
+        deadline = self._loop.time() + min(_MARGIN, state.visibility // 4) / 1000
+        dead = {message.handle for message, expiry in batch if 0 < expiry < deadline}
+        alive = [message.handle for message, _ in batch if message.handle not in dead]
         left = dead | (await state.client.delete(alive)).keys() if alive else dead
-        return [message for message in batch if message.handle in left] if left else []
+        return [pair for pair in batch if pair[0].handle in left] if left else []
 
     async def _finish(self) -> None:
         """Wait a moment for answers on their way, cancel the other receives, then wait for commits and deletes."""

@@ -10,8 +10,10 @@ from typing import Protocol
 from smsreceipt.aliyun.mns import Message
 from smsreceipt.model import Delivery, Instant, Source
 from smsreceipt.sources.queue.client import Queue, QueueClient
+from smsreceipt.sources.queue.redelivery import Redelivery
 
 VISIBILITY = 30_000  #: milliseconds; assumed while neither the queue nor a message tells its own
+LONGEST = 43_200_000  #: milliseconds of the longest visibility timeout that a queue can have
 
 
 class DeliverySink(Protocol):
@@ -68,7 +70,30 @@ class QueueState:
     short: bool = False  #: long polls are answered at once: the account has too many of them open
     warned: bool = False  #: of the age of its messages
     failing: bool = False
-    to_delete: deque[Message] = field(default_factory=deque)
+    to_delete: deque[tuple[Message, float]] = field(default_factory=deque)  #: with the end of its handle, as below
+    pause_until: float = 0.0  #: by the loop's clock; until then nothing is received
+    warned_of_redelivery: bool = False
+    redelivery: Redelivery = field(default_factory=Redelivery)
+
+    def expiries(self, messages: Sequence[Message], wall: Instant, now: float) -> list[float]:
+        """Until when the handle of each message is valid, by the loop's clock; 0.0 where the answer does not tell.
+
+        *wall* is the provider's time at which the answer came, *now* the loop's. The provider gives the end by its wall
+        clock, which both sides may correct meanwhile: only how long the handle lives is taken from it. An answer whose
+        own handles have ended proves that the clocks disagree; its handles live for a visibility timeout from now.
+        """
+        if not self.visibility_known and messages[0].next_visible_at > wall:
+            self.visibility = min(messages[0].next_visible_at - wall, LONGEST)
+        ends = [message.next_visible_at for message in messages]
+        expiry = {end: self._expiry(end, wall, now) for end in set(ends)}  # one, as a rule
+        return [expiry[end] for end in ends]
+
+    def _expiry(self, end: Instant, wall: Instant, now: float) -> float:
+        if not end:
+            return 0.0
+        life = end - wall
+        longest = self.visibility if self.visibility_known else LONGEST
+        return now + (self.visibility if life <= 0 else min(life, longest)) / 1000
 
     def hide(self, now: float) -> None:
         """A receive's answer was lost: until a visibility timeout after *now*, messages may be invisible."""

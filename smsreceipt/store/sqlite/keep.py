@@ -45,7 +45,11 @@ class Keeper:
         self._roads.clear()
 
     def receipts(self, decoded: Sequence[Decoded]) -> tuple[NewReceipts, int]:
-        """Write every receipt; return the statements that were new, in seq order, and how many receipts there were."""
+        """Write every receipt; return the statements that were new, in seq order, and how many receipts there were.
+
+        Raises AssertionError when SQLite's own count of changed rows says that a receipt was neither inserted nor
+        counted as a repeat; the caller undoes the transaction then, and acknowledges nothing.
+        """
         last_seq = number(self._db, "SELECT last_seq FROM counter")
         batch = InsertBatch(decoded, last_seq, self._kind, self._road)
         if not len(batch):
@@ -56,6 +60,10 @@ class Keeper:
         identities.subtract((kinds[seq - last_seq - 1], tests[seq - last_seq - 1]) for seq in repeated)
         statements = Counter({kind: identities[kind, False] + identities[kind, True] for kind, _ in identities})
         uncounted = [row for row in map(batch.row, repeated) if self._adds(row)] if changed < len(batch) else []
+        if changed + len(uncounted) != len(batch):
+            raise AssertionError(
+                f"SQLite changed {changed} rows for {len(batch)} receipts, of which {len(uncounted)} wait to be counted"
+            )
         contested = {_identity(row) for row in uncounted if self._count_repeat(row)}
         contested |= {_identity(batch.row(seq)) for (seq,) in rows(self._db, self._contested, (last_seq,))}
         for identity in sorted(contested):
@@ -103,11 +111,17 @@ class Keeper:
 
         After True the state must be decided again.
         """
-        ((seq, signed, native, digest),) = rows(
-            self._db,
-            f"UPDATE statement SET times_seen = times_seen + 1 WHERE {_SAME_KEY} RETURNING seq, signed, native, digest",
-            _key(row),
+        counted = list(
+            rows(
+                self._db,
+                f"UPDATE statement SET times_seen = times_seen + 1 WHERE {_SAME_KEY}"
+                " RETURNING seq, signed, native, digest",
+                _key(row),
+            )
         )
+        if len(counted) != 1:
+            raise AssertionError(f"SQLite holds a receipt {len(counted)} times that it should hold once")
+        seq, signed, native, digest = counted[0]
         if digest == row["digest"] and signed >= row["signed"] and native >= row["native"]:
             return False
         self._merge(seq, row, digest)

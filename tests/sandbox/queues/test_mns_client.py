@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mns.account import AccountMeta
+from mns.message_property import MessagePropertyValue, MessageSystemPropertyValue, PropertyType, SystemPropertyType
 from mns.mns_exception import MNSServerException
 from mns.queue import Message, QueueMeta
 
@@ -131,3 +133,45 @@ def test_a_wrong_secret_and_an_unknown_key_are_different_errors(sandbox: Sandbox
 def test_a_queue_of_another_account_is_forbidden_and_an_unknown_queue_does_not_exist(sandbox: Sandbox) -> None:
     assert refusal(lambda: queue(sandbox, "Alicom-Queue-999-SmsReport").receive_message(0)).type == "AccessDenied"
     assert refusal(lambda: queue(sandbox, "no-such").receive_message(0)).type == "QueueNotExist"
+
+
+def test_user_and_system_properties_come_back_as_they_were_sent(reports: Any) -> None:
+    user = {
+        "order": MessagePropertyValue(PropertyType.STRING, "<a & b> 中文"),
+        "count": MessagePropertyValue(PropertyType.NUMBER, "42"),
+        "raw": MessagePropertyValue(PropertyType.BINARY, b"\0\xff"),
+    }
+    system = {"traceparent": MessageSystemPropertyValue(SystemPropertyType.STRING, "00-abc-01")}
+    single, *batch = Message("one"), Message("two"), Message("plain")
+    for message in (single, batch[0]):
+        message.set_user_properties(user)
+        message._set_system_properties(system)
+    reports.send_message(single)
+    reports.batch_send_message(batch)
+
+    def values(message: Any) -> tuple[list[tuple[str, str, object]], list[tuple[str, str]]]:
+        mine = [
+            (
+                name,
+                value.get_data_type(),
+                value.get_binary_value() if value.get_data_type() == "BINARY" else value.get_string_value_by_type(),
+            )
+            for name, value in message.get_user_properties().items()
+        ]
+        theirs = [(name, value.get_string_value_by_type()) for name, value in message.get_system_properties().items()]
+        return mine, theirs
+
+    sent = values(single)
+    assert [values(message) for message in reports.batch_peek_message(16)] == [sent, sent, ([], [])]
+    assert [values(message) for message in reports.batch_receive_message(16, 0)] == [sent, sent, ([], [])]
+
+
+def test_the_attributes_of_the_account_are_set_and_read(sandbox: Sandbox) -> None:
+    mine = account(sandbox)
+    assert mine.get_attributes().logging_bucket == ""
+    mine.set_attributes(AccountMeta("logs & more"))
+    assert mine.get_attributes().logging_bucket == "logs & more"
+    calls = sandbox.state()["calls"]
+    assert isinstance(calls, dict)
+    assert (calls["GetAccountAttributes"], calls["SetAccountAttributes"]) == (2, 1)
+    assert refusal(account(sandbox, "nobody").get_attributes).type == "InvalidAccessKeyId"

@@ -99,6 +99,77 @@ def test_a_document_type_is_not_read() -> None:
     assert lost == 1
 
 
+NO_XML = [b"", b"garbage", b"<html><body>ok</body></html>", b"\x1f\x8b\x08\x00", b"<!DOCTYPE html><html></html>", b"{}"]
+
+
+@pytest.mark.parametrize("body", NO_XML)
+def test_answers_that_cannot_be_read_spend_the_budget_and_are_told(body: bytes) -> None:
+    service = Service()
+    service.faults["GET"] += [answering(200, body)] * 50
+    told: list[tuple[str, int]] = []
+
+    async def receive(client: QueueClient) -> object:
+        client._tell = lambda text, verbosity: told.append((text, verbosity))
+        return await client.receive(16, 0)
+
+    found, _, lost = asking(service, receive)
+    assert isinstance(found, ProviderError)
+    assert found.exit_code == 5
+    assert found.hint
+    assert (len(service.receives()), lost) == (8, 8)
+    assert [query["numOfMessages"] for query, _ in service.receives()] == ["16", "8", "4", "2", "1", "1", "1", "1"]
+    assert any(verbosity == 0 for _, verbosity in told)
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_peek_that_cannot_be_read_ends_too(status: int) -> None:
+    service = Service()
+    service.faults["GET"] += [answering(status, b"garbage")] * 50
+    assert isinstance(asking(service, lambda client: client.peek())[0], ProviderError)
+    assert len(service.receives()) == 8
+
+
+def test_after_messages_the_same_number_of_unreadable_answers_is_waited_out() -> None:
+    service = Service()
+    service.put(b"one")
+
+    async def receive(client: QueueClient) -> int:
+        assert await client.receive(16, 0)
+        service.faults["GET"] += [answering(200, b"garbage")] * 50
+        with pytest.raises(ProviderError):
+            await client.receive(16, 0)
+        return len(service.receives())
+
+    asked = asking(service, receive)[0]
+    assert isinstance(asked, int)
+    assert 8 < asked <= 1 + 12  # 24 tries are allowed then, but not for unreadable answers; or 120 s are over
+
+
+def test_unreadable_answers_between_empty_ones_end_too() -> None:
+    """A message that spoils its answer comes back after each visibility timeout; empty answers come between."""
+    service = Service()
+    service.faults["GET"] += [answering(200, b"garbage"), None] * 50
+
+    async def receive(client: QueueClient) -> int:
+        for empty in range(50):  # noqa: B007 - counted
+            try:
+                await client.receive(16, 0)
+            except ProviderError:
+                break
+        return empty
+
+    assert asking(service, receive)[0] == 11
+
+
+def test_a_delete_that_a_gateway_answers_is_no_delete() -> None:
+    service = Service()
+    service.faults["DELETE"] += [answering(200, b"<html>ok</html>"), answering(204)]
+    assert deleting(service) == {}
+    assert service.deletes == 2
+    service.faults["DELETE"] += [answering(200, b"")] * 50
+    assert isinstance(deleting(service), ProviderError)
+
+
 def test_a_token_that_expires_again_and_again_is_replaced_as_often() -> None:
     service = Service()
     service.faults["GET"] += [refusing(403, "SecurityTokenExpired")] * 4

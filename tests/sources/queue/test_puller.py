@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import pairwise
 
 import pytest
 
+from smsreceipt.aliyun.http import Response
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound
 from smsreceipt.sources.queue.puller import IN_FLIGHT
 from tests.sources.queue.service import (
@@ -482,3 +484,110 @@ def test_with_max_a_quiet_queue_does_not_keep_the_others_from_their_share() -> N
     pulled = pull(service, QUEUE, OTHER, most=10, follow=True, seconds=60)
     assert pulled.counts.received == 10
     assert pulled.seconds < 20
+
+
+def test_a_message_that_spoils_its_answer_costs_its_neighbours_nothing_and_the_run_ends() -> None:
+    service = Service()
+    service.put(*bodies(40), b"POISON")
+    real = service.answer
+
+    def spoilt(status: int, body: bytes = b"", headers: str = "") -> Response:
+        return real(status, b"garbage" if b"POISON" in body else body, headers)
+
+    service.answer = spoilt  # type: ignore[method-assign]
+    pulled = pull(service)
+    assert sorted(pulled.sink.frames) == sorted(bodies(40))
+    assert pulled.counts.deleted == 40
+    assert [failure.exit_code for failure in pulled.failures] == [5]
+    assert len(service.receives()) < 200
+
+
+def for_ever(service: Service) -> None:
+    """Let each delete be answered as a success that has no effect, and show its messages again at once."""
+
+    async def no_effect(fake: Service, _request: bytes, _real: object) -> object:
+        for message in fake.queues[QUEUE.name]:
+            message.visible_at = 0.0
+        return fake.answer(204)
+
+    service.faults["DELETE"] += [no_effect] * 5_000  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("count", [1, 16, 150])
+def test_messages_that_are_deleted_and_come_again_for_ever_are_told_and_end(count: int) -> None:
+    service = Service(visibility=30)
+    service.put(*bodies(count))
+    for_ever(service)
+    pulled = pull(service)
+    (failure,) = pulled.failures
+    assert failure.exit_code == 5
+    assert "no progress" in str(failure)
+    assert [line.startswith("warning") for line in pulled.messages] == [True]
+    assert pulled.counts.received < 4_000
+    assert pulled.seconds >= 60
+
+
+def test_following_looks_again_in_a_minute_at_a_queue_that_makes_no_progress() -> None:
+    service = Service(visibility=30)
+    service.put(*bodies(16))
+    for_ever(service)
+    pulled = pull(service, follow=True, seconds=600)
+    assert any("looking again in 60 s" in line for line in pulled.messages)
+    assert pulled.counts.received < 12_000
+
+
+def test_messages_that_come_a_second_and_third_time_are_no_trouble() -> None:
+    service = Service(visibility=30)
+    service.put(*bodies(1_000))
+    for message in list(service.queues[QUEUE.name]):
+        for _ in range(2):
+            again = Stored(message.body)
+            again.number = message.number
+            service.queues[QUEUE.name].append(again)
+    pulled = pull(service)
+    assert (pulled.counts.deleted, pulled.failures, pulled.messages) == (3_000, [], [])
+
+
+@pytest.mark.parametrize("behind", [-40, -3_000, 40, 3_000])
+def test_handles_are_used_although_the_clock_that_stamps_them_is_wrong(behind: int) -> None:
+    """The Date of the answers and the times inside of them come from two machines of the provider."""
+    service = Service(visibility=30)
+    service.put(*bodies(20))
+    real = service.answer
+
+    def stamped(status: int, body: bytes = b"", headers: str = "") -> Response:
+        def shift(match: re.Match[bytes]) -> bytes:
+            return b"<NextVisibleTime>%d<" % (int(match[1]) - behind * 1000)
+
+        return real(status, re.sub(rb"<NextVisibleTime>(\d+)<", shift, body), headers)
+
+    service.answer = stamped  # type: ignore[method-assign]
+    pulled = pull(service)
+    assert (pulled.counts.received, pulled.counts.deleted, pulled.failures) == (20, 20, [])
+
+
+def test_a_clock_that_is_set_during_the_run_costs_no_delete() -> None:
+    service = Service(visibility=30)
+    service.put(*bodies(20))
+
+    async def later(scene: Scene) -> None:
+        await asyncio.sleep(4)
+        scene.clock.offset += 3_600
+        scene.sink.ack_all()
+
+    assert pull(service, sink=Sink(ack=False), meanwhile=later).counts.deleted == 20
+
+
+@pytest.mark.parametrize("stamp", [b"0", b"", b"999999999999999999"])
+def test_a_time_that_cannot_be_meant_keeps_no_run_waiting(stamp: bytes) -> None:
+    service = Service(visibility=30)
+    service.put(*bodies(4))
+    service.faults["ATTRIBUTES"] += [refusing(403, "AccessDenied")] * 9
+    real = service.answer
+    service.answer = lambda status, body=b"", headers="": real(  # type: ignore[method-assign]
+        status, re.sub(rb"<NextVisibleTime>\d+<", b"<NextVisibleTime>" + stamp + b"<", body), headers
+    )
+    service.faults["DELETE"].append(lost_before)
+    pulled = pull(service)
+    assert (pulled.counts.deleted, pulled.failures) == (4, [])
+    assert pulled.seconds < 100
