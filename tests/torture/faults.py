@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.torture.world import Verdict, World
 
-FAULTS = ("500", "drop-before", "drop-after", "truncate", "throttle", "token", "duplicate", "stale")
+FAULTS = ("500", "drop-before", "drop-after", "truncate", "page", "throttle", "token", "duplicate", "stale")
 
 
 def suffer(faults: tuple[str, ...], messages: int, share: float = 0.1, bug: str = "") -> tuple[float, Verdict]:
