@@ -5,8 +5,9 @@ A dialect is a message type in one vocabulary. Rows are data, compiled once when
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from operator import itemgetter
 
@@ -48,18 +49,26 @@ class Status:
     meanings: Mapping[str, Outcome]
     otherwise: Outcome | None = Outcome.UNKNOWN
     required: bool = True
-    delivering: frozenset[str] = frozenset()  #: codes with which "pending" means a delivery
+    delivering: frozenset[str] = frozenset()  #: codes with which an outcome that is not final means a delivery
+    #: Statuses that are pending without a code and without the field named here ("": whatever fields there are).
+    open_without_code: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    by_code: Mapping[str, Outcome] = dataclasses.field(
+        default_factory=dict
+    )  #: what the code means where no status is listed
 
     def verdict(self) -> Verdict:
         """Compile. The reader raises Refused where a required status is missing."""
         text, meanings, delivering = text_of(self.field), self.meanings, self.delivering
+        unsettled = {Outcome.PENDING, Outcome.UNKNOWN}
 
         def read(fields: Fields, code: str) -> Outcome | None:
             status = text(fields)
             if self.required and not status:
                 raise Refused(Reason.MISSING)
-            outcome = meanings.get(status, self.otherwise)
-            return Outcome.DELIVERED if outcome is Outcome.PENDING and code in delivering else outcome
+            if not code and status in self.open_without_code and not fields.get(self.open_without_code[status]):
+                return Outcome.PENDING
+            outcome = meanings.get(status) or self.by_code.get(code, self.otherwise)
+            return Outcome.DELIVERED if code in delivering and status in meanings and outcome in unsettled else outcome
 
         return read
 
@@ -75,12 +84,16 @@ class Talk:
 
     answered: str
     ended: str
+    type: str = ""  #: the field with the type of the record
+    no_calls: frozenset[str] = frozenset()  #: types of records that are about no call, and have no outcome
 
     def verdict(self) -> Verdict:
         """Compile. Without an end the outcome is unknown; without an answer the call was unconnected."""
-        answered, ended = instant_of(self.answered), instant_of(self.ended)
+        answered, ended, no_calls = instant_of(self.answered), instant_of(self.ended), self.no_calls
 
         def read(fields: Fields, _: str) -> Outcome | None:
+            if no_calls and str(fields.get(self.type)) in no_calls:
+                return None
             start, end = answered(fields), ended(fields)
             if end is None:
                 return Outcome.UNKNOWN
@@ -104,6 +117,7 @@ class Dialect:
     kind: Kind
     marks: tuple[str, ...]  #: an object is of this dialect when it has all of these fields …
     excludes: tuple[str, ...] = ()  #: … and none of these
+    telling: tuple[str, ...] = ()  #: further marks that it must have where only its fields tell its kind
     identity: tuple[str, ...]
     optional: tuple[str, ...] = ()  #: parts of the identity that may be absent
     phone: str = ""
@@ -115,15 +129,18 @@ class Dialect:
     reported_at: str = ""
     outcome: Success | Status | Talk | None = None
     detail: str | Digest = ""
-    test: Mapping[str, str] = field(default_factory=dict)  #: what the console's "test push" sends
-    measures: Mapping[str, Measure] = field(default_factory=dict)  #: by the field of Receipt that each fills
+    test: Mapping[str, str] = dataclasses.field(default_factory=dict)  #: what the console's "test push" sends
+    measures: Mapping[str, Measure] = dataclasses.field(
+        default_factory=dict
+    )  #: by the field of Receipt that each fills
     #: Further documented fields, all texts; an object with any other field is read more slowly.
     also: tuple[str, ...] = ()
 
-    def matcher(self) -> Callable[[Fields], bool]:
-        """Compile the marks into a test of whether an object is of this dialect."""
-        names = frozenset(spec for spec in self.marks if "|" not in spec)
-        choices = [spec.split("|") for spec in self.marks if "|" in spec]
+    def matcher(self, *, untold: bool = False) -> Callable[[Fields], bool]:
+        """Compile the marks into a test of whether an object is of this dialect. *untold*: its kind is not known."""
+        marks = self.marks + self.telling if untold else self.marks
+        names = frozenset(spec for spec in marks if "|" not in spec)
+        choices = [spec.split("|") for spec in marks if "|" in spec]
         denied = [name for spec in self.excludes for name in spec.split("|")]
 
         def fits(fields: Fields) -> bool:

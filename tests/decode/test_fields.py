@@ -255,7 +255,13 @@ def test_a_default_queue_name_tells_the_kind(name: str, kind: str | None) -> Non
     ("fields", "kind"),
     [
         ("biz_id success", "SmsReport"),
-        ("MessageId Status To", "SmsReport"),
+        ("MessageId Status To SendDate", "SmsReport"),
+        ("MessageId Status To", None),
+        ("MessageId Status SendDate", None),
+        ("message_id status to", "GlobeSmsReport"),
+        ("MessageId Status To MsgFrameType Timestamp", "ChatAppStatus"),
+        ("MessageId Status To MsgFrameType Timestamp ErrorCode", "ChatAppStatus"),
+        ("MessageId Status To Timestamp", "ChatAppStatus"),
         ("BizId SendStatus", "SmsReport"),
         ("sequence_id content phone_number", "SmsUp"),
         ("sign_name sign_status orderId", "SignSmsReport"),
@@ -277,7 +283,7 @@ def test_the_field_names_tell_the_kind(fields: str, kind: str | None) -> None:
 
 def test_all_the_kinds_that_the_provider_names_are_known() -> None:
     named = """SmsReport SmsUp SignSmsReport TemplateSmsReport SecretStartReport SecretReport SecretSmsIntercept
-        SecretRecording DypnsSmsVerifyReport GlobeSmsReport MnsCardVender MnsCardTemplate SecretRingReport
+        SecretRecording DypnsSmsVerifyReport GlobeSmsReport ChatAppStatus MnsCardVender MnsCardTemplate SecretRingReport
         SecretPickUpReport SecretAsrReport SecretExceptionPhoneReport NumberManagementReport SmartLogisticsReport
         VoiceReport VoiceCallReport VoiceRecordReport"""
     assert sorted(KINDS) == sorted([*named.split(), "SendDetail"])  # a row of an answer: our own name for it

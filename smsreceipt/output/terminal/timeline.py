@@ -34,7 +34,7 @@ _CALL_STEPS = (
     ("start_time", "answered", "接听"),
 )
 #: Kinds whose identity is that of a send.
-_REPORTS = ("SmsReport", "DypnsSmsVerifyReport")
+_REPORTS = ("SmsReport", "DypnsSmsVerifyReport", "GlobeSmsReport")
 #: The provider's answers about a send without a receipt.
 _ANSWERS: dict[Answer | None, tuple[str, str]] = {
     Answer.WAITING: ("asked: the provider still waits for the carrier", "已查询：服务商仍在等待运营商回执"),
@@ -46,6 +46,8 @@ _RELEASED_BY = {"0": ("platform", "平台"), "1": ("caller", "主叫"), "2": ("c
 _TITLES = {
     "SmsReport": ("report", "回执"),
     "DypnsSmsVerifyReport": ("report", "回执"),
+    "GlobeSmsReport": ("report", "回执"),
+    "ChatAppStatus": ("chat message", "聊天消息"),
     "SmsUp": ("reply", "上行回复"),
     "SignSmsReport": ("signature review", "签名审核"),
     "TemplateSmsReport": ("template review", "模板审核"),
@@ -63,7 +65,7 @@ _TITLES = {
 _SHOWN_ELSEWHERE = re.compile(
     "(phone_number|biz_id|out_id|call_id|sequence_id|err_code|success|pool_key|create_date|release_(cause|dir)"
     "|(send|report|call|release|start|ring|call_out)_time|(sign|template)_status"
-    "|To|PhoneNumber|Status|SendStatus|MessageId|BizId|SendDate|ReceiveDate|ErrorCode)"
+    "|To|to|PhoneNumber|Status|SendStatus|MessageId|BizId|SendDate|ReceiveDate|ErrorCode|message_id|(send|receive)_date|error_code|TaskId|Timestamp)"
 )
 
 
