@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from operator import itemgetter
 
+from msgspec import structs
+
 from smsreceipt.decode.fields import digest_of, instant_of, never, nothing, phone_of, text_of, truth_of
 from smsreceipt.decode.measures import Measure, measured
 from smsreceipt.decode.refusal import Refused
@@ -52,9 +54,7 @@ class Status:
     delivering: frozenset[str] = frozenset()  #: codes with which an outcome that is not final means a delivery
     #: Statuses that are pending without a code and without the field named here ("": whatever fields there are).
     open_without_code: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    by_code: Mapping[str, Outcome] = dataclasses.field(
-        default_factory=dict
-    )  #: what the code means where no status is listed
+    by_code: Mapping[str, Outcome] = dataclasses.field(default_factory=dict)  #: where no status is listed
 
     def verdict(self) -> Verdict:
         """Compile. The reader raises Refused where a required status is missing."""
@@ -130,9 +130,7 @@ class Dialect:
     outcome: Success | Status | Talk | None = None
     detail: str | Digest = ""
     test: Mapping[str, str] = dataclasses.field(default_factory=dict)  #: what the console's "test push" sends
-    measures: Mapping[str, Measure] = dataclasses.field(
-        default_factory=dict
-    )  #: by the field of Receipt that each fills
+    measures: Mapping[str, Measure] = dataclasses.field(default_factory=dict)  #: by the field of Receipt
     #: Further documented fields, all texts; an object with any other field is read more slowly.
     also: tuple[str, ...] = ()
 
@@ -153,7 +151,47 @@ class Dialect:
         return fits if choices or denied else lambda fields: names <= fields.keys()
 
     def reader(self) -> Reader:
-        """Compile the row. The reader returns a receipt or raises Refused."""
+        """Compile the row. The reader returns a receipt, or raises Refused where identity or outcome cannot be read."""
+        read, side = self._strict_reader(), self._side_readers()
+
+        def lenient(fields: Fields, body: bytes) -> Receipt:
+            try:
+                return read(fields, body)
+            except Refused:
+                unread = tuple(name for name, reader in side if not _readable(reader, fields))
+                if not unread:
+                    raise
+            receipt = read({name: value for name, value in fields.items() if name not in unread}, body)
+            return structs.replace(receipt, outcome=self._doubted(receipt.outcome, unread), unread=unread)
+
+        return lenient
+
+    def _doubted(self, outcome: Outcome | None, unread: tuple[str, ...]) -> Outcome | None:
+        """The outcome, or unknown where a time that decides it could not be read."""
+        talk = self.outcome
+        if isinstance(talk, Talk) and outcome is not None and {talk.answered, talk.ended} & set(unread):
+            return Outcome.UNKNOWN
+        return outcome
+
+    def _side_readers(self) -> list[tuple[str, Callable[[Fields], object]]]:
+        """A reader of each field that decides neither identity nor outcome, by its name."""
+        decisive = set("|".join(self.identity).split("|"))
+        texts = [self.biz_id, self.out_id, self.call_id, self.code]
+        times = [self.sent_at, self.reported_at]
+        if isinstance(self.outcome, Talk):
+            times += [self.outcome.answered, self.outcome.ended]
+        if isinstance(self.outcome, Status) and not self.outcome.required:
+            texts.append(self.outcome.field)
+        texts += self.detail.fields[:1] if isinstance(self.detail, Digest) and len(self.detail.fields) == 1 else ()
+        texts += [self.detail] if isinstance(self.detail, str) else ()
+        readers: dict[str, Callable[[Fields], object]] = {}
+        for specs, reader in ((texts, text_of), ([self.phone], phone_of), (times, instant_of)):
+            names = [name for name in "|".join(specs).split("|") if name and name not in decisive]
+            readers |= {name: reader(name) for name in names}
+        return list(readers.items())
+
+    def _strict_reader(self) -> Reader:
+        """A reader that raises Refused for any field that it cannot read."""
         kind, delivered = self.kind, Outcome.DELIVERED
         phone_at = phone_of(self.phone) if self.phone else nothing
         biz_at, out_at, call_at = _text(self.biz_id), _text(self.out_id), _text(self.call_id)
@@ -221,6 +259,14 @@ class Dialect:
         return lambda fields: (
             fields.get(name) == value and all(fields.get(other) == expected for other, expected in others)
         )
+
+
+def _readable(reader: Callable[[Fields], object], fields: Fields) -> bool:
+    try:
+        reader(fields)
+    except Refused:
+        return False
+    return True
 
 
 _Parts = tuple[str, ...]

@@ -8,13 +8,15 @@ fit an object, the first one is used.
 from __future__ import annotations
 
 from smsreceipt.decode.dialect import Dialect, Digest, Status, Success, Talk
-from smsreceipt.decode.measures import Measure, parts, parts_of_text, seconds_between
+from smsreceipt.decode.measures import Measure, numbers, parts, parts_of_text, seconds_between
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Kind, Outcome
 
 _DELIVERING = frozenset({"DELIVERED", "DELIVRD", "success"})  #: codes of a delivery
 #: With these codes, success=false means that the provider does not know.
 _DOUBTFUL = frozenset({"REQUEST_SUCCESS", "ACCEPTD", "UNKNOWN", "UNKNOW"})
+#: The numbers of a call beside phone_no; peer_no is the one that was called.
+_NUMBERS = Measure(("peer_no", "secret_no", "send_no", "receive_no"), numbers)
 
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
@@ -171,6 +173,7 @@ DIALECTS: tuple[Dialect, ...] = (
             "template_status",
             {"approving": Outcome.APPROVING, "approved": Outcome.APPROVED, "rejected": Outcome.REJECTED},
         ),
+        test={"template_code": "SMS_123123242", "create_date": "2019-05-30 19:58:25"},  # the documentation's sample
     ),
     Dialect(
         name="mns-card-template",
@@ -196,50 +199,56 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-report",
         kind=Kind("SecretReport"),
-        marks=("pool_key", "call_id", "release_time|release_cause|release_dir"),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "release_time|release_cause|release_dir"),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         code="release_cause",
         sent_at="call_time",
         reported_at="release_time",
-        outcome=Talk(answered="start_time", ended="release_time"),
-        measures={"talk_seconds": Measure(("start_time", "release_time"), seconds_between, only=Outcome.CONNECTED)},
+        outcome=Talk("start_time", "release_time", type="call_type", no_calls=frozenset({"2", "3", "5"})),  # an SMS
+        measures={
+            "talk_seconds": Measure(("start_time", "release_time"), seconds_between, only=Outcome.CONNECTED),
+            "numbers": _NUMBERS,
+        },
     ),
     Dialect(
         name="secret-pick-up-report",
         kind=Kind("SecretPickUpReport"),
-        marks=("pool_key", "call_id", "ring_time|ring_Time|ringTime", "start_time"),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "ring_time|ring_Time|ringTime", "start_time"),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         sent_at="call_time",
         reported_at="start_time|ring_time|ring_Time|ringTime",
+        measures={"numbers": _NUMBERS},
     ),
     Dialect(
         name="secret-ring-report",
         kind=Kind("SecretRingReport"),
-        marks=("pool_key", "call_id", "ring_time|ring_Time|ringTime"),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "ring_time|ring_Time|ringTime"),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         sent_at="call_time",
         reported_at="ring_time|ring_Time|ringTime",
+        measures={"numbers": _NUMBERS},
     ),
     Dialect(
         name="secret-start-report",
         kind=Kind("SecretStartReport"),
-        marks=("pool_key", "call_id", "phone_no|secret_no|call_type|called_display_no"),
-        excludes=("sms-intercept-type|sms_intercept_type",),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "phone_no|secret_no|call_type|called_display_no"),
+        excludes=("sms-intercept-type|sms_intercept_type|sms_content",),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         sent_at="call_time",
         detail="control_type",  # an extension call reports IVR and CONTINUE under one call_id
+        measures={"numbers": _NUMBERS},
     ),
     Dialect(
         name="secret-sms-intercept",
@@ -251,18 +260,34 @@ DIALECTS: tuple[Dialect, ...] = (
         call_id="call_id",
         code="code",
         sent_at="start_time",
-        outcome=Status("status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED}, otherwise=None, required=False),
+        # The status is for smart SMS only; the code is the sending state of every record.
+        outcome=Status(
+            "status",
+            {"1": Outcome.DELIVERED, "2": Outcome.FAILED},
+            otherwise=None,
+            required=False,
+            by_code={
+                "DELIVERED": Outcome.DELIVERED,
+                "DELIVRD": Outcome.DELIVERED,
+                "REJECTD": Outcome.FAILED,
+                "UNDELIV": Outcome.FAILED,
+                "EXPIRED": Outcome.FAILED,
+                "ACCEPTD": Outcome.PENDING,
+            },
+        ),
+        measures={"numbers": Measure(("peer_no", "send_no", "secret_no"), numbers)},
     ),
     Dialect(
         name="secret-recording",
         kind=Kind("SecretRecording"),
-        marks=("pool_key", "call_id", "subs_id|sub_id", "call_time"),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "subs_id|sub_id", "call_time"),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         sent_at="call_time",
         detail="control_type",
+        measures={"numbers": _NUMBERS},
     ),
     Dialect(
         name="secret-asr-report",
@@ -271,6 +296,7 @@ DIALECTS: tuple[Dialect, ...] = (
         identity=("callId",),
         call_id="callId",
         code="statusCode",
+        measures={"numbers": Measure(("peerNo", "secretNo"), numbers)},
         detail=Digest(("bizDuration", "sentences")),
     ),
     Dialect(

@@ -15,6 +15,7 @@ from smsreceipt.model.receipts import (
     StoredReceipt,
     StoredReject,
     Tally,
+    leg_of,
 )
 from smsreceipt.model.sends import Answer, Asked, Send, billed_parts
 from smsreceipt.model.state import Claim, contradictory, decide
@@ -58,6 +59,7 @@ __all__ = [
     "decide",
     "iso_beijing",
     "iso_utc",
+    "leg_of",
     "normalise_phone",
     "number_of",
     "start_of_day",

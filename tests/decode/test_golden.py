@@ -46,6 +46,8 @@ def readable(receipt: Receipt) -> dict[str, object]:
         "test": receipt.test,
         "body": shown(receipt.body),
         "digest": receipt.digest.hex(),
+        **({"numbers": receipt.numbers} if receipt.numbers else {}),
+        **({"unread": list(receipt.unread)} if receipt.unread else {}),
     }
 
 

@@ -52,7 +52,7 @@ class Statement:
     def claim(self) -> Claim:
         receipt = self.seen[0][0]
         signed = any(delivery.source.signed for _, delivery in self.seen)
-        return Claim(receipt.outcome, receipt.code, signed, receipt.reported_at, receipt.detail)
+        return Claim(receipt.outcome, receipt.code, signed, receipt.reported_at, receipt.detail, receipt.leg)
 
     def stored(self, seq: int | None) -> StoredReceipt:
         first = StoredReceipt.of(self.shown, self.delivery, seq)
@@ -100,9 +100,9 @@ class Expected:
         contested = {
             id(each)
             for said in self.identities().values()
-            if contradictory({statement.claim.outcome for statement in said})
+            for legs in [contradictory((each.claim.outcome, each.claim.leg) for each in said)]
             for each in said
-            if each.claim.settled
+            if each.claim.settled and each.claim.leg in legs
         }
         return [each for each in self.history() if id(each) in contested]
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smsreceipt import codes
-from smsreceipt.model import BEIJING, Answer, Instant, Outcome, StoredReceipt, contradictory
+from smsreceipt.model import BEIJING, SETTLED, Answer, Instant, Outcome, StoredReceipt, contradictory
 from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import elapsed, wall_clock
 from smsreceipt.output.mask import mask_value
@@ -110,13 +110,13 @@ class _Subject:
 
     def conflicts(self) -> Iterator[set[Outcome]]:
         """The outcomes of each identity whose statements contradict each other."""
-        by_identity: dict[tuple[str, ...], set[Outcome | None]] = {}
+        by_identity: dict[tuple[str, ...], list[tuple[Outcome | None, str]]] = {}
         for statement in self.statements:
             receipt = statement.receipt
-            by_identity.setdefault((receipt.kind, *receipt.identity), set()).add(receipt.outcome)
+            by_identity.setdefault((receipt.kind, *receipt.identity), []).append((receipt.outcome, receipt.leg))
         for outcomes in by_identity.values():
-            if contradictory(outcomes):
-                yield {outcome for outcome in outcomes if outcome}
+            if legs := contradictory(outcomes):
+                yield {outcome for outcome, leg in outcomes if outcome in SETTLED and leg in legs}
 
 
 def _subjects(statements: Iterable[StoredReceipt], sends: Iterable[StoredSend]) -> Iterable[_Subject]:

@@ -29,6 +29,8 @@ _SAME = Form("{}", "?", "{}")
 _RARE = Form("{} or None", "ifnull(?,'')", "{}")
 _NUMBER = Form("-1 if {0} is None else {0}", "?", "None if {0} < 0 else {0}", "INTEGER", "-2")
 _BOOLEAN = Form("{}", "?", "bool({})", "INTEGER", "-2")
+#: Names, which have no spaces.
+_NAMES = Form("{0} and ' '.join({0}) or None", "ifnull(?,'')", "tuple({}.split())")
 _OUTCOME = Form("{} or ''", "?", "outcomes[{0}] if {0} else None")
 
 
@@ -57,6 +59,8 @@ COLUMNS = (
     Column("digest", "digest", _SAME),
     Column("parts", "billed_parts", _NUMBER, since=5),
     Column("talk_seconds", "talk_seconds", _NUMBER, since=5),
+    Column("numbers", "numbers", _RARE, since=6),
+    Column("unread", "unread", _NAMES, since=6),
 )
 #: What a batch works out for itself: see InsertBatch. The identity starts with its part at position `lead`.
 _WORKED_OUT = ("seq", "kind", "lead", "parts", "id1", "id2", "id3", "id4", "received_at", "day", "road", "signed",

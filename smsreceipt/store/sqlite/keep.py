@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide
+from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide, leg_of
 from smsreceipt.store.sqlite import backfill
 from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, NewReceipts, Row
 from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, PLACEHOLDERS, SHOWN
@@ -180,14 +180,14 @@ class Keeper:
         claims: dict[int, Claim] = {}
         tests: dict[int, bool] = {}
         counts: Counter[tuple[int, bool]] = Counter()
-        for seq, outcome, code, signed, reported, detail, test, was_current in rows(
+        for seq, outcome, code, signed, reported, detail, numbers, test, was_current in rows(
             self._db,
-            "SELECT seq, outcome, code, signed, reported_at, detail, test, current"
+            "SELECT seq, outcome, code, signed, reported_at, detail, numbers, test, current"
             f" FROM statement WHERE {_SAME_IDENTITY}",
             identity,
         ):
             at = None if reported < 0 else Instant(reported)
-            claims[seq] = Claim(Outcome(outcome) if outcome else None, code, bool(signed), at, detail)
+            claims[seq] = Claim(Outcome(outcome) if outcome else None, code, bool(signed), at, detail, leg_of(numbers))
             tests[seq] = bool(test)
             if was_current:
                 counts[identity[-1], tests[seq]] -= 1
