@@ -15,8 +15,8 @@ from smsreceipt.model import Kind, Outcome
 _DELIVERING = frozenset({"DELIVERED", "DELIVRD", "success"})  #: codes of a delivery
 #: With these codes, success=false means that the provider does not know.
 _DOUBTFUL = frozenset({"REQUEST_SUCCESS", "ACCEPTD", "UNKNOWN", "UNKNOW"})
-#: The numbers of a call beside phone_no; peer_no is the one that was called.
-_NUMBERS = Measure(("peer_no", "secret_no", "send_no", "receive_no"), numbers)
+#: The numbers of a call beside phone_no, peer_no first, which is the one that was called; and its binding.
+_NUMBERS = Measure(("peer_no", "secret_no", "send_no", "receive_no", "sub_id", "subs_id"), numbers)
 
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
@@ -275,7 +275,7 @@ DIALECTS: tuple[Dialect, ...] = (
                 "ACCEPTD": Outcome.PENDING,
             },
         ),
-        measures={"numbers": Measure(("peer_no", "send_no", "secret_no"), numbers)},
+        measures={"numbers": Measure(("peer_no", "send_no", "secret_no", "phone_no", "sub_id"), numbers)},
     ),
     Dialect(
         name="secret-recording",

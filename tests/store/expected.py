@@ -142,11 +142,11 @@ def filtered(receipts: Sequence[StoredReceipt], query: Query) -> list[StoredRece
     found = [
         each
         for each in receipts
-        if all(
+        if (not query.phones or {each.receipt.phone, *each.receipt.numbers.split()} & set(query.phones))
+        and all(
             not wanted or value in wanted
             for wanted, value in (
                 (query.kinds, each.receipt.kind),
-                (query.phones, each.receipt.phone),
                 (query.biz_ids, each.receipt.biz_id),
                 (query.out_ids, each.receipt.out_id),
                 (query.call_ids, each.receipt.call_id),

@@ -77,6 +77,13 @@ PLACEHOLDERS = ",".join(
 ADDED = tuple(column for column in COLUMNS if column.since > 1)
 #: Whether a body was not read for an added column yet, in SQL.
 UNREAD = " OR ".join(f"statement.{column.name} = {column.form.unread}" for column in ADDED) or "0"
+#: The numbers of a statement's call beside its phone, as a JSON array, in SQL.
+NUMBERS = """json('["' || replace(statement.numbers, ' ', '","') || '"]')"""
+#: The rows of the table `phone` for some statements, in SQL; {} is a condition on `statement`. A marker is no number.
+NUMBERED = (
+    "SELECT phone, seq FROM statement WHERE phone <> '' AND {0} UNION"
+    f" SELECT value, seq FROM statement, json_each({NUMBERS}) WHERE numbers <> '' AND value NOT LIKE '-%' AND {{0}}"
+)
 #: Columns whose values come with the body that a statement shows: those of the first schema, and the added ones.
 SHOWN = (
     ("day", "native", *(column.name for column in COLUMNS if not column.key and column.since == 1)),

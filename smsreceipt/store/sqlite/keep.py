@@ -14,7 +14,7 @@ import apsw
 from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide, leg_of
 from smsreceipt.store.sqlite import backfill
 from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, NewReceipts, Row
-from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, PLACEHOLDERS, SHOWN
+from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, NUMBERED, PLACEHOLDERS, SHOWN
 from smsreceipt.store.sqlite.migrations import sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
@@ -70,8 +70,7 @@ class Keeper:
         backfill.advance(self._db, before, last_seq)
         if last_seq - number(self._db, "SELECT phones_to FROM counter") >= _PHONES:
             self._db.execute(
-                "INSERT INTO phone SELECT phone, seq FROM statement"
-                " WHERE seq > (SELECT phones_to FROM counter) AND phone <> '' ORDER BY phone, seq"
+                f"INSERT INTO phone {NUMBERED.format('seq > (SELECT phones_to FROM counter)')} ORDER BY 1, 2"
             )
             Sends(self._db).settle(number(self._db, "SELECT phones_to FROM counter"))
             self._db.execute("UPDATE counter SET phones_to = last_seq")
@@ -159,10 +158,9 @@ class Keeper:
         self._db.execute("INSERT INTO body SELECT seq, digest, native, body FROM statement WHERE seq = ?", (seq,))
         self._db.execute("DELETE FROM body WHERE seq = ? AND digest = ?", (seq, row["digest"]))
         if self._db.execute("SELECT 1 FROM counter WHERE phones_to >= ?", (seq,)).fetchall():
-            self._db.execute(
-                "DELETE FROM phone WHERE (phone, seq) IN (SELECT phone, seq FROM statement WHERE seq = ?)", (seq,)
-            )
-            self._db.execute("INSERT INTO phone SELECT ?1, ?2 WHERE ?1 <> ''", (row["phone"], seq))
+            self._db.execute(f"DELETE FROM phone WHERE (phone, seq) IN ({NUMBERED.format('seq = ?1')})", (seq,))
+            phones = {row["phone"], *row["numbers"].split()} - {"", "-"}
+            self._db.executemany("INSERT INTO phone VALUES (?, ?)", [(phone, seq) for phone in sorted(phones)])
         known = "SELECT ? - test FROM statement WHERE seq = ? AND current = 1"
         self._recount(row["kind"], number(self._db, known, row["test"], seq))
         for names in filter(None, SHOWN):  # the first of them has a trigger mark the added columns as unread
