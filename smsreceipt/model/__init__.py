@@ -16,6 +16,7 @@ from smsreceipt.model.receipts import (
     StoredReject,
     Tally,
     leg_of,
+    said_in,
 )
 from smsreceipt.model.sends import Answer, Asked, Send, billed_parts
 from smsreceipt.model.state import Claim, contradictory, decide
@@ -62,5 +63,6 @@ __all__ = [
     "leg_of",
     "normalise_phone",
     "number_of",
+    "said_in",
     "start_of_day",
 ]

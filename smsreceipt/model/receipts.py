@@ -115,6 +115,11 @@ def leg_of(numbers: str) -> str:
     return first if first.isdigit() else ""
 
 
+def said_in(body: bytes) -> int:
+    """How many fields of a receipt's body have a value: the record of a call may come again, with its recording."""
+    return sum(value not in (None, "") for value in msgspec.json.decode(body).values())
+
+
 class Reject(msgspec.Struct, frozen=True):
     """Bytes that could not be decoded to a receipt, and the reason."""
 

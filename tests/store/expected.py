@@ -20,6 +20,7 @@ from smsreceipt.model import (
     StoredReceipt,
     Tally,
     contradictory,
+    said_in,
 )
 from smsreceipt.store import KindFacts, Query
 
@@ -40,13 +41,16 @@ class Statement:
 
     @property
     def shown(self) -> Receipt:
-        """Of the bodies: a native one, then that of the smallest digest."""
+        """Of the bodies: a native one, then that which says most, then that of the smallest digest."""
         native = {
             receipt.digest
             for receipt, delivery in self.seen
             if delivery.source is not Source.QUERY and not delivery.biz_id
         }
-        return min((receipt for receipt, _ in self.seen), key=lambda each: (each.digest not in native, each.digest))
+        return min(
+            (receipt for receipt, _ in self.seen),
+            key=lambda each: (each.digest not in native, -said_in(each.body), each.digest),
+        )
 
     @property
     def claim(self) -> Claim:

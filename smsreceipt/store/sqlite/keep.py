@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide, leg_of
+from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide, leg_of, said_in
 from smsreceipt.store.sqlite import backfill
 from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, NewReceipts, Row
 from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, NUMBERED, PLACEHOLDERS, SHOWN
@@ -135,17 +135,17 @@ class Keeper:
     def _merge(self, seq: int, row: Row, shown: bytes) -> None:
         """Add a repeat's signature or body to the statement, which shows the body with the digest *shown*.
 
-        A statement shows its native body with the smallest digest, and that body's fields, so that the order of
-        arrival does not matter.
+        A statement shows its native body that says most, then that with the smallest digest, and that body's fields,
+        so that the order of arrival does not matter.
         """
         if row["signed"]:
             self._db.execute("UPDATE statement SET signed = 1 WHERE seq = ?", (seq,))
-        ((shown_native,),) = rows(self._db, "SELECT native FROM statement WHERE seq = ?", (seq,))
+        ((shown_native, shown_body),) = rows(self._db, "SELECT native, body FROM statement WHERE seq = ?", (seq,))
         native, digest = row["native"], row["digest"]
         if digest == shown:
             if native and not shown_native:
                 self._db.execute("UPDATE statement SET native = 1 WHERE seq = ?", (seq,))
-        elif (not native, digest) > (not shown_native, shown):
+        elif (not native, -said_in(row["body"]), digest) > (not shown_native, -said_in(shown_body), shown):
             self._db.execute(
                 "INSERT INTO body VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET native = max(native, excluded.native)",
                 (seq, digest, native, row["body"]),
