@@ -212,3 +212,18 @@ def test_show_takes_every_id_that_list_prints(
     program.keep(kind, body)
     for text in ids:
         assert [each["kind"] for each in program("show", text).objects] == [kind]
+
+
+def test_the_screen_tells_why_the_platform_did_not_connect_a_call(program: Program) -> None:
+    blocked = {"start_time": "2026-11-20 10:00:50", "call_type": 4, "unconnected_cause": 1}
+    kept_call(program, **blocked)
+    shown = program("show", "call-1", terminal=True, columns=100).out
+    assert "the caller is on a blacklist" in shown
+    assert "normal clearing" not in shown
+
+
+def test_the_record_of_an_sms_is_not_shown_as_a_call(program: Program) -> None:
+    kept_call(program, call_type=3)
+    shown = program("show", "call-1", terminal=True, columns=100).out
+    assert "SMS through the privacy number" in shown
+    assert "answered" not in shown.replace("was answered", "")

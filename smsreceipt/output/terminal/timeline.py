@@ -187,6 +187,8 @@ class _Screen:
     def _title(self, statement: StoredReceipt) -> str:
         """The title of a statement; for a kind without one, the kind, which comes from outside."""
         kind = safe(statement.receipt.kind)
+        if kind == "SecretReport" and statement.receipt.outcome is None:
+            kind = "SecretSmsIntercept"  # a record of an SMS
         return self._localized(*_TITLES.get(kind, (kind, kind)))
 
     def _ids(self, shown: StoredReceipt) -> Text:
@@ -245,6 +247,8 @@ class _Screen:
 
     def _call_steps(self, statement: StoredReceipt, body: dict[str, Any]) -> Iterator[_Event]:
         """The steps of a call. In the record of a call, a step that never happened repeats the time before it."""
+        if statement.receipt.outcome is None:  # the record of an SMS: every step has its one time
+            return
         before, unconnected = statement.receipt.sent_at, statement.receipt.outcome is Outcome.UNCONNECTED
         for name, english, chinese in _CALL_STEPS:
             at = _beijing(body.get(name))
@@ -265,7 +269,7 @@ class _Screen:
         title.append(self._took(statement, body))
         if statement.seq not in self._current:
             title.append(self._localized("  superseded", "  已被取代"), "dim")
-        lines = [*self._meaning(statement), *_fields(body, listed), self._provenance(statement)]
+        lines = [*self._meaning(statement, body), *_fields(body, listed), self._provenance(statement)]
         at = statement.happened_at if receipt.reported_at is None else receipt.reported_at
         return _Event(at, title, lines, style)
 
@@ -277,21 +281,22 @@ class _Screen:
         if receipt.kind != "SecretReport":
             return Text(f"  +{elapsed(receipt.reported_at - receipt.sent_at, chinese=chinese)}", "dim")
         line = Text(style="dim")
-        answered = _beijing(body.get("start_time"))
-        if receipt.outcome is Outcome.CONNECTED and answered is not None:
-            talked = elapsed(receipt.reported_at - answered, chinese=chinese)
+        if receipt.talk_seconds is not None:
+            talked = elapsed(receipt.talk_seconds * 1000, chinese=chinese)
             line.append(self._localized("  talked ", "  通话 ") + talked)
         who = _RELEASED_BY.get(str(body.get("release_dir")))
         if who:
             line.append(self._localized(f"  ended by the {who[0]}", f"  {who[1]}挂断"))
         return line
 
-    def _meaning(self, statement: StoredReceipt) -> list[Text]:
-        """What the code means and what to do about it."""
+    def _meaning(self, statement: StoredReceipt, body: dict[str, Any]) -> list[Text]:
+        """What the code means and what to do about it; of a call, first why the platform did not connect it."""
         receipt = statement.receipt
+        of_call = receipt.kind in ("SecretReport", "SecretStartReport")
+        if of_call and receipt.outcome is not Outcome.CONNECTED and (why := codes.why_unconnected(body)):
+            return meaning_lines(why, self._display)
         if not receipt.code:
             return []
-        of_call = receipt.kind == "SecretReport"
         found = codes.release_cause(receipt.code) if of_call else codes.receipt(receipt.code)
         if found is None:
             return [Text(self._localized("no table knows this code", "码表中没有此码"), "dim")]
