@@ -6,19 +6,25 @@ published list; `carrier` stands for lists of carriers' codes, which differ betw
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 #: Table as users see it --> its data file, in the order of explanations.
-TABLES = {"receipt": "receipt.tsv", "release-cause": "release_cause.tsv", "api": "api.tsv"}
+TABLES = {
+    "receipt": "receipt.tsv",
+    "unconnected": "unconnected.tsv",
+    "release-cause": "release_cause.tsv",
+    "api": "api.tsv",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """The explanation of a code by one table. The order of the fields is that of the JSON object."""
 
-    table: str  #: receipt, release-cause or api
+    table: str  #: receipt, unconnected, release-cause or api
     code: str  #: in the table's spelling; ends in * where a prefix rule matched
     category: str  #: the kind of failure, or for API codes how to handle it
     meaning_en: str
@@ -51,6 +57,21 @@ def receipt(code: str) -> Explanation | None:
 def release_cause(code: str) -> Explanation | None:
     """The explanation of a release cause of a call through a privacy number; None when unknown."""
     return _look_up("release-cause", code)
+
+
+def unconnected(code: str) -> Explanation | None:
+    """The explanation of why the platform did not connect a call: a control_msg, or FIELD=VALUE; None when unknown."""
+    return _look_up("unconnected", code)
+
+
+def why_unconnected(fields: Mapping[str, object]) -> Explanation | None:
+    """Why the platform did not connect a call, by the fields of its report; None where they do not tell.
+
+    It takes precedence over the release cause, which is 16 (a normal end) for such a call too.
+    """
+    named = [f"{name}={fields[name]}" for name in ("unconnected_cause", "call_type") if name in fields]
+    codes = [*named[:1], str(fields.get("control_msg") or ""), *named[1:]]
+    return next((found for code in codes if (found := unconnected(code))), None)
 
 
 def api(code: str) -> Explanation | None:

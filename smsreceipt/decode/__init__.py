@@ -17,7 +17,7 @@ from smsreceipt.decode.frames import MAX_BYTES, OBJECT, elements, no_receipt, un
 from smsreceipt.decode.plain import PlainReader, plain_reader
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import BACKSLASH, Fields, canonical, members
-from smsreceipt.decode.table import DIALECTS, UNDESCRIBED
+from smsreceipt.decode.table import DIALECTS
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone
 
@@ -27,7 +27,7 @@ _Matcher = Callable[[Fields], bool]
 
 _QUEUED = Source.MNS
 _QUEUE = re.compile(r"Alicom-Queue-\d+-([A-Za-z0-9]+)(?:-.+)?", re.ASCII)
-_MATCHERS: tuple[tuple[Kind, _Matcher], ...] = tuple((row.kind, row.matcher()) for row in DIALECTS)
+_MATCHERS: tuple[tuple[Kind, _Matcher], ...] = tuple((row.kind, row.matcher(untold=True)) for row in DIALECTS)
 _READERS: dict[Kind, list[tuple[_Matcher, Reader]]] = {}
 for _row in DIALECTS:
     _READERS.setdefault(_row.kind, []).append((_row.matcher(), _row.reader()))
@@ -36,7 +36,7 @@ _PLAIN: dict[Kind | None, PlainReader | None] = {row.kind: plain_reader(row) for
 _PLAIN[None] = plain_reader(DIALECTS[0])
 
 #: Every kind that the provider's documentation names. Any other is accepted too, and read generically.
-KINDS: tuple[Kind, ...] = (*_READERS, *UNDESCRIBED)
+KINDS: tuple[Kind, ...] = tuple(_READERS)
 
 
 def decode(delivery: Delivery) -> Decoded:

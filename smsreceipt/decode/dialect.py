@@ -5,10 +5,13 @@ A dialect is a message type in one vocabulary. Rows are data, compiled once when
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from operator import itemgetter
+
+from msgspec import structs
 
 from smsreceipt.decode.fields import digest_of, instant_of, never, nothing, phone_of, text_of, truth_of
 from smsreceipt.decode.measures import Measure, measured
@@ -48,18 +51,24 @@ class Status:
     meanings: Mapping[str, Outcome]
     otherwise: Outcome | None = Outcome.UNKNOWN
     required: bool = True
-    delivering: frozenset[str] = frozenset()  #: codes with which "pending" means a delivery
+    delivering: frozenset[str] = frozenset()  #: codes with which an outcome that is not final means a delivery
+    #: Statuses that are pending without a code and without the field named here ("": whatever fields there are).
+    open_without_code: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    by_code: Mapping[str, Outcome] = dataclasses.field(default_factory=dict)  #: where no status is listed
 
     def verdict(self) -> Verdict:
         """Compile. The reader raises Refused where a required status is missing."""
         text, meanings, delivering = text_of(self.field), self.meanings, self.delivering
+        unsettled = {Outcome.PENDING, Outcome.UNKNOWN}
 
         def read(fields: Fields, code: str) -> Outcome | None:
             status = text(fields)
             if self.required and not status:
                 raise Refused(Reason.MISSING)
-            outcome = meanings.get(status, self.otherwise)
-            return Outcome.DELIVERED if outcome is Outcome.PENDING and code in delivering else outcome
+            if not code and status in self.open_without_code and not fields.get(self.open_without_code[status]):
+                return Outcome.PENDING
+            outcome = meanings.get(status) or self.by_code.get(code, self.otherwise)
+            return Outcome.DELIVERED if code in delivering and status in meanings and outcome in unsettled else outcome
 
         return read
 
@@ -75,12 +84,16 @@ class Talk:
 
     answered: str
     ended: str
+    type: str = ""  #: the field with the type of the record
+    no_calls: frozenset[str] = frozenset()  #: types of records that are about no call, and have no outcome
 
     def verdict(self) -> Verdict:
         """Compile. Without an end the outcome is unknown; without an answer the call was unconnected."""
-        answered, ended = instant_of(self.answered), instant_of(self.ended)
+        answered, ended, no_calls = instant_of(self.answered), instant_of(self.ended), self.no_calls
 
         def read(fields: Fields, _: str) -> Outcome | None:
+            if no_calls and str(fields.get(self.type)) in no_calls:
+                return None
             start, end = answered(fields), ended(fields)
             if end is None:
                 return Outcome.UNKNOWN
@@ -104,6 +117,7 @@ class Dialect:
     kind: Kind
     marks: tuple[str, ...]  #: an object is of this dialect when it has all of these fields …
     excludes: tuple[str, ...] = ()  #: … and none of these
+    telling: tuple[str, ...] = ()  #: further marks that it must have where only its fields tell its kind
     identity: tuple[str, ...]
     optional: tuple[str, ...] = ()  #: parts of the identity that may be absent
     phone: str = ""
@@ -115,15 +129,16 @@ class Dialect:
     reported_at: str = ""
     outcome: Success | Status | Talk | None = None
     detail: str | Digest = ""
-    test: Mapping[str, str] = field(default_factory=dict)  #: what the console's "test push" sends
-    measures: Mapping[str, Measure] = field(default_factory=dict)  #: by the field of Receipt that each fills
+    test: Mapping[str, str] = dataclasses.field(default_factory=dict)  #: what the console's "test push" sends
+    measures: Mapping[str, Measure] = dataclasses.field(default_factory=dict)  #: by the field of Receipt
     #: Further documented fields, all texts; an object with any other field is read more slowly.
     also: tuple[str, ...] = ()
 
-    def matcher(self) -> Callable[[Fields], bool]:
-        """Compile the marks into a test of whether an object is of this dialect."""
-        names = frozenset(spec for spec in self.marks if "|" not in spec)
-        choices = [spec.split("|") for spec in self.marks if "|" in spec]
+    def matcher(self, *, untold: bool = False) -> Callable[[Fields], bool]:
+        """Compile the marks into a test of whether an object is of this dialect. *untold*: its kind is not known."""
+        marks = self.marks + self.telling if untold else self.marks
+        names = frozenset(spec for spec in marks if "|" not in spec)
+        choices = [spec.split("|") for spec in marks if "|" in spec]
         denied = [name for spec in self.excludes for name in spec.split("|")]
 
         def fits(fields: Fields) -> bool:
@@ -136,7 +151,47 @@ class Dialect:
         return fits if choices or denied else lambda fields: names <= fields.keys()
 
     def reader(self) -> Reader:
-        """Compile the row. The reader returns a receipt or raises Refused."""
+        """Compile the row. The reader returns a receipt, or raises Refused where identity or outcome cannot be read."""
+        read, side = self._strict_reader(), self._side_readers()
+
+        def lenient(fields: Fields, body: bytes) -> Receipt:
+            try:
+                return read(fields, body)
+            except Refused:
+                unread = tuple(name for name, reader in side if not _readable(reader, fields))
+                if not unread:
+                    raise
+            receipt = read({name: value for name, value in fields.items() if name not in unread}, body)
+            return structs.replace(receipt, outcome=self._doubted(receipt.outcome, unread), unread=unread)
+
+        return lenient
+
+    def _doubted(self, outcome: Outcome | None, unread: tuple[str, ...]) -> Outcome | None:
+        """The outcome, or unknown where a time that decides it could not be read."""
+        talk = self.outcome
+        if isinstance(talk, Talk) and outcome is not None and {talk.answered, talk.ended} & set(unread):
+            return Outcome.UNKNOWN
+        return outcome
+
+    def _side_readers(self) -> list[tuple[str, Callable[[Fields], object]]]:
+        """A reader of each field that decides neither identity nor outcome, by its name."""
+        decisive = set("|".join(self.identity).split("|"))
+        texts = [self.biz_id, self.out_id, self.call_id, self.code]
+        times = [self.sent_at, self.reported_at]
+        if isinstance(self.outcome, Talk):
+            times += [self.outcome.answered, self.outcome.ended]
+        if isinstance(self.outcome, Status) and not self.outcome.required:
+            texts.append(self.outcome.field)
+        texts += self.detail.fields[:1] if isinstance(self.detail, Digest) and len(self.detail.fields) == 1 else ()
+        texts += [self.detail] if isinstance(self.detail, str) else ()
+        readers: dict[str, Callable[[Fields], object]] = {}
+        for specs, reader in ((texts, text_of), ([self.phone], phone_of), (times, instant_of)):
+            names = [name for name in "|".join(specs).split("|") if name and name not in decisive]
+            readers |= {name: reader(name) for name in names}
+        return list(readers.items())
+
+    def _strict_reader(self) -> Reader:
+        """A reader that raises Refused for any field that it cannot read."""
         kind, delivered = self.kind, Outcome.DELIVERED
         phone_at = phone_of(self.phone) if self.phone else nothing
         biz_at, out_at, call_at = _text(self.biz_id), _text(self.out_id), _text(self.call_id)
@@ -204,6 +259,14 @@ class Dialect:
         return lambda fields: (
             fields.get(name) == value and all(fields.get(other) == expected for other, expected in others)
         )
+
+
+def _readable(reader: Callable[[Fields], object], fields: Fields) -> bool:
+    try:
+        reader(fields)
+    except Refused:
+        return False
+    return True
 
 
 _Parts = tuple[str, ...]

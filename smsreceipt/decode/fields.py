@@ -16,6 +16,8 @@ from smsreceipt.decode.strict import Fields, Number, canonical
 from smsreceipt.model import Instant, Reason, normalise_phone
 
 _T = TypeVar("_T")
+#: JSON's spellings in quotes, Python's True and False, and 1 and 0, as databases export a boolean.
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def text_of(spec: str) -> Callable[[Fields], str]:
@@ -62,7 +64,7 @@ def instant_of(spec: str) -> Callable[[Fields], Instant | None]:
 
 
 def truth_of(name: str) -> Callable[[Fields], bool]:
-    """A reader of a boolean that must be there: true, false, or the same in quotes."""
+    """A reader of a boolean that must be there: true or false, in any of the spellings of _TRUTHS."""
 
     def read(fields: Fields) -> bool:
         value = fields.get(name)
@@ -70,11 +72,10 @@ def truth_of(name: str) -> Callable[[Fields], bool]:
             return value
         if value is None or value == "":
             raise Refused(Reason.MISSING)
-        if value == "true":
-            return True
-        if value == "false":
-            return False
-        raise Refused(Reason.TYPE)
+        meant = _TRUTHS.get(str(value).lower()) if isinstance(value, (str, int)) else None
+        if meant is None:
+            raise Refused(Reason.TYPE)
+        return meant
 
     return read
 

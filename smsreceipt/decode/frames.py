@@ -8,7 +8,7 @@ from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import BACKSLASH, MAX_DEPTH, SPACE, cut, parse, too_deep
 from smsreceipt.model import Reason
 
-MAX_BYTES = 128 * 1024  #: twice what a queue message can hold
+MAX_BYTES = 1 << 20  #: what a push can hold: the transcript of a long call is larger than a queue message
 
 _BOM = b"\xef\xbb\xbf"
 OBJECT, OBJECT_END, _ARRAY = b"{", b"}", b"["

@@ -1,6 +1,6 @@
-"""Whole numbers that some receipts have beside identity and outcome: billed parts, seconds of a call.
+"""What some receipts have beside identity and outcome: billed parts, seconds of a call, the other numbers of a call.
 
-A number that cannot be read is None and never costs the receipt.
+What cannot be read is None and never costs the receipt.
 """
 
 from __future__ import annotations
@@ -8,27 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from smsreceipt.decode import times
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import Fields
-from smsreceipt.model import Instant, Outcome, Receipt, billed_parts
+from smsreceipt.model import Instant, Outcome, Receipt, billed_parts, normalise_phone
 
 #: The fields of Receipt that need not be given, in their order: those that a Measure may fill.
 FURTHER = Receipt.__struct_fields__[len(Receipt.__struct_fields__) - len(Receipt.__struct_defaults__) :]
 _MOST_PARTS = 1_000
 _DIGITS = 24  # more say no more
 
-_Reader = Callable[[Fields, Outcome | None], int | None]
-Measured = Callable[[Fields, Outcome | None], Sequence[int | None]]  #: returns the first values of FURTHER
+_Reader = Callable[[Fields, Outcome | None], Any]
+Measured = Callable[[Fields, Outcome | None], Sequence[Any]]  #: returns the first values of FURTHER
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How one number is worked out from fields of the object."""
+    """How one value is worked out from fields of the object."""
 
     fields: tuple[str, ...]
-    of: Callable[..., int | None]  #: from the JSON values of the fields, None where a field is absent; never raises
+    of: Callable[..., Any]  #: from the JSON values of the fields, None where a field is absent; never raises
     only: Outcome | None = None  #: only a receipt with this outcome has the number
 
 
@@ -56,6 +57,21 @@ def seconds_between(begin: object, end: object) -> int | None:
     return None if first is None or last is None or last < first else (last - first) // 1000
 
 
+def numbers(peer: object, *others: object) -> str:
+    """The other numbers of a call, with spaces between them; first the peer's, or "-" where there is none.
+
+    Numbers that cannot be read, hidden ones for example, are left out.
+    """
+    known, *rest = (_number(value) for value in (peer, *others))
+    further = " ".join(dict.fromkeys(each for each in rest if each))
+    return f"{known or '-'} {further}".rstrip() if known or further else ""
+
+
+def _number(value: object) -> str:
+    number = normalise_phone(str(value)) if isinstance(value, (str, int)) else ""
+    return number if number.isascii() and number.isdigit() else ""
+
+
 def _instant(value: object) -> Instant | None:
     try:
         return times.instant(str(value))
@@ -74,7 +90,7 @@ def measured(measures: Mapping[str, Measure]) -> Measured:
 def _reader(measure: Measure) -> _Reader:
     names, of, only = measure.fields, measure.of, measure.only
 
-    def read(fields: Fields, outcome: Outcome | None) -> int | None:
+    def read(fields: Fields, outcome: Outcome | None) -> Any:
         return of(*[fields.get(name) for name in names]) if only is None or outcome is only else None
 
     return read

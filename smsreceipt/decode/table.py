@@ -8,12 +8,15 @@ fit an object, the first one is used.
 from __future__ import annotations
 
 from smsreceipt.decode.dialect import Dialect, Digest, Status, Success, Talk
-from smsreceipt.decode.measures import Measure, parts, parts_of_text, seconds_between
+from smsreceipt.decode.measures import Measure, numbers, parts, parts_of_text, seconds_between
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Kind, Outcome
 
+_DELIVERING = frozenset({"DELIVERED", "DELIVRD", "success"})  #: codes of a delivery
 #: With these codes, success=false means that the provider does not know.
 _DOUBTFUL = frozenset({"REQUEST_SUCCESS", "ACCEPTD", "UNKNOWN", "UNKNOW"})
+#: The numbers of a call beside phone_no, peer_no first, which is the one that was called; and its binding.
+_NUMBERS = Measure(("peer_no", "secret_no", "send_no", "receive_no", "sub_id", "subs_id"), numbers)
 
 DIALECTS: tuple[Dialect, ...] = (
     Dialect(
@@ -37,14 +40,23 @@ DIALECTS: tuple[Dialect, ...] = (
         name="sms-report-international",
         kind=Kind("SmsReport"),
         marks=("MessageId|BizId", "Status"),
+        telling=("To", "SendDate|ReceiveDate|ErrorCode"),
+        excludes=("MsgFrameType",),
         identity=("MessageId|BizId", "To"),
         optional=("To",),
         phone="To",
         biz_id="MessageId|BizId",
+        out_id="TaskId",
         code="ErrorCode",
         sent_at="SendDate",
         reported_at="ReceiveDate",
-        outcome=Status("Status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED, "6": Outcome.EXPIRED}),
+        # An older list of the provider has 1 for submitted and 3 for delivered: the code decides between the two.
+        outcome=Status(
+            "Status",
+            {"1": Outcome.DELIVERED, "2": Outcome.FAILED, "3": Outcome.UNKNOWN, "6": Outcome.EXPIRED},
+            delivering=_DELIVERING,
+            open_without_code={"1": "ReceiveDate", "3": ""},
+        ),
         measures={"parts": Measure(("SmsSize",), parts)},
     ),
     Dialect(
@@ -64,9 +76,40 @@ DIALECTS: tuple[Dialect, ...] = (
         outcome=Status(
             "SendStatus",
             {"1": Outcome.PENDING, "2": Outcome.FAILED, "3": Outcome.DELIVERED, "6": Outcome.EXPIRED},
-            delivering=frozenset({"DELIVERED", "DELIVRD"}),
+            delivering=_DELIVERING,
         ),
         measures={"parts": Measure(("SmsQuantity",), parts)},
+    ),
+    # International SMS of a mainland account (https://help.aliyun.com/document_detail/101630.html).
+    Dialect(
+        name="globe-sms-report",
+        kind=Kind("GlobeSmsReport"),
+        marks=("message_id", "to", "status"),
+        identity=("message_id", "to"),
+        phone="to",
+        biz_id="message_id",
+        code="error_code",
+        sent_at="send_date",
+        reported_at="receive_date",
+        outcome=Status("status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED}),
+    ),
+    # Chat App messages (WhatsApp and others) come by the same queues and pushes.
+    Dialect(
+        name="chat-app-status",
+        kind=Kind("ChatAppStatus"),
+        marks=("MessageId", "To", "Status"),
+        telling=("MsgFrameType|Timestamp",),
+        identity=("MessageId", "To"),
+        phone="To",
+        out_id="TaskId",
+        code="ErrorCode",
+        reported_at="Timestamp",
+        outcome=Status(
+            "Status",
+            {"Delivered": Outcome.DELIVERED, "Read": Outcome.DELIVERED, "Failed": Outcome.FAILED},
+            otherwise=Outcome.PENDING,
+        ),
+        detail="Status",
     ),
     # A row of QuerySendDetails. It holds no BizId: if the question named one, decode() makes it an SmsReport.
     Dialect(
@@ -130,6 +173,7 @@ DIALECTS: tuple[Dialect, ...] = (
             "template_status",
             {"approving": Outcome.APPROVING, "approved": Outcome.APPROVED, "rejected": Outcome.REJECTED},
         ),
+        test={"template_code": "SMS_123123242", "create_date": "2019-05-30 19:58:25"},  # the documentation's sample
     ),
     Dialect(
         name="mns-card-template",
@@ -155,50 +199,56 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         name="secret-report",
         kind=Kind("SecretReport"),
-        marks=("pool_key", "call_id", "release_time|release_cause|release_dir"),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "release_time|release_cause|release_dir"),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         code="release_cause",
         sent_at="call_time",
         reported_at="release_time",
-        outcome=Talk(answered="start_time", ended="release_time"),
-        measures={"talk_seconds": Measure(("start_time", "release_time"), seconds_between, only=Outcome.CONNECTED)},
+        outcome=Talk("start_time", "release_time", type="call_type", no_calls=frozenset({"2", "3", "5"})),  # an SMS
+        measures={
+            "talk_seconds": Measure(("start_time", "release_time"), seconds_between, only=Outcome.CONNECTED),
+            "numbers": _NUMBERS,
+        },
     ),
     Dialect(
         name="secret-pick-up-report",
         kind=Kind("SecretPickUpReport"),
-        marks=("pool_key", "call_id", "ring_time|ring_Time|ringTime", "start_time"),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "ring_time|ring_Time|ringTime", "start_time"),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         sent_at="call_time",
         reported_at="start_time|ring_time|ring_Time|ringTime",
+        measures={"numbers": _NUMBERS},
     ),
     Dialect(
         name="secret-ring-report",
         kind=Kind("SecretRingReport"),
-        marks=("pool_key", "call_id", "ring_time|ring_Time|ringTime"),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "ring_time|ring_Time|ringTime"),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         sent_at="call_time",
         reported_at="ring_time|ring_Time|ringTime",
+        measures={"numbers": _NUMBERS},
     ),
     Dialect(
         name="secret-start-report",
         kind=Kind("SecretStartReport"),
-        marks=("pool_key", "call_id", "phone_no|secret_no|call_type|called_display_no"),
-        excludes=("sms-intercept-type|sms_intercept_type",),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "phone_no|secret_no|call_type|called_display_no"),
+        excludes=("sms-intercept-type|sms_intercept_type|sms_content",),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         sent_at="call_time",
         detail="control_type",  # an extension call reports IVR and CONTINUE under one call_id
+        measures={"numbers": _NUMBERS},
     ),
     Dialect(
         name="secret-sms-intercept",
@@ -210,18 +260,34 @@ DIALECTS: tuple[Dialect, ...] = (
         call_id="call_id",
         code="code",
         sent_at="start_time",
-        outcome=Status("status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED}, otherwise=None, required=False),
+        # The status is for smart SMS only; the code is the sending state of every record.
+        outcome=Status(
+            "status",
+            {"1": Outcome.DELIVERED, "2": Outcome.FAILED},
+            otherwise=None,
+            required=False,
+            by_code={
+                "DELIVERED": Outcome.DELIVERED,
+                "DELIVRD": Outcome.DELIVERED,
+                "REJECTD": Outcome.FAILED,
+                "UNDELIV": Outcome.FAILED,
+                "EXPIRED": Outcome.FAILED,
+                "ACCEPTD": Outcome.PENDING,
+            },
+        ),
+        measures={"numbers": Measure(("peer_no", "send_no", "secret_no", "phone_no", "sub_id"), numbers)},
     ),
     Dialect(
         name="secret-recording",
         kind=Kind("SecretRecording"),
-        marks=("pool_key", "call_id", "subs_id|sub_id", "call_time"),
-        identity=("pool_key", "call_id"),
+        marks=("pool_key|partner_key", "call_id", "subs_id|sub_id", "call_time"),
+        identity=("pool_key|partner_key", "call_id"),
         phone="phone_no",
         out_id="out_id",
         call_id="call_id",
         sent_at="call_time",
         detail="control_type",
+        measures={"numbers": _NUMBERS},
     ),
     Dialect(
         name="secret-asr-report",
@@ -230,6 +296,7 @@ DIALECTS: tuple[Dialect, ...] = (
         identity=("callId",),
         call_id="callId",
         code="statusCode",
+        measures={"numbers": Measure(("peerNo", "secretNo"), numbers)},
         detail=Digest(("bizDuration", "sentences")),
     ),
     Dialect(
@@ -287,6 +354,7 @@ DIALECTS: tuple[Dialect, ...] = (
         name="voice-report",
         kind=Kind("VoiceReport"),
         marks=("call_id", "status_code", "duration|end_time|originate_time"),
+        excludes=("record_file",),
         identity=("call_id",),
         phone="callee",
         out_id="out_id",
@@ -297,6 +365,3 @@ DIALECTS: tuple[Dialect, ...] = (
         detail="voice_type",
     ),
 )
-
-#: The provider names it as a queue type, but describes its fields nowhere: read as any unknown kind.
-UNDESCRIBED: tuple[Kind, ...] = (Kind("GlobeSmsReport"),)

@@ -1,5 +1,6 @@
 """Parse the provider's spellings of a time into UTC milliseconds.
 
+The text of a database or a spreadsheet (a fraction, T, slashes) is accepted wherever the provider's own is.
 A time without a zone is Beijing wall-clock time, whatever the host's zone is. No text fits two of the spellings, so one
 parser serves all dialects.
 """
@@ -18,7 +19,11 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _ZONE = r"(?P<zone>Z|[+-]\d{2}:?\d{2})"
 _BEIJING = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
-_ISO = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}", re.ASCII)
+_ISO = re.compile(
+    r"(\d{4})(?P<mark>[-/])(\d\d?)(?P=mark)(\d\d?)[T ](\d\d?):(\d\d):(\d\d)(?:\.(?P<fraction>\d{1,9}))?"
+    rf"(?: ?{_ZONE})?",
+    re.ASCII,
+)
 _RFC_2822 = re.compile(
     rf"(?:[A-Z][a-z]{{2}}, ?)?(\d\d?) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d)"
     r" (?P<zone>[+-]\d{4}|GMT|UTC?|Z)",
@@ -54,9 +59,11 @@ def _beijing(found: re.Match[str]) -> int:
 
 
 def _iso(found: re.Match[str]) -> int:
-    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    year, _, *rest = found.groups()[:7]
+    month, day, hour, minute, second = map(int, rest)
     micro = int((found["fraction"] or "0").ljust(6, "0")[:6])
-    return _milliseconds(datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(found["zone"])))
+    zone = _zone(found["zone"]) if found["zone"] else BEIJING
+    return _milliseconds(datetime(int(year), month, day, hour, minute, second, micro, tzinfo=zone))
 
 
 def _rfc_2822(found: re.Match[str]) -> int:

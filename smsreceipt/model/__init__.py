@@ -15,6 +15,8 @@ from smsreceipt.model.receipts import (
     StoredReceipt,
     StoredReject,
     Tally,
+    leg_of,
+    said_in,
 )
 from smsreceipt.model.sends import Answer, Asked, Send, billed_parts
 from smsreceipt.model.state import Claim, contradictory, decide
@@ -58,7 +60,9 @@ __all__ = [
     "decide",
     "iso_beijing",
     "iso_utc",
+    "leg_of",
     "normalise_phone",
     "number_of",
+    "said_in",
     "start_of_day",
 ]

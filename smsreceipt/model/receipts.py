@@ -70,7 +70,7 @@ class Reason(StrEnum):
     SURROGATE = "surrogate"  #: half a character (a lone UTF-16 surrogate)
     NOT_OBJECT = "not-object"  #: JSON, but no object where a receipt should be
     EMPTY = "empty"  #: a queue message without a receipt in it
-    SIZE = "size"  #: larger than 128 KiB
+    SIZE = "size"  #: larger than 1 MiB
     MISSING = "missing-field"  #: a field that identity or outcome need is missing
     TYPE = "wrong-type"  #: the value of a field has a form that no dialect accepts
     TIME = "bad-time"  #: a time has a form that no dialect accepts
@@ -100,6 +100,24 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     digest: bytes  #: SHA-256 of body
     parts: int | None = None  #: billed parts of an SMS; None: the body does not have them
     talk_seconds: int | None = None  #: of a connected call
+    numbers: str = ""  #: of a call beside phone, with spaces between them; first the peer's, "-" where there is none
+    unread: tuple[str, ...] = ()  #: names of side fields whose values could not be read
+
+    @property
+    def leg(self) -> str:
+        """The number that a call was put through to; "" where it is not known."""
+        return leg_of(self.numbers)
+
+
+def leg_of(numbers: str) -> str:
+    """The first of the numbers of a call, the peer's; "" where there is none, or where they were not read yet."""
+    first = numbers.partition(" ")[0]
+    return first if first.isdigit() else ""
+
+
+def said_in(body: bytes) -> int:
+    """How many fields of a receipt's body have a value: the record of a call may come again, with its recording."""
+    return sum(value not in (None, "") for value in msgspec.json.decode(body).values())
 
 
 class Reject(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -21,6 +21,7 @@ class Claim(msgspec.Struct, frozen=True):
     signed: bool  #: at least one delivery of it came from an authenticated source
     reported_at: Instant | None
     detail: str = ""
+    leg: str = ""  #: of a call that rings several numbers: which one it is about; "" where that is not known
 
     @property
     def settled(self) -> bool:
@@ -49,14 +50,23 @@ def _descending(text: str) -> tuple[int, ...]:
     return (*(-ord(char) for char in text), 1)
 
 
-def contradictory(outcomes: set[Outcome | None]) -> bool:
-    """Whether settled outcomes about one identity differ: a conflict that the user should see."""
-    return len(outcomes & SETTLED) > 1
+def contradictory(outcomes: Iterable[tuple[Outcome | None, str]]) -> frozenset[str]:
+    """The legs about which settled outcomes of one identity differ: a conflict that the user should see.
+
+    Outcomes of different legs do not contradict each other: a group of numbers was rung one after the other. An
+    outcome of no known leg counts for each.
+    """
+    by_leg: dict[str, set[Outcome | None]] = {}
+    for outcome, leg in outcomes:
+        if outcome in SETTLED:
+            by_leg.setdefault(leg, set()).add(outcome)
+    whole = by_leg.get("", set())
+    differ = frozenset(leg for leg, found in by_leg.items() if len(found | whole) > 1)
+    return differ | {""} if differ and whole else differ
 
 
 def decide(claims: Mapping[Key, Claim]) -> tuple[Key, frozenset[Key]]:
     """Of all statements about one identity, by any key: the one that is its state, and those that are in conflict."""
     current = max(claims, key=lambda key: claims[key].rank())
-    if not contradictory({claim.outcome for claim in claims.values()}):
-        return current, frozenset()
-    return current, frozenset(key for key, claim in claims.items() if claim.settled)
+    legs = contradictory((claim.outcome, claim.leg) for claim in claims.values())
+    return current, frozenset(key for key, claim in claims.items() if claim.settled and claim.leg in legs)

@@ -54,7 +54,13 @@ def _phones(words: Iterable[str]) -> list[str]:
 
 def _find(store: Store, words: Sequence[str]) -> _Found:
     """Every send and statement with one of the words, and all statements of their calls."""
-    queries = [Query(phones=_phones(words)), Query(biz_ids=words), Query(out_ids=words), Query(call_ids=words)]
+    queries = [
+        Query(phones=_phones(words)),
+        Query(ids=words),
+        Query(biz_ids=words),
+        Query(out_ids=words),
+        Query(call_ids=words),
+    ]
     sends = _ledger(store, words)
     if of_sends := {stored.send.biz_id for stored in sends} - set(words):
         queries.append(Query(biz_ids=of_sends, phones={stored.send.phone for stored in sends}))

@@ -26,7 +26,10 @@ class Query:
     """Which receipts to read. An empty collection filters nothing; the values of one collection are alternatives."""
 
     kinds: Collection[str] = ()
-    phones: Collection[str] = ()  #: normalised: digits, without +, 86 dropped before 11 digits that start with 1
+    #: The phone, or another number of a call; normalised: digits without +, 86 dropped before 11 digits that start
+    #: with 1.
+    phones: Collection[str] = ()
+    ids: Collection[str] = ()  #: the first part of the identity as it is stored, of a BizId also the part before its ^
     biz_ids: Collection[str] = ()
     out_ids: Collection[str] = ()
     call_ids: Collection[str] = ()

@@ -38,6 +38,7 @@ def test_a_receipt_is_the_object_of_the_contract(program: Program) -> None:
         "times_seen": 1,
         "test": False,
         "parts": 1,
+        "unread": [],
         "talk_seconds": None,
     }
 

@@ -1,3 +1,5 @@
+import pytest
+
 from smsreceipt.model import Source
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
 
@@ -141,3 +143,87 @@ def test_a_narrow_terminal_and_one_without_lines(program: Program) -> None:
     assert "15:49:55 * sent" in plain.raw.decode("gbk")
     assert "号码在黑名单" in plain.raw.decode("gbk")
     assert program("show", "order-67890", "-o", "table", encoding="ascii").raw.isascii()
+
+
+#: Of one call: the caller, the number that was put through, the privacy number, and the binding.
+NUMBERS = ("13900000001", "13900000002", "17000000001", "1000000000000002")
+
+
+def kept_call(program: Program, **more: object) -> None:
+    program.keep(
+        "SecretReport",
+        {
+            "pool_key": "FC1",
+            "call_id": "call-1",
+            "sub_id": int(NUMBERS[3]),
+            "phone_no": NUMBERS[0],
+            "peer_no": NUMBERS[1],
+            "secret_no": NUMBERS[2],
+            "call_type": 0,
+            "call_time": "2026-11-20 10:00:00",
+            "start_time": "2026-11-20 10:00:05",
+            "release_time": "2026-11-20 10:00:50",
+            "release_cause": 16,
+            **more,
+        },
+    )
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_number_of_a_call_finds_it(program: Program, number: str) -> None:
+    kept_call(program)
+    program.keep("SmsReport", report())
+    assert [each["call_id"] for each in program("show", number).objects] == ["call-1"]
+    assert [each["call_id"] for each in program("list", "--phone", number).objects] == ["call-1"]
+    assert [each["call_id"] for each in program("list", "--phone", number, "--phone", "1").objects] == ["call-1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "ids"),
+    [
+        ("SmsReport", report(biz_id="900^0"), ["900^0", "900"]),
+        (
+            "SmsUp",
+            {"sequence_id": 77, "phone_number": "13800000001", "content": "TD", "send_time": "2026-11-20 10:00:00"},
+            ["77"],
+        ),
+        (
+            "SignSmsReport",
+            {"sign_name": "Shop", "sign_status": "approved", "orderId": "4711", "create_date": "2026-11-20 10:00:00"},
+            ["4711"],
+        ),
+        (
+            "ChatAppStatus",
+            {"MessageId": "m-1", "To": "13800000001", "Status": "Read", "TaskId": "t-1", "MsgFrameType": "message"},
+            ["m-1", "t-1"],
+        ),
+        (
+            "GlobeSmsReport",
+            {"message_id": "12441353", "to": "85251230001", "status": "1", "send_date": "2026-11-20 10:00:00"},
+            ["12441353"],
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_show_takes_every_id_that_list_prints(
+    program: Program, kind: str, body: dict[str, object], ids: list[str]
+) -> None:
+    program.keep("SmsReport", report("13800000009", "9001^0"))
+    program.keep(kind, body)
+    for text in ids:
+        assert [each["kind"] for each in program("show", text).objects] == [kind]
+
+
+def test_the_screen_tells_why_the_platform_did_not_connect_a_call(program: Program) -> None:
+    blocked = {"start_time": "2026-11-20 10:00:50", "call_type": 4, "unconnected_cause": 1}
+    kept_call(program, **blocked)
+    shown = program("show", "call-1", terminal=True, columns=100).out
+    assert "the caller is on a blacklist" in shown
+    assert "normal clearing" not in shown
+
+
+def test_the_record_of_an_sms_is_not_shown_as_a_call(program: Program) -> None:
+    kept_call(program, call_type=3)
+    shown = program("show", "call-1", terminal=True, columns=100).out
+    assert "SMS through the privacy number" in shown
+    assert "answered" not in shown.replace("was answered", "")

@@ -10,14 +10,21 @@ from smsreceipt import codes
 
 COLUMNS = {
     "receipt": ["code", "meaning_zh", "meaning_en", "category", "basis"],
+    "unconnected": ["code", "meaning_zh", "meaning_en", "category", "basis"],
     "release-cause": ["code", "meaning_zh", "meaning_en", "category", "basis"],
     "api": ["code", "meaning_zh", "meaning_en", "category"],
 }
-LOOK_UP = {"receipt": codes.receipt, "release-cause": codes.release_cause, "api": codes.api}
+LOOK_UP = {
+    "receipt": codes.receipt,
+    "unconnected": codes.unconnected,
+    "release-cause": codes.release_cause,
+    "api": codes.api,
+}
 CATEGORIES = {
     "receipt": {
         "delivered", "user-unreachable", "blacklisted", "frequency", "content", "blocked", "carrier", "unknown",
     },
+    "unconnected": {"blocked", "unbound"},
     "release-cause": {
         "ended", "busy", "no-answer", "rejected", "unreachable", "number", "barred", "congestion", "network", "sms",
     },
@@ -147,3 +154,28 @@ def test_importing_the_module_reads_no_table() -> None:
     program = "import smsreceipt.codes as c; print(c._load.cache_info().misses + c._advice.cache_info().misses)"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout == "0\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"unconnected_cause": 1, "call_type": 4, "control_msg": "NO_SUBS_EXIST"}, "unconnected_cause=1"),
+        ({"unconnected_cause": "2"}, "unconnected_cause=2"),
+        ({"unconnected_cause": 0, "control_msg": "NO_SUBS_EXIST", "call_type": "4"}, "NO_SUBS_EXIST"),
+        ({"unconnected_cause": 0, "call_type": 4}, "call_type=4"),
+        ({"unconnected_cause": 4, "call_type": 0, "control_msg": "NEW"}, None),
+        ({"unconnected_cause": [], "control_msg": None}, None),
+        ({}, None),
+    ],
+)
+def test_why_a_call_was_not_connected_is_told_before_its_release_cause(
+    fields: dict[str, object], code: str | None
+) -> None:
+    found = codes.why_unconnected(fields)
+    assert (found and found.code) == code
+
+
+def test_the_status_of_a_transcript_that_was_made_is_known() -> None:
+    found = codes.receipt("21050000")
+    assert found is not None
+    assert found.category == "delivered"

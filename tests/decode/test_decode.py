@@ -1,5 +1,6 @@
 """Frames to receipts and rejects: bytes kept as received, every element judged alone."""
 
+import re
 from base64 import b64encode
 from hashlib import sha256
 
@@ -86,24 +87,24 @@ def padded(size: int) -> bytes:
     return REPORT[:-1] + b" " * (size - len(REPORT)) + b"}"
 
 
-def test_128_kib_are_accepted_and_one_byte_more_is_not() -> None:
-    limit = 128 * 1024
+def test_a_mebibyte_is_accepted_and_one_byte_more_is_not() -> None:
+    limit = 1 << 20
     assert reasons(padded(limit)) == []
     assert reasons(padded(limit + 1)) == [Reason.SIZE]
     assert reasons(padded(limit + 1), source=Source.PUSH) == [Reason.SIZE]
 
 
 def test_a_large_push_is_judged_element_by_element() -> None:
-    many, large = [REPORT] * 1000, padded(128 * 1024 + 1)
+    many, large = [REPORT] * 5000, padded((1 << 20) + 1)
     decoded = decode(delivery(b"[" + b",".join([*many, large]) + b"]", source=Source.PUSH))
-    assert len(decoded.receipts) == 1000
+    assert len(decoded.receipts) == 5000
     assert [(reject.body, reject.reason) for _, reject in decoded.rejects] == [(large, Reason.SIZE)]
     assert reasons(b"[" + b",".join(many) + b"]", source=Source.MNS) == [Reason.SIZE]
 
 
 def test_a_million_digits_are_refused() -> None:
     number = REPORT[:-1] + b',"n":' + b"9" * 1_000_000 + b"}"
-    assert reasons(number, source=Source.REPLAY) == [Reason.SIZE]
+    assert reasons(number, source=Source.REPLAY) == [Reason.NUMBER]
     assert reasons(number[:100_000] + b"}", source=Source.REPLAY) == [Reason.NUMBER]
 
 
@@ -151,3 +152,89 @@ def test_a_reason_never_holds_the_content() -> None:
     canary = REPORT.replace(b'"success":true', b'"success":"canary"')
     assert reasons(canary) == [Reason.TYPE]
     assert "canary" not in Reason.TYPE
+
+
+SECRET = (
+    b'{"pool_key":"FC1","call_id":"c1","phone_no":"13900000001","peer_no":"13900000002","secret_no":"17000000001",'
+    b'"call_type":0,"call_time":"2026-11-20 10:00:00","start_time":"2026-11-20 10:00:05",'
+    b'"release_time":"2026-11-20 10:00:50","release_dir":1,"release_cause":16}'
+)
+ODD = [b"true", b"[1]", b"{}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("send_time", [*ODD, b'"0000-00-00 00:00:00"', b'"null"', b"0", b"-1", b'"2026-13-01 00:00:00"']),
+        ("report_time", [*ODD, b'"soon"']),
+        ("out_id", ODD),
+        ("err_code", ODD),
+    ],
+)
+def test_a_side_field_never_costs_a_receipt(name: str, values: list[bytes]) -> None:
+    for value in values:
+        body = re.sub(b'"%b":"[^"]*"' % name.encode(), b'"%b":%b' % (name.encode(), value), REPORT)
+        assert body != REPORT
+        (receipt,) = decode(delivery(body)).receipts
+        assert (receipt.unread, receipt.outcome, receipt.body) == ((name,), Outcome.DELIVERED, body)
+        (usual,) = decode(delivery(REPORT)).receipts
+        assert receipt.identity == usual.identity
+
+
+def test_every_side_field_that_cannot_be_read_is_named() -> None:
+    body = REPORT.replace(b'"2026-11-20 15:49:55"', b"[]").replace(b'"67890"', b"{}")
+    (receipt,) = decode(delivery(body)).receipts
+    assert (receipt.unread, receipt.sent_at, receipt.out_id) == (("out_id", "send_time"), None, "")
+
+
+def test_identity_and_outcome_must_be_read() -> None:
+    for name, value in ((b"phone_number", b"[]"), (b"biz_id", b"{}"), (b"success", b'"perhaps"')):
+        body = re.sub(b'"%b":[^,]*' % name, b'"%b":%b' % (name, value), REPORT)
+        assert reasons(body) == [Reason.TYPE]
+
+
+@pytest.mark.parametrize("name", [b"start_time", b"release_time"])
+def test_a_call_whose_times_cannot_be_read_has_no_known_outcome(name: bytes) -> None:
+    body = re.sub(b'"%b":"[^"]*"' % name, b'"%b":"0000-00-00 00:00:00"' % name, SECRET)
+    (receipt,) = decode(delivery(body, kind=None)).receipts
+    assert (receipt.unread, receipt.outcome, receipt.talk_seconds) == ((name.decode(),), Outcome.UNKNOWN, None)
+
+
+def test_a_hidden_number_costs_no_call() -> None:
+    (receipt,) = decode(delivery(SECRET.replace(b"13900000001", b"139****0001"), kind=None)).receipts
+    assert (receipt.unread, receipt.phone, receipt.outcome) == (("phone_no",), "", Outcome.CONNECTED)
+
+
+@pytest.mark.parametrize("call_type", [b"2", b"3", b"5", b'"2"'])
+def test_the_record_of_an_sms_is_no_call(call_type: bytes) -> None:
+    (receipt,) = decode(delivery(SECRET.replace(b'"call_type":0', b'"call_type":' + call_type), kind=None)).receipts
+    assert (receipt.outcome, receipt.talk_seconds) == (None, None)
+
+
+def test_the_partner_key_stands_where_the_pool_key_is_absent() -> None:
+    with_pool, with_partner = decode(delivery(SECRET, SECRET.replace(b"pool_key", b"partner_key"), kind=None)).receipts
+    assert with_partner.kind == "SecretReport"
+    assert with_pool.identity == with_partner.identity
+
+
+def test_a_call_has_the_numbers_of_all_its_ends() -> None:
+    (receipt,) = decode(delivery(SECRET, kind=None)).receipts
+    assert (receipt.phone, receipt.numbers) == ("13900000001", "13900000002 17000000001")
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        (b"DELIVRD", Outcome.DELIVERED),
+        (b"REJECTD", Outcome.FAILED),
+        (b"UNDELIV", Outcome.FAILED),
+        (b"EXPIRED", Outcome.FAILED),
+        (b"ACCEPTD", Outcome.PENDING),
+        (b"", None),
+        (b"NEW", None),
+    ],
+)
+def test_the_code_of_an_intercepted_sms_is_its_outcome_where_no_status_is(code: bytes, outcome: Outcome | None) -> None:
+    body = b'{"id":1,"sms_type":1,"receive_no":"15800000000","sms_content":"x","code":"' + code + b'"}'
+    (receipt,) = decode(delivery(body, kind=Kind("SecretSmsIntercept"))).receipts
+    assert receipt.outcome is outcome

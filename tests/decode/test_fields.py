@@ -66,6 +66,14 @@ def test_normalising_a_phone_twice_changes_nothing_more(text: str) -> None:
         ("2026-11-20T15:49:55+08:00", "2026-11-20T07:49:55.000Z"),
         ("2026-11-20T07:49:55Z", "2026-11-20T07:49:55.000Z"),
         ("2026-11-20T07:49:55.5Z", "2026-11-20T07:49:55.500Z"),
+        ("2026-11-20 15:49:55.0", "2026-11-20T07:49:55.000Z"),
+        ("2026-11-20 15:49:55.123456", "2026-11-20T07:49:55.123Z"),
+        ("2026-11-20T15:49:55", "2026-11-20T07:49:55.000Z"),
+        ("2026-11-20T15:49:55.000", "2026-11-20T07:49:55.000Z"),
+        ("2026/11/20 15:49:55", "2026-11-20T07:49:55.000Z"),
+        ("2026/1/5 9:05:03", "2026-01-05T01:05:03.000Z"),
+        ("2026-11-20 15:49:55+08:00", "2026-11-20T07:49:55.000Z"),
+        ("2026-11-20 07:49:55 +0000", "2026-11-20T07:49:55.000Z"),
         ("1970-01-01 08:00:00", "1970-01-01T00:00:00.000Z"),
         ("9999-12-30 00:00:00", "9999-12-29T16:00:00.000Z"),
     ],
@@ -78,7 +86,7 @@ def test_a_time_is_understood_however_it_is_spelled(written: str, meant: str) ->
     "written",
     [
         *("2026-11-20", "2026-11-20 15:49", "2026-13-01 00:00:00", "2026-02-29 00:00:00", "2026-11-20 24:00:00"),
-        *("2026-11-20 15:49:60", "2026-11-20T15:49:55", "2026-11-20 15:49:55.0", " 2026-11-20 15:49:55", "0", "-1"),
+        *("2026-11-20 15:49:60", "2026-11-20T15:49", "2026-11-20 15:49:55.", " 2026-11-20 15:49:55", "0", "-1"),
         *("1969-12-31 23:59:59", "1970-01-01 00:00:00", "0000-00-00 00:00:00", "9999-12-31T23:59:59-12:00"),
         *("２０２６-11-20 15:49:55", "155377446", "15537744650", "155377446500", "15537744650001", "99999999999999"),
         *("Thu, 25 Nov 2021 10:27:00", "Thu, 25 Foo 2021 10:27:00 GMT", "25 Nov 2021 10:27:00 PST", "yesterday", "\n"),
@@ -136,10 +144,12 @@ def test_what_is_no_phone_is_refused(value: object) -> None:
     assert refused.value.reason is Reason.TYPE
 
 
-def test_truth_is_told_in_four_spellings_only() -> None:
+def test_a_boolean_has_a_closed_list_of_spellings() -> None:
     truth = truth_of("x")
-    assert [truth({"x": value}) for value in (True, "true", False, "false")] == [True, True, False, False]
-    odd: list[object] = ["True", "FALSE", "yes", "1", 1, 0, [], {}, Number("1.5")]
+    yes: list[object] = [True, "true", "True", "TRUE", 1, "1"]
+    no: list[object] = [False, "false", "False", "FALSE", 0, "0"]
+    assert [truth({"x": value}) for value in [*yes, *no]] == [True] * len(yes) + [False] * len(no)
+    odd: list[object] = ["yes", "t", "2", 2, -1, [], {}, Number("1.5"), " true"]
     for value in odd:
         with pytest.raises(Refused) as refused:
             truth({"x": value})
@@ -255,7 +265,13 @@ def test_a_default_queue_name_tells_the_kind(name: str, kind: str | None) -> Non
     ("fields", "kind"),
     [
         ("biz_id success", "SmsReport"),
-        ("MessageId Status To", "SmsReport"),
+        ("MessageId Status To SendDate", "SmsReport"),
+        ("MessageId Status To", None),
+        ("MessageId Status SendDate", None),
+        ("message_id status to", "GlobeSmsReport"),
+        ("MessageId Status To MsgFrameType Timestamp", "ChatAppStatus"),
+        ("MessageId Status To MsgFrameType Timestamp ErrorCode", "ChatAppStatus"),
+        ("MessageId Status To Timestamp", "ChatAppStatus"),
         ("BizId SendStatus", "SmsReport"),
         ("sequence_id content phone_number", "SmsUp"),
         ("sign_name sign_status orderId", "SignSmsReport"),
@@ -277,7 +293,7 @@ def test_the_field_names_tell_the_kind(fields: str, kind: str | None) -> None:
 
 def test_all_the_kinds_that_the_provider_names_are_known() -> None:
     named = """SmsReport SmsUp SignSmsReport TemplateSmsReport SecretStartReport SecretReport SecretSmsIntercept
-        SecretRecording DypnsSmsVerifyReport GlobeSmsReport MnsCardVender MnsCardTemplate SecretRingReport
+        SecretRecording DypnsSmsVerifyReport GlobeSmsReport ChatAppStatus MnsCardVender MnsCardTemplate SecretRingReport
         SecretPickUpReport SecretAsrReport SecretExceptionPhoneReport NumberManagementReport SmartLogisticsReport
         VoiceReport VoiceCallReport VoiceRecordReport"""
     assert sorted(KINDS) == sorted([*named.split(), "SendDetail"])  # a row of an answer: our own name for it

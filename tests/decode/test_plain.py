@@ -99,7 +99,7 @@ def test_the_consoles_test_push_is_told_apart() -> None:
         a_report(send_time="soon"),
         a_report(success="true"),
         a_report(err_msg="\n"),
-        a_report(err_msg="x" * 140_000),
+        a_report(err_msg="x" * (1 << 20)),
         REPORT + b"\n",
         b"",
         b"{" * 100_000,

@@ -214,7 +214,7 @@ class StoreContract:
             (statement,) = expected.history()
             shown = only(store)
             assert numberless([shown]) == numberless([statement.stored(1)])
-            native = min((each.receipts[0] for each in said[:2]), key=lambda receipt: receipt.digest)
+            native = said[0].receipts[0]  # of the native ones, it says more
             assert (shown.receipt.body, shown.receipt.out_id or "", shown.receipt.sent_at) == (
                 native.body,
                 native.out_id,
@@ -242,6 +242,32 @@ class StoreContract:
             left: list[tuple[int, int]] = []
             store.backfill(lambda done, total: left.append((done, total)))
             assert left == []
+
+    def test_the_body_that_says_most_is_shown_whichever_comes_first(self) -> None:
+        bodies = [decoded(call(**more)) for more in ({}, {"record_url": ""}, {"record_url": "https://example.com/1"})]
+        for order in permutations(bodies):
+            with self.opened() as store:
+                for item in order:
+                    store.keep([item])
+                assert only(store).receipt == bodies[-1].receipts[0]
+
+    def test_every_number_of_a_call_finds_it_and_a_changed_body_has_its_own(self) -> None:
+        first, second = sorted(
+            [
+                decoded(call(peer_no=peer, secret_no="17000000001", sub_id=77))
+                for peer in ("13900002222", "13900003333")
+            ],
+            key=lambda each: each.receipts[0].digest,
+        )
+        with self.opened() as store:
+            for item in (second, first, decoded(report("1")), decoded(report("2")), decoded(report("3"))):
+                store.keep([item])
+            shown = first.receipts[0]
+            for number in (shown.phone, *shown.numbers.split()):
+                (found,) = store.list(Query(phones=[number, "1"]))
+                assert found.receipt == shown
+            hidden = second.receipts[0].numbers.split()[0]
+            assert list(store.list(Query(phones=[hidden]))) == []
 
     def test_seq_grows_in_commit_order_and_is_never_used_again(self) -> None:
         with self.opened() as store:

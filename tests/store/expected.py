@@ -20,6 +20,7 @@ from smsreceipt.model import (
     StoredReceipt,
     Tally,
     contradictory,
+    said_in,
 )
 from smsreceipt.store import KindFacts, Query
 
@@ -40,19 +41,22 @@ class Statement:
 
     @property
     def shown(self) -> Receipt:
-        """Of the bodies: a native one, then that of the smallest digest."""
+        """Of the bodies: a native one, then that which says most, then that of the smallest digest."""
         native = {
             receipt.digest
             for receipt, delivery in self.seen
             if delivery.source is not Source.QUERY and not delivery.biz_id
         }
-        return min((receipt for receipt, _ in self.seen), key=lambda each: (each.digest not in native, each.digest))
+        return min(
+            (receipt for receipt, _ in self.seen),
+            key=lambda each: (each.digest not in native, -said_in(each.body), each.digest),
+        )
 
     @property
     def claim(self) -> Claim:
         receipt = self.seen[0][0]
         signed = any(delivery.source.signed for _, delivery in self.seen)
-        return Claim(receipt.outcome, receipt.code, signed, receipt.reported_at, receipt.detail)
+        return Claim(receipt.outcome, receipt.code, signed, receipt.reported_at, receipt.detail, receipt.leg)
 
     def stored(self, seq: int | None) -> StoredReceipt:
         first = StoredReceipt.of(self.shown, self.delivery, seq)
@@ -100,9 +104,9 @@ class Expected:
         contested = {
             id(each)
             for said in self.identities().values()
-            if contradictory({statement.claim.outcome for statement in said})
+            for legs in [contradictory((each.claim.outcome, each.claim.leg) for each in said)]
             for each in said
-            if each.claim.settled
+            if each.claim.settled and each.claim.leg in legs
         }
         return [each for each in self.history() if id(each) in contested]
 
@@ -142,11 +146,11 @@ def filtered(receipts: Sequence[StoredReceipt], query: Query) -> list[StoredRece
     found = [
         each
         for each in receipts
-        if all(
+        if (not query.phones or {each.receipt.phone, *each.receipt.numbers.split()} & set(query.phones))
+        and all(
             not wanted or value in wanted
             for wanted, value in (
                 (query.kinds, each.receipt.kind),
-                (query.phones, each.receipt.phone),
                 (query.biz_ids, each.receipt.biz_id),
                 (query.out_ids, each.receipt.out_id),
                 (query.call_ids, each.receipt.call_id),

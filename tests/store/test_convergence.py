@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from smsreceipt.model import Claim, Decoded, Delivery, Instant, Outcome, Source, contradictory
+from smsreceipt.model import Claim, Decoded, Delivery, Instant, Outcome, Source, contradictory, leg_of
 from smsreceipt.store import Query
 from smsreceipt.store.sqlite.rows import rows
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader
@@ -107,20 +107,22 @@ class Convergence(RuleBasedStateMachine):
     def the_flags_are_those_that_the_log_gives(self) -> None:
         log = rows(
             self.store._db,
-            "SELECT id1, id2, id3, id4, kind, outcome, code, signed, reported_at, detail, current, conflict"
+            "SELECT id1, id2, id3, id4, kind, outcome, code, signed, reported_at, detail, numbers, current, conflict"
             " FROM statement",
         )
         identities: dict[tuple[Any, ...], list[tuple[Claim, bool, bool]]] = {}
-        for *identity, outcome, code, signed, reported, detail, current, conflict in log:
+        for *identity, outcome, code, signed, reported, detail, numbers, current, conflict in log:
             settled = Outcome(outcome) if outcome else None
-            claim = Claim(settled, code, bool(signed), None if reported < 0 else Instant(reported), detail)
+            claim = Claim(
+                settled, code, bool(signed), None if reported < 0 else Instant(reported), detail, leg_of(numbers)
+            )
             identities.setdefault(tuple(identity), []).append((claim, bool(current), bool(conflict)))
         for said in identities.values():
             best = max((claim for claim, _, _ in said), key=Claim.rank)
-            clash = contradictory({claim.outcome for claim, _, _ in said})
+            legs = contradictory((claim.outcome, claim.leg) for claim, _, _ in said)
             for claim, current, conflict in said:
                 assert current == (claim == best)
-                assert conflict == (clash and claim.settled)
+                assert conflict == (claim.settled and claim.leg in legs)
 
 
 Convergence.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)

@@ -31,8 +31,8 @@ from smsreceipt.model import (
 from smsreceipt.store import Imported, Query
 from smsreceipt.store.sqlite import backfill, migrations
 from smsreceipt.store.sqlite.batch import InsertBatch
-from smsreceipt.store.sqlite.columns import ADDED
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, sql
+from smsreceipt.store.sqlite.columns import ADDED, COLUMNS
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, _add_columns, sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import FAILED, NOW, PHONE, Said, call, decoded, frame, mixed, pool, report
@@ -84,6 +84,8 @@ def old_store(path: Path, schema: int = 1, batch: Sequence[Decoded] = OLD) -> No
     db.pragma("journal_mode", "wal")
     for step in range(1, schema + 1):
         db.execute(sql(f"{step:04}.sql"))
+        if added := [column for column in COLUMNS if column.since == step > 1]:
+            _add_columns(db, step, added)
     db.pragma("application_id", APPLICATION_ID)
     db.pragma("user_version", schema)
     db.execute("INSERT INTO road VALUES (1, 'mns', 'a-queue')")
@@ -127,7 +129,7 @@ class Counting:
         return reread(kind, body)
 
 
-every_schema = pytest.mark.parametrize("schema", [1, 2, 3, 4])
+every_schema = pytest.mark.parametrize("schema", [1, 2, 3, 4, 5])
 
 
 @every_schema

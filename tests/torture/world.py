@@ -289,7 +289,7 @@ _BOOKS = {
     "identities miscounted": "SELECT 1 FROM kind WHERE identities + tests <>"
     " (SELECT count(*) FROM statement WHERE kind = id AND current)",
     "bodies not read": "SELECT 1 FROM statement JOIN backfill ON seq <= read_to"
-    " WHERE -2 IN (billed_parts, talk_seconds)",
+    " WHERE -2 IN (billed_parts, talk_seconds) OR '-2' IN (numbers, unread)",
     "not one state": "SELECT 1 FROM statement GROUP BY id1, id2, id3, id4, kind HAVING sum(current) <> 1",
 }
 

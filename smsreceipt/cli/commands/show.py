@@ -15,8 +15,9 @@ def command(app: App, subject: str) -> None:
     """Show everything known about a message or a call.
 
     What was sent and every statement about whatever carries this number or id, replies and calls included, in time
-    order; on a terminal with the meaning of each code and what to do about it. A - reads the number or id from
-    standard input.
+    order; on a terminal with the meaning of each code and what to do about it. It may be any number of a call (caller,
+    callee, privacy number) and any id that `list` prints; of a BizId the part before ^ is enough. A - reads the number
+    or id from standard input.
 
     \b
       smsreceipt show 13800000001

@@ -48,7 +48,9 @@ def _short_kind(stored: StoredReceipt, _display: Display) -> str:
 
 
 def _took(stored: StoredReceipt, display: Display) -> str:
-    """The time from sending to the report; "" where one of them is not known."""
+    """The time from sending to the report, of a connected call the talk time; "" where it is not known."""
+    if stored.receipt.talk_seconds is not None:
+        return elapsed(stored.receipt.talk_seconds * 1000, chinese=display.chinese)
     sent, reported = stored.receipt.sent_at, stored.receipt.reported_at
     return "" if sent is None or reported is None else elapsed(reported - sent, chinese=display.chinese)
 
@@ -132,6 +134,7 @@ RECEIPTS = View[StoredReceipt](
         Column(key="origin", of="origin"),
         Column(key="times_seen", of="times_seen"),
         Column(key="test", of="receipt.test"),
+        Column(key="unread", of="receipt.unread"),
         Column(key="parts", of="receipt.parts"),
         Column(key="talk_seconds", of="receipt.talk_seconds"),
         Column(key="body", of="receipt.body", convert=msgspec.Raw),

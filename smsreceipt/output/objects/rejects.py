@@ -23,7 +23,7 @@ REASONS = {
     Reason.SURROGATE: ("half a character", "残缺的字符（孤立的代理码元）"),
     Reason.NOT_OBJECT: ("JSON, but no object where a receipt should be", "是JSON，但该处应为对象"),
     Reason.EMPTY: ("a message without a receipt in it", "消息中没有回执"),
-    Reason.SIZE: ("larger than 128 KiB", "超过128 KiB"),
+    Reason.SIZE: ("larger than 1 MiB", "超过1 MiB"),
     Reason.MISSING: ("lacks a field it cannot do without", "缺少必需的字段"),
     Reason.TYPE: ("a field is spelled as no table accepts it", "字段的写法无法识别"),
     Reason.TIME: ("a time that is spelled as no dialect does", "时间的写法无法识别"),

@@ -14,6 +14,7 @@ from smsreceipt.output.terminal.screen import draw, text, wrapped
 
 _TABLES = {
     "receipt": ("SMS receipt code", "短信回执码"),
+    "unconnected": ("why a call was not connected", "未接通原因"),
     "release-cause": ("release cause of a call", "通话释放原因"),
     "api": ("API error code", "API错误码"),
 }

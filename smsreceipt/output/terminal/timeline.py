@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smsreceipt import codes
-from smsreceipt.model import BEIJING, Answer, Instant, Outcome, StoredReceipt, contradictory
+from smsreceipt.model import BEIJING, SETTLED, Answer, Instant, Outcome, StoredReceipt, contradictory
 from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import elapsed, wall_clock
 from smsreceipt.output.mask import mask_value
@@ -34,7 +34,7 @@ _CALL_STEPS = (
     ("start_time", "answered", "接听"),
 )
 #: Kinds whose identity is that of a send.
-_REPORTS = ("SmsReport", "DypnsSmsVerifyReport")
+_REPORTS = ("SmsReport", "DypnsSmsVerifyReport", "GlobeSmsReport")
 #: The provider's answers about a send without a receipt.
 _ANSWERS: dict[Answer | None, tuple[str, str]] = {
     Answer.WAITING: ("asked: the provider still waits for the carrier", "已查询：服务商仍在等待运营商回执"),
@@ -46,6 +46,8 @@ _RELEASED_BY = {"0": ("platform", "平台"), "1": ("caller", "主叫"), "2": ("c
 _TITLES = {
     "SmsReport": ("report", "回执"),
     "DypnsSmsVerifyReport": ("report", "回执"),
+    "GlobeSmsReport": ("report", "回执"),
+    "ChatAppStatus": ("chat message", "聊天消息"),
     "SmsUp": ("reply", "上行回复"),
     "SignSmsReport": ("signature review", "签名审核"),
     "TemplateSmsReport": ("template review", "模板审核"),
@@ -63,7 +65,7 @@ _TITLES = {
 _SHOWN_ELSEWHERE = re.compile(
     "(phone_number|biz_id|out_id|call_id|sequence_id|err_code|success|pool_key|create_date|release_(cause|dir)"
     "|(send|report|call|release|start|ring|call_out)_time|(sign|template)_status"
-    "|To|PhoneNumber|Status|SendStatus|MessageId|BizId|SendDate|ReceiveDate|ErrorCode)"
+    "|To|to|PhoneNumber|Status|SendStatus|MessageId|BizId|SendDate|ReceiveDate|ErrorCode|message_id|(send|receive)_date|error_code|TaskId|Timestamp)"
 )
 
 
@@ -108,13 +110,13 @@ class _Subject:
 
     def conflicts(self) -> Iterator[set[Outcome]]:
         """The outcomes of each identity whose statements contradict each other."""
-        by_identity: dict[tuple[str, ...], set[Outcome | None]] = {}
+        by_identity: dict[tuple[str, ...], list[tuple[Outcome | None, str]]] = {}
         for statement in self.statements:
             receipt = statement.receipt
-            by_identity.setdefault((receipt.kind, *receipt.identity), set()).add(receipt.outcome)
+            by_identity.setdefault((receipt.kind, *receipt.identity), []).append((receipt.outcome, receipt.leg))
         for outcomes in by_identity.values():
-            if contradictory(outcomes):
-                yield {outcome for outcome in outcomes if outcome}
+            if legs := contradictory(outcomes):
+                yield {outcome for outcome, leg in outcomes if outcome in SETTLED and leg in legs}
 
 
 def _subjects(statements: Iterable[StoredReceipt], sends: Iterable[StoredSend]) -> Iterable[_Subject]:
@@ -185,6 +187,8 @@ class _Screen:
     def _title(self, statement: StoredReceipt) -> str:
         """The title of a statement; for a kind without one, the kind, which comes from outside."""
         kind = safe(statement.receipt.kind)
+        if kind == "SecretReport" and statement.receipt.outcome is None:
+            kind = "SecretSmsIntercept"  # a record of an SMS
         return self._localized(*_TITLES.get(kind, (kind, kind)))
 
     def _ids(self, shown: StoredReceipt) -> Text:
@@ -243,6 +247,8 @@ class _Screen:
 
     def _call_steps(self, statement: StoredReceipt, body: dict[str, Any]) -> Iterator[_Event]:
         """The steps of a call. In the record of a call, a step that never happened repeats the time before it."""
+        if statement.receipt.outcome is None:  # the record of an SMS: every step has its one time
+            return
         before, unconnected = statement.receipt.sent_at, statement.receipt.outcome is Outcome.UNCONNECTED
         for name, english, chinese in _CALL_STEPS:
             at = _beijing(body.get(name))
@@ -263,7 +269,7 @@ class _Screen:
         title.append(self._took(statement, body))
         if statement.seq not in self._current:
             title.append(self._localized("  superseded", "  已被取代"), "dim")
-        lines = [*self._meaning(statement), *_fields(body, listed), self._provenance(statement)]
+        lines = [*self._meaning(statement, body), *_fields(body, listed), self._provenance(statement)]
         at = statement.happened_at if receipt.reported_at is None else receipt.reported_at
         return _Event(at, title, lines, style)
 
@@ -275,21 +281,22 @@ class _Screen:
         if receipt.kind != "SecretReport":
             return Text(f"  +{elapsed(receipt.reported_at - receipt.sent_at, chinese=chinese)}", "dim")
         line = Text(style="dim")
-        answered = _beijing(body.get("start_time"))
-        if receipt.outcome is Outcome.CONNECTED and answered is not None:
-            talked = elapsed(receipt.reported_at - answered, chinese=chinese)
+        if receipt.talk_seconds is not None:
+            talked = elapsed(receipt.talk_seconds * 1000, chinese=chinese)
             line.append(self._localized("  talked ", "  通话 ") + talked)
         who = _RELEASED_BY.get(str(body.get("release_dir")))
         if who:
             line.append(self._localized(f"  ended by the {who[0]}", f"  {who[1]}挂断"))
         return line
 
-    def _meaning(self, statement: StoredReceipt) -> list[Text]:
-        """What the code means and what to do about it."""
+    def _meaning(self, statement: StoredReceipt, body: dict[str, Any]) -> list[Text]:
+        """What the code means and what to do about it; of a call, first why the platform did not connect it."""
         receipt = statement.receipt
+        of_call = receipt.kind in ("SecretReport", "SecretStartReport")
+        if of_call and receipt.outcome is not Outcome.CONNECTED and (why := codes.why_unconnected(body)):
+            return meaning_lines(why, self._display)
         if not receipt.code:
             return []
-        of_call = receipt.kind == "SecretReport"
         found = codes.release_cause(receipt.code) if of_call else codes.receipt(receipt.code)
         if found is None:
             return [Text(self._localized("no table knows this code", "码表中没有此码"), "dim")]

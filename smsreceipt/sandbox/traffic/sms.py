@@ -95,9 +95,19 @@ def international_to_mainland(fake: Faker) -> Iterator[Receipt]:
 
 
 def globe(fake: Faker) -> Iterator[Receipt]:
-    """A GlobeSmsReport with invented fields."""
+    """A GlobeSmsReport: an international SMS of a mainland account."""
+    sent = fake.moment()
     yield Receipt(
-        "GlobeSmsReport", {"messageId": str(fake.serial()), "to": "85291234567", "time": wall_clock(fake.moment())}
+        "GlobeSmsReport",
+        {
+            "to": "85291234567",
+            "status": "1",
+            "message_id": str(fake.serial()),
+            "send_date": wall_clock(sent),
+            "receive_date": wall_clock(later(sent, 4)),
+            "error_code": "DELIVERED",
+            "error_description": "success",
+        },
     )
 
 

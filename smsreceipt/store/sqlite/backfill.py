@@ -13,7 +13,7 @@ import apsw
 
 from smsreceipt.model import Kind
 from smsreceipt.store.promise import Reread
-from smsreceipt.store.sqlite.columns import ADDED, UNREAD, added_values_of
+from smsreceipt.store.sqlite.columns import ADDED, NUMBERED, UNREAD, added_values_of
 from smsreceipt.store.sqlite.migrations import SCHEMA
 from smsreceipt.store.sqlite.rows import number, rows
 
@@ -50,9 +50,15 @@ def read(db: apsw.Connection, reread: Reread) -> Batch | None:
 
 
 def write(db: apsw.Connection, batch: Batch) -> None:
-    """Write what was read, inside the caller's transaction. A statement that shows another body now is left alone."""
+    """Write what was read, inside the caller's transaction. A statement that shows another body now is left alone.
+
+    The numbers of calls that are found so are added to the index of phones.
+    """
     columns = ", ".join(f"{column.name} = {column.form.placeholder}" for column in ADDED)
     db.executemany(f"UPDATE statement SET {columns} WHERE seq = ? AND digest = ?", batch.values)
+    indexed = "seq BETWEEN ?1 AND ?2 AND seq <= (SELECT phones_to FROM counter)"
+    if batch.values:
+        db.execute(f"INSERT OR IGNORE INTO phone {NUMBERED.format(indexed)}", (batch.values[0][-2], batch.read_to))
     db.execute("UPDATE backfill SET read_to = max(read_to, ?) WHERE schema = ?", (batch.read_to, SCHEMA))
 
 

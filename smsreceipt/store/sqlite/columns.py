@@ -29,6 +29,8 @@ _SAME = Form("{}", "?", "{}")
 _RARE = Form("{} or None", "ifnull(?,'')", "{}")
 _NUMBER = Form("-1 if {0} is None else {0}", "?", "None if {0} < 0 else {0}", "INTEGER", "-2")
 _BOOLEAN = Form("{}", "?", "bool({})", "INTEGER", "-2")
+#: Names, which have no spaces.
+_NAMES = Form("{0} and ' '.join({0}) or None", "ifnull(?,'')", "tuple({}.split())")
 _OUTCOME = Form("{} or ''", "?", "outcomes[{0}] if {0} else None")
 
 
@@ -57,6 +59,8 @@ COLUMNS = (
     Column("digest", "digest", _SAME),
     Column("parts", "billed_parts", _NUMBER, since=5),
     Column("talk_seconds", "talk_seconds", _NUMBER, since=5),
+    Column("numbers", "numbers", _RARE, since=6),
+    Column("unread", "unread", _NAMES, since=6),
 )
 #: What a batch works out for itself: see InsertBatch. The identity starts with its part at position `lead`.
 _WORKED_OUT = ("seq", "kind", "lead", "parts", "id1", "id2", "id3", "id4", "received_at", "day", "road", "signed",
@@ -73,6 +77,13 @@ PLACEHOLDERS = ",".join(
 ADDED = tuple(column for column in COLUMNS if column.since > 1)
 #: Whether a body was not read for an added column yet, in SQL.
 UNREAD = " OR ".join(f"statement.{column.name} = {column.form.unread}" for column in ADDED) or "0"
+#: The numbers of a statement's call beside its phone, as a JSON array, in SQL.
+NUMBERS = """json('["' || replace(statement.numbers, ' ', '","') || '"]')"""
+#: The rows of the table `phone` for some statements, in SQL; {} is a condition on `statement`. A marker is no number.
+NUMBERED = (
+    "SELECT phone, seq FROM statement WHERE phone <> '' AND {0} UNION"
+    f" SELECT value, seq FROM statement, json_each({NUMBERS}) WHERE numbers <> '' AND value NOT LIKE '-%' AND {{0}}"
+)
 #: Columns whose values come with the body that a statement shows: those of the first schema, and the added ones.
 SHOWN = (
     ("day", "native", *(column.name for column in COLUMNS if not column.key and column.since == 1)),

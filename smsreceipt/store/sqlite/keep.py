@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import apsw
 
-from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide
+from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide, leg_of, said_in
 from smsreceipt.store.sqlite import backfill
 from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, NewReceipts, Row
-from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, PLACEHOLDERS, SHOWN
+from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, NUMBERED, PLACEHOLDERS, SHOWN
 from smsreceipt.store.sqlite.migrations import sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
@@ -78,8 +78,7 @@ class Keeper:
         backfill.advance(self._db, before, last_seq)
         if last_seq - number(self._db, "SELECT phones_to FROM counter") >= _PHONES:
             self._db.execute(
-                "INSERT INTO phone SELECT phone, seq FROM statement"
-                " WHERE seq > (SELECT phones_to FROM counter) AND phone <> '' ORDER BY phone, seq"
+                f"INSERT INTO phone {NUMBERED.format('seq > (SELECT phones_to FROM counter)')} ORDER BY 1, 2"
             )
             Sends(self._db).settle(number(self._db, "SELECT phones_to FROM counter"))
             self._db.execute("UPDATE counter SET phones_to = last_seq")
@@ -150,17 +149,17 @@ class Keeper:
     def _merge(self, seq: int, row: Row, shown: bytes) -> None:
         """Add a repeat's signature or body to the statement, which shows the body with the digest *shown*.
 
-        A statement shows its native body with the smallest digest, and that body's fields, so that the order of
-        arrival does not matter.
+        A statement shows its native body that says most, then that with the smallest digest, and that body's fields,
+        so that the order of arrival does not matter.
         """
         if row["signed"]:
             self._db.execute("UPDATE statement SET signed = 1 WHERE seq = ?", (seq,))
-        ((shown_native,),) = rows(self._db, "SELECT native FROM statement WHERE seq = ?", (seq,))
+        ((shown_native, shown_body),) = rows(self._db, "SELECT native, body FROM statement WHERE seq = ?", (seq,))
         native, digest = row["native"], row["digest"]
         if digest == shown:
             if native and not shown_native:
                 self._db.execute("UPDATE statement SET native = 1 WHERE seq = ?", (seq,))
-        elif (not native, digest) > (not shown_native, shown):
+        elif (not native, -said_in(row["body"]), digest) > (not shown_native, -said_in(shown_body), shown):
             self._db.execute(
                 "INSERT INTO body VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET native = max(native, excluded.native)",
                 (seq, digest, native, row["body"]),
@@ -173,10 +172,9 @@ class Keeper:
         self._db.execute("INSERT INTO body SELECT seq, digest, native, body FROM statement WHERE seq = ?", (seq,))
         self._db.execute("DELETE FROM body WHERE seq = ? AND digest = ?", (seq, row["digest"]))
         if self._db.execute("SELECT 1 FROM counter WHERE phones_to >= ?", (seq,)).fetchall():
-            self._db.execute(
-                "DELETE FROM phone WHERE (phone, seq) IN (SELECT phone, seq FROM statement WHERE seq = ?)", (seq,)
-            )
-            self._db.execute("INSERT INTO phone SELECT ?1, ?2 WHERE ?1 <> ''", (row["phone"], seq))
+            self._db.execute(f"DELETE FROM phone WHERE (phone, seq) IN ({NUMBERED.format('seq = ?1')})", (seq,))
+            phones = {row["phone"], *row["numbers"].split()} - {"", "-"}
+            self._db.executemany("INSERT INTO phone VALUES (?, ?)", [(phone, seq) for phone in sorted(phones)])
         known = "SELECT ? - test FROM statement WHERE seq = ? AND current = 1"
         self._recount(row["kind"], number(self._db, known, row["test"], seq))
         for names in filter(None, SHOWN):  # the first of them has a trigger mark the added columns as unread
@@ -194,14 +192,14 @@ class Keeper:
         claims: dict[int, Claim] = {}
         tests: dict[int, bool] = {}
         counts: Counter[tuple[int, bool]] = Counter()
-        for seq, outcome, code, signed, reported, detail, test, was_current in rows(
+        for seq, outcome, code, signed, reported, detail, numbers, test, was_current in rows(
             self._db,
-            "SELECT seq, outcome, code, signed, reported_at, detail, test, current"
+            "SELECT seq, outcome, code, signed, reported_at, detail, numbers, test, current"
             f" FROM statement WHERE {_SAME_IDENTITY}",
             identity,
         ):
             at = None if reported < 0 else Instant(reported)
-            claims[seq] = Claim(Outcome(outcome) if outcome else None, code, bool(signed), at, detail)
+            claims[seq] = Claim(Outcome(outcome) if outcome else None, code, bool(signed), at, detail, leg_of(numbers))
             tests[seq] = bool(test)
             if was_current:
                 counts[identity[-1], tests[seq]] -= 1

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from smsreceipt.model import Instant, Source, StoredReceipt, beijing_day
 from smsreceipt.store.promise import Reread
-from smsreceipt.store.sqlite.columns import ADDED, SELECTED, UNREAD, receipt_from
+from smsreceipt.store.sqlite.columns import ADDED, NUMBERS, SELECTED, UNREAD, receipt_from
 from smsreceipt.store.sqlite.rows import Members, rows
 from smsreceipt.store.values import Query
 
@@ -86,7 +86,6 @@ def _terms(query: Query) -> tuple[list[str], list[_Value]]:
         values.append(query.after)
     for column, wanted in (
         ("kind.name", query.kinds),
-        ("phone", query.phones),
         ("biz_id", query.biz_ids),
         ("out_id", query.out_ids),
         ("call_id", query.call_ids),
@@ -98,6 +97,14 @@ def _terms(query: Query) -> tuple[list[str], list[_Value]]:
             term, bound_values = _among(column, wanted)
             terms.append(term)
             values += bound_values
+    if query.phones:
+        term, bound_values = _with_phone(query.phones)
+        terms.append(term)
+        values += bound_values
+    if query.ids:
+        found = [each for text in query.ids for each in _with_id(text)]
+        terms.append(f"({' OR '.join(term for term, _ in found)})")
+        values += [value for _, more in found for value in more]
     for bound, comparison, day in ((query.since, ">=", ">="), (query.until, "<", "<=")):
         if bound is not None:
             terms.append(f"day {day} ? AND {_WHEN} {comparison} ?")
@@ -110,6 +117,12 @@ def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
     for column, wanted in (("biz_id", query.biz_ids), ("call_id", query.call_ids)):
         if wanted:
             return _by_value(column, sorted({str(value) for value in wanted}))
+    if query.ids:
+        return [
+            _Stream("statement_key", condition, tuple(values))
+            for text in sorted(set(query.ids))
+            for condition, values in _with_id(text)
+        ]
     if query.phones:
         return _by_phone(sorted(set(query.phones)))
     if query.out_ids:
@@ -153,10 +166,23 @@ def _by_value(column: str, wanted: list[str]) -> list[_Stream]:
 def _by_phone(wanted: list[str]) -> list[_Stream]:
     """Streams for phones: the indexed ones, and the last statements, whose phones are not indexed yet."""
     term, values = _among("phone", wanted)
+    shown, both = _with_phone(wanted)
     return [
         _Stream("", f"statement.seq IN (SELECT seq FROM phone WHERE {term})", tuple(values)),
-        _Stream("", f"statement.seq > (SELECT phones_to FROM counter) AND {term}", tuple(values)),
+        _Stream("", f"statement.seq > (SELECT phones_to FROM counter) AND {shown}", tuple(both)),
     ]
+
+
+def _with_phone(wanted: Collection[str]) -> tuple[str, list[str]]:
+    """The condition that the phone, or another number of the call, is one of *wanted*."""
+    phone, values = _among("phone", wanted)
+    number, more = _among("value", wanted)
+    return f"({phone} OR numbers <> '' AND EXISTS (SELECT 1 FROM json_each({NUMBERS}) WHERE {number}))", values + more
+
+
+def _with_id(text: str) -> list[tuple[str, list[str]]]:
+    """The conditions, each with its values, that the identity begins with this text, or with the BizId *text*^N."""
+    return [("id1 = ?", [text]), ("id1 > ? AND id1 < ?", [f"{text}^", f"{text}_"])]  # "_" comes after "^"
 
 
 def _among(column: str, wanted: Collection[str]) -> tuple[str, list[str]]:

@@ -16,7 +16,7 @@ from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.values import Imported, SendQuery, SendState, StoredSend
 
 #: Kinds whose identity is [biz_id, phone]: receipts of sends.
-REPORTS = ("SmsReport", "DypnsSmsVerifyReport")
+REPORTS = ("SmsReport", "DypnsSmsVerifyReport", "GlobeSmsReport")
 
 _Row = tuple[str, str, int, int, str, str, str, int]  # as _OWN
 _OWN = "biz_id, phone, day, sent_at, out_id, template_code, sign_name, parts"
@@ -157,7 +157,7 @@ class Sends:
 
     def _reports(self) -> str:
         """The numbers of the kinds in REPORTS, for IN (…)."""
-        found = rows(self._db, "SELECT id FROM kind WHERE name IN (?, ?)", REPORTS)
+        found = rows(self._db, f"SELECT id FROM kind WHERE name IN ({', '.join('?' * len(REPORTS))})", REPORTS)
         return ", ".join(str(number) for (number,) in found)
 
     def _receipt(self, biz_id: str = "send.biz_id", phone: str = "send.phone") -> str:
