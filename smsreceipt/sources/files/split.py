@@ -16,20 +16,21 @@ from typing import NamedTuple
 
 import msgspec
 
+from smsreceipt.sources.files.brackets import TEXT, Brackets, Occurrences
+
 CAP = 1 << 20  #: bytes of one payload; longer ones are cut, since no receipt is as long
 
 _OPEN, _CLOSE, _ARRAY = 0x7B, 0x7D, 0x5B
 _BOM = b"\xef\xbb\xbf"
 _BETWEEN = re.compile(rb"[ \t\r\n,\]]*+(?:\xef\xbb\xbf[ \t\r\n,\]]*+)*")
-_TEXT = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*'  # without its closing quote
-_TOKEN = re.compile(_TEXT + rb'("?)|[][{}]')
 #: Where reading goes on after a broken object: at a line that begins, unindented, as a payload may.
 _EDGE = re.compile(rb"\n(?=[^ \t\r\n}\]])")
-_SCALAR = re.compile(rb"(?:" + _TEXT + rb'"|-?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?|true|false|null)(?=[ \t]*+[,\]])')
+_SCALAR = re.compile(rb"(?:" + TEXT + rb'"|-?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?|true|false|null)(?=[ \t]*+[,\]])')
 #: A text at the end of the bytes so far: with more bytes it may become a scalar, whatever it holds.
-_BEGUN_TEXT = re.compile(_TEXT + rb'\\?(?:"[ \t]*+)?\Z')
+_BEGUN_TEXT = re.compile(TEXT + rb'\\?(?:"[ \t]*+)?\Z')
 _NEIGHBOUR = re.compile(rb",[ \t]*\{")
 _BASE64_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{8,}+={0,2}\r?\n)+")
+_MAX_LEVELS = 8  # of arrays in arrays that are taken apart at once
 _BOUNDARIES = (b"},{", b"}, {", b"},\n", b"},\r\n")
 
 _values = msgspec.json.Decoder(msgspec.Raw).decode_lines
@@ -118,6 +119,8 @@ class _Scan:
         self.runs: list[Run] = []
         self._text, self._cap, self._final = text, cap, final
         self._window = cap  # bytes that the parser gets at once; fewer after it refused
+        self._brackets = Brackets(text)
+        self._newlines = Occurrences(text, b"\n")
 
     def run(self) -> int:
         """Cut until no complete payload is left; return the offset reached."""
@@ -156,8 +159,7 @@ class _Scan:
         if end:
             self._window = min(self._window * 4, self._cap)
             return end
-        if text[at] == _OPEN:
-            self._window = min(self._window, limit - at) // 8
+        self._window = min(self._window, limit - at) // 8
         return 0
 
     def _take(self, at: int, end: int, *, array: bool = False) -> int:
@@ -166,7 +168,9 @@ class _Scan:
         try:
             frames = list(map(bytes, _elements(b"[" + text + b"]") if array else _values(text)))
             heads = {frame[0] for frame in frames}
-            while _ARRAY in heads:
+            for _ in range(_MAX_LEVELS):
+                if _ARRAY not in heads:
+                    break
                 frames = _flat(frames)
                 heads = {frame[0] for frame in frames}
         except (ValueError, RecursionError):
@@ -181,7 +185,7 @@ class _Scan:
         text = self._text
         limit = min(len(text), at + self._cap)
         complete = self._final or len(text) - at > self._cap
-        end = _closing(text, at, limit, final=complete)
+        end = self._brackets.closing(at, limit, final=complete)
         if end > 0:
             frame = text[at:end]
             self._add([frame], records=_RECORD_MARK in frame)
@@ -206,7 +210,7 @@ class _Scan:
         if scalar := _SCALAR.match(text, at, limit):
             self._add([scalar[0]])
             return scalar.end()
-        newline = text.find(b"\n", at, limit)
+        newline = self._newlines.find(at, limit)
         end = newline if newline >= 0 else limit
         incomplete = newline < 0 and not self._final and len(text) - at <= self._cap
         if incomplete and _BEGUN_TEXT.match(text, at):
@@ -265,35 +269,3 @@ def _flat(frames: list[bytes]) -> list[bytes]:
         else:
             flat.append(frame)
     return flat
-
-
-def _closing(text: bytes, at: int, limit: int, *, final: bool) -> int:
-    """The end of the object that begins at *at*; 0: not before *limit*; -1: it is broken.
-
-    An object is broken by a line break in a text, by brackets that do not match, and by an object or array where only
-    a name may be: there it was cut off, and another payload follows.
-    """
-    open_: list[int] = []
-    for token in _TOKEN.finditer(text, at, limit):
-        char = text[token.start()]
-        if char == 0x22:
-            if not token[1]:
-                return -1 if b"\n" in text[token.end() : token.end() + 2] else -final
-        elif char in (_OPEN, _ARRAY):
-            if open_ and open_[-1] == _OPEN and _before(text, token.start()) != 0x3A:
-                return -1
-            open_.append(char)
-        else:
-            if open_.pop() != char - 2:
-                return -1
-            if not open_:
-                return token.end()
-    return -final
-
-
-def _before(text: bytes, at: int) -> int:
-    """The last byte before *at* that is not white space."""
-    at -= 1
-    while text[at] in b" \t\r\n":
-        at -= 1
-    return text[at]
