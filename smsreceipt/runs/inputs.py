@@ -96,9 +96,9 @@ class Inputs:
 
 def decode_piece(piece: Piece) -> list[Decoded]:
     """The rejects of a piece, each with its place in the file as its origin (FILE:OFFSET), then its receipts."""
-    from smsreceipt.decode import decode
+    from smsreceipt.decode.saved import decode_saved
 
-    decoded = [decode(delivery) for delivery in piece.deliveries]
+    decoded = [decode_saved(delivery) for delivery in piece.deliveries]
     if not any(item.rejects for item in decoded):
         return decoded
     rejects: list[Decoded] = []

@@ -18,15 +18,15 @@ class Occurrences:
     """Where a word stands next. The answer is remembered: a word that is not there is searched for once."""
 
     def __init__(self, text: bytes, word: bytes) -> None:
-        self._text, self._word = text, word
+        self._text, self.word = text, word
         self._next = -1
 
     def find(self, at: int, limit: int) -> int:
         """The first place from *at* on, wholly before *limit*; -1: there is none. *at* must not go back."""
         if self._next < at:
-            found = self._text.find(self._word, at)
+            found = self._text.find(self.word, at)
             self._next = found if found >= 0 else len(self._text)
-        return self._next if self._next + len(self._word) <= limit else -1
+        return self._next if self._next + len(self.word) <= limit else -1
 
 
 class Brackets:

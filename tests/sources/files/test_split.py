@@ -78,6 +78,9 @@ def scalar(text: bytes, at: int, limit: int) -> int:
             end += 1
         if not re.fullmatch(rb"true|false|null|-?\d+(\.\d+)?([eE][-+]?\d+)?", text[at:end]):
             return 0
+    rest = text[end:]
+    if text[at] == ord('"') and (not rest.strip(b" \t\r") or rest.lstrip(b" \t\r")[:1] == b"\n"):
+        return end if rest[: limit - end].lstrip(b" \t\r")[:1] == b"\n" or limit == len(text) else 0
     return end if text[end:limit].lstrip(b" \t")[:1] in {b",", b"]"} else 0
 
 
@@ -181,7 +184,17 @@ REPORT = '{"biz_id":"1^0","phone_number":"13800008000","success":true}'
         ('[\n  {\n    "a": 1\n  },\n  {\n    "b": "x', ['{\n    "a": 1\n  }', '{\n    "b": "x']),
         ("eyJhIjogbnVsbH0=\neyJhIjp7fX0=\n", ["eyJhIjogbnVsbH0=", "eyJhIjp7fX0="]),
         ('[1,"},{",{"a":1}]\n"},{"  ]', ["1", '"},{"', '{"a":1}', '"},{"']),
-        ('"},{\\",{"\n"},{', ['"}', '{\\",{"', '"}', "{"]),
+        ('"},{\\",{"\n"},{', ['"},{\\",{"', '"}', "{"]),
+        ('"[{},{}]" \r\n"[{},{}]"', ['"[{},{}]"', '"[{},{}]"']),
+        (
+            '<?xml version="1.0"?>\n<Message a="b">\n <X>,{}</X>\n</Message>{}',
+            ['<?xml version="1.0"?>\n<Message a="b">\n <X>,{}</X>\n</Message>', "{}"],
+        ),
+        (
+            "<Messages>\n<Message>\n</Message>\n</Messages>\n{}",
+            ["<Messages>\n<Message>\n</Message>\n</Messages>", "{}"],
+        ),
+        ("<Message>\n{}\n<b>", ["<Message>", "{}", "<b>"]),
         ("", []),
         (" \n[]\r\n,", []),
     ],
