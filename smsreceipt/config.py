@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -15,6 +16,7 @@ import msgspec
 from smsreceipt.errors import UsageError
 
 FILE = "smsreceipt.toml"
+MAX_BYTES = 1 << 20  #: of a configuration file; a longer one is refused
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}", re.ASCII)  #: of queues and of message types
 #: Services --> an endpoint outside mainland China, as an example.
 ENDPOINTS = {
@@ -22,6 +24,9 @@ ENDPOINTS = {
     "dybaseapi": "dybaseapi.ap-southeast-1.aliyuncs.com",
     "dysmsapi": "dysmsapi.ap-southeast-1.aliyuncs.com",
 }
+
+
+_TOO_LARGE = "an integer is too large: TOML has 64 bits for it"
 
 
 class Check(Protocol):
@@ -65,13 +70,22 @@ def directory() -> Path:
     return platformdirs.user_config_path("smsreceipt", appauthor=False)
 
 
+def expanded(name: str) -> Path:
+    """The path *name*, with ~ for the home of a user; the ~ of an unknown user stays as it is."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises RuntimeError for an unknown user
+
+
 def find() -> Path | None:
     """The default file: ./smsreceipt.toml, else that in directory(); None if there is neither."""
-    here = Path(FILE)
-    if here.exists():
-        return here
-    there = directory() / FILE
-    return there if there.exists() else None
+    here, there = Path(FILE), directory() / FILE
+    return here if _exists(here) else there if _exists(there) else None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as exc:  # a folder above may not be entered
+        raise UsageError(f"{path}: {exc.strerror}") from exc
 
 
 def load(path: Path, schema: Schema) -> Config:
@@ -89,17 +103,44 @@ def load(path: Path, schema: Schema) -> Config:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):  # /dev/null is writable by all, and empty
-                raise UsageError(f"{path}: others may change this file", hint=f"Run: chmod go-w {path}")
-            return tomllib.load(file)
+        document = tomllib.loads(_bytes(path).removeprefix(codecs.BOM_UTF8).decode("utf-8"))
     except OSError as exc:
         raise UsageError(f"{path}: {exc.strerror or 'cannot be read'}") from exc
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"{path}: not UTF-8", hint="Save it as UTF-8.") from exc
     except tomllib.TOMLDecodeError as exc:
         raise UsageError(f"{path}: {exc}") from exc
-    except UnicodeDecodeError as exc:
-        raise UsageError(f"{path}: not UTF-8") from exc
+    except RecursionError as exc:
+        raise UsageError(f"{path}: arrays or tables are nested too deeply") from exc
+    except ValueError as exc:  # an integer with more digits than Python converts
+        raise UsageError(f"{path}: {_TOO_LARGE}") from exc
+    _refuse_large_integers(document, path)
+    return document
+
+
+def _bytes(path: Path) -> bytes:
+    """At most MAX_BYTES of the file; never waits for a writer of a pipe. Raises OSError and UsageError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            raise UsageError(f"{path} is no regular file", hint="Write the configuration to a file and name that.")
+        if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):  # /dev/null is writable by all, and empty
+            raise UsageError(f"{path}: others may change this file", hint=f"Run: chmod go-w {path}")
+        text = b""
+        while block := file.read(MAX_BYTES + 1 - len(text)):
+            text += block
+        if len(text) > MAX_BYTES:
+            raise UsageError(f"{path} is larger than {MAX_BYTES:,} bytes", hint="Is it a configuration file?")
+        return text
+
+
+def _refuse_large_integers(value: object, path: Path) -> None:
+    """Raise UsageError for an integer that 64 bits cannot hold: TOML promises no more."""
+    if isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            _refuse_large_integers(member, path)
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise UsageError(f"{path}: {_TOO_LARGE}")
 
 
 def _checked(table: dict[str, Any], schema: Schema, path: Path, prefix: str) -> dict[str, Any]:

@@ -140,12 +140,10 @@ def load_config(ctx: click.Context) -> Config:
 
     Raises UsageError, which names the file and the key, for a file that cannot be read or is not valid.
     """
-    from pathlib import Path
-
     from smsreceipt import config
 
     named = settings_of(ctx).get("config")
-    path = Path(named.value).expanduser() if named is not None and named.value else config.find()
+    path = config.expanded(named.value) if named is not None and named.value else config.find()
     return config.load(path, schema(ctx)) if path else config.Config()
 
 

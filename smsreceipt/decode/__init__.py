@@ -62,7 +62,7 @@ def decode(delivery: Delivery) -> Decoded:
         for body in bodies:
             tried = body is frame
             try:
-                receipts.append((not tried and plain(body)) or _receipt(body, read_as))
+                receipts.append((not tried and plain(body)) or receipt_in(body, read_as))
             except Refused as refused:
                 rejects.append((kind, Reject(body or text, refused.reason, index)))
     if biz_id:
@@ -82,7 +82,7 @@ def reread(kind: Kind, body: bytes) -> Receipt | None:
     """
     for read_as in (kind, SEND_DETAIL) if kind == SMS_REPORT else (kind,):
         try:
-            return (_PLAIN.get(read_as) or _not_plain)(body) or _receipt(body, read_as)
+            return (_PLAIN.get(read_as) or _not_plain)(body) or receipt_in(body, read_as)
         except Refused:
             continue
     return None
@@ -119,11 +119,12 @@ def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes] | Reason
     return elements(text) or Reason.EMPTY
 
 
-def _receipt(body: bytes, kind: Kind | None) -> Receipt:
+def receipt_in(body: bytes, kind: Kind | None) -> Receipt:
+    """The receipt that one object is, as a queue or a push sends it. Raises Refused with the reason."""
     if reason := no_receipt(body):
         raise Refused(reason)
     exact = members(body)
-    fields = _without_nul(exact) if BACKSLASH in body else exact
+    fields = without_nul(exact) if BACKSLASH in body else exact
     known = kind or kind_of(fields)
     if known is None:
         raise Refused(Reason.KIND_UNKNOWN)
@@ -140,7 +141,7 @@ def _not_plain(_: bytes) -> None:
     """The plain reader of a kind that has none."""
 
 
-def _without_nul(fields: Fields) -> Fields:
+def without_nul(fields: Fields) -> Fields:
     """Escape U+0000 as JSON does: PostgreSQL's text type refuses it. The body keeps it."""
     return {name: value.replace("\0", "\\u0000") if type(value) is str else value for name, value in fields.items()}
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from smsreceipt.app import App
-from smsreceipt.config import ENDPOINTS, FILE, directory
+from smsreceipt.config import ENDPOINTS, FILE, directory, expanded
 from smsreceipt.errors import UsageError
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
 from smsreceipt.output.printer import print_rows
@@ -114,7 +114,7 @@ def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
     Raises UsageError if the file cannot be written, and if it exists, unless *force* replaces it. After a crash the
     file is either whole or as it was before.
     """
-    path = Path(app.setting("config") or directory() / FILE).expanduser()
+    path = expanded(app.setting("config") or str(directory() / FILE))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(path, template(keys).encode(), force=force)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import BinaryIO
 
 from smsreceipt.app import App
+from smsreceipt.config import expanded
 from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.output.objects.comparison import DETAILS, Detail
 from smsreceipt.output.printer import Printer
@@ -65,7 +65,7 @@ class Details:
 
 def _create(app: App, where: str) -> BinaryIO:
     """The new file, which only its owner can read. Raises UsageError."""
-    path = Path(where).expanduser()
+    path = expanded(where)
     if opening.occupies(app.store_location, path):
         raise UsageError("--details names the store itself")
     try:

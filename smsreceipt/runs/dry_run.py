@@ -6,7 +6,7 @@ import time
 from collections import Counter, defaultdict
 
 from smsreceipt.app import App
-from smsreceipt.decode import decode
+from smsreceipt.decode.saved import decode_saved
 from smsreceipt.model import Kind, Reason
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.replays import READABLE, Readable
@@ -24,7 +24,7 @@ def run(app: App, inputs: Inputs) -> None:
     with GracefulStop(app, inputs.halt.set):
         for piece in inputs.pieces():
             for delivery in piece.deliveries:
-                decoded = decode(delivery)
+                decoded = decode_saved(delivery)
                 receipts.update([receipt.kind for receipt in decoded.receipts])
                 for kind, reject in decoded.rejects:
                     rejects[kind][reject.reason] += 1

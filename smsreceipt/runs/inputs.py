@@ -9,7 +9,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from smsreceipt.app import App
-from smsreceipt.decode import KINDS, decode, known_kind
+from smsreceipt.decode import KINDS, known_kind
+from smsreceipt.decode.saved import decode_saved
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import Decoded, Reached
 from smsreceipt.runs.kinds import unknown_kind_warning
@@ -88,7 +89,7 @@ class Inputs:
 
 def decode_piece(piece: Piece) -> list[Decoded]:
     """The rejects of a piece, each with its place in the file as its origin (FILE:OFFSET), then its receipts."""
-    decoded = [decode(delivery) for delivery in piece.deliveries]
+    decoded = [decode_saved(delivery) for delivery in piece.deliveries]
     if not any(item.rejects for item in decoded):
         return decoded
     rejects: list[Decoded] = []

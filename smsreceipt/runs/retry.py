@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from smsreceipt.app import App
-from smsreceipt.decode import decode
+from smsreceipt.decode.saved import decode_saved
 from smsreceipt.ingest import take
 from smsreceipt.model import Decoded, Delivery, Kind, Reason, StoredReceipt, StoredReject, Tally
 from smsreceipt.output.objects.receipts import RECEIPTS
@@ -43,7 +43,7 @@ def _retry(
     """Store what can be decoded, in one commit; return its counters and the number of rejects that cannot be."""
     readable: dict[str, Decoded] = {}
     for reject in rejects:
-        decoded = decode(_delivery(reject, store.reject_body(reject.id), kind, named))
+        decoded = decode_saved(_delivery(reject, store.reject_body(reject.id), kind, named))
         if decoded.receipts:
             readable[reject.id] = decoded
     if not readable:

@@ -12,6 +12,7 @@ import msgspec
 from smsreceipt.app import App
 from smsreceipt.decode import decode, kind_of
 from smsreceipt.decode.frames import elements, unwrap
+from smsreceipt.decode.saved import is_native
 from smsreceipt.forward.callback import LIMIT, Callback, Push, Sender
 from smsreceipt.forward.payload import as_pushed
 from smsreceipt.forward.pushes import PUSHES
@@ -107,7 +108,8 @@ def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tupl
             yield delivery.kind, body
             continue
         kind = delivery.kind or kind_of(_fields(body))
-        if delivery.biz_id or kind == SEND_DETAIL:  # an answer of the query API
+        row = delivery.biz_id and not is_native(body, kind, delivery.biz_id)
+        if row or kind == SEND_DETAIL:  # an answer of the query API
             yield kind, _answer(delivery, body)
         elif kind or not by_kind:
             yield kind, body

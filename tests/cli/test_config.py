@@ -56,6 +56,42 @@ def test_bytes_that_are_no_text(program: Program) -> None:
     assert program("list", "--config", "mine.toml").err.startswith("error: mine.toml: not UTF-8")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "store = " + number
+            for number in ("1" * 5000, "-" + "1" * 5000, "0x" + "f" * 5000, "[{a = 9223372036854775808}]")
+        ),
+        "[list]\nlimit = 0b1" + "0" * 64,
+        *(opening * 5000 for opening in ("store = [", "[", "[[", "a.", "store = {a=")),
+        "store = " + "[" * 5000 + "]" * 5000,
+        "x" * (config.MAX_BYTES + 1),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_what_no_file_may_hold_is_2_and_names_the_file(program: Program, text: str) -> None:
+    Path("mine.toml").write_text(text)
+    ended = program("status", "--config", "mine.toml")
+    assert ended.code == 2
+    assert ended.err.startswith("error: mine.toml")
+
+
+def test_a_configuration_that_is_no_regular_file_is_2_and_waits_for_nobody(program: Program) -> None:
+    os.mkfifo("pipe")
+    for path in ("pipe", "/dev/zero", ".", "missing", "~nobody-has-this-name/x", "x" * 5000):
+        ended = program("status", "--config", path)
+        assert (ended.code, ended.err.startswith(f"error: {path}")) == (2, True), ended.err
+    assert program("status", "--config", "/dev/null").code == 0
+
+
+def test_a_byte_order_mark_is_no_part_of_the_configuration(program: Program) -> None:
+    Path("mine.toml").write_text("outptu = 1", "utf-8-sig")
+    assert "unknown key: outptu" in program("status", "--config", "mine.toml").err
+    Path("mine.toml").write_text('output = "csv"', "utf-8-sig")
+    assert program("explain", "DELIVERED", "--config", "mine.toml").out.startswith("table,code,")
+
+
 @pytest.mark.parametrize(("mode", "code"), [(0o646, 2), (0o664, 2), (0o620, 2), (0o644, 0), (0o600, 0)])
 def test_a_file_that_others_may_change_is_refused_and_one_they_may_read_is_not(
     program: Program, mode: int, code: int

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from smsreceipt.sources.push.secrets import PushSecrets
 from tests.cli.listening import SECRET, Listen, until
 from tests.cli.program import Program, report
 from tests.cli.test_listen import stored
@@ -139,6 +140,13 @@ def test_a_secret_file_that_cannot_be_trusted_is_refused(store: Path, text: str,
         Listen(store, "--secret-file", str(file)).__enter__()
     ended = Program(store.parent)("listen", "--secret-file", str(file), "--bind", "127.0.0.1:0", "--min-free", "0")
     assert (ended.code, text in ended.err) == (2, False)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    file = tmp_path / "push.secret"
+    file.write_text(f"{SECRET}\n", "utf-8-sig")
+    file.chmod(0o600)
+    assert PushSecrets(file).current == SECRET
 
 
 def test_a_secret_file_that_cannot_be_there_is_2(tmp_path: Path) -> None:

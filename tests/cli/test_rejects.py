@@ -1,3 +1,4 @@
+import json
 from itertools import pairwise
 
 import pytest
@@ -82,6 +83,15 @@ def test_retry_stores_what_can_be_read_now_and_leaves_the_rest(program: Program)
     assert ended.err == "received=3 new=2 duplicate=0 rejected=1\n"
     assert ended.code == 0
     assert [found["reason"] for found in program("rejects", "list").objects] == ["json"]
+
+
+def test_retry_opens_the_event_that_a_function_passed_on_to_listen(program: Program) -> None:
+    event = {"rawPath": "/cb", "isBase64Encoded": False, "body": json.dumps([report(), 7])}
+    program.keep(None, event)
+    assert not program("list", "--json").objects
+    ended = program("rejects", "retry", "--all", "--json")
+    assert [each["identity"] for each in ended.objects] == [[report()["biz_id"], report()["phone_number"]]]
+    assert [each["reason"] for each in program("rejects", "list", "--json").objects] == ["not-object"]
 
 
 def test_retry_keeps_when_and_how_it_came(program: Program) -> None:

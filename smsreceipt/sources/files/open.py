@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import stat
@@ -19,6 +20,13 @@ RATIO = 100  #: unpacked bytes for each packed one; more is taken for a decompre
 UNPACKED = 64 << 30  #: bytes that one file may unpack to
 
 _GZIP = b"\x1f\x8b"
+#: How archives begin: zip, xz, zstd, bzip2, 7z, rar, lz4, compress.
+_ARCHIVES = (
+    *(b"PK\3\4", b"PK\5\6", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\7"),
+    *(b"\x04\x22\x4d\x18", b"\x1f\x9d"),
+)
+_TAR_AT = 257  # where a tar archive names itself
+_WIDE_SHARE = 0.3  # of the units of UTF-16 that are ASCII, at least: JSON has its punctuation and names
 _SLACK = 1 << 20  # bytes beyond RATIO: small files of one repeated receipt pack better than real ones
 _PREFIX = 4096
 _POLL = 0.2  # seconds between two checks for a stop
@@ -148,7 +156,7 @@ class InputFile:
         if head.startswith(_GZIP):
             yield from _from(self._unpacked(head, stopped), skip)
             return
-        if b"\0" in head:
+        if _is_not_utf8(head):
             raise FileDamaged(
                 f"{self.name} is no text: nothing of it was read",
                 hint="Receipts are UTF-8. Convert UTF-16 with iconv; unpack archives other than .gz first.",
@@ -213,6 +221,25 @@ class InputFile:
             raise UsageError(f"{self.name} cannot be read: {exc.strerror}") from exc
         self.read += len(block)
         return block
+
+
+def _is_not_utf8(head: bytes) -> bool:
+    """Whether a file that begins so is UTF-16, UTF-32 or an archive. A NUL alone is damage to one line of a text."""
+    if b"\0" not in head:
+        return False
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, *_ARCHIVES)):
+        return True
+    if head[_TAR_AT:].startswith(b"ustar"):
+        return True
+    units = -(-len(head) // 2)
+    high, low = (head[place::2].count(0) / units for place in (0, 1))
+    return max(high, low) > _WIDE_SHARE and (min(high, low) < _WIDE_SHARE / 3 or _is_utf32(head))
+
+
+def _is_utf32(head: bytes) -> bool:
+    """Whether three of each four bytes are NUL, and the same three."""
+    counts = sorted(head[place::4].count(0) * 4 / len(head) for place in range(4))
+    return counts[0] < _WIDE_SHARE / 3 and counts[1] > _WIDE_SHARE
 
 
 def _from(blocks: Iterator[bytes], skip: int) -> Iterator[bytes]:

@@ -16,20 +16,26 @@ from typing import NamedTuple
 
 import msgspec
 
+from smsreceipt.sources.files.brackets import TEXT, Brackets, Occurrences
+
 CAP = 1 << 20  #: bytes of one payload; longer ones are cut, since no receipt is as long
 
-_OPEN, _CLOSE, _ARRAY = 0x7B, 0x7D, 0x5B
+_OPEN, _CLOSE, _ARRAY, _LESS = 0x7B, 0x7D, 0x5B, 0x3C
 _BOM = b"\xef\xbb\xbf"
 _BETWEEN = re.compile(rb"[ \t\r\n,\]]*+(?:\xef\xbb\xbf[ \t\r\n,\]]*+)*")
-_TEXT = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*'  # without its closing quote
-_TOKEN = re.compile(_TEXT + rb'("?)|[][{}]')
 #: Where reading goes on after a broken object: at a line that begins, unindented, as a payload may.
 _EDGE = re.compile(rb"\n(?=[^ \t\r\n}\]])")
-_SCALAR = re.compile(rb"(?:" + _TEXT + rb'"|-?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?|true|false|null)(?=[ \t]*+[,\]])')
+_SCALAR = re.compile(rb"(?:" + TEXT + rb'"|-?\d++(?:\.\d++)?(?:[eE][-+]?\d++)?|true|false|null)(?=[ \t]*+[,\]])')
 #: A text at the end of the bytes so far: with more bytes it may become a scalar, whatever it holds.
-_BEGUN_TEXT = re.compile(_TEXT + rb'\\?(?:"[ \t]*+)?\Z')
+_BEGUN_TEXT = re.compile(TEXT + rb'\\?(?:"[ \t\r]*+)?\Z')
 _NEIGHBOUR = re.compile(rb",[ \t]*\{")
+#: A text that fills its line, whatever it holds: JSON that was written into a JSON string.
+_TEXT_LINE = re.compile(TEXT + rb'"(?=[ \t\r]*+\n)')
+_LAST_TEXT = re.compile(TEXT + rb'"(?=[ \t\r]*+\Z)')
+_XML = re.compile(rb"(?:<\?xml[^<>]*+>\s*+)?(?:<!--[^<>]*+-->\s*+)?<(Messages?)[\s>]")
+_XML_BEGUN = re.compile(rb"<(?:\?(?:x(?:m(?:l[^<>]*+(?:>\s*+(?:<[A-Za-z]*+)?)?)?)?)?|M[a-z]*+)?\Z")
 _BASE64_LINES = re.compile(rb"(?:[A-Za-z0-9+/]{8,}+={0,2}\r?\n)+")
+_MAX_LEVELS = 8  # of arrays in arrays that are taken apart at once
 _BOUNDARIES = (b"},{", b"}, {", b"},\n", b"},\r\n")
 
 _values = msgspec.json.Decoder(msgspec.Raw).decode_lines
@@ -39,30 +45,24 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 class _Record(msgspec.Struct):
     """What is read of a line of `smsreceipt list --json`; a Raw field stays as it is written."""
 
-    seq: msgspec.Raw
+    seq: int | None
     kind: str
-    identity: msgspec.Raw
+    identity: list[str]
     body: msgspec.Raw
     biz_id: str | None = None
 
 
-class _Row(msgspec.Struct):
-    """The field that only a row of QuerySendDetails has: such a body does not hold the BizId of its send."""
-
-    PhoneNum: msgspec.Raw
-
-
 _record = msgspec.json.Decoder(_Record).decode
-_row = msgspec.json.Decoder(_Row).decode
 _RECORD_MARK = b'"identity"'
-_ROW_MARK = b'"PhoneNum"'
+#: A row of QuerySendDetails has this field, and not the BizId of its send. So may a receipt: decoding tells.
+_ROW_MARK = re.compile(rb'"[Pp]hone_?[Nn]um"')
 
 
 class Run(NamedTuple):
     """Payloads that follow each other and are of one kind."""
 
     kind: str | None  #: of the record that held them
-    biz_id: str  #: of the record, where the body is a row of a query, which holds none itself
+    biz_id: str  #: of the record, where the body may be a row of a query, which holds none itself
     frames: list[bytes]
 
 
@@ -118,6 +118,9 @@ class _Scan:
         self.runs: list[Run] = []
         self._text, self._cap, self._final = text, cap, final
         self._window = cap  # bytes that the parser gets at once; fewer after it refused
+        self._brackets = Brackets(text)
+        self._newlines = Occurrences(text, b"\n")
+        self._xml_ends = {name: Occurrences(text, b"</%b>" % name) for name in (b"Message", b"Messages")}
 
     def run(self) -> int:
         """Cut until no complete payload is left; return the offset reached."""
@@ -135,8 +138,8 @@ class _Scan:
                     continue
                 end = end or self._object(at)
             else:
-                end = self._lines(at) or self._line(at)
-            if not end:
+                end = self._lines(at) or self._xml(at) or self._line(at)
+            if end <= 0:
                 return at
             at = end
 
@@ -156,8 +159,7 @@ class _Scan:
         if end:
             self._window = min(self._window * 4, self._cap)
             return end
-        if text[at] == _OPEN:
-            self._window = min(self._window, limit - at) // 8
+        self._window = min(self._window, limit - at) // 8
         return 0
 
     def _take(self, at: int, end: int, *, array: bool = False) -> int:
@@ -166,7 +168,9 @@ class _Scan:
         try:
             frames = list(map(bytes, _elements(b"[" + text + b"]") if array else _values(text)))
             heads = {frame[0] for frame in frames}
-            while _ARRAY in heads:
+            for _ in range(_MAX_LEVELS):
+                if _ARRAY not in heads:
+                    break
                 frames = _flat(frames)
                 heads = {frame[0] for frame in frames}
         except (ValueError, RecursionError):
@@ -181,7 +185,7 @@ class _Scan:
         text = self._text
         limit = min(len(text), at + self._cap)
         complete = self._final or len(text) - at > self._cap
-        end = _closing(text, at, limit, final=complete)
+        end = self._brackets.closing(at, limit, final=complete)
         if end > 0:
             frame = text[at:end]
             self._add([frame], records=_RECORD_MARK in frame)
@@ -199,14 +203,35 @@ class _Scan:
         self._add(found[0].replace(b"\r\n", b"\n").split(b"\n")[:-1])
         return found.end()
 
+    def _xml(self, at: int) -> int:
+        """Cut one message of the queue, or several in one element, as XML; 0: there is none; -1: not complete yet."""
+        text = self._text
+        if text[at] != _LESS:
+            return 0
+        limit = min(len(text), at + self._cap)
+        complete = self._final or len(text) - at > self._cap
+        found = _XML.match(text, at, limit)
+        if not found:
+            return -1 if not complete and _XML_BEGUN.match(text, at, limit) else 0
+        ends = self._xml_ends[found[1]]
+        end = ends.find(found.end(), limit)
+        if end < 0:
+            return 0 if complete else -1
+        end += len(ends.word)
+        self._add([text[at:end]])
+        return end
+
     def _line(self, at: int) -> int:
         """Cut one scalar of an array, or all up to the end of the line; 0: it is not complete yet."""
         text = self._text
         limit = min(len(text), at + self._cap)
-        if scalar := _SCALAR.match(text, at, limit):
+        scalar = _SCALAR.match(text, at, limit) or _TEXT_LINE.match(text, at, limit)
+        if scalar is None and self._final and limit == len(text):
+            scalar = _LAST_TEXT.match(text, at, limit)
+        if scalar:
             self._add([scalar[0]])
             return scalar.end()
-        newline = text.find(b"\n", at, limit)
+        newline = self._newlines.find(at, limit)
         end = newline if newline >= 0 else limit
         incomplete = newline < 0 and not self._final and len(text) - at <= self._cap
         if incomplete and _BEGUN_TEXT.match(text, at):
@@ -232,7 +257,10 @@ class _Scan:
                 self._extend(None, "", [frame])
             else:
                 body = bytes(record.body)
-                biz_id = record.biz_id or "" if _ROW_MARK in body and _is_row(body) else ""
+                if body[:1] != b"{":
+                    self._extend(None, "", [frame])
+                    continue
+                biz_id = record.biz_id or "" if _ROW_MARK.search(body) else ""
                 self._extend(record.kind, biz_id, [body])
 
     def _extend(self, kind: str | None, biz_id: str, frames: list[bytes]) -> None:
@@ -241,14 +269,6 @@ class _Scan:
             runs[-1].frames.extend(frames)
         elif frames:
             runs.append(Run(kind, biz_id, frames))
-
-
-def _is_row(body: bytes) -> bool:
-    try:
-        _row(body)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _between(text: bytes, at: int) -> int:
@@ -265,35 +285,3 @@ def _flat(frames: list[bytes]) -> list[bytes]:
         else:
             flat.append(frame)
     return flat
-
-
-def _closing(text: bytes, at: int, limit: int, *, final: bool) -> int:
-    """The end of the object that begins at *at*; 0: not before *limit*; -1: it is broken.
-
-    An object is broken by a line break in a text, by brackets that do not match, and by an object or array where only
-    a name may be: there it was cut off, and another payload follows.
-    """
-    open_: list[int] = []
-    for token in _TOKEN.finditer(text, at, limit):
-        char = text[token.start()]
-        if char == 0x22:
-            if not token[1]:
-                return -1 if b"\n" in text[token.end() : token.end() + 2] else -final
-        elif char in (_OPEN, _ARRAY):
-            if open_ and open_[-1] == _OPEN and _before(text, token.start()) != 0x3A:
-                return -1
-            open_.append(char)
-        else:
-            if open_.pop() != char - 2:
-                return -1
-            if not open_:
-                return token.end()
-    return -final
-
-
-def _before(text: bytes, at: int) -> int:
-    """The last byte before *at* that is not white space."""
-    at -= 1
-    while text[at] in b" \t\r\n":
-        at -= 1
-    return text[at]

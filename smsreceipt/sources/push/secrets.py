@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import re
@@ -105,7 +106,7 @@ def _read(path: Path) -> tuple[bytes, ...]:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read(1 << 16).decode("ascii", "replace")
+            text = file.read(1 << 16).removeprefix(codecs.BOM_UTF8).decode("ascii", "replace")
     except OSError as exc:
         raise UsageError(f"the secret file {path} cannot be read: {exc.strerror}") from exc
     if mode & (stat.S_IRWXG | stat.S_IRWXO):

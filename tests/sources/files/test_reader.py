@@ -142,11 +142,34 @@ def test_a_file_that_is_packed_wrongly_gives_what_it_can(
     assert len(whole) >= least
 
 
-def test_what_is_no_text_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{}".encode(name) for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")),
+        *(
+            ('{"err_msg":"用户接收成功","success":true}' * 99).encode(name)
+            for name in ("utf-16-le", "utf-16-be", "utf-32-le")
+        ),
+        b"PK\x03\x04\x14\0\0\0\x08\0" + b"x" * 99,
+        b"SmsReport.json".ljust(257, b"\0") + b"ustar\x0000",
+    ],
+)
+def test_what_is_no_utf8_is_not_read(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "saved"
-    path.write_bytes("{}".encode("utf-16"))
+    path.write_bytes(content)
     with pytest.raises(FileDamaged, match="is no text"):
         list(replay(path)[0].pieces())
+
+
+@pytest.mark.parametrize("damage", [b"\0", b"\0" * 512, b"x\0y\0z\0", b"PK\x03\x04", b"\0\0\0x", b"\xff\xfe"])
+@pytest.mark.parametrize("place", [0, 1, 2000, 9000])
+def test_damage_costs_its_line_and_no_file(tmp_path: Path, damage: bytes, place: int) -> None:
+    lines = [b'{"n":%d}' % n for n in range(1000)]
+    text = b"\n".join(lines)
+    path = tmp_path / "saved"
+    path.write_bytes(text[:place] + damage + text[place:])
+    found = {frame for piece in replay(path)[0].pieces() for each in piece.deliveries for frame in each.frames}
+    assert len(set(lines) - found) <= 2
 
 
 def test_folders_are_read_sorted_and_links_and_pipes_left_out(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from base64 import b64encode
 from itertools import pairwise
 
@@ -77,6 +78,9 @@ def scalar(text: bytes, at: int, limit: int) -> int:
             end += 1
         if not re.fullmatch(rb"true|false|null|-?\d+(\.\d+)?([eE][-+]?\d+)?", text[at:end]):
             return 0
+    rest = text[end:]
+    if text[at] == ord('"') and (not rest.strip(b" \t\r") or rest.lstrip(b" \t\r")[:1] == b"\n"):
+        return end if rest[: limit - end].lstrip(b" \t\r")[:1] == b"\n" or limit == len(text) else 0
     return end if text[end:limit].lstrip(b" \t")[:1] in {b",", b"]"} else 0
 
 
@@ -180,7 +184,17 @@ REPORT = '{"biz_id":"1^0","phone_number":"13800008000","success":true}'
         ('[\n  {\n    "a": 1\n  },\n  {\n    "b": "x', ['{\n    "a": 1\n  }', '{\n    "b": "x']),
         ("eyJhIjogbnVsbH0=\neyJhIjp7fX0=\n", ["eyJhIjogbnVsbH0=", "eyJhIjp7fX0="]),
         ('[1,"},{",{"a":1}]\n"},{"  ]', ["1", '"},{"', '{"a":1}', '"},{"']),
-        ('"},{\\",{"\n"},{', ['"}', '{\\",{"', '"}', "{"]),
+        ('"},{\\",{"\n"},{', ['"},{\\",{"', '"}', "{"]),
+        ('"[{},{}]" \r\n"[{},{}]"', ['"[{},{}]"', '"[{},{}]"']),
+        (
+            '<?xml version="1.0"?>\n<Message a="b">\n <X>,{}</X>\n</Message>{}',
+            ['<?xml version="1.0"?>\n<Message a="b">\n <X>,{}</X>\n</Message>', "{}"],
+        ),
+        (
+            "<Messages>\n<Message>\n</Message>\n</Messages>\n{}",
+            ["<Messages>\n<Message>\n</Message>\n</Messages>", "{}"],
+        ),
+        ("<Message>\n{}\n<b>", ["<Message>", "{}", "<b>"]),
         ("", []),
         (" \n[]\r\n,", []),
     ],
@@ -215,3 +229,65 @@ def test_an_object_without_an_end_costs_no_more_than_its_line_and_holds_up_nothi
     assert len(frames(found)) == 201
     assert not frames(found[:5])  # the end may yet come
     assert frames(found[:9])
+
+
+TOKENS = (
+    *(
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b'"',
+        b"\\",
+        b",",
+        b":",
+        b"\n",
+        b" ",
+        b"x",
+        b"1",
+        b"\0",
+        b"\xef",
+        b"\xef\xbb\xbf",
+        b"<",
+        b"=",
+        b"{}",
+        b"[]",
+    ),
+    *(
+        b"[[],",
+        b"[1,",
+        b"x,{}",
+        b'",{}',
+        b'"x"\n',
+        b'"\\",',
+        b"[{},",
+        b"[[{}],",
+        b"[{}]x\n",
+        b'[{"a":1}]\n[',
+        b"AAAAAAAA",
+        b"AAAAAAAA\n",
+    ),
+    *(
+        b'{"a":[\n',
+        b'{"a":[1,\n',
+        b'{"a":{"a":[{},\n',
+        b'{"a":1,\n',
+        b'{"a":"x\n',
+        b'x",{"\\"y"\n',
+        b'{"identity":1}',
+        b"null,",
+    ),
+    *(b"<Message>", b"<Message>\n", b"<Message><MessageBody>", b"</Message>"),
+)
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=repr)
+@pytest.mark.parametrize("end", [b"", b'"' + b"x" * 100_000, b"[" * 100_000], ids=["", "text", "brackets"])
+def test_the_time_for_a_byte_does_not_grow_with_the_file(token: bytes, end: bytes) -> None:
+    def seconds(size: int) -> float:
+        text = token * (size // len(token)) + end
+        begun = time.process_time()
+        cuts(text, [*range(0, len(text), 1 << 18)])
+        return time.process_time() - begun
+
+    assert seconds(160_000) < 8 * seconds(40_000) + 0.3  # a quadratic cutter needs 16 times as long, and many seconds
