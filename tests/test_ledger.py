@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.errors import UsageError
-from smsreceipt.ledger import BadRow, Declined, Entry, Form, entries, number_of
-from smsreceipt.ledger.values import InvalidValue, RawSend, moment_of, send_of
+from smsreceipt.ledger import BadRow, Declined, Entry, Form, InvalidValue, Skipped, entries, number_of
+from smsreceipt.ledger.cells import cell
+from smsreceipt.ledger.times import moment_of
+from smsreceipt.ledger.values import RawSend, send_of
 from smsreceipt.model import BEIJING, Instant, Send, beijing_day, billed_parts
 
 DAY = 20_777  # 2026-11-20
@@ -63,9 +65,7 @@ def test_a_number_has_one_spelling(written: str, normal: str) -> None:
     assert number_of(written) == normal
 
 
-@pytest.mark.parametrize(
-    "written", ["", "abc", "138", "1.38E+10", "１３８００００８０００", "138****8000", "+", "0", "13800008000.0"]
-)
+@pytest.mark.parametrize("written", ["", "abc", "138", "1.38E+10", "²", "138****8000", "+", "0", "++8613800008000"])
 def test_what_is_no_number_is_refused_without_being_quoted(written: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         number_of(written)
@@ -126,7 +126,8 @@ def test_spreadsheets_leave_zeros_and_seconds_out(written: str, day: tuple[int, 
     "written",
     [
         "yesterday", "2026-02-29", "2026-13-01", "2026-11-20 24:00:00", "2026-11-20 10:60", "2026-11/20", "1970-01-01",
-        "10:00:00", "20-11-2026", "２０２６-11-20", "123456789", "99999999999999", "9999999999999",
+        "10:00:00", "20-11-2026", "11/5/2026", "5-Nov-26", "46331",
+        "2026-11-20 13:00 AM", "2026-11-20 10:00 EST", "123456789", "99999999999999", "9999999999999",
     ],
 )  # fmt: skip
 def test_what_is_no_time_is_refused_without_being_quoted(written: str) -> None:
@@ -254,9 +255,20 @@ def test_bytes_that_are_no_utf8_are_told_and_other_rows_read() -> None:
 def test_other_encodings_are_read_when_they_are_named(encoding: str) -> None:
     text = f"手机号,BizId,发送时间,签名\n{PHONE},900^0,2026-11-20 15:49:55,阿里云\n".encode(encoding)
     assert read(text, encoding=encoding) == [send(sign_name="阿里云")]
-    with pytest.raises(UsageError) as caught:
-        read(text)
-    assert "--encoding" in caught.value.hint
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "gbk", "utf-16"])
+def test_an_encoding_is_told_by_its_mark_or_by_a_heading_that_it_makes_known(encoding: str) -> None:
+    text = f"记录表\n手机号,回执ID,发送时间,签名\n{PHONE},900^0,2026-11-20 15:49:55,阿里云\n".encode(encoding)
+    for data in (text, gzip.compress(text)):
+        assert read(data) == [send(sign_name="阿里云")]
+
+
+def test_an_encoding_that_was_named_is_not_replaced_and_without_a_known_heading_none_is_guessed() -> None:
+    for text, form in (("手机号,回执ID,发送时间\n", {"encoding": "utf-8"}), ("甲,乙,丙\n", {})):
+        with pytest.raises(UsageError) as caught:
+            read(text.encode("gb18030"), **form)
+        assert "--encoding" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -266,7 +278,6 @@ def test_other_encodings_are_read_when_they_are_named(encoding: str) -> None:
         (f"{PHONE},900^0,2026-11-20\n", "phone, biz_id, sent_at"),
         ("phone,biz_id\n", "sent_at"),
         ('"phone\n', "phone, biz_id"),
-        ("[{}]\n", "array"),
         (b"PK\x03\x04", "spreadsheet"),
         (b"\xfd7zXZ", "xz"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -303,14 +314,14 @@ def test_nothing_and_no_rows_are_no_error() -> None:
 words = st.text(st.sampled_from("a1^,;\"\n\r'=【云"), max_size=8).map(str.strip)
 
 
-@given(st.lists(st.tuples(words.filter(bool), words, words), max_size=8), st.sampled_from(",;\t"))
+@given(st.lists(st.tuples(words.filter(cell), words, words), max_size=8), st.sampled_from(",;\t"))
 def test_whatever_a_csv_quotes_is_read_as_it_was(rows: list[tuple[str, str, str]], delimiter: str) -> None:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter)
     writer.writerow(["phone", "biz_id", "time", "out_id", "sign_name"])
     writer.writerows((PHONE, biz_id, AT, out_id, sign) for biz_id, out_id, sign in rows)
     assert read(text.getvalue()) == [
-        send(biz_id=biz_id, out_id=out_id, sign_name=sign) for biz_id, out_id, sign in rows
+        send(biz_id=cell(biz_id), out_id=cell(out_id), sign_name=cell(sign)) for biz_id, out_id, sign in rows
     ]
 
 
@@ -324,7 +335,7 @@ def test_no_bytes_are_a_bug(garbage: bytes) -> None:
     for head in (b"", b"phone,biz_id,time\n", b"{}\n"):
         try:
             for entry in read(head + garbage):
-                assert isinstance(entry, BadRow | Declined | Send)
+                assert isinstance(entry, BadRow | Declined | Skipped | Send)
         except UsageError:
             pass
 
@@ -427,9 +438,9 @@ def test_bad_lines_say_why(line: str, reason: str) -> None:
 
 def test_an_endless_line_is_one_bad_row_and_memory_stays_bounded() -> None:
     good = lines({"phone": PHONE, "biz_id": "900^0", "time": AT})
-    found = read(good + '{"x":"' + "y" * 3_000_000 + '"}\n' + good)
+    found = read(good + '{"x":"' + "y" * 20_000_000 + '"}\n' + good)
     assert [type(each) for each in found] == [Send, BadRow, Send]
-    assert found[1] == BadRow(2, "longer than 1 MiB")
+    assert found[1] == BadRow(2, "longer than 16 MiB")
 
 
 @given(

@@ -1,50 +1,75 @@
 """Reads the sends in one JSON object: a send itself, or a logged request with the provider's answer.
 
-The fields are searched in the object and in the objects in which logs put requests and answers (request, response,
-result, body, …), also where these are JSON text. Other objects are ignored: in a template's values, for example, a
-"code" or a "phone" is part of a message.
+The fields are searched in the object and in the objects in which logs, collectors and databases put requests, answers
+and rows (request, response, body, log, _source, …), also where these are JSON text. Other objects are ignored: in a
+template's values, for example, a "code" or a "phone" is part of a message. An object with RequestId and Code is the
+provider's answer wherever it stands.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from smsreceipt.ledger.cells import InvalidValue, cell
 from smsreceipt.ledger.names import field_of, normalised
-from smsreceipt.ledger.values import InvalidValue, RawSend
+from smsreceipt.ledger.refusals import refused
+from smsreceipt.ledger.values import RawSend
 
 _REQUESTS = {"request", "req", "requestparams", "params", "param", "parameters", "query", "form", "input", "args",
-             "arguments", "payload", "fields", "extra", "context", "message", "event"}  # fmt: skip
+             "arguments", "payload", "fields", "extra", "context", "message", "event", "msg", "log", "source",
+             "jsonpayload", "textpayload", "content", "record", "row", "item"}  # fmt: skip
 _ANSWERS = {"response", "resp", "res", "rsp", "answer", "reply", "result", "output", "body", "data"}
-_MAX_DEPTH = 4
+_LISTS = {"records", "rows", "data", "hits", "items", "list", "results", "result"}
+_MAX_DEPTH = 5
 _MAX_PHONES = 1_000  # in one request
+_PHONES = re.compile(r"[,;，；、|\n]+")
+_EMPTY: tuple[Any, ...] = ("", None, [])
 
-_decode = msgspec.json.Decoder().decode
+#: Numbers with a fraction or an exponent stay the text that was written, because rounding would lose digits.
+decode = msgspec.json.Decoder(float_hook=str).decode
+NOT_JSON = (msgspec.DecodeError, RecursionError, UnicodeError)  #: what decode raises
 _container = lru_cache(maxsize=4096)(lambda name: normalised(name) in _REQUESTS | _ANSWERS)
 _answer = lru_cache(maxsize=4096)(lambda name: normalised(name) in _ANSWERS)
 
 
+class Row:
+    """The fields of one object, and what they say."""
+
+    def __init__(self, top: dict[str, Any], found: dict[str, Any]) -> None:
+        self._top = top
+        self.found = found  #: field -> value
+
+    def sends(self, time: str) -> list[RawSend]:
+        """One send for each number; *time* is for an object that has none. Raises InvalidValue."""
+        if time and "sent_at" not in self.found:
+            self.found["sent_at"] = time
+        return _per_phone(dict(self.found))
+
+    def refused(self) -> bool:
+        """Whether the provider refused the call, told by fields beside those of a send."""
+        return refused(pair for _, _, values in _levels(self._top) for pair in values.items())
+
+
 class Logs:
-    """Reads the lines of one list; *names* (field -> name) takes precedence over the known names."""
+    """Reads the objects of one list; *names* (field -> name) takes precedence over the known names."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = {normalised(name): field for field, name in names.items()}
         self._fixed = frozenset(names)
 
-    def read(self, line: str) -> list[RawSend]:
-        """The sends in a line, one for each number. Raises InvalidValue."""
-        try:
-            top = _decode(line)
-        except msgspec.DecodeError:
-            raise InvalidValue("not JSON") from None
-        except RecursionError:
-            raise InvalidValue("nested too deeply") from None
-        if not isinstance(top, dict):
-            raise InvalidValue("not a JSON object")
-        return _per_phone(self._found(top))
+    def rows(self, top: dict[str, Any]) -> Iterator[Row]:
+        """The rows in an object: itself, or those of the list in it."""
+        found = self._found(top)
+        if "phone" not in found and "biz_id" not in found and (inner := _list_in(top)):
+            for each in inner:
+                yield Row(each, self._found(each))
+        else:
+            yield Row(top, found)
 
     def _found(self, top: dict[str, Any]) -> dict[str, Any]:
         """Field -> value. The outermost object takes precedence, then the order of a field's names."""
@@ -52,13 +77,22 @@ class Logs:
         for depth, in_answer, values in _levels(top):
             for name, value in values.items():
                 place = self._place(name, in_answer)
-                if place is None or value is None or value == "" or value == [] or isinstance(value, bool | dict):
+                if place is None or value in _EMPTY or isinstance(value, bool):
+                    continue
+                if isinstance(value, dict) and (value := _extended(value)) is None:
                     continue
                 field, rank = place
+                if field == "content" and str(value).startswith("{"):  # the line that a collector found
+                    continue
                 deep = 0 if name == "Code" else depth  # the provider's code takes precedence at any depth
                 if field not in found or (deep, rank) < found[field][:2]:
                     found[field] = (deep, rank, value)
-        return {field: value for field, (_, _, value) in found.items()}
+        values = {field: value for field, (_, _, value) in found.items()}
+        if ("biz_id" not in values or "code" not in values) and (answer := _answer_in(top, 0)):
+            for field, name in (("biz_id", "bizid"), ("code", "code")):
+                if field not in values and field not in self._fixed and (said := answer.get(name)):
+                    values[field] = said
+        return values
 
     def _place(self, name: str, in_answer: bool) -> tuple[str, int] | None:
         if self._names and (mapped := self._names.get(normalised(name))):
@@ -75,7 +109,7 @@ def _levels(top: dict[str, Any]) -> Iterator[tuple[int, bool, dict[str, Any]]]:
         for in_answer, values in level:
             yield depth, in_answer, values
             for name, value in values.items():
-                if type(value) is str and not value.startswith("{"):
+                if type(value) is str and "{" not in value:
                     continue
                 if _container(name) and (held := _object(value)) is not None:
                     inner.append((in_answer or _answer(name), held))
@@ -85,19 +119,60 @@ def _levels(top: dict[str, Any]) -> Iterator[tuple[int, bool, dict[str, Any]]]:
 
 
 def _object(value: Any) -> dict[str, Any] | None:
-    """The JSON object in a value, which may be the text of one."""
+    """The JSON object in a value, which may be text that ends with one."""
     if isinstance(value, str):
         try:
-            value = _decode(value)
-        except (msgspec.DecodeError, RecursionError):
+            value = decode(value[value.find("{") : value.rfind("}") + 1])
+        except NOT_JSON:
             return None
     return value if isinstance(value, dict) else None
 
 
+def _answer_in(value: Any, depth: int) -> dict[str, Any] | None:
+    """The provider's answer anywhere inside, its names in lower case."""
+    if isinstance(value, str):
+        value = _object(value) if '"' in value and "{" in value else None
+    if isinstance(value, dict):
+        names = {name.lower(): member for name, member in value.items()} if len(value) < 50 else {}
+        if "requestid" in names and isinstance(names.get("code"), str):
+            return names
+        value = list(value.values())
+    if isinstance(value, list) and depth < 8:
+        for member in value:
+            if isinstance(member, dict | list | str) and (found := _answer_in(member, depth + 1)):
+                return found
+    return None
+
+
+def _list_in(top: dict[str, Any], depth: int = 0) -> list[dict[str, Any]] | None:
+    """The objects of the list that an export or an answer of a search holds, if it holds one."""
+    for name, value in top.items():
+        if normalised(name) not in _LISTS:
+            continue
+        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+            return value
+        if isinstance(value, dict) and depth < 2 and (found := _list_in(value, depth + 1)):
+            return found
+    return None
+
+
+def _extended(value: dict[str, Any]) -> Any:
+    """The value of MongoDB's Extended JSON, such as {"$numberLong": "7"}; None of any other object."""
+    while isinstance(value, dict):
+        if len(value) != 1:
+            return None
+        ((name, value),) = value.items()
+        if name == "$timestamp" and isinstance(value, dict):
+            value = value.get("t")  # type: ignore[assignment]
+        elif not name.startswith("$"):
+            return None
+    return value
+
+
 def _per_phone(found: dict[str, Any]) -> list[RawSend]:
     """One send for each number. In a batch each has its own signature; the other fields are shared."""
-    phones = _items(found.pop("phone", ""))
-    signs = _items(found.pop("sign_name", ""), commas=False)
+    phones = items(found.pop("phone", ""))
+    signs = items(found.pop("sign_name", ""), commas=False)
     texts = {field: _text(value) for field, value in found.items()}
     if len(phones) > _MAX_PHONES:
         raise InvalidValue("more than 1000 numbers in one request")
@@ -109,23 +184,25 @@ def _per_phone(found: dict[str, Any]) -> list[RawSend]:
     return [RawSend(phone=phone, sign_name=sign, **texts) for phone, sign in pairs]
 
 
-def _items(value: Any, *, commas: bool = True) -> list[str]:
-    """The items of a list, of the JSON text of a list, or of a text with commas."""
+def items(value: Any, *, commas: bool = True) -> list[str]:
+    """The items of a list, of the JSON text of a list, or of a text with commas, semicolons or the like."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            value = _decode(value)
-        except (msgspec.DecodeError, RecursionError):
+            value = decode(value)
+        except NOT_JSON:
             raise InvalidValue("a list that is not JSON") from None
     if isinstance(value, list):
         return [_text(each) for each in value]
     text = _text(value)
-    if commas and "," in text:
-        return [each.strip() for each in text.split(",") if each.strip()]
+    if commas and _PHONES.search(text):
+        return [each.strip() for each in _PHONES.split(cell(text)) if each.strip()]
     return [text] if text or commas else []
 
 
 def _text(value: Any) -> str:
     """A text without surrounding blanks, or a number as text. Raises InvalidValue for anything else."""
+    if isinstance(value, dict):
+        value = _extended(value)
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, int | float):

@@ -1,6 +1,6 @@
 """The values of the domain: receipts, sends, outcomes, times. No I/O, no provider terms, no terminal, no SQL."""
 
-from smsreceipt.model.phones import normalise_phone
+from smsreceipt.model.phones import narrow, normalise_phone, unguarded, visible
 from smsreceipt.model.receipts import (
     SETTLED,
     Decoded,
@@ -61,8 +61,11 @@ __all__ = [
     "iso_beijing",
     "iso_utc",
     "leg_of",
+    "narrow",
     "normalise_phone",
     "number_of",
     "said_in",
     "start_of_day",
+    "unguarded",
+    "visible",
 ]

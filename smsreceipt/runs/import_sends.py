@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from smsreceipt.app import App
 from smsreceipt.ingest import LockRetry
-from smsreceipt.ledger import BadRow, Entry, Form, entries
+from smsreceipt.ledger import BadRow, Entry, Form, Skipped, entries
 from smsreceipt.model import Send
 from smsreceipt.store import Imported
 
@@ -39,7 +39,7 @@ class _Import:
         self._app, self._form, self._read = app, form, read
         self._progress = app.progress()
         self._began = time.monotonic()
-        self._rows = self._bad = self._declined = 0
+        self._rows = self._bad = self._declined = self._skipped = 0
         self._done = Imported()
         self._reasons: Counter[str] = Counter()
 
@@ -64,6 +64,9 @@ class _Import:
             self._rows += 1
             if isinstance(entry, Send):
                 yield entry
+            elif isinstance(entry, Skipped):
+                self._skipped += 1
+                self._rows -= 1
             elif isinstance(entry, BadRow):
                 self._bad += 1
                 self._reasons[entry.reason] += 1

@@ -13,8 +13,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.errors import UsageError
 from smsreceipt.ingest import LockRetry, take
-from smsreceipt.ledger import number_of
-from smsreceipt.ledger.values import InvalidValue
+from smsreceipt.ledger import InvalidValue, number_of
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Decoded, Delivery, Source, Tally
 from smsreceipt.output.mask import mask_phone

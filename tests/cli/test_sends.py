@@ -105,7 +105,6 @@ def test_map_date_and_encoding(program: Program) -> None:
         (["--date", "soon"], HEADER, "is no time"),
         (["--encoding", "klingon"], HEADER, "no encoding is called 'klingon'"),
         ([], f"{PHONE},900^0,2026-11-20\n", "names no column for phone"),
-        ([], "[]", "JSON array"),
     ],
 )
 def test_what_cannot_be_read_at_all_is_exit_2(program: Program, words: list[str], text: str, said: str) -> None:

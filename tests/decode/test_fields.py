@@ -27,7 +27,7 @@ from smsreceipt.model import BEIJING, Reason, iso_beijing, iso_utc
         ("138-0000-0001", "13800000001"),
         ("+85251234567", "85251234567"),
         ("85251234567", "85251234567"),
-        ("0085251234567", "0085251234567"),
+        ("0085251234567", "85251234567"),
         ("8623800000001", "8623800000001"),
         ("861380000000", "861380000000"),
         ("86138000000011", "86138000000011"),
@@ -39,7 +39,7 @@ from smsreceipt.model import BEIJING, Reason, iso_beijing, iso_utc
         ("138****0001", "138****0001"),
         ("-138", "-138"),
         ("++8613800000001", "++8613800000001"),
-        ("１３８００００００００１", "１３８００００００００１"),
+        ("１３８００００００００１", "138000000001"),
     ],
 )
 def test_a_phone_has_one_spelling(written: str, normal: str) -> None:
@@ -137,7 +137,7 @@ def test_what_is_neither_text_nor_number_is_refused(read: object, value: object)
     assert refused.value.reason is Reason.TYPE
 
 
-@pytest.mark.parametrize("value", ["12a", "１３８００００００００１", "138****0001", -138, Number("1.5"), "²", "٣"])
+@pytest.mark.parametrize("value", ["12a", "138****0001", -138, Number("1.5"), "²", "٣"])
 def test_what_is_no_phone_is_refused(value: object) -> None:
     with pytest.raises(Refused) as refused:
         phone_of("x")({"x": value})

@@ -130,8 +130,7 @@ def _phones(app: App, words: tuple[str, ...]) -> list[str]:
     """Phone numbers in the form of the ledger. Raises UsageError, without the word, for one that is not valid."""
     if not words:
         return []
-    from smsreceipt.ledger import number_of
-    from smsreceipt.ledger.values import InvalidValue
+    from smsreceipt.ledger import InvalidValue, number_of
 
     try:
         return [number_of(word) for word in read_dash(app, words)]

@@ -1,0 +1,63 @@
+"""Reads the sheets of an .xlsx file, a row at a time."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import Any, BinaryIO
+
+from smsreceipt.errors import UsageError
+from smsreceipt.ledger.rows import TableRow
+
+_LARGEST = 4 << 30  # bytes, unpacked
+_ERRORS = (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, EOFError, SyntaxError, OSError)
+
+
+def sheets(stream: BinaryIO) -> Iterator[tuple[str, Iterator[TableRow]]]:
+    """The sheets with their names and rows. Raises UsageError if the file is no .xlsx, or openpyxl is not installed."""
+    if not stream.seekable():
+        stream = io.BytesIO(stream.read())
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            known = {each.filename: each.file_size for each in archive.infolist()}
+    except _ERRORS as exc:
+        raise UsageError("the list is a spreadsheet or an archive that is damaged", hint="Save it again.") from exc
+    if "xl/workbook.xml" not in known:
+        raise UsageError(
+            "the list is a spreadsheet or an archive that cannot be read",
+            hint="Save the sheet as .xlsx or CSV (UTF-8), or unpack the archive.",
+        )
+    if sum(known.values()) > _LARGEST:
+        raise UsageError("the spreadsheet is too large", hint="Save the sheet as CSV (UTF-8).")
+    try:
+        from openpyxl import load_workbook
+    except ImportError:
+        raise UsageError(
+            "the list is a spreadsheet, and openpyxl is not installed",
+            hint="Install it: pip install 'smsreceipt[xlsx]'. Or save the sheet as CSV (UTF-8).",
+        ) from None
+    stream.seek(0)
+    try:
+        book = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()  # some programs write a wrong one
+            yield sheet.title, _rows(sheet)
+    except _ERRORS as exc:
+        raise UsageError("the spreadsheet is damaged", hint="Save the sheet as CSV (UTF-8).") from exc
+
+
+def _rows(sheet: Any) -> Iterator[TableRow]:
+    for number, values in enumerate(sheet.iter_rows(values_only=True), 1):
+        yield number, [_cell(value) for value in values]
+
+
+def _cell(value: object) -> str:
+    if value is None or isinstance(value, time):
+        return "" if value is None else value.isoformat()
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)

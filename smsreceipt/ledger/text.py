@@ -1,0 +1,77 @@
+"""The text of a list: unpacked, decoded, in lines."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from smsreceipt.errors import UsageError
+
+LONGEST_LINE = 1 << 20  #: characters; longer lines come in pieces
+SHEET = b"PK\x03\x04"  #: how a zip archive begins, and so a spreadsheet
+_UNSUPPORTED = {
+    b"BZ": ("compressed with bzip2", "Unpack it on the way: bzcat FILE | smsreceipt sends import -"),
+    b"\xfd7": ("compressed with xz", "Unpack it on the way: xzcat FILE | smsreceipt sends import -"),
+    b"\x28\xb5": ("compressed with zstd", "Unpack it on the way: zstdcat FILE | smsreceipt sends import -"),
+    b"\xd0\xcf": ("a spreadsheet of an old format", "Save the sheet as .xlsx, or as CSV (UTF-8)."),
+}
+_UTF_16 = {b"\xff\xfe", b"\xfe\xff"}
+
+
+def unpacked(stream: BinaryIO) -> io.BufferedReader:
+    """The stream, decompressed where it is gzipped. Raises UsageError for other formats."""
+    buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
+    magic = buffered.peek(2)[:2]
+    if magic in _UNSUPPORTED:
+        what, hint = _UNSUPPORTED[magic]
+        raise UsageError(f"the list is {what}", hint=hint)
+    if magic == b"\x1f\x8b":
+        return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=buffered)))
+    return buffered
+
+
+def lines(stream: io.BufferedReader, encoding: str | None) -> Iterator[str]:
+    """The lines as text, cut at 1 MiB. Bytes that are invalid in the encoding become characters of UNDECODABLE.
+
+    Without an *encoding*, a byte order mark tells UTF-16, and everything else is UTF-8. Raises UsageError.
+    """
+    text = None
+    try:
+        if encoding is None:
+            encoding = "utf-16" if stream.peek(2)[:2] in _UTF_16 else "utf-8"
+        utf8 = encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}
+        text = io.TextIOWrapper(
+            stream,
+            encoding="utf-8-sig" if utf8 else encoding,
+            errors="surrogateescape" if utf8 else "replace",
+            newline="",
+        )
+        while line := text.readline(LONGEST_LINE):
+            yield line
+    except LookupError:
+        raise UsageError(f"no encoding is called {encoding!r}", hint="For example gb18030 or utf-16.") from None
+    except UnicodeError as exc:
+        raise UsageError(
+            f"the list is not in {encoding}, or not to its end",
+            hint="Of UTF-16 without a mark: utf-16-le or utf-16-be.",
+        ) from exc
+    except (EOFError, zlib.error, OSError) as exc:
+        if isinstance(exc, OSError) and not isinstance(exc, gzip.BadGzipFile):
+            raise UsageError(f"the list cannot be read: {exc.strerror}") from exc
+        raise UsageError(
+            "the list ends in the middle, or is damaged",
+            hint="What was read so far is in the ledger; importing the whole file later changes nothing of it.",
+        ) from exc
+    finally:
+        if text is not None:
+            with contextlib.suppress(ValueError):  # the caller has closed it
+                text.detach()
+
+
+def as_gb18030(line: str) -> str:
+    """A line that was read as UTF-8, read as GB18030; every byte counts as it was."""
+    return line.encode("utf-8", "surrogateescape").decode("gb18030", "replace")
