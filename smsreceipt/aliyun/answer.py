@@ -12,6 +12,7 @@ MAX_BODY = 8 * 1024 * 1024  #: bytes; 16 messages of 64 KiB in which each charac
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
 _CLOSE = re.compile(rb"\r\nconnection:[^\r\n]*close")
+_LAST_CHUNK = re.compile(rb"\r\n0+[ \t]*[;\r]")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -71,6 +72,14 @@ def read(data: bytes) -> tuple[Response, int, bool] | int:
     if status >= 400:
         return Response(status, head, b""), len(data), False  # a gateway's page; the status is enough
     raise BadAnswer("the answer does not state its length")
+
+
+def may_end(data: bytearray, begin: int) -> bool:
+    """Whether the last chunk of an answer may begin at *begin* or later, or in the few bytes before it.
+
+    Parsing an answer of thousands of chunks anew for each packet would take minutes; this looks at the new bytes only.
+    """
+    return _LAST_CHUNK.search(data, max(0, begin - 16)) is not None
 
 
 def _value(lines: bytes, name: bytes) -> bytes:

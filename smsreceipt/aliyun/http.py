@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from .answer import Response, read
+from .answer import Response, may_end, read
 from .endpoints import Endpoint
 from .faults import BadAnswer, ConnectionLost, TimedOut, TransportError, Untrusted
+
+_SMALL = 128 * 1024  # bytes of an answer that is parsed anew for each packet
 
 __all__ = ["Pool", "Response"]
 
@@ -31,6 +33,9 @@ class _Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[Response] | None = None
         self._window = memoryview(bytearray(32 * 1024))
         self._buffer = bytearray()
+        self._seen = 0  # bytes of it that were searched for the end of the answer
+        self._ending = False  # the end may be in the buffer
+        self._parse_at = _SMALL  # bytes from which on it is parsed even so, to find errors
         self._need = 0  # bytes below which the buffered answer cannot be complete
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,7 +58,7 @@ class _Connection(asyncio.BufferedProtocol):
             return
         if self._buffer or self._need:
             self._buffer += data
-            if len(self._buffer) < self._need:
+            if len(self._buffer) < self._need or not self._worth_parsing():
                 return
             data = bytes(self._buffer)
         try:
@@ -66,13 +71,28 @@ class _Connection(asyncio.BufferedProtocol):
             if not self._buffer:
                 self._buffer += data
             self._need = found
+            if found > len(data) + _SMALL:  # the length is known: it is complete or wrong with so many bytes
+                self._parse_at = found
             return
         self._buffer.clear()
-        self._need = 0
+        self._need = self._seen = 0
+        self._ending, self._parse_at = False, _SMALL
         response, end, keep = found
         if not keep or end != len(data):
             self.abort()
         self._settle(response)
+
+    def _worth_parsing(self) -> bool:
+        """Whether a large answer, of which no length is known, may be complete now."""
+        size = len(self._buffer)
+        if size <= _SMALL:
+            return True
+        self._ending = self._ending or may_end(self._buffer, self._seen)
+        self._seen = size
+        if not self._ending and size < self._parse_at:
+            return False
+        self._parse_at = size * 2
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason makes no difference
         self.alive = False

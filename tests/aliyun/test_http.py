@@ -431,3 +431,28 @@ def test_an_old_tls_is_refused(certificate: Path) -> None:
     with pytest.raises(ConnectionLost) as refused:
         over_tls(certificate, None, old=True)
     assert not refused.value.sent
+
+
+@pytest.mark.parametrize("size", [1, 7, 16, 1_000, 4_096, 300_000])
+@pytest.mark.parametrize("end", [b"0\r\n\r\n", b"000\r\n\r\n", b"0;a=b\r\n\r\n", b"0 \r\nTrailer: x\r\n\r\n"])
+def test_a_large_answer_of_any_chunks_is_read_when_its_last_chunk_is_there(size: int, end: bytes) -> None:
+    """Also where the packets cut its end: each packet is 32 KiB and a few bytes less than the one before."""
+    body = bytes(range(256)) * {1: 120, 7: 400, 16: 600}.get(size, 1_600)
+    chunks = b"".join(
+        b"%x\r\n%b\r\n" % (len(part), part) for part in (body[at : at + size] for at in range(0, len(body), size))
+    )
+    whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + end
+    for cut in (1, 4, len(end)):
+
+        async def feed(cut: int = cut) -> answer.Response:
+            waiter: asyncio.Future[answer.Response] = asyncio.get_running_loop().create_future()
+            connection = http._Connection([])
+            connection._waiter = waiter
+            last = len(whole) - cut
+            for piece in (*(whole[at : min(at + 32_768, last)] for at in range(0, last, 32_768)), whole[last:]):
+                connection.get_buffer(0)[: len(piece)] = piece
+                connection.buffer_updated(len(piece))
+            assert waiter.done()
+            return waiter.result()
+
+        assert asyncio.run(feed()).body == body
