@@ -79,7 +79,7 @@ _OPTIONS = [
     option("--since", type=When(), metavar="TIME", help="From here on: a day, 3h, 2d, 2026-11-20T08:00.", example="2d"),
     option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today"),
     option("--after", type=click.IntRange(0), metavar="SEQ", help="Only seq greater than this.", example=0),
-    option("--history", is_flag=True, help="Every statement, not only each identity's state."),
+    option("--history", is_flag=True, help="Every statement and each of its distinct bodies, not only states."),
     option("--conflicts", is_flag=True, help="Only statements that contradict each other."),
 ]
 
@@ -109,6 +109,7 @@ def query_of(app: App, chosen: dict[str, Any]) -> Query:
         until=end,
         after=chosen["after"] or 0,
         history=chosen["history"],
+        bodies=chosen["history"],
         conflicts=chosen["conflicts"],
     )
 
