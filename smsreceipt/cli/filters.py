@@ -87,7 +87,7 @@ _OPTIONS = [
     since_option,
     until_option,
     option("--after", type=click.IntRange(0), metavar="SEQ", help="Only seq greater than this.", example=0),
-    option("--history", is_flag=True, help="Every statement, not only each identity's state."),
+    option("--history", is_flag=True, help="Every statement and each of its distinct bodies, not only states."),
     option("--conflicts", is_flag=True, help="Only statements that contradict each other."),
 ]
 
@@ -117,6 +117,7 @@ def query_of(app: App, chosen: dict[str, Any]) -> Query:
         until=end,
         after=chosen["after"] or 0,
         history=chosen["history"],
+        bodies=chosen["history"],
         conflicts=chosen["conflicts"],
     )
 

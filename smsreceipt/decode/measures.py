@@ -62,12 +62,14 @@ def numbers(peer: object, *others: object) -> str:
 
     Numbers that cannot be read, hidden ones for example, are left out.
     """
-    known, *rest = (_number(value) for value in (peer, *others))
-    further = " ".join(dict.fromkeys(each for each in rest if each))
+    known = _number(peer)
+    further = " ".join(dict.fromkeys(each for value in others if value is not None and (each := _number(value))))
     return f"{known or '-'} {further}".rstrip() if known or further else ""
 
 
 def _number(value: object) -> str:
+    if type(value) is str and len(value) == 11 and value.isascii() and value.isdigit():
+        return value
     number = normalise_phone(str(value)) if isinstance(value, (str, int)) else ""
     return number if number.isascii() and number.isdigit() else ""
 

@@ -40,6 +40,7 @@ class Query:
     until: Instant | None = None  #: exclusive
     after: int = 0  #: only seq > after
     history: bool = False  #: every statement, not only the state of each identity
+    bodies: bool = False  #: of each statement also the bodies that it does not show, before the one that it shows
     conflicts: bool = False  #: only the statements that contradict another one about the same identity
     limit: int | None = None
     newest: bool = False  #: with a limit: the last ones instead of the first (still in ascending seq)

@@ -251,6 +251,17 @@ class StoreContract:
                     store.keep([item])
                 assert only(store).receipt == bodies[-1].receipts[0]
 
+    def test_each_distinct_body_of_a_statement_can_be_listed(self) -> None:
+        bodies = [decoded(call(record_url=url)) for url in ("", "https://example.com/1")]
+        with self.opened() as store:
+            for item in (bodies[1], decoded(report("1")), bodies[0], bodies[0], decoded(report("2"))):
+                store.keep([item])
+            urls = [b"example.com" in each.receipt.body for each in store.list(Query(history=True, bodies=True))]
+            assert urls == [False, True, False, False]
+            assert len(list(store.list(Query(history=True)))) == 3
+            for newest in (False, True):
+                assert len(list(store.list(Query(history=True, bodies=True, limit=2, newest=newest)))) == 2
+
     def test_every_number_of_a_call_finds_it_and_a_changed_body_has_its_own(self) -> None:
         first, second = sorted(
             [

@@ -52,7 +52,7 @@ REPORTS: tuple[Callable[[int], str], ...] = (
     lambda n: _base64((_REPORT % n + "}").replace('"success":true', '"success":"maybe"')),
     lambda n: _base64((_REPORT % n + "}").replace('"phone_number":"13800000000"', '"phone_number":{"no":1}')),
     lambda n: _base64((_REPORT % n + "}").replace('"phone_number":"13800000000"', '"phone_number":["1"]')),
-    lambda n: _base64((_REPORT % n + "}").replace("2026-11-20 15:49:55", "yesterday")),
+    lambda n: _base64((_REPORT % n + "}").replace('"success":true', '"success":[]')),
     lambda n: _base64(f'{{"success":true,"out_id":"{n}"}}'),  # no identity
     lambda n: _base64(f'{{"unknown":{n}}}'),
 )

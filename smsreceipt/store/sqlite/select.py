@@ -49,7 +49,23 @@ def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[Stor
         found = islice(found, query.limit)
     if backward:
         found = iter(list(found)[::-1])
-    return map(partial(_stored, reread), found)
+    receipts = map(partial(_stored, reread), found)
+    if not query.bodies or not db.execute("SELECT 1 FROM body LIMIT 1").fetchall():
+        return receipts
+    lines = (line for stored in receipts for line in _lines(db, reread, stored))
+    if query.limit is None:
+        return lines
+    return iter(list(lines)[-query.limit :]) if query.newest else islice(lines, query.limit)
+
+
+def _lines(db: apsw.Connection, reread: Reread, stored: StoredReceipt) -> Iterator[StoredReceipt]:
+    """A statement once with each further body, and then with the one that it shows."""
+    receipt = stored.receipt
+    for body, digest in db.execute("SELECT body, digest FROM body WHERE seq = ? ORDER BY digest", (stored.seq,)):
+        told = reread(receipt.kind, body) or receipt
+        same = {"kind": receipt.kind, "identity": receipt.identity, "biz_id": receipt.biz_id}  # a query's has no BizId
+        yield structs.replace(stored, receipt=structs.replace(told, **same, body=body, digest=digest))
+    yield stored
 
 
 def count(db: apsw.Connection, query: Query, at_most: int) -> int:
