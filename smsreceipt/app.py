@@ -99,7 +99,7 @@ class App:
 
     @property
     def output(self) -> str:
-        """The output format: table, json or csv."""
+        """The output format: table, json, csv or excel."""
         return self.setting("output") or ("table" if self.stdout_is_tty else "json")
 
     @property

@@ -103,6 +103,9 @@ class _Run:
         if shell:
             from click.shell_completion import shell_complete
 
+            from smsreceipt.cli import bash_words
+
+            bash_words.register()
             raise click.exceptions.Exit(shell_complete(self._tool, {}, "smsreceipt", "_SMSRECEIPT_COMPLETE", shell))
         with self._tool.make_context("smsreceipt", list(self._args), obj=self._given) as ctx:
             self._root = ctx

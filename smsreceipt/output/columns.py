@@ -76,6 +76,10 @@ class View(Generic[T]):
         """The same view with one more key, which has this value in every row."""
         return View(self.name, [*self.columns, Column(key=key, convert=lambda _row: value)], masked=self.masked)
 
+    def without(self, key: str) -> View[T]:
+        """The same view without one of its keys."""
+        return View(self.name, [column for column in self.columns if column.key != key], masked=self.masked)
+
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The JSON keys and CSV heads."""

@@ -5,6 +5,7 @@ No other module asks which of the three output formats is wanted.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -21,6 +22,8 @@ U = TypeVar("U")
 Both = tuple[Sequence[T], Sequence[U]]  #: rows of one object, then rows of another
 
 TABLE = "table"  #: the value of --output for tables
+EXCEL = "excel"  #: … and for CSV that Excel opens as it is meant
+_CSV = ("csv", EXCEL)
 _PIECE = 500  # rows that are written at once
 
 
@@ -29,7 +32,7 @@ class Target(Protocol):
 
     @property
     def output(self) -> str:
-        """The output format: table, json or csv."""
+        """The output format: table, json, csv or excel."""
 
     @property
     def mask(self) -> bool:
@@ -89,7 +92,7 @@ class Printer(Generic[T]):
 
     def end(self) -> None:
         """Print the titles of a CSV without rows."""
-        if self._format == "csv" and not self._headed:
+        if self._format in _CSV and not self._headed:
             self._write(self._piece([]))
 
     def _piece(self, rows: Sequence[T]) -> bytes:
@@ -100,9 +103,11 @@ class Printer(Generic[T]):
         if self._format == "json":
             return json_lines(records)
         heads = [] if self._headed else [view.keys]
+        excel = self._format == EXCEL
+        mark = BOM_UTF8 if heads and excel else b""
         self._headed = True
         values = ((getattr(record, key) for key in view.keys) for record in records)
-        return csv_lines(heads, guard=False) + csv_lines(values, guard=not self._raw)
+        return mark + csv_lines(heads, guard=False) + csv_lines(values, guard=not self._raw, excel=excel)
 
     def _drawn(self, rows: Sequence[T]) -> str:
         if self._table is None:
@@ -137,7 +142,7 @@ def print_whole(
     target: Target, view: View[T], row: T, parts: tuple[View[U], Sequence[U]], draw: Callable[[Display], str]
 ) -> None:
     """Print one object: whole in JSON, only the rows of its *parts* in CSV, or as the screen that *draw* makes."""
-    if target.output == "csv":
+    if target.output in _CSV:
         printer = Printer(target, parts[0])
         printer.print(parts[1])
         printer.end()
@@ -159,7 +164,7 @@ def print_both(
     left_out = False
     for some, others in rows:
         printer.print(some)
-        if target.output == "csv":
+        if target.output in _CSV:
             left_out = left_out or bool(others)
         else:
             second.print(others)

@@ -15,6 +15,7 @@ _SUSPICIOUS = re.compile(b"[" + re.escape(_SUSPECT.replace(b"\n", b"")) + b"]") 
 _BLANKS = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
 #: Spreadsheets take a field that starts with one of these for a formula; some normalise the full-width forms.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_LONG_DIGITS = re.compile(r"0[0-9]+|[0-9]{12,}")  #: numbers in which each digit counts; Excel keeps 15
 
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -50,18 +51,22 @@ def _escaped(line: bytes) -> bytes:
     return ACTIVE.sub(json_escape, line.decode("utf-8", "surrogatepass")).encode()
 
 
-def csv_lines(rows: Iterable[Iterable[object]], *, guard: bool = True) -> bytes:
-    """CSV in UTF-8 with LF line ends. *guard*: no field is a formula for a spreadsheet."""
+def csv_lines(rows: Iterable[Iterable[object]], *, guard: bool = True, excel: bool = False) -> bytes:
+    """CSV in UTF-8 with LF line ends.
+
+    *guard*: no field is a formula for a spreadsheet. *excel*: digits that Excel would round, or strip of zeros, are
+    written as a formula whose value is their text.
+    """
     import csv
     import io
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([_field(value, guard) for value in row] for row in rows)
+    writer.writerows([_field(value, guard, excel) for value in row] for row in rows)
     return text.getvalue().encode()
 
 
-def _field(value: object, guard: bool) -> str:
+def _field(value: object, guard: bool, excel: bool) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -69,5 +74,7 @@ def _field(value: object, guard: bool) -> str:
     if isinstance(value, int | float):
         return str(value)
     text = value if isinstance(value, str) else _escaped(_compact(_encode(value))).decode()
+    if excel and _LONG_DIGITS.fullmatch(text):
+        return f'="{text}"'
     escaped = safe(text)
     return f"'{escaped}" if guard and text.startswith(_FORMULA) else escaped

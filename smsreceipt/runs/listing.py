@@ -16,12 +16,16 @@ COUNTED = 100_000  #: rows are counted up to this number
 _POLL = 0.5  # seconds between two reads of the store
 
 
-def run(app: App, query: Query, limit: int | None, *, follow: bool, raw_csv: bool, newest: bool) -> None:
+def run(
+    app: App, query: Query, limit: int | None, *, follow: bool, raw_csv: bool, newest: bool, body: bool = True
+) -> None:
     """Print the receipts of the query in ascending seq, at most *limit*; a table has the newest ones if *newest*.
 
     *follow*: go on with new receipts until a signal ends the process. *raw_csv*: do not escape formulas in CSV.
+    *body*: print the bodies, in JSON and CSV.
     """
-    printer = Printer(app, RECEIPTS, raw_csv=raw_csv, live=follow)
+    view = RECEIPTS if body else RECEIPTS.without("body")
+    printer = Printer(app, view, raw_csv=raw_csv, live=follow)
     printed = _once(app, query, limit, printer, newest=newest)
     while follow and (limit is None or printed < limit):
         app.flush()

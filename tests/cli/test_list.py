@@ -136,6 +136,24 @@ def test_csv_without_rows_is_its_head(mixed: Program) -> None:
     assert nothing == mixed("list", "-o", "csv").out.splitlines(keepends=True)[0]
 
 
+def test_csv_for_excel_has_one_byte_order_mark_and_keeps_ids(program: Program) -> None:
+    program.keep("SmsReport", *[report(f"138{n:08}", out_id="20261105090300123456") for n in range(1200)])
+    ended = program("list", "-o", "excel")
+    assert ended.raw.count(b"\xef\xbb\xbf") == 1
+    assert ended.raw.startswith(b"\xef\xbb\xbfseq,")
+    (first, *others) = csv.DictReader(io.StringIO(ended.raw.decode("utf-8-sig")))
+    assert (first["out_id"], first["phone"], len(others)) == ('="20261105090300123456"', "13800000000", 1199)
+    assert program("explain", "DELIVERED", "-o", "excel").raw.startswith(b"\xef\xbb\xbf")
+    assert program("list", "-o", "excel", "--phone", "13999999999").raw.startswith(b"\xef\xbb\xbfseq,")
+    assert not program("list", "-o", "csv").raw.startswith(b"\xef")
+
+
+def test_the_body_can_be_left_out(mixed: Program) -> None:
+    whole, bare = (mixed("list", *words).objects for words in ((), ("--no-body",)))
+    assert bare == [{key: value for key, value in each.items() if key != "body"} for each in whole]
+    assert not mixed("list", "--no-body", "-o", "csv").out.splitlines()[0].endswith("body")
+
+
 def test_csv_has_the_keys_of_the_object_and_can_be_read_back(mixed: Program) -> None:
     rows = list(csv.DictReader(io.StringIO(mixed("list", "-o", "csv").out)))
     (first, *_rest) = mixed("list").objects

@@ -83,7 +83,15 @@ def test_a_tab_offers_commands_and_options() -> None:
     assert complete("smsreceipt re", 1) == [name for name in COMMANDS if name.startswith("re")]
     assert complete("smsreceipt rejects ", 2) == ["list", "show", "retry", "drop"]
     assert "--history" in complete("smsreceipt list --h", 2)
-    assert complete("smsreceipt --output ", 2) == ["table", "json", "csv"]
+    assert complete("smsreceipt --output ", 2) == ["table", "json", "csv", "excel"]
+
+
+@pytest.mark.parametrize("words", ["--queue my=smsr", "--queue my = smsr", "--queue = my = smsr"])
+def test_a_tab_offers_kinds_after_the_name_of_a_queue(words: str) -> None:
+    words = f"smsreceipt pull {words}"
+    assert complete(words, len(words.split()) - 1) == ["SmsReport"]
+    assert complete("smsreceipt pull --queue my", 3) == [""]
+    assert len(complete("smsreceipt pull --queue my =", 4)) > 10
 
 
 def test_a_tab_offers_kinds_codes_and_files() -> None:

@@ -22,7 +22,8 @@ from smsreceipt.cli.options import cli_command, option
 )
 @option("-f", "--follow", is_flag=True, help="Go on printing what is new until stopped.")
 @option("--raw-csv", is_flag=True, help="Leave fields that a spreadsheet takes for formulas as they are.")
-def command(app: App, *, limit: int | None, follow: bool, raw_csv: bool, **chosen: Any) -> None:
+@option("--no-body", is_flag=True, help="Leave out what the provider sent, in json and csv.")
+def command(app: App, *, limit: int | None, follow: bool, raw_csv: bool, no_body: bool, **chosen: Any) -> None:
     """List receipts: the state of each message, call and review.
 
     One object per identity, ascending seq. Filters of one kind are alternatives, different ones must all hold.
@@ -31,4 +32,4 @@ def command(app: App, *, limit: int | None, follow: bool, raw_csv: bool, **chose
     from smsreceipt.runs import listing
 
     query = query_of(app, chosen)
-    listing.run(app, query, limit, follow=follow, raw_csv=raw_csv, newest=chosen["after"] is None)
+    listing.run(app, query, limit, follow=follow, raw_csv=raw_csv, body=not no_body, newest=chosen["after"] is None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,12 +11,25 @@ from smsreceipt.cli.filters import complete_kind
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration, Size
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The message types after NAME=."""
+    from click.shell_completion import CompletionItem
+
+    name, equals, begun = incomplete.partition("=")
+    kinds = complete_kind(ctx, param, begun) if equals else []
+    return [CompletionItem(f"{name}={each.value}") for each in kinds]
+
 
 @cli_command("pull")
 @option(
     "--queue",
     multiple=True,
     metavar="NAME[=TYPE]",
+    shell_complete=_complete_queue,
     help="A queue, and its message type where the name hides it.",
     example="Alicom-Queue-1234567890123456-SmsReport",
 )

@@ -47,7 +47,7 @@ class _Record(msgspec.Struct):
 
     seq: int | None
     kind: str
-    identity: list[str]
+    identity: msgspec.Raw
     body: msgspec.Raw
     biz_id: str | None = None
 
@@ -55,7 +55,7 @@ class _Record(msgspec.Struct):
 _record = msgspec.json.Decoder(_Record).decode
 _RECORD_MARK = b'"identity"'
 #: A row of QuerySendDetails has this field, and not the BizId of its send. So may a receipt: decoding tells.
-_ROW_MARK = re.compile(rb'"[Pp]hone_?[Nn]um"')
+_ROW_MARKS = (b'honeNum"', b'hone_num"')
 
 
 class Run(NamedTuple):
@@ -257,10 +257,10 @@ class _Scan:
                 self._extend(None, "", [frame])
             else:
                 body = bytes(record.body)
-                if body[:1] != b"{":
+                if body[0] != _OPEN:
                     self._extend(None, "", [frame])
                     continue
-                biz_id = record.biz_id or "" if _ROW_MARK.search(body) else ""
+                biz_id = record.biz_id or "" if _ROW_MARKS[0] in body or _ROW_MARKS[1] in body else ""
                 self._extend(record.kind, biz_id, [body])
 
     def _extend(self, kind: str | None, biz_id: str, frames: list[bytes]) -> None:
