@@ -13,6 +13,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import Decoded
 from smsreceipt.runs.kinds import unknown_kind_warning
+from smsreceipt.runs.sends_list import is_list_of_sends
 
 if TYPE_CHECKING:
     from smsreceipt.model import Reached
@@ -63,7 +64,15 @@ class Inputs:
                 return
             try:
                 with self._open(named) as replay:
-                    yield from replay.pieces(self._start(replay, unfinished or {}))
+                    start = self._start(replay, unfinished or {})
+                    for piece in replay.pieces(start):
+                        if not start and is_list_of_sends(piece):
+                            raise UsageError(
+                                f"{replay.name} is a list of sends, and has no receipt",
+                                hint="Import it: smsreceipt sends import FILE.",
+                            )
+                        start = 1  # only the first piece of a file tells what it is
+                        yield piece
             except SmsReceiptError as exc:
                 self.failures.append(exc)
 
