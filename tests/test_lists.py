@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.errors import UsageError
-from smsreceipt.ledger import BadRow, Declined, Entry, Form, InvalidValue, Skipped, entries, number_of
+from smsreceipt.ledger import BadRow, Declined, Entry, Form, InvalidValue, Skipped, entries, number_of, numbers
 from smsreceipt.ledger.cells import cell, whole_number
 from smsreceipt.ledger.times import moment_of
 from smsreceipt.model import Instant, Send
@@ -364,3 +365,88 @@ def test_an_array_of_one_long_line_is_read_in_pieces() -> None:
     rows = [{**ROW, "out_id": str(n), "pad": '\\"{' * 30} for n in range(12_000)]
     found = read(json.dumps(rows))
     assert [each.out_id for each in found if isinstance(each, Send)] == [str(n) for n in range(12_000)]
+
+
+# -- lists of numbers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "phone\n13800000001\n", '"13800000001"\n', "13800000001.0\n", "# of order 7\n13800000001\n",
+        "\ufeff13800000001", "id,手机号,name\n1,13800000001,x\n",
+        "名单\n手机号\n13800000001\n", '{"phone":"13800000001"}\n', "'13800000001\r\n\r\n",
+        '[\n"13800000001"\n]\n', '["13800000001"]', "13800000001, 13800000001\n", "13800000001 +8613800000001\n",
+        "+86 138 0000 0001", "13800000001,\n", "1.3800000001E10\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb18030"])
+def test_a_list_of_numbers_may_come_from_anywhere(text: str, encoding: str) -> None:
+    if encoding == "gb18030":
+        text = text.removeprefix("\ufeff")
+    assert set(numbers(io.BytesIO(text.encode(encoding)))) == {PHONE}
+
+
+def test_a_line_without_a_number_is_told_and_the_others_read() -> None:
+    found = list(numbers(io.BytesIO(b"13800000001\nabc\n1.38E+10\n13800000002,Li\n13800000003\n")))
+    assert [each for each in found if isinstance(each, str)] == ["13800000001", "13800000003"]
+    assert [each.line for each in found if isinstance(each, BadRow)] == [2, 3, 4]
+
+
+# -- spreadsheets
+
+
+def sheet(*sheets: list[list[Any]]) -> bytes:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for rows in sheets:
+        made = book.create_sheet()
+        for row in rows:
+            made.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+HEADING = ["手机号", "回执ID", "发送时间", "OutId"]
+
+
+def test_a_spreadsheet_is_read_with_its_titles_totals_and_sheets() -> None:
+    shown = datetime(2026, 11, 5, 9, 3)
+    data = sheet(
+        [["短信发送记录"], HEADING, [13800000001, BIZ_ID, shown, None], ["13800000002", BIZ_ID, AT, 7], ["合计", 2]],
+        [["notes"]],
+        [HEADING, [13800000003, BIZ_ID, 46331.377083333, 1.5e20], [13800000004, 9.00619746936498e17, shown, ""]],
+    )
+    found = read(data)
+    assert [(each.phone, each.sent_at, each.out_id) for each in found if isinstance(each, Send)] == [
+        (PHONE, INSTANT, ""), ("13800000002", INSTANT, "7"),
+    ]  # fmt: skip
+    assert [each.line for each in found if isinstance(each, BadRow)] == [2, 3]
+    assert set(numbers(io.BytesIO(data))) == {f"1380000000{n}" for n in range(1, 5)} | {BadRow(1, "not a phone number")}
+    with pytest.raises(UsageError, match="names no column"):
+        read(sheet([["a", "b"]]))
+
+
+def test_a_spreadsheet_is_read_from_a_pipe() -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    found = list(entries(io.BufferedReader(Pipe(sheet([HEADING, [PHONE, BIZ_ID, AT, ""]]))), Form()))
+    assert [type(each) for each in found] == [Send]
+
+
+def test_a_spreadsheet_that_is_damaged_or_cannot_be_read_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = sheet([HEADING, [PHONE, BIZ_ID, AT, ""]])
+    damaged = data.replace(b"xl/worksheets/sheet1.xml", b"xl/worksheets/sheet9.xml")
+    for text in (b"PK\x03\x04", data[: len(data) // 2], damaged):
+        with pytest.raises(UsageError) as caught:
+            read(text)
+        assert caught.value.hint
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(UsageError, match="openpyxl is not installed") as absent:
+        read(data)
+    assert "smsreceipt[xlsx]" in absent.value.hint

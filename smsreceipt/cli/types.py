@@ -5,8 +5,9 @@ Times without a zone are Beijing time.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING
 
 import click
@@ -73,6 +74,28 @@ class Address(click.ParamType["HostPort | str"]):
             return HostPort.of(str(value))
         except ValueError:
             self.fail(f"{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", param, ctx)
+
+
+class Zone(click.ParamType[tzinfo]):
+    """UTC, +08:00, or a name such as Asia/Shanghai."""
+
+    name = "zone"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tzinfo:
+        """The zone; fails as a usage error."""
+        if isinstance(value, tzinfo):
+            return value
+        text = str(value).strip()
+        if found := re.fullmatch(r"(?:UTC|GMT)?([+-])(\d\d?)(?::?(\d\d))?", text, re.IGNORECASE):
+            minutes = int(found[2]) * 60 + int(found[3] or 0)
+            if minutes <= 14 * 60:
+                return timezone(timedelta(minutes=-minutes if found[1] == "-" else minutes))
+        elif re.fullmatch(r"[A-Za-z][\w+/-]*", text):
+            from zoneinfo import ZoneInfo
+
+            with contextlib.suppress(KeyError, ValueError, OSError):
+                return UTC if text.upper() in {"UTC", "Z", "GMT"} else ZoneInfo(text)
+        return self.fail(f"{text!r} is no time zone: UTC, +08:00, Asia/Shanghai", param, ctx)
 
 
 def span(text: str, now: Instant) -> tuple[Instant, Instant]:

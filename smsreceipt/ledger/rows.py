@@ -66,17 +66,20 @@ def csv_table(lines: Iterator[str], first: int, wanted: Wanted, *, guess: bool) 
         if not line.strip() or _SEPARATOR_LINE.fullmatch(line):
             continue
         for convert in (str, as_gb18030) if guess and UNDECODABLE.search(line) else (str,):
-            names, used = _cells(map(convert, islice(from_line(start), _HEADING_WITHIN)), _delimiter(convert(line)))
+            names, used = _cells(map(convert, islice(from_line(start), _HEADING_WITHIN)), delimiter_of(convert(line)))
             places = columns(names, wanted.names)
             if all(field in places for field in wanted.fields):
-                rest = _Rows(map(convert, chain(ahead[start + used :], lines)), first + start + used, _delimiter(line))
+                rest = _Rows(
+                    map(convert, chain(ahead[start + used :], lines)), first + start + used, delimiter_of(line)
+                )
                 return Table(names, places, iter(rest))
             if len(places) > len(best[2]) or not best[1]:
                 best = (start, names, places)
     raise _no_heading(best[1], best[2], wanted, any(map(UNDECODABLE.search, ahead[:1])))
 
 
-def _delimiter(line: str) -> str:
+def delimiter_of(line: str) -> str:
+    """The delimiter of a CSV that has this line."""
     return max(_DELIMITERS, key=line.count)
 
 

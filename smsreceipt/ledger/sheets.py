@@ -41,15 +41,30 @@ def sheets(stream: BinaryIO) -> Iterator[tuple[str, Iterator[TableRow]]]:
     stream.seek(0)
     try:
         book = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-        for sheet in book.worksheets:
+        found = book.worksheets
+        for sheet in found:
             sheet.reset_dimensions()  # some programs write a wrong one
-            yield sheet.title, _rows(sheet)
     except _ERRORS as exc:
-        raise UsageError("the spreadsheet is damaged", hint="Save the sheet as CSV (UTF-8).") from exc
+        raise _damaged() from exc
+    if not found:
+        raise _damaged()
+    for sheet in found:
+        yield sheet.title, _rows(sheet)
+
+
+def _damaged() -> UsageError:
+    return UsageError("the spreadsheet is damaged", hint="Save the sheet as CSV (UTF-8).")
 
 
 def _rows(sheet: Any) -> Iterator[TableRow]:
-    for number, values in enumerate(sheet.iter_rows(values_only=True), 1):
+    rows = enumerate(sheet.iter_rows(values_only=True), 1)
+    while True:
+        try:
+            number, values = next(rows, (0, ()))
+        except _ERRORS as exc:
+            raise _damaged() from exc
+        if not number:
+            return
         yield number, [_cell(value) for value in values]
 
 

@@ -4,59 +4,110 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from smsreceipt.app import App
+from smsreceipt.errors import UsageError
 from smsreceipt.ingest import LockRetry
-from smsreceipt.ledger import BadRow, Entry, Form, Skipped, entries
+from smsreceipt.ledger import BadRow, Entry, Form, Repeats, Skipped, entries
 from smsreceipt.model import Send
-from smsreceipt.store import Imported
+from smsreceipt.sources.files.open import find
+from smsreceipt.store import Imported, Store
 
 _AT_ONCE = 20_000  #: sends in one commit
 _BAD_ROWS = 20  #: bad rows with a message each; the others are counted by reason
 
 
-def run(app: App, file: str, form: Form) -> None:
-    """Import the sends of *file* (-: standard input) and print the summary. Bad rows are reported and left out.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to import."""
 
-    Exit code 3 if there are bad rows. Raises UsageError if the file cannot be read or is no list of sends. After a
-    crash, what was committed is in the ledger; to import the same list again changes nothing.
+    form: Form
+    dry_run: bool = False  #: read and report only; the store is not opened
+
+
+def run(app: App, words: Sequence[str], options: Options) -> None:
+    """Import the sends of files, folders or standard input (-) and print the summary. Bad rows are left out.
+
+    Exit code 3 if there are bad rows, or a list without a row. Raises UsageError if a file cannot be read or is no
+    list of sends, after the other files are imported. After a crash, what was committed is in the ledger; to import
+    the same list again changes nothing.
     """
-    with app.open_input(file) as stream:
-        size = 0 if file == "-" else Path(file).stat().st_size
-        _Import(app, form, lambda: (stream.tell(), size) if size else None).run(stream)
+    _Import(app, options).run(list(_files(app, words)))
+
+
+def _files(app: App, words: Sequence[str]) -> Iterator[str]:
+    """The files, those in folders in the order of their paths, without hidden ones."""
+    for word in words:
+        if word == "-" or not Path(word).is_dir():
+            yield word
+            continue
+        found = [each for each in find([word], app.say) if not each.path.name.startswith((".", "~$"))]
+        if not found:
+            raise UsageError(f"no file in {word}")
+        yield from (str(each.path) for each in found)
 
 
 class _Import:
-    """The import of one list, and its counters."""
+    """The import of lists, and its counters."""
 
-    def __init__(self, app: App, form: Form, read: Callable[[], tuple[int, int] | None]) -> None:
-        """*read* returns the bytes read so far and their total, or None where they are not known."""
-        self._app, self._form, self._read = app, form, read
+    def __init__(self, app: App, options: Options) -> None:
+        self._app, self._options = app, options
         self._progress = app.progress()
         self._began = time.monotonic()
         self._rows = self._bad = self._declined = self._skipped = 0
         self._done = Imported()
         self._reasons: Counter[str] = Counter()
+        self._read: Callable[[], tuple[int, int] | None] = lambda: None
+        self._name = ""  # of the list, where there are several
 
-    def run(self, stream: BinaryIO) -> None:
-        """Import the list and print the summary, also after a failure."""
-        lock_retry = LockRetry(self._app.say)
-        sends = self._good(entries(stream, self._form))
+    def run(self, files: Sequence[str]) -> None:
+        """Import the lists and print the summary, also after a failure."""
+        failures: list[UsageError] = []
+        opened = nullcontext() if self._options.dry_run else self._app.open_store(readonly=False)
         try:
-            with self._app.open_store(readonly=False) as store, self._progress:
-                while batch := list(islice(sends, _AT_ONCE)):
-                    self._done += lock_retry.call(partial(store.add_sends, batch))
-                    self._show_progress()
+            with opened as store, self._progress:
+                for file in files:
+                    self._name = f"{file}: " if len(files) > 1 else ""
+                    try:
+                        self._list(file, store)
+                    except UsageError as exc:
+                        failures.append(exc)
+                        if self._name:
+                            self._app.say(f"{self._name}{exc}")
         except BaseException:
-            if self._rows:  # without any row it was no list of sends, and the error says so
+            if self._rows:
                 self._sum_up()
             raise
-        self._sum_up()
+        if self._rows or not failures:  # without any row it was no list of sends, and the error says so
+            self._sum_up()
+        if failures:
+            raise failures[0]
+
+    def _list(self, file: str, store: Store | None) -> None:
+        """Import one list."""
+        lock_retry, repeats, before = LockRetry(self._app.say), Repeats(), self._rows
+        with self._app.open_input(file) as stream:
+            size = 0 if file == "-" else Path(file).stat().st_size
+            self._read = lambda: (stream.tell(), size) if size else None
+            sends = self._good(entries(stream, self._options.form))
+            while batch := list(islice(sends, _AT_ONCE)):
+                repeats.add(batch)
+                if store is not None:
+                    self._done += lock_retry.call(partial(store.add_sends, batch))
+                else:
+                    self._done += Imported(new=len(batch))
+                self._show_progress()
+        if self._rows == before:
+            self._app.say(f"{self._name}the list is empty: it has no row of a send")
+            self._app.end_with()
+        if repeats:
+            self._app.say(f"{self._name}{repeats}")
 
     def _good(self, found: Iterable[Entry]) -> Iterator[Send]:
         """The valid sends; counts and reports the other rows."""
@@ -71,7 +122,7 @@ class _Import:
                 self._bad += 1
                 self._reasons[entry.reason] += 1
                 if self._bad <= _BAD_ROWS:
-                    self._app.say(f"line {entry.line}: {entry.reason}")
+                    self._app.say(f"{self._name}line {entry.line}: {entry.reason}")
             else:
                 self._declined += 1
 
@@ -95,12 +146,15 @@ class _Import:
                 app.say(f"  {count:,} × {reason}")
         if done.contradicting:
             app.say(f"{done.contradicting:,} rows say otherwise than the ledger, which keeps what it knew first")
+        if self._skipped:
+            app.say(f"{self._skipped:,} other lines are no sends, such as totals: left out")
+        sends = {"sends": done.new} if self._options.dry_run else {
+            "new": done.new, "known": done.known, "completed": done.completed,
+        }  # fmt: skip
         app.summary(
             {
                 "rows": done.new + done.known + done.completed + self._bad + self._declined,
-                "new": done.new,
-                "known": done.known,
-                "completed": done.completed,
+                **sends,
                 "bad": self._bad,
                 "refused": self._declined,
                 "seconds": f"{seconds:.1f}",

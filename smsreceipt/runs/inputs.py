@@ -14,6 +14,7 @@ from smsreceipt.decode.saved import decode_saved
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import Decoded, Reached
 from smsreceipt.runs.kinds import unknown_kind_warning
+from smsreceipt.runs.sends_list import is_list_of_sends
 from smsreceipt.sources.files.open import FoundFile, InputFile, find
 from smsreceipt.sources.files.reader import PayloadReader, Piece, kind_in_path
 
@@ -59,7 +60,15 @@ class Inputs:
                 return
             try:
                 with self._open(named) as replay:
-                    yield from replay.pieces(self._start(replay, unfinished or {}))
+                    start = self._start(replay, unfinished or {})
+                    for piece in replay.pieces(start):
+                        if not start and is_list_of_sends(piece):
+                            raise UsageError(
+                                f"{replay.name} is a list of sends, and has no receipt",
+                                hint="Import it: smsreceipt sends import FILE.",
+                            )
+                        start = 1  # only the first piece of a file tells what it is
+                        yield piece
             except SmsReceiptError as exc:
                 self.failures.append(exc)
 

@@ -13,7 +13,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.errors import UsageError
 from smsreceipt.ingest import LockRetry, take
-from smsreceipt.ledger import InvalidValue, number_of
+from smsreceipt.ledger import BadRow, InvalidValue, number_of, numbers
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Decoded, Delivery, Source, Tally
 from smsreceipt.output.mask import mask_phone
@@ -25,6 +25,7 @@ from smsreceipt.sources.query.client import ORIGIN, Question, Rows
 from smsreceipt.store import Store
 
 _AT_ONCE = 100  #: answers that are stored in one commit and printed in one piece
+_BAD_LINES = 20  #: lines without a number that are reported one by one
 _SECONDS = 1.0  #: after which answers are stored and printed even if they are fewer
 
 
@@ -39,39 +40,46 @@ class Options:
 
 
 def run(app: App, day: date, phones: Sequence[str], file: str | None, options: Options) -> None:
-    """Query the records of a Beijing day about *phones* and the numbers in *file*, one a line (-: standard input).
+    """Query the records of a Beijing day about *phones* and the numbers in *file* (-: standard input).
 
     Prints the records, stores them if the options say so, and prints the summary. Every answer that came before a
     failure or a signal is printed and stored. Raises the failure, such as AuthError or ProviderError; UsageError if
-    the provider does not answer about the day, or a number is not valid. Exit code 3 for numbers that the provider
-    refuses and for answers that contradict each other.
+    the provider does not answer about the day, or a number is not valid. Exit code 3 for lines without a number, for
+    numbers that the provider refuses, and for answers that contradict each other.
     """
     refuse_unanswerable(day, day, today(app))
-    _Queries(app, day, _normalised(app, phones, file), options).run()
+    found, bad = _numbers(app, phones, file)
+    if bad:
+        app.end_with()
+    _Queries(app, day, found, options).run()
 
 
-def _normalised(app: App, phones: Sequence[str], file: str | None) -> list[str]:
-    """The phone numbers, each once, ascending. Raises UsageError, whose message contains none of them."""
-    words = [("--phone", word) for word in phones]
-    if file is not None:
-        words += [(f"line {n} of {file}", line.strip()) for n, line in enumerate(_lines(app, file), 1) if line.strip()]
-    if not words:
+def _numbers(app: App, phones: Sequence[str], file: str | None) -> tuple[list[str], int]:
+    """The phone numbers, each once, ascending, and how many lines of the file have none, which are reported.
+
+    Raises UsageError, whose message contains no number, for one that was named and if no number is left.
+    """
+    if not phones and file is None:
         raise UsageError("no number to ask about", hint="Say --phone NUMBER, --phone - or --phones-from FILE.")
-    found = set()
-    for where, word in words:
-        try:
-            found.add(number_of(word))
-        except InvalidValue:
-            raise UsageError(f"{where}: not a phone number") from None
-    return sorted(found)
-
-
-def _lines(app: App, file: str) -> list[str]:
     try:
-        with app.open_input(file) as stream:
-            return stream.read().decode("utf-8-sig", "replace").splitlines()
-    except OSError as exc:
-        raise UsageError(f"{file} cannot be read: {exc.strerror}") from exc
+        found = {number_of(word) for word in phones if word != "-"}
+    except InvalidValue as exc:
+        raise UsageError(f"--phone: {exc}") from exc
+    bad: list[BadRow] = []
+    for name in dict.fromkeys([*(word for word in phones if word == "-"), *([] if file is None else [file])]):
+        with app.open_input(name) as stream:
+            for each in numbers(stream):
+                if isinstance(each, str):
+                    found.add(each)
+                else:
+                    bad.append(each)
+                    if len(bad) <= _BAD_LINES:
+                        app.say(f"line {each.line} of {name}: {each.reason}")
+    if not found:
+        raise UsageError("no phone number in the list", hint="One number a line, or a CSV whose heading names them.")
+    if len(bad) > _BAD_LINES:
+        app.say(f"{len(bad) - _BAD_LINES:,} more lines without a phone number")
+    return sorted(found), len(bad)
 
 
 class _Queries:

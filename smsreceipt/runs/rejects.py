@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
-from smsreceipt.model import StoredReject
+from smsreceipt.model import Reason, StoredReject
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.rejects import REJECTS
 from smsreceipt.output.preview import outline, preview
@@ -41,16 +42,40 @@ def show_reject(app: App, reject_id: str, *, raw: bool) -> None:
     print_rows(app, view, [reject], lambda display: terminal.rejects.reject(reject, shown, display))
 
 
-def drop_rejects(app: App, ids: Sequence[str], *, confirm: Callable[[int], None] | None) -> None:
-    """Delete rejects. *confirm* is called with their number before, and raises if the user does not agree.
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rejects, unless their ids are named; an empty set stands for every origin or reason."""
 
-    Raises UsageError as find_reject does.
+    origins: Collection[str] = ()  #: files with all places in them, folders, queues or paths
+    reasons: Collection[Reason] = ()
+
+    def fits(self, reject: StoredReject) -> bool:
+        """Whether the reject is meant."""
+        return (not self.reasons or reject.reason in self.reasons) and (
+            not self.origins or any(_is_in(reject.origin, origin) for origin in self.origins)
+        )
+
+
+def _is_in(place: str, origin: str) -> bool:
+    return place == origin or place.startswith((f"{origin}:", f"{origin.rstrip('/')}/"))
+
+
+def drop_rejects(
+    app: App, ids: Sequence[str], chosen: Filter = Filter(), *, confirm: Callable[[int], None] | None
+) -> None:
+    """Delete the rejects with these ids, or without ids those that fit.
+
+    *confirm* is called with their number before, and raises if the user does not agree. Raises UsageError as
+    find_reject does.
     """
     with app.open_store(readonly=False, backfill=False) as store:
-        found = {reject.id: reject for reject in (find_reject(store, reject_id) for reject_id in ids)}
-        if confirm is not None:
+        if ids:
+            found = {find_reject(store, reject_id).id for reject_id in ids}
+        else:
+            found = {reject.id for reject in store.rejects() if chosen.fits(reject)}
+        if confirm is not None and found:
             confirm(len(found))
-        dropped = store.drop_rejects(list(found))
+        dropped = store.drop_rejects(found)
     app.summary({"dropped": dropped})
 
 

@@ -194,6 +194,20 @@ def test_a_number_abroad_is_asked_about_however_it_is_written(desk: Make) -> Non
     assert "numbers=1" in ended.err
 
 
+def test_a_line_without_a_number_is_told_and_the_others_are_asked_about(desk: Make, tmp_path: Path) -> None:
+    ask = desk()
+    numbers = tmp_path / "numbers.csv"
+    numbers.write_text("手机号,name\n'13800000001,x\n1.38E+10,y\n13800000002.0,z\n")
+    ended = ask("query-details", "--date", YESTERDAY, "--phones-from", str(numbers))
+    assert (ended.code, "numbers=2 asked=2" in ended.err) == (3, True)
+    assert "line 3 of" in ended.err.splitlines()[0]
+    assert "a spreadsheet rounded this number" in ended.err
+    assert "1.38E+10" not in ended.err
+    numbers.write_text("name\nx\n")
+    nothing = ask("query-details", "--date", YESTERDAY, "--phones-from", str(numbers))
+    assert (nothing.code, "no phone number in the list" in nothing.err) == (2, True)
+
+
 def test_many_numbers_are_asked_side_by_side_and_told_in_order(desk: Make) -> None:
     ask = desk(latency=5)
     phones = [f"138{n:08}" for n in range(230)]
@@ -211,7 +225,7 @@ def test_many_numbers_are_asked_side_by_side_and_told_in_order(desk: Make) -> No
         ["--date", "32d"],
         ["--date", "2099-01-01"],
         ["--date", YESTERDAY, "--phone", "not-a-number"],
-        ["--date", YESTERDAY, "--phone", "１３８００００００００"],
+        ["--date", YESTERDAY, "--phone", "1.38E+10"],
         ["--date", YESTERDAY],
         ["--date", YESTERDAY, "--phones-from", "no-such-file"],
         ["--date", YESTERDAY, "--phone", "13800000001", "--biz-id", " "],

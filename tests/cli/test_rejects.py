@@ -1,5 +1,6 @@
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,29 @@ def test_all_of_them_by_a_variable(program: Program, monkeypatch: pytest.MonkeyP
 
 def test_nothing_to_retry(program: Program) -> None:
     assert program("rejects", "retry", "--all").err == "received=0 new=0 duplicate=0 rejected=0\n"
+
+
+def test_drop_by_origin_reason_or_all(program: Program, tmp_path: Path) -> None:
+    for name, text in (("a.json", "{]\n[{]\n"), ("b.json", '{"x":\n'), ("c.json", '{"y":1}\n')):
+        (tmp_path / name).write_text(text)
+        program("replay", str(tmp_path / name))
+    before = len(ids(program))
+    assert program("rejects", "drop", "--origin", str(tmp_path / "b.json"), "--yes").err == "dropped=1\n"
+    assert program("rejects", "drop", "--origin", str(tmp_path / "b"), "--yes").err == "dropped=0\n"
+    assert (
+        program("rejects", "drop", "--origin", str(tmp_path), "--reason", "kind-unknown", "--yes").err == "dropped=1\n"
+    )
+    assert program("rejects", "drop", "--all", "--yes").err == f"dropped={before - 2}\n"
+    assert ids(program) == []
+
+
+def test_drop_needs_one_way_to_name_rejects(program: Program) -> None:
+    program.keep("SmsReport", BROKEN)
+    (found,) = ids(program)
+    for words in ([], [found, "--all"], ["--all", "--reason", "json"], ["--reason", "no-reason"]):
+        assert program("rejects", "drop", *words, "--yes").code == 2
+    assert program("rejects", "drop", "--reason", "json").code == 2
+    assert ids(program) == [found]
 
 
 def test_drop_asks_and_without_a_terminal_needs_yes(program: Program) -> None:

@@ -103,6 +103,8 @@ def test_map_date_and_encoding(program: Program) -> None:
         (["--map", "colour=x"], HEADER, "say FIELD=NAME"),
         (["--map", "phone=nowhere"], HEADER, "no column 'nowhere'"),
         (["--date", "soon"], HEADER, "is no time"),
+        (["--zone", "Mars"], HEADER, "is no time zone"),
+        (["--zone", "+99"], HEADER, "is no time zone"),
         (["--encoding", "klingon"], HEADER, "no encoding is called 'klingon'"),
         ([], f"{PHONE},900^0,2026-11-20\n", "names no column for phone"),
     ],
@@ -114,10 +116,66 @@ def test_what_cannot_be_read_at_all_is_exit_2(program: Program, words: list[str]
     assert PHONE not in ended.err
 
 
-@pytest.mark.parametrize("text", ["", HEADER])
-def test_nothing_to_enter_is_no_error(program: Program, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", HEADER, "[]", '2026-11-20 10:00:00 INFO started\n2026-11-20 10:00:01 INFO {"a": 1}\n']
+)
+def test_a_list_without_a_row_is_told(program: Program, text: str) -> None:
     ended = enter(program, text)
-    assert (ended.code, books(ended)) == (0, [0, 0, 0, 0, 0])
+    assert (ended.code, books(ended)) == (3, [0, 0, 0, 0, 0])
+    assert "the list is empty: it has no row of a send" in ended.err
+
+
+def test_rows_that_name_one_send_are_told(program: Program) -> None:
+    row = f"{PHONE},900^0,2026-11-20 15:49:50,,,\n"
+    ended = enter(program, HEADER + row * 2)
+    assert (ended.code, books(ended), ended.err.splitlines()[0]) == (0, [1, 1, 0, 0, 0], "2 rows name one send")
+    assert "5 rows name 2 sends" in enter(program, HEADER + row * 3 + row.replace("900", "901") * 2).err
+    assert "name one send" not in enter(program, HEADER + row).err
+
+
+def test_several_files_and_folders(program: Program, tmp_path: Path) -> None:
+    folder = tmp_path / "lists"
+    (folder / "more").mkdir(parents=True)
+    (folder / "a.csv").write_text(HEADER + ROWS)
+    (folder / "more" / "b.csv").write_text(HEADER + f"{PHONE},,2026-11-20,,,\n")
+    (folder / ".hidden").write_text("x")
+    single = tmp_path / "c.ndjson"
+    single.write_text(json.dumps({"phone": PHONE, "biz_id": "903^0", "sent_at": "2026-11-20"}))
+    ended = program("sends", "import", str(folder), str(single))
+    assert (ended.code, books(ended)) == (3, [4, 0, 0, 1, 0])
+    assert f"{folder / 'more' / 'b.csv'}: line 2: no BizId" in ended.err
+    (folder / "more" / "b.csv").write_text("no list\n")
+    ended = program("sends", "import", str(folder), str(single))
+    assert (ended.code, books_in(ended)) == (2, [0, 4, 0, 0, 0])
+    assert f"{folder / 'more' / 'b.csv'}: the first line names no column" in ended.err
+
+
+def books_in(ended: Ended) -> list[int]:
+    told = summary_in(ended)
+    return [int(told[name]) for name in ("new", "known", "completed", "bad", "refused")]
+
+
+def test_a_dry_run_reads_and_stores_nothing(program: Program) -> None:
+    ended = enter(program, HEADER + ROWS + "x,1,2026-11-20,,,\n", "--dry-run")
+    told = summary(ended)
+    assert (ended.code, told["rows"], told["sends"], told["bad"]) == (3, "4", "3", "1")
+    assert not program.store.exists()
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour"),
+    [("UTC", 23), ("+08:00", 15), ("+8", 15), ("Asia/Shanghai", 15), ("Asia/Tokyo", 14), ("GMT-1", 24)],
+)
+def test_a_zone_for_the_times_without_an_offset(program: Program, zone: str, hour: int) -> None:
+    enter(program, HEADER + f"{PHONE},900^0,2026-11-20 15:00:00,,,\n", "--zone", zone)
+    day, hour = (21, 0) if hour == 24 else (20, hour)
+    assert program("sends", "list").objects[0]["sent_at"] == f"2026-11-{day}T{hour:02}:00:00+08:00"
+
+
+def test_totals_are_left_out(program: Program) -> None:
+    ended = enter(program, "记录表,,\n" + HEADER + ROWS + "合计,3,,,,\n")
+    assert (ended.code, books(ended)) == (0, [3, 0, 0, 0, 0])
+    assert "1 other lines are no sends" in ended.err
 
 
 def test_what_was_entered_before_a_damage_stays_and_is_told(program: Program) -> None:

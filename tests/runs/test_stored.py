@@ -40,13 +40,13 @@ def test_lookup_prints_sends_and_statements_of_a_number(trial: Trial) -> None:
 def _with_sends(trial: Trial) -> Trial:
     """The same store with SENDS in the ledger."""
     again = Trial(trial.app.home, stdin=SENDS)
-    import_sends.run(again.app, "-", Form())
+    import_sends.run(again.app, ["-"], import_sends.Options(Form()))
     return Trial(trial.app.home)
 
 
 def test_sends_are_imported_and_bad_rows_are_reported(trial: Trial) -> None:
     trial = Trial(trial.app.home, stdin=SENDS)
-    import_sends.run(trial.app, "-", Form())
+    import_sends.run(trial.app, ["-"], import_sends.Options(Form()))
     assert (trial.summary["new"], trial.summary["bad"], trial.app.exit_codes) == ("1", "1", [3])
     assert trial.messages[0].startswith("line 3: ")
 

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.filters import read_dash
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
@@ -30,7 +29,7 @@ from smsreceipt.model import beijing_day, date_of
     help="Ask about this number; - reads it from stdin.",
     example="13800000001",
 )
-@option("--phones-from", metavar="FILE|-", help="Ask about the numbers in a file, one a line.")
+@option("--phones-from", metavar="FILE|-", help="Ask about the numbers in a file: one a line, or a CSV with a heading.")
 @option("--biz-id", metavar="ID", help="Only the sends of this BizId.", example="900619746936498440^0")
 @option("--save", is_flag=True, help="Store the answers as receipts.")
 @option(
@@ -56,4 +55,4 @@ def command(app: App, **chosen: Any) -> None:
         biz_id=chosen["biz_id"] or "", save=chosen["save"], qps=chosen["qps"], workers=chosen["workers"]
     )
     day = date_of(beijing_day(span(chosen["date"], app.now())[0]))
-    query_details.run(app, day, read_dash(app, chosen["phone"]), chosen["phones_from"], options)
+    query_details.run(app, day, chosen["phone"], chosen["phones_from"], options)

@@ -7,7 +7,7 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.options import Group, cli_command, confirm, option
 from smsreceipt.errors import UsageError
-from smsreceipt.model import Kind
+from smsreceipt.model import Kind, Reason
 
 command = Group("rejects", help="Look at what could not be decoded; retry or drop it.")
 
@@ -59,16 +59,50 @@ def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: str
 
 
 @cli_command("drop")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@option(
+    "--all",
+    "everything",
+    is_flag=True,
+    envvar="SMSRECEIPT_REJECTS_DROP_ALL",
+    help="Every reject.",
+    in_template=False,
+)
+@option("--origin", multiple=True, metavar="ORIGIN", help="Those of this file, queue or path.", in_template=False)
+@option(
+    "--reason",
+    multiple=True,
+    type=click.Choice([str(reason) for reason in Reason]),
+    metavar="REASON",
+    help="Those with this reason, such as json or kind-unknown.",
+    in_template=False,
+)
 @option("--yes", is_flag=True, help="Do not ask.", in_template=False)
-def drop_command(app: App, ids: tuple[str, ...], *, yes: bool) -> None:
-    """Forget rejects for good: the only copy of these bytes goes."""
+def drop_command(
+    app: App, ids: tuple[str, ...], *, everything: bool, origin: tuple[str, ...], reason: tuple[str, ...], yes: bool
+) -> None:
+    """Forget rejects for good: the only copy of these bytes goes.
+
+    --origin and --reason may be repeated; with both, a reject must fit both. The origin of a file stands for every
+    place in it.
+
+    \b
+      smsreceipt rejects drop --origin backup/sent.csv
+      smsreceipt rejects drop --reason kind-unknown --yes
+    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
+    if bool(ids) + everything + bool(origin or reason) != 1:
+        raise UsageError("name the rejects to drop, by their IDs, with --origin or --reason, or say --all")
     from smsreceipt.runs import rejects
 
     def ask(count: int) -> None:
-        confirm(app, "drop", f"Drop {count} reject{'s' if count > 1 else ''} for good?")
+        confirm(app, "drop", f"Drop {count:,} reject{'s' if count > 1 else ''} for good?")
 
-    rejects.drop_rejects(app, ids, confirm=None if yes else ask)
+    rejects.drop_rejects(
+        app,
+        ids,
+        rejects.Filter(origins=frozenset(origin), reasons=frozenset(map(Reason, reason))),
+        confirm=None if yes else ask,
+    )
 
 
 for _command in (list_command, show_command, retry_command, drop_command):

@@ -19,7 +19,7 @@ from smsreceipt.cli.filters import (
     until_option,
 )
 from smsreceipt.cli.options import Group, cli_command, confirm, option
-from smsreceipt.cli.types import When, span
+from smsreceipt.cli.types import When, Zone, span
 from smsreceipt.errors import UsageError
 from smsreceipt.model import beijing_day
 from smsreceipt.store import SendQuery, SendState
@@ -28,7 +28,9 @@ command = Group("sends", help="Tell what was sent, so that what has no receipt c
 
 
 @cli_command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="FILE|-")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True), metavar="FILE|DIR|-..."
+)
 @option(
     "--map",
     multiple=True,
@@ -36,9 +38,17 @@ command = Group("sends", help="Tell what was sent, so that what has no receipt c
     help="What the list calls a field: phone=mobile,biz_id=Bid.",
 )
 @option("--date", type=When(), metavar="DAY", help="Beijing day of the rows that tell no time.", example="today")
-@option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="Of the list: gb18030, utf-16.")
-def import_command(app: App, file: str, **chosen: Any) -> None:
-    """Enter what was sent, from a CSV with a header, JSON lines, or a log of SendSms calls.
+@option(
+    "--zone",
+    type=Zone(),
+    metavar="ZONE",
+    help="Of the times without an offset: UTC, +08:00, Asia/Tokyo; Beijing unless told.",
+    example="UTC",
+)
+@option("--encoding", metavar="NAME", help="Of the list, where it is not recognised: gb18030, utf-16-le.")
+@option("--dry-run", is_flag=True, help="Only read the list and say what is bad; store nothing.", in_template=False)
+def import_command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
+    """Enter what was sent, from tables (CSV, .xlsx), JSON, or logs of SendSms calls.
 
     Needs the number, the BizId, and the time or day of each send; keeps OutId, template, signature and billed parts
     where they are told, never the text. Importing again changes nothing, or completes what is known. Bad rows are
@@ -53,7 +63,8 @@ def import_command(app: App, file: str, **chosen: Any) -> None:
     from smsreceipt.runs import import_sends
 
     day = beijing_day(span(chosen["date"], app.now())[0]) if chosen["date"] else None
-    import_sends.run(app, file, Form(_names(chosen["map"]), day, chosen["encoding"]))
+    form = Form(_names(chosen["map"]), day, chosen["encoding"], chosen["zone"])
+    import_sends.run(app, files, import_sends.Options(form, dry_run=chosen["dry_run"]))
 
 
 def _names(words: Iterable[str]) -> dict[str, str]:
