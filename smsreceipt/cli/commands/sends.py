@@ -45,14 +45,20 @@ command = Group("sends", help="Tell what was sent, so that what has no receipt c
     help="Of the times without an offset: UTC, +08:00, Asia/Tokyo; Beijing unless told.",
     example="UTC",
 )
-@option("--encoding", metavar="NAME", help="Of the list, where it is not recognised: gb18030, utf-16-le.")
+@option(
+    "--encoding",
+    metavar="NAME",
+    help="Of the list, where it is not recognised: gb18030, utf-16-le.",
+    example="gb18030",
+)
 @option("--dry-run", is_flag=True, help="Only read the list and say what is bad; store nothing.", in_template=False)
 def import_command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
     """Enter what was sent, from tables (CSV, .xlsx), JSON, or logs of SendSms calls.
 
     Needs the number, the BizId, and the time or day of each send; keeps OutId, template, signature and billed parts
     where they are told, never the text. Importing again changes nothing, or completes what is known. Bad rows are
-    told and left out, and the exit code is 3.
+    told and left out, and the exit code is 3; so it is when a list has no row. The files of a folder are read in the
+    order of their paths.
 
     \b
       smsreceipt sends import sent-2026-11-20.csv
