@@ -34,6 +34,7 @@ class Figures:
     duplicated: int = 0
     p99: float = 0.0  #: milliseconds
     slowest: float = 0.0
+    lag: float = 0.0  #: by which this machine woke up the pusher late at most
     rate: float = 0.0  #: pushes a second
     faults: list[str] = field(default_factory=list)
 
@@ -111,6 +112,12 @@ class Listener:
     def talk(self) -> str:
         return (self.folder / "err").read_text(errors="replace")
 
+    @property
+    def written(self) -> int:
+        """The size of the store's journal, which grows with the first push that is stored."""
+        journal = self.store.with_name(f"{self.store.name}-wal")
+        return journal.stat().st_size if journal.exists() else 0
+
     def look_for_tracebacks(self) -> None:
         talk = self.talk
         if "Traceback" in talk or "internal" in talk or PATH_SECRET in talk:
@@ -154,6 +161,7 @@ class Listener:
             duplicated=sum(max(0, count - receipts) for count in stored.values()),
             p99=told["p99"],
             slowest=told["max"],
+            lag=told["lag"],
             rate=told["rate"],
             faults=self.faults + unsound(self.store),
         )

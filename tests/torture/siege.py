@@ -17,7 +17,7 @@ from typing import Any
 from smsreceipt.sources.push.intake import ANSWER_WITHIN
 from tests.bench.pusher import body_of, percentile
 from tests.torture.listener import PATH_SECRET, Listener
-from tests.torture.world import unsound
+from tests.torture.world import unsound, until
 
 _NOISE = 5.0  # milliseconds that a machine with other work adds to a median by itself
 
@@ -79,7 +79,7 @@ def garbage(requests: int, *, idle: int = 1_000, warm: float = 1, rate: float = 
         done.set()
         honest.join()
         siege.under, siege.under_p99, siege.answered, siege.refused = result[0]
-        time.sleep(1.5)  # for what lingers
+        until(lambda: _descriptors(listener.process.pid) <= descriptors)  # the last connections linger
         siege.grown = _memory(listener.process.pid) - memory
         siege.leaked = _descriptors(listener.process.pid) - descriptors
         listener.stop()

@@ -163,7 +163,7 @@ def test_what_is_answered_200_is_there_once_after_a_kill() -> None:
     planted, killed, stalled = together(
         lambda: push.load(3, bug="ok-before-commit", connections=32),
         lambda: push.load(3, receipts=3, connections=16),
-        lambda: push.stall(2),
+        lambda: push.stall(1),
     )
     assert planted.lost
     assert killed.good, killed
