@@ -22,12 +22,10 @@ REQUIRE_ALL = os.environ.get("SMSRECEIPT_REQUIRE_ALL", "") not in {"", "0"}
 # Unbuffered streams fail otherwise than a user's do; without a cache each of the many processes compiles the program.
 for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(name, None)
-# A shell ignores SIGINT for what it runs in the background, nohup ignores SIGHUP, and every program started here would
-# too. A signal that has a handler here has its default action in them.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN or "PYTEST_XDIST_WORKER" in os.environ:
-    signal.signal(signal.SIGHUP, lambda *_: None)
+# `make test &` ignores SIGINT, nohup SIGHUP, and every program started here would too: it inherits no handler, though.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 def missing(tool: str) -> bool:
