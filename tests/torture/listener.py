@@ -47,7 +47,7 @@ class Figures:
         return (
             f"answers={statuses} acked={self.acked} lost={self.lost} duplicated={self.duplicated}"
             f" rate={self.rate:.0f}/s p99={self.p99:.0f} ms max={self.slowest:.0f} ms"
-            f" integrity/books={'; '.join(sorted(set(self.faults))[:8]) or 'ok'}"
+            f" store={'; '.join(sorted(set(self.faults))[:8]) or 'ok'}"
         )
 
 
@@ -102,8 +102,8 @@ class Listener:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(20)
         summary = dict(re.findall(r"(\w+)=([\d.]+)", self.talk.strip().rpartition("\n")[2]))
-        books = [int(summary.get(name, -1)) for name in ("received", "new", "duplicate", "rejected")]
-        if code != 143 or books[0] != sum(books[1:]):
+        counters = [int(summary.get(name, -1)) for name in ("received", "new", "duplicate", "rejected")]
+        if code != 143 or counters[0] != sum(counters[1:]):
             self.faults.append(f"exit {code}, {summary}")
         self.look_for_tracebacks()
         return code
