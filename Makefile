@@ -17,7 +17,7 @@ test: .venv/installed-test node-clients
 bench: .venv/installed-test node-clients
 	$(BIN)/python -m tests.bench.decode
 	$(BIN)/python -m tests.bench.startup
-	$(BIN)/python -m tests.bench.road
+	$(BIN)/python -m tests.bench.ingest
 	$(BIN)/python -m tests.bench.pull
 	$(BIN)/python -m tests.bench.listen
 	$(BIN)/python -m tests.bench.replay

@@ -1,4 +1,4 @@
-"""What the machine lacks is said at the end of a run, or fails it where SMSRECEIPT_REQUIRE_ALL=1 is set."""
+"""Prints at the end of a run what was not checked, or fails the run if SMSRECEIPT_REQUIRE_ALL=1 is set."""
 
 import gc
 import os

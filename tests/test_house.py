@@ -115,6 +115,11 @@ def test_only_the_printer_asks_which_output_format_is_wanted() -> None:
     assert asking <= {"output/printer.py", "app.py"}  # App: by default, tables are masked
 
 
+def test_no_banner_divides_a_module() -> None:
+    banner = re.compile(r"^\s*#\s*([-=*#~])\1", re.MULTILINE)
+    assert [str(path.relative_to(ROOT)) for path in (*SOURCES, *TESTS) if banner.search(path.read_text())] == []
+
+
 def test_every_module_and_room_that_contributing_names_exists() -> None:
     named = re.findall(r"`([\w/.-]+(?:\.py|/))`", (ROOT / "CONTRIBUTING.md").read_text())
     places = [str(path.relative_to(ROOT)) + "/" * path.is_dir() for path in (*ROOT.glob("*/"), *TESTS, *SOURCES)]

@@ -31,7 +31,12 @@ def main() -> NoReturn:
     guard_streams()
     install_exception_hooks()
     catch_signals()
-    code = run(tool, sys.argv[1:])
+    try:
+        code = run(tool, sys.argv[1:])
+    except KeyboardInterrupt as exc:  # a signal that came when the command had ended
+        code = 128 + (exc.signum if isinstance(exc, Stopped) else signal.SIGINT)
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
     finish_streams()
     sys.exit(code)
 

@@ -53,13 +53,13 @@ def receipts(count: int) -> Iterator[Receipt]:
 
 
 def fill(store: SqliteStore, count: int, say: Callable[[str], None]) -> None:
-    """Through the road's own last step, in large commits; one message in 10,000 is contradicted."""
+    """Store this many, in large commits; one message in 10,000 is contradicted."""
     began, done = time.perf_counter(), 0
-    road = Delivery((), None, Source.MNS, "Alicom-Queue-1-SmsReport", DAY_0)
+    delivery = Delivery((), None, Source.MNS, "Alicom-Queue-1-SmsReport", DAY_0)
     every = receipts(count)
     while batch := tuple(islice(every, 20_000)):
         doubted = [_contradiction(each) for each in batch[2::10_000]]
-        store.keep([Decoded(road, (*batch, *doubted), ())])
+        store.keep([Decoded(delivery, (*batch, *doubted), ())])
         done += len(batch)
         if done % 1_000_000 < 20_000:
             say(f"{done:,} rows, {done / (time.perf_counter() - began):,.0f}/s")

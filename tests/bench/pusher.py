@@ -4,6 +4,7 @@
 
 Prints one JSON object: how many were answered with what, how long the answers took, and its own CPU. With --ledger FILE
 it notes there, in a line each, the number of a push and how it was answered. A connection that breaks is made again.
+SIGTERM ends the load before its time.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import itertools
 import json
 import re
 import resource
+import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -48,6 +51,7 @@ class Load:
     times: list[float] = field(default_factory=list)
     ledger: list[tuple[int, int]] = field(default_factory=list)
     broken: int = 0
+    lag: float = 0.0  #: seconds
     over: bool = False
 
     def __post_init__(self) -> None:
@@ -118,11 +122,22 @@ async def _keep_line(load: Load) -> None:
         await lost
 
 
+async def _measure_lag(load: Load) -> None:
+    """Note the most by which this machine is late to wake up a sleeper."""
+    while not load.over:
+        due = time.perf_counter() + _AGAIN
+        await asyncio.sleep(_AGAIN)
+        load.lag = max(load.lag, time.perf_counter() - due)
+
+
 async def run(load: Load, connections: int, seconds: float) -> float:
-    """Push for so long; the seconds that it took."""
-    began = time.perf_counter()
+    """Push for so long, or until SIGTERM; the seconds that it took."""
+    began, stopped = time.perf_counter(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     lines = [asyncio.create_task(_keep_line(load)) for _ in range(connections)]
-    await asyncio.sleep(seconds)
+    lines.append(asyncio.create_task(_measure_lag(load)))
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopped.wait(), seconds)
     load.over = True
     took = time.perf_counter() - began
     await asyncio.wait(lines, timeout=3)
@@ -159,6 +174,7 @@ def main() -> None:
                 "p50": percentile(times, 0.5),
                 "p99": percentile(times, 0.99),
                 "max": percentile(times, 1),
+                "lag": load.lag * 1000,
                 "cpu": (usage.ru_utime + usage.ru_stime) / max(1, len(times)) * 1e6,
             }
         )

@@ -9,7 +9,7 @@ from tests.cli.program import Program
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No variable and no file of whoever runs the tests takes part."""
+    """Keep the environment and the files of the user who runs the tests out."""
     for name in os.environ:
         if name.startswith(("SMSRECEIPT_", "ALIBABA_CLOUD_")):
             monkeypatch.delenv(name)

@@ -141,6 +141,28 @@ def test_signals_end_with_their_numbers(filled: Program, signum: signal.Signals,
     assert (child.returncode, err) == (code, b"")
 
 
+#: Runs a command whose last act is a signal to itself, or that gets it even later.
+LATE_SIGNAL = """
+import atexit, os, sys
+import smsreceipt.cli.main as boundary
+
+kill = lambda *_: os.kill(os.getpid(), int(sys.argv[1]))
+if sys.argv[2] == "later":
+    atexit.register(kill)
+boundary.run = (lambda *_: 0) if sys.argv[2] == "later" else kill
+boundary.main()
+"""
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_to_a_command_that_has_ended_is_no_bug_of_ours(signum: signal.Signals, code: int) -> None:
+    for moment, expected in (("last", code), ("later", 0)):
+        ended = subprocess.run(
+            [sys.executable, "-c", LATE_SIGNAL, str(signum.value), moment], capture_output=True, check=False
+        )
+        assert (ended.returncode, ended.stderr) == (expected, b"")
+
+
 def on_terminal(program: Program, *words: str, **environ: str) -> str:
     """What a terminal of 40 columns gets to see."""
     mother, daughter = pty.openpty()

@@ -363,6 +363,7 @@ class StoreContract:
         store.close()
         store.close()
 
+    @pytest.mark.slow
     @settings(max_examples=40, **SHARED)
     @given(
         st.lists(st.lists(st.integers(0, len(POOL) - 1).map(in_pool), min_size=1, max_size=6), min_size=1, max_size=4),

@@ -126,7 +126,7 @@ class Convergence(RuleBasedStateMachine):
 
 
 Convergence.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
-TestConvergence = Convergence.TestCase
+TestConvergence = pytest.mark.slow(Convergence.TestCase)
 
 
 def test_the_harness_would_notice_an_order_that_matters() -> None:

@@ -1,4 +1,4 @@
-"""Four pulls and two readers on one store, while somebody holds the write lock for seconds now and then."""
+"""Four pulls and two readers on one store, while another process holds the write lock for seconds now and then."""
 
 from __future__ import annotations
 

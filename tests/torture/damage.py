@@ -1,7 +1,7 @@
 """Stores that are damaged, foreign, newer, or taken away: exit 7 (or the right data), no traceback, not a byte changed.
 
-SQLite keeps no checksums of its pages: bytes that are changed inside a field, and leave the structure sound, can be
-seen by nobody. Such reads are counted as `unseen`, not as good.
+SQLite keeps no checksums of its pages: bytes that are changed inside a field, and leave the structure sound, cannot be
+detected. Such reads are counted as `unseen`, not as good.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _schema(path: Path) -> None:
     path.write_bytes(content)
 
 
-STRANGERS: dict[str, Callable[[Path], None]] = {
+FOREIGN: dict[str, Callable[[Path], None]] = {
     "foreign database": _foreign,
     "other application_id": _pragma("PRAGMA application_id = 7"),
     "newer user_version": _pragma("PRAGMA user_version = 99"),
@@ -175,14 +175,14 @@ STRANGERS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def strangers(bug: bool = False) -> Counter[str]:
-    """Each command on a store that is none of ours, or newer: what was wrong about how it went."""
+def foreign(bug: bool = False) -> Counter[str]:
+    """Run each command on files that are foreign or newer stores; count what was not refused properly."""
     wrong: Counter[str] = Counter()
     with World() as world, sound() as (folder, content):
         environ = {**world.environment, "SMSRECEIPT_STORE": ""}
         path = folder / "receipts.db"
         pull = ("pull", "--uid", world.uid, "--type", "SmsReport", "--wait", "0", "--min-free", "0")
-        for name, change in STRANGERS.items():
+        for name, change in FOREIGN.items():
             for words in (*COMMANDS, pull):
                 for leftover in folder.glob("receipts.db*"):
                     leftover.unlink()
@@ -248,13 +248,13 @@ def _copy_aside(store: Path, aside: Path) -> None:
 def main(full: bool) -> bool:
     """Print the figures; whether they are as promised."""
     with patch.object(connect, "_refuse_foreign", lambda *_: None):
-        planted = strangers(bug=True)
+        planted = foreign(bug=True)
     print(f"damage, planted trusting: {'caught' if planted else 'NOT CAUGHT'}: {sum(planted.values())} faults")
     began = time.monotonic()
     figures = mutate(2_000 if full else 200)
     print(f"damage, mutations: {figures} seconds={time.monotonic() - began:.0f}", flush=True)
-    strange = strangers()
-    print(f"damage, strangers: {dict(strange) or 'all refused with 7, untouched'}", flush=True)
+    strange = foreign()
+    print(f"damage, foreign files: {dict(strange) or 'all refused with 7, untouched'}", flush=True)
     gone = [fault for how in ("replaced", "deleted", "journal deleted") for fault in taken_away(how)]
     print(f"damage, taken away while in use: {gone or 'exit 7, nothing acked after'}")
     return bool(planted) and not figures.faults and not strange and not gone

@@ -34,6 +34,7 @@ class Figures:
     duplicated: int = 0
     p99: float = 0.0  #: milliseconds
     slowest: float = 0.0
+    lag: float = 0.0  #: by which this machine woke up the pusher late at most
     rate: float = 0.0  #: pushes a second
     faults: list[str] = field(default_factory=list)
 
@@ -46,7 +47,7 @@ class Figures:
         return (
             f"answers={statuses} acked={self.acked} lost={self.lost} duplicated={self.duplicated}"
             f" rate={self.rate:.0f}/s p99={self.p99:.0f} ms max={self.slowest:.0f} ms"
-            f" integrity/books={'; '.join(sorted(set(self.faults))[:8]) or 'ok'}"
+            f" store={'; '.join(sorted(set(self.faults))[:8]) or 'ok'}"
         )
 
 
@@ -101,8 +102,8 @@ class Listener:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(20)
         summary = dict(re.findall(r"(\w+)=([\d.]+)", self.talk.strip().rpartition("\n")[2]))
-        books = [int(summary.get(name, -1)) for name in ("received", "new", "duplicate", "rejected")]
-        if code != 143 or books[0] != sum(books[1:]):
+        counters = [int(summary.get(name, -1)) for name in ("received", "new", "duplicate", "rejected")]
+        if code != 143 or counters[0] != sum(counters[1:]):
             self.faults.append(f"exit {code}, {summary}")
         self.look_for_tracebacks()
         return code
@@ -110,6 +111,12 @@ class Listener:
     @property
     def talk(self) -> str:
         return (self.folder / "err").read_text(errors="replace")
+
+    @property
+    def written(self) -> int:
+        """The size of the store's journal, which grows with the first push that is stored."""
+        journal = self.store.with_name(f"{self.store.name}-wal")
+        return journal.stat().st_size if journal.exists() else 0
 
     def look_for_tracebacks(self) -> None:
         talk = self.talk
@@ -154,6 +161,7 @@ class Listener:
             duplicated=sum(max(0, count - receipts) for count in stored.values()),
             p99=told["p99"],
             slowest=told["max"],
+            lag=told["lag"],
             rate=told["rate"],
             faults=self.faults + unsound(self.store),
         )

@@ -47,10 +47,10 @@ def delete_before_commit() -> None:
 
 def no_unique_key() -> None:
     """The store takes what it is given, as often as it is given."""
-    honest = migrations.sql
+    original = migrations.sql
 
     def sql(name: str) -> str:
-        text = honest(name).replace("CREATE UNIQUE INDEX", "CREATE INDEX")
+        text = original(name).replace("CREATE UNIQUE INDEX", "CREATE INDEX")
         return re.sub(r"ON CONFLICT.*", "", text, flags=re.DOTALL)
 
     migrations.sql = keep.sql = sql  # type: ignore[attr-defined]  # keep imports it by name
@@ -63,11 +63,11 @@ def normal() -> None:
 
 def swallow() -> None:
     """A store that fails is no reason not to ack."""
-    honest = engine.SqliteStore.keep
+    original = engine.SqliteStore.keep
 
     def careless(store: engine.SqliteStore, decoded: Any, **more: Any) -> Kept:
         try:
-            return honest(store, decoded, **more)
+            return original(store, decoded, **more)
         except StoreUnavailable:
             received = sum(len(item.receipts) + len(item.rejects) for item in decoded)
             return Kept(Tally(received, 0, received, 0), ())
@@ -99,7 +99,7 @@ def zone_naive() -> None:
 
 
 def trusting() -> None:
-    """Any database will do, and what is damaged is told by nobody."""
+    """Any database will do, and damage is not reported."""
 
     def anything(_connection: apsw.Connection, _path: object) -> None:
         return
@@ -109,10 +109,10 @@ def trusting() -> None:
 
 def give_up() -> None:
     """The first poisonous message of a batch ends the run."""
-    honest = decode
+    original = decode
 
     def brittle(delivery: Delivery) -> Any:
-        decoded = honest(delivery)
+        decoded = original(delivery)
         if decoded.rejects:
             raise ValueError("poison")
         return decoded
@@ -124,10 +124,10 @@ def ok_before_commit() -> None:
     """A push is answered 200 as soon as it waits to be committed."""
     from smsreceipt.sources.push.intake import Intake
 
-    honest = Intake.submit
+    original = Intake.submit
 
     def hasty(intake: Intake, *push: Any) -> Any:
-        answer = honest(intake, *push)
+        answer = original(intake, *push)
         answer.set_result(True)
         return answer
 
@@ -172,12 +172,12 @@ def no_midnight() -> None:
 
 def place_first() -> None:
     """How far a file is read is noted before what was read is stored."""
-    honest = engine.SqliteStore.keep
+    original = engine.SqliteStore.keep
 
     def keep(store: engine.SqliteStore, decoded: Any, **more: Any) -> Kept:
         with store._transaction():
             replays.note(store._db, decoded)
-        return honest(store, decoded, **more)
+        return original(store, decoded, **more)
 
     engine.SqliteStore.keep = keep  # type: ignore[method-assign, assignment]
 
@@ -196,12 +196,12 @@ def hasty(factor: float = 1.0) -> None:
     from smsreceipt.sources.query.rate import Rate
 
     patch.object(blocking, "READ", 1.0).start()
-    honest, made, let_go, here = Rate.acquire, Rate.__init__, list[float](), threading.local()
+    original, made, let_go, here = Rate.acquire, Rate.__init__, list[float](), threading.local()
 
     def acquire(rate: Rate) -> None:
         here.asks = True
         try:
-            honest(rate)
+            original(rate)
         finally:
             here.asks = False
 

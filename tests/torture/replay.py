@@ -62,7 +62,7 @@ class Figures:
         return (
             f"receipts={self.receipts} kills={self.kills} resumed={self.resumed} lost={self.lost}"
             f" duplicated={self.duplicated} unexpected={self.unexpected} read-again={self.again}"
-            f" peak={self.memory} MiB integrity/books={said or 'ok'}"
+            f" peak={self.memory} MiB store={said or 'ok'}"
         )
 
 

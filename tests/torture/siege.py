@@ -17,7 +17,7 @@ from typing import Any
 from smsreceipt.sources.push.intake import ANSWER_WITHIN
 from tests.bench.pusher import body_of, percentile
 from tests.torture.listener import PATH_SECRET, Listener
-from tests.torture.world import unsound
+from tests.torture.world import unsound, until
 
 _NOISE = 5.0  # milliseconds that a machine with other work adds to a median by itself
 
@@ -57,9 +57,9 @@ class Siege:
 
 
 def garbage(requests: int, *, idle: int = 1_000, warm: float = 1, rate: float = 400, seed: int = 5) -> Siege:
-    """So many requests that no honest peer sends, and so many idle connections, while a provider goes on pushing.
+    """So many requests that are malformed, and so many idle connections, while a provider goes on pushing.
 
-    *warm*: seconds of honest load before, so that what the store's page cache takes is not mistaken for a leak.
+    *warm*: seconds of ordinary load before, so that what the store's page cache takes is not mistaken for a leak.
     """
     with Listener() as listener:
         siege, dice = Siege(requests), random.Random(seed)
@@ -68,8 +68,8 @@ def garbage(requests: int, *, idle: int = 1_000, warm: float = 1, rate: float = 
         memory, descriptors = _memory(listener.process.pid), _descriptors(listener.process.pid)
         done = threading.Event()
         result: list[Any] = []
-        honest = threading.Thread(target=lambda: result.append(_legitimate(listener, 2 * 10**6, done)))
-        honest.start()
+        provider = threading.Thread(target=lambda: result.append(_legitimate(listener, 2 * 10**6, done)))
+        provider.start()
         with _idlers(listener, idle):
             besiegers = multiprocessing.get_context("spawn").Process(  # or they would hold up those who measure
                 target=_besiege, args=(listener.port, requests, rate, dice.random())
@@ -77,9 +77,9 @@ def garbage(requests: int, *, idle: int = 1_000, warm: float = 1, rate: float = 
             besiegers.start()
             besiegers.join()
         done.set()
-        honest.join()
+        provider.join()
         siege.under, siege.under_p99, siege.answered, siege.refused = result[0]
-        time.sleep(1.5)  # for what lingers
+        until(lambda: _descriptors(listener.process.pid) <= descriptors)  # the last connections linger
         siege.grown = _memory(listener.process.pid) - memory
         siege.leaked = _descriptors(listener.process.pid) - descriptors
         listener.stop()

@@ -116,8 +116,8 @@ def test_signals_stop_in_time_and_say_what_was_done() -> None:
 def test_damaged_foreign_and_newer_stores_are_refused_untouched() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connect, "_refuse_foreign", lambda *_: None)
-        assert damage.strangers(bug=True)
-    assert not damage.strangers()
+        assert damage.foreign(bug=True)
+    assert not damage.foreign()
     figures = damage.mutate(80)
     assert not figures.faults
     assert figures.refused > 20
@@ -163,7 +163,7 @@ def test_what_is_answered_200_is_there_once_after_a_kill() -> None:
     planted, killed, stalled = together(
         lambda: push.load(3, bug="ok-before-commit", connections=32),
         lambda: push.load(3, receipts=3, connections=16),
-        lambda: push.stall(2),
+        lambda: push.stall(1),
     )
     assert planted.lost
     assert killed.good, killed

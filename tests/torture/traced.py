@@ -50,11 +50,11 @@ def run() -> None:
     if "-f" in tracer:  # this thread, and all that come
         attach(tracer)
         main()
-    honest = ingest.Committer._run
+    original = ingest.Committer._run
 
     def traced(committer: ingest.Committer[Any]) -> None:
         attach(tracer)
-        honest(committer)
+        original(committer)
 
     patch.object(ingest.Committer, "_run", traced).start()
     main()

@@ -82,7 +82,7 @@ class Ended:
 
     @property
     def balanced(self) -> bool:
-        """Whether the summary is there and its books balance."""
+        """Whether the summary is there and its counters add up."""
         it = self.summary
         return bool(it) and it["received"] == it["new"] + it["duplicate"] + it["rejected"]
 
@@ -96,7 +96,7 @@ class Verdict:
     duplicated: int = 0  #: in the store more than once
     unexpected: int = 0  #: in the store, never given
     recovered: int = 0  #: delivered more than once, as after a kill, and in the store once
-    faults: list[str] = field(default_factory=list)  #: integrity, books, leftovers, tracebacks
+    faults: list[str] = field(default_factory=list)  #: integrity, counters, leftovers, tracebacks
 
     @property
     def good(self) -> bool:
@@ -115,7 +115,7 @@ class Verdict:
         said = "; ".join(sorted(set(self.faults))[:8])
         return (
             f"messages={self.acked} lost={self.lost} duplicated={self.duplicated} unexpected={self.unexpected}"
-            f" recovered={self.recovered} integrity/books={said or 'ok'}"
+            f" recovered={self.recovered} store={said or 'ok'}"
         )
 
 
@@ -268,21 +268,21 @@ def serial_of(body: bytes) -> str:
 
 
 def unsound(store: Path) -> list[str]:
-    """What a full integrity check and our own books say against a store; [] when all is well."""
+    """What a full integrity check and our own checks find wrong with a store; [] when all is well."""
     db = apsw.Connection(str(store), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         found = [str(row[0]) for row in db.execute("PRAGMA integrity_check(3)") if row != ("ok",)]
         if found or not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'statement'").fetchall():
             return [f"integrity: {line}" for line in found]
-        return [name for name, query in _BOOKS.items() if db.execute(query).fetchall()]
+        return [name for name, query in _CHECKS.items() if db.execute(query).fetchall()]
     except apsw.Error as exc:
         return [f"integrity: {exc}"]
     finally:
         db.close()
 
 
-#: Each finds rows where the books are wrong.
-_BOOKS = {
+#: Each query finds rows where the counters or the states are wrong.
+_CHECKS = {
     "foreign keys": "PRAGMA foreign_key_check",
     "counter behind seq": "SELECT 1 FROM counter WHERE last_seq < (SELECT max(seq) FROM statement)",
     "statements miscounted": "SELECT 1 FROM kind WHERE statements <> (SELECT count(*) FROM statement WHERE kind = id)",

@@ -375,8 +375,6 @@ def test_a_refused_sender_that_is_still_sending_gets_its_answer(listener: Listen
         assert rest(line).startswith(b"HTTP/1.1 404 ")
 
 
-# -- time ------------------------------------------------------------------------------------------------------------
-
 HASTY = Seconds(head=0.2, body=0.3, idle=0.4, answer=2, linger=0.2, stop=2)
 
 

@@ -253,8 +253,6 @@ def test_faults_at_ten_percent_leave_next_to_nothing_unfound() -> None:
     assert unstable <= 48
 
 
-# -- against the provider's side ------------------------------------------------------------------------------------
-
 NOON = datetime(2026, 11, 20, 12, tzinfo=BEIJING)
 
 

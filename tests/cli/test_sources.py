@@ -37,8 +37,8 @@ def bodies() -> list[Item]:
     return items
 
 
-class Roads:
-    """One store, and every way into it."""
+class Sources:
+    """One store, and every source that fills it."""
 
     def __init__(self, program: Program, sandbox: Sandbox, listen: Listen) -> None:
         self._program, self._sandbox, self._listen = program, sandbox, listen
@@ -71,12 +71,12 @@ class Roads:
         assert ended.code == 0, ended.err
 
 
-Way = Callable[[Roads, Sequence[Item], random.Random], None]
+Way = Callable[[Sources, Sequence[Item], random.Random], None]
 
 
-def mixed(roads: Roads, items: Sequence[Item], dice: random.Random) -> None:
+def mixed(sources: Sources, items: Sequence[Item], dice: random.Random) -> None:
     """Each by one way or by several, some again."""
-    ways = [roads.pull, roads.push, roads.replay, roads.push, roads.replay]
+    ways = [sources.pull, sources.push, sources.replay, sources.push, sources.replay]
     shares: list[list[Item]] = [[] for _ in ways]
     for item in items:
         for number in dice.sample(range(len(ways)), dice.choice((1, 1, 2, 3))):
@@ -86,9 +86,9 @@ def mixed(roads: Roads, items: Sequence[Item], dice: random.Random) -> None:
 
 
 WAYS: dict[str, Way] = {
-    "pull": lambda roads, items, _: roads.pull(items),
-    "push": lambda roads, items, _: roads.push(items),
-    "replay": lambda roads, items, _: roads.replay(items),
+    "pull": lambda sources, items, _: sources.pull(items),
+    "push": lambda sources, items, _: sources.push(items),
+    "replay": lambda sources, items, _: sources.replay(items),
     "mixed": mixed,
 }
 
@@ -117,7 +117,7 @@ def test_whichever_way_they_come_the_list_is_the_same(tmp_path: Path, way: str, 
     dice.shuffle(items)
     program = Program(tmp_path)
     with Sandbox(Options(port=0)) as sandbox, Listen(program.store) as listen:
-        WAYS[way](Roads(program, sandbox, listen), items, dice)
+        WAYS[way](Sources(program, sandbox, listen), items, dice)
         assert listen.stop() == 143
     assert len(expected) == 900
     assert listed(program) == expected

@@ -1,4 +1,4 @@
-"""What a receipt costs from its bytes to its commit: `python -m tests.bench.road [RECEIPTS] [--dir DIRECTORY]`.
+"""What a receipt costs from its bytes to its commit: `python -m tests.bench.ingest [RECEIPTS] [--dir DIRECTORY]`.
 
 SmsReports as the service sends them, one a frame, go through the steps of the ingest pipeline into a fresh store file.
 The named floor is the same rows written by a plain executemany of apsw into the same schema: no decoding, no checking,

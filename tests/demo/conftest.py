@@ -1,0 +1,3 @@
+from tests.cli.conftest import bare
+
+__all__ = ["bare"]
