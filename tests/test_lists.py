@@ -42,9 +42,6 @@ def lines(*objects: object) -> str:
     return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
 
 
-# -- cells
-
-
 @pytest.mark.parametrize("nothing", ["", "NULL", "null", "\\N", "None", "nan", "NaN", "N/A", "NA", "-", "<NA>", "#N/A"])
 def test_a_word_for_nothing_is_an_empty_cell(nothing: str) -> None:
     found = only_send(table(f"{PHONE},{BIZ_ID},{AT},{nothing}"))
@@ -140,9 +137,6 @@ def test_a_cell_may_hold_several_numbers(gap: str) -> None:
     assert [each.phone for each in found if isinstance(each, Send)] == ["13800000001", "13800000002"]
 
 
-# -- times
-
-
 @pytest.mark.parametrize(
     "written",
     [
@@ -186,9 +180,6 @@ def test_a_time_without_an_offset_is_in_the_zone_that_was_named() -> None:
         only_send(table(f"{PHONE},{BIZ_ID},2026-11-04 20:03:00"), zone=ZoneInfo("America/New_York")).sent_at == INSTANT
     )
     assert only_send(table(f"{PHONE},{BIZ_ID},2026-11-05T09:03:00+08:00"), zone=ZoneInfo("UTC")).sent_at == INSTANT
-
-
-# -- tables
 
 
 @pytest.mark.parametrize(
@@ -285,8 +276,6 @@ def test_a_row_without_a_biz_id_is_bad_where_nothing_tells_a_failure(heading: st
     assert read(table(f"{PHONE},,{AT},{cells}", heading=f"phone,biz_id,sent_at,{heading}")) == [BadRow(2, "no BizId")]
 
 
-# -- JSON and logs
-
 CALL = {"PhoneNumbers": PHONE, "BizId": BIZ_ID, "Code": "OK"}
 
 
@@ -367,9 +356,6 @@ def test_an_array_of_one_long_line_is_read_in_pieces() -> None:
     assert [each.out_id for each in found if isinstance(each, Send)] == [str(n) for n in range(12_000)]
 
 
-# -- lists of numbers
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -391,9 +377,6 @@ def test_a_line_without_a_number_is_told_and_the_others_read() -> None:
     found = list(numbers(io.BytesIO(b"13800000001\nabc\n1.38E+10\n13800000002,Li\n13800000003\n")))
     assert [each for each in found if isinstance(each, str)] == ["13800000001", "13800000003"]
     assert [each.line for each in found if isinstance(each, BadRow)] == [2, 3, 4]
-
-
-# -- spreadsheets
 
 
 def sheet(*sheets: list[list[Any]]) -> bytes:
