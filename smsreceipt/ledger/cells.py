@@ -13,7 +13,8 @@ _NOTHING = frozenset(
      "[null]", "-", "--", "—", "——"]
 )  # fmt: skip
 _ZERO_DATE = re.compile(r"0000-00-00.*", re.ASCII)
-_PLAIN = re.compile(r"[\d^]*", re.ASCII)
+_PLAIN = re.compile(r"(?!0000-)[\w^-]*[\d^]", re.ASCII)
+is_plain = _PLAIN.fullmatch  #: whether a cell or an id is what it says, which is quick to find out
 _WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d*))?[eE](\+?)(\d{1,3})", re.ASCII)
 ROUNDED = "a spreadsheet rounded this number: export the column as text"
@@ -26,7 +27,7 @@ class InvalidValue(Exception):
 
 def cell(text: str) -> str:
     """The text of a cell: "" where it says nothing, without invisible characters and guards against spreadsheets."""
-    if _PLAIN.fullmatch(text):
+    if is_plain(text):
         return text
     text = unguarded(visible(text))
     return "" if text.casefold() in _NOTHING or _ZERO_DATE.fullmatch(text) else text

@@ -25,6 +25,7 @@ _REQUESTS = {"request", "req", "requestparams", "params", "param", "parameters",
              "jsonpayload", "textpayload", "content", "record", "row", "item"}  # fmt: skip
 _ANSWERS = {"response", "resp", "res", "rsp", "answer", "reply", "result", "output", "body", "data"}
 _LISTS = {"records", "rows", "data", "hits", "items", "list", "results", "result"}
+_TABLES = {"records", "rows", "hits"}  # that may be empty
 _MAX_DEPTH = 5
 _MAX_PHONES = 1_000  # in one request
 _PHONES = re.compile(r"[,;，；、|\n]+")
@@ -65,7 +66,7 @@ class Logs:
     def rows(self, top: dict[str, Any]) -> Iterator[Row]:
         """The rows in an object: itself, or those of the list in it."""
         found = self._found(top)
-        if "phone" not in found and "biz_id" not in found and (inner := _list_in(top)):
+        if "phone" not in found and "biz_id" not in found and (inner := _list_in(top)) is not None:
             for each in inner:
                 yield Row(each, self._found(each))
         else:
@@ -149,9 +150,10 @@ def _list_in(top: dict[str, Any], depth: int = 0) -> list[dict[str, Any]] | None
     for name, value in top.items():
         if normalised(name) not in _LISTS:
             continue
-        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
-            return value
-        if isinstance(value, dict) and depth < 2 and (found := _list_in(value, depth + 1)):
+        if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+            if value or normalised(name) in _TABLES:
+                return value
+        elif isinstance(value, dict) and depth < 2 and (found := _list_in(value, depth + 1)) is not None:
             return found
     return None
 

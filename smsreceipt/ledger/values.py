@@ -10,7 +10,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-from smsreceipt.ledger.cells import InvalidValue, cell, shared_cell, whole_number
+from smsreceipt.ledger.cells import InvalidValue, cell, is_plain, shared_cell, whole_number
 from smsreceipt.ledger.times import quick_moment
 from smsreceipt.model import Send, billed_parts, narrow, normalise_phone, visible
 
@@ -43,10 +43,13 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
     may be days of a spreadsheet.
     """
     phone, biz_id, sent_at, out_id, template, sign, parts, content, _ = raw
-    biz_id = whole_number(cell(narrow(biz_id)))
+    if not is_plain(biz_id):
+        biz_id = whole_number(cell(narrow(biz_id)))
     if not biz_id:
         raise InvalidValue("no BizId")
-    out_id, template, sign = whole_number(cell(out_id)), shared_cell(template), shared_cell(sign)
+    if out_id and not is_plain(out_id):
+        out_id = whole_number(cell(out_id))
+    template, sign = shared_cell(template), shared_cell(sign)
     own = biz_id + out_id
     if len(own) > _MAX_LENGTH or not own.isascii() or "\0" in own:
         _require_storable(biz_id, out_id)

@@ -147,7 +147,7 @@ class _Import:
         if done.contradicting:
             app.say(f"{done.contradicting:,} rows say otherwise than the ledger, which keeps what it knew first")
         if self._skipped:
-            app.say(f"{self._skipped:,} other lines are no sends, such as totals: left out")
+            app.say(f"left out, because they are no sends but totals or the like: {self._skipped:,} lines")
         sends = {"sends": done.new} if self._options.dry_run else {
             "new": done.new, "known": done.known, "completed": done.completed,
         }  # fmt: skip

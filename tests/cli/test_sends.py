@@ -117,7 +117,15 @@ def test_what_cannot_be_read_at_all_is_exit_2(program: Program, words: list[str]
 
 
 @pytest.mark.parametrize(
-    "text", ["", HEADER, "[]", '2026-11-20 10:00:00 INFO started\n2026-11-20 10:00:01 INFO {"a": 1}\n']
+    "text",
+    [
+        "",
+        HEADER,
+        "[]",
+        '{"RECORDS": []}',
+        '{"hits": {"total": 0, "hits": []}}',
+        '2026-11-20 10:00:00 INFO started\n2026-11-20 10:00:01 INFO {"a": 1}\n',
+    ],
 )
 def test_a_list_without_a_row_is_told(program: Program, text: str) -> None:
     ended = enter(program, text)
@@ -175,7 +183,7 @@ def test_a_zone_for_the_times_without_an_offset(program: Program, zone: str, hou
 def test_totals_are_left_out(program: Program) -> None:
     ended = enter(program, "记录表,,\n" + HEADER + ROWS + "合计,3,,,,\n")
     assert (ended.code, books(ended)) == (0, [3, 0, 0, 0, 0])
-    assert "1 other lines are no sends" in ended.err
+    assert "left out, because they are no sends but totals or the like: 1 lines" in ended.err
 
 
 def test_what_was_entered_before_a_damage_stays_and_is_told(program: Program) -> None:
