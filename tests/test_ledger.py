@@ -436,6 +436,7 @@ def test_bad_lines_say_why(line: str, reason: str) -> None:
     assert re.search(reason, bad.reason)
 
 
+@pytest.mark.slow
 def test_an_endless_line_is_one_bad_row_and_memory_stays_bounded() -> None:
     good = lines({"phone": PHONE, "biz_id": "900^0", "time": AT})
     found = read(good + '{"x":"' + "y" * 20_000_000 + '"}\n' + good)

@@ -15,6 +15,8 @@ from smsreceipt.sandbox import Options, Sandbox
 from tests.cli.listening import Listen
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
 
+pytestmark = pytest.mark.slow
+
 Item = tuple[str, dict[str, object]]  # a kind and a body
 #: What tells how a statement came, and not what it says.
 _BY_THE_WAY = ("seq", "received_at", "source", "origin", "times_seen")

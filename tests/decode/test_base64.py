@@ -15,6 +15,8 @@ from smsreceipt.sources.push.app import unpacked
 from .deliveries import REPORT, delivery
 from .fuzz import rfc4648
 
+pytestmark = pytest.mark.slow
+
 PIECES = [b"=", b"==", b"A", b"Q", b"/", b"+", b"-", b"_", b" ", b"\n", b"\\", b'"', b"\\u0041", b"\x00", b"\xff"]
 
 

@@ -17,6 +17,8 @@ from smsreceipt.model import Kind, Source
 from . import fuzz
 from .deliveries import REPORT, SMS_REPORT, delivery
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = settings(max_examples=400, deadline=None)
 
 kinds = st.sampled_from([None, SMS_REPORT, *KINDS, Kind("NeverHeardOfReport")])

@@ -21,6 +21,8 @@ from smsreceipt.sources.files.split import Cutter
 from .deliveries import REPORT, SMS_REPORT, delivery
 from .fuzz import corpus, mutated
 
+pytestmark = pytest.mark.slow
+
 SECOND = REPORT.replace(b"13800000001", b"13800000002")
 ROWS = [
     {"PhoneNum": "13800000001", "SendStatus": 3, "SendDate": f"2026-11-20 1{n}:00:00", "OutId": f"o{n}"}

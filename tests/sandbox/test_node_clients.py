@@ -10,6 +10,8 @@ import pytest
 
 from smsreceipt.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 CHECKS = Path(__file__).parent / "node"
 
 

@@ -17,6 +17,8 @@ from smsreceipt.model import BEIJING
 from smsreceipt.sandbox import Options, PastSend, Sandbox
 from tests.cli.program import report
 
+pytestmark = pytest.mark.slow
+
 #: Modules of the SDKs that open connections; what the program imports of the SDKs are requests, errors and signatures.
 TRANSPORTS = (
     "aliyunsdkcore.client", "aliyunsdkcore.vendored", "aliyunsdkcore.http.http_response",

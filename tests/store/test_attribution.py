@@ -22,6 +22,8 @@ from smsreceipt.store import Query, SendQuery
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("STORE_EXAMPLES", "60"))
 NOWHERE = Path("there-is-no-such-file.db")
 PHONE, OTHER = "13800008000", "13900009000"

@@ -20,6 +20,8 @@ from smsreceipt.sandbox.wire.faults import Faults
 from tests.sandbox.clients import REPORTS, send_sms
 from tests.sandbox.receiver import ACCEPTED, Receiver, Request, Response
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Sandbox]
 
 

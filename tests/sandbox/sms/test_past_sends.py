@@ -19,6 +19,8 @@ from smsreceipt.sandbox import Options, PastSend, Sandbox
 from tests.bench.day import Day, make_day
 from tests.sandbox.clients import rpc
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Sandbox]
 PHONE = "13800000001"
 NOON = datetime.now(BEIJING).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)

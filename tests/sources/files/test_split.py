@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from smsreceipt.sources.files.split import CAP, Cut, Cutter
 
+pytestmark = pytest.mark.slow
+
 BETWEEN = b" \t\r\n,[]"
 
 

@@ -25,6 +25,8 @@ from smsreceipt.sources.push.app import MAX_BODY, MAX_ELEMENTS, Receiver, too_ma
 from smsreceipt.sources.push.intake import Intake
 from smsreceipt.sources.push.server import Seconds, Server
 
+pytestmark = pytest.mark.slow
+
 SECRET, OLD = "s3cret-of-the-callback-url", "the-secret-that-was-before"
 GOOD = {"code": 0, "msg": "成功"}
 NOW = Instant(1_795_000_000_000)
