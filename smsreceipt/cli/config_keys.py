@@ -39,17 +39,19 @@ def _config_key(words: tuple[str, ...], option: Option) -> ConfigKey:
         parameter=option.name or "",
         variable="_".join(("SMSRECEIPT", *words, name)).replace("-", "_").upper(),
         help=option.help or "",
-        value=_value(option),
+        value=value_in_toml(option),
         in_template=option.in_template,
     )
 
 
-def _value(option: Option) -> str:
-    """The default in TOML; the example where there is no default."""
+def value_in_toml(option: Option) -> str:
+    """The default of *option* in TOML; its example where it has no default."""
     if option.is_flag and not option.count:
         return "false"
     if option.count:
         return "0"
     if isinstance(option.default, str | int | float):
         return json.dumps(option.default)
+    if option.example is None and option.in_template:
+        raise TypeError(f"{long_name(option)} has neither a default nor an example")
     return json.dumps([option.example] if option.multiple else option.example, ensure_ascii=False)

@@ -46,7 +46,7 @@ class Option(click.Option):
     """An option that is also a key of the configuration file."""
 
     def __init__(
-        self, *args: Any, common: bool = False, example: str | int = 1, in_template: bool = True, **attrs: Any
+        self, *args: Any, common: bool = False, example: str | int | None = None, in_template: bool = True, **attrs: Any
     ) -> None:
         """*common*: every command has the option.
 

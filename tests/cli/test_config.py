@@ -9,8 +9,8 @@ import pytest
 
 from smsreceipt import config
 from smsreceipt.cli import tool
-from smsreceipt.cli.config_keys import config_keys
-from smsreceipt.cli.options import schema
+from smsreceipt.cli.config_keys import config_keys, options_of_commands, value_in_toml
+from smsreceipt.cli.options import Option, OptionCheck, schema
 from smsreceipt.runs.config_file import template
 from tests.cli.program import Program
 
@@ -190,10 +190,14 @@ def test_every_line_of_the_template_can_be_switched_on(program: Program) -> None
     assert json.dumps(document)
 
 
-@pytest.mark.parametrize("line", TEMPLATE.split("[list]")[1].split("\n\n")[0].splitlines()[2::2])
-def test_every_example_can_stand(program: Program, line: str) -> None:
-    Path("one.toml").write_text(f"[list]\n{line[1:]}\n")
-    assert program("list", "--config", "one.toml").code == 0
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [(words, option) for words, option in options_of_commands() if option.in_template],
+    ids=lambda part: " ".join(part) if isinstance(part, tuple) else part.name,
+)
+def test_every_example_is_a_value_that_its_option_takes(words: tuple[str, ...], option: Option) -> None:
+    value = tomllib.loads(f"value = {value_in_toml(option)}")["value"]
+    assert OptionCheck(option).fault(value) is None, words
 
 
 def test_the_template_shows_defaults_and_nothing_dangerous() -> None:

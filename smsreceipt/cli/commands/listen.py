@@ -20,6 +20,7 @@ _METRICS = "127.0.0.1:9464"
     "--secret-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
+    example="listen.secret",
     help="Secrets of the callback URLs, one a line; made on first use. Default: beside the store.",
 )
 @option(
@@ -29,9 +30,12 @@ _METRICS = "127.0.0.1:9464"
     "--metrics-bind",
     type=Address(off=True),
     metavar="HOST:PORT|off",
+    example=_METRICS,
     help=f"Where Prometheus finds /metrics: {_METRICS} unless told.",
 )
-@option("--fd", type=click.IntRange(3), metavar="N", help="Listen on this inherited socket instead of --bind.")
+@option(
+    "--fd", type=click.IntRange(3), metavar="N", example=3, help="Listen on this inherited socket instead of --bind."
+)
 @option("--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free.")
 def command(app: App, **chosen: Any) -> None:
     """Receive HTTP pushes: store, answer, show.

@@ -29,7 +29,12 @@ from smsreceipt.model import beijing_day, date_of
     help="Ask about this number; - reads it from stdin.",
     example="13800000001",
 )
-@option("--phones-from", metavar="FILE|-", help="Ask about the numbers in a file: one a line, or a CSV with a heading.")
+@option(
+    "--phones-from",
+    metavar="FILE|-",
+    example="numbers.csv",
+    help="Ask about the numbers in a file: one a line, or a CSV with a heading.",
+)
 @option("--biz-id", metavar="ID", help="Only the sends of this BizId.", example="900619746936498440^0")
 @option("--save", is_flag=True, help="Store the answers as receipts.")
 @option(

@@ -12,8 +12,8 @@ from smsreceipt.model import beijing_day
 
 
 @cli_command("query-stats", data=True)
-@option("--from", required=True, type=When(), metavar="DAY", help="From this Beijing day on.")
-@option("--to", type=When(), metavar="DAY", help="Up to and with this one; default today.")
+@option("--from", required=True, type=When(), metavar="DAY", example="7d", help="From this Beijing day on.")
+@option("--to", type=When(), metavar="DAY", example="today", help="Up to and with this one; default today.")
 def command(app: App, **chosen: Any) -> None:
     """Ask the provider for its day totals, beside ours.
 

@@ -32,11 +32,19 @@ def _complete_day(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     help="This Beijing day: 2026-11-20, today, yesterday, 3d (ago).",
     example="today",
 )
-@option("--from", type=When(), metavar="DAY", shell_complete=_complete_day, help="From this day on, up to --to.")
+@option(
+    "--from",
+    type=When(),
+    metavar="DAY",
+    example="7d",
+    shell_complete=_complete_day,
+    help="From this day on, up to --to.",
+)
 @option(
     "--to",
     type=When(),
     metavar="DAY",
+    example="yesterday",
     shell_complete=_complete_day,
     help="Up to and with this day; default yesterday.",
 )
@@ -55,6 +63,7 @@ def _complete_day(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     "--details",
     type=click.Path(dir_okay=False, allow_dash=True),
     metavar="FILE|-",
+    example="details.ndjson",
     help="Write an object per send: its class, what was learnt, days left.",
 )
 @option("--fail-on-missing", is_flag=True, help="End with 3 when any is left whose end nobody knows.")

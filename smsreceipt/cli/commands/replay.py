@@ -25,9 +25,14 @@ from smsreceipt.errors import UsageError
 )
 @option("--dry-run", is_flag=True, help="Store nothing; tell what would be stored, by kind.")
 @option("--no-resume", is_flag=True, help="Begin at the beginning, though an earlier run was cut off.")
-@option("--to", metavar="URL", help="Send it there instead, as the provider does; {kind} is replaced.")
+@option(
+    "--to",
+    metavar="URL",
+    example="http://127.0.0.1:8080/SECRET/{kind}",
+    help="Send it there instead, as the provider does; {kind} is replaced.",
+)
 @option("--batch", type=click.IntRange(1, 2000), default=100, show_default=True, help="Receipts in a push, with --to.")
-@option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Pushes a second, with --to.")
+@option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", example=50, help="Pushes a second, with --to.")
 @option(
     "--retry-scale",
     type=click.FloatRange(0),

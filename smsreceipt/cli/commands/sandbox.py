@@ -25,7 +25,7 @@ from smsreceipt.errors import UsageError
 )
 @option("--generate", type=click.IntRange(0), default=0, metavar="N", help="Queue N generated messages.")
 @option("--poison", type=click.FloatRange(0, 1), default=0.0, metavar="P", help="Share of them that is broken.")
-@option("--seed", type=int, metavar="N", help="The same seed gives the same messages and faults.")
+@option("--seed", type=int, metavar="N", example=1, help="The same seed gives the same messages and faults.")
 @option("--visibility", type=click.FloatRange(0), default=30.0, metavar="S", help="Received messages hide so long.")
 @option("--latency", type=click.FloatRange(0), default=0.0, metavar="MS", help="Added to each answer.")
 @option("--token-life", type=click.FloatRange(0), default=3600.0, metavar="S", help="A queue token is good so long.")
@@ -41,7 +41,13 @@ from smsreceipt.errors import UsageError
 @option(
     "--route", type=click.Choice(["both", "push", "mixed"]), default="both", help="With --push: the ways of receipts."
 )
-@option("--qps-limit", type=click.IntRange(1), metavar="N", help="More QuerySendDetails a second are throttled.")
+@option(
+    "--qps-limit",
+    type=click.IntRange(1),
+    metavar="N",
+    example=5000,
+    help="More QuerySendDetails a second are throttled.",
+)
 @option(
     "--fault",
     multiple=True,

@@ -35,6 +35,7 @@ command = Group("sends", help="Tell what was sent, so that what has no receipt c
     "--map",
     multiple=True,
     metavar="FIELD=NAME,…",
+    example="phone=mobile,biz_id=Bid",
     help="What the list calls a field: phone=mobile,biz_id=Bid.",
 )
 @option("--date", type=When(), metavar="DAY", help="Beijing day of the rows that tell no time.", example="today")
@@ -107,6 +108,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     multiple=True,
     type=click.Choice([str(state) for state in SendState]),
     metavar="STATE",
+    example="open",
     help="Only open (no final receipt), with_receipt, waiting or no_record (as the provider said).",
 )
 @option(
@@ -156,7 +158,7 @@ def _phones(app: App, words: tuple[str, ...]) -> list[str]:
 
 
 @cli_command("forget")
-@option("--before", type=When(), metavar="DAY", help="What was sent before this Beijing day.")
+@option("--before", type=When(), metavar="DAY", example="90d", help="What was sent before this Beijing day.")
 @_filters
 @option("--yes", is_flag=True, help="Do not ask.", in_template=False)
 def forget_command(app: App, *, before: str | None, yes: bool, **chosen: Any) -> None:
