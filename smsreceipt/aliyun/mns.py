@@ -258,7 +258,10 @@ def refusal(error: MnsError, queue: str) -> SmsReceiptError:
         return AuthError(f"access to queue {queue} was denied (request {error.request_id})", hint=hint)
     if error.code == "TimeExpired":
         return AuthError(f"{error}", hint="Set the clock of this machine, then run again.")
-    return AuthError(str(error)) if retry.denied(error.status, error.code) else ProviderError(str(error))
+    if retry.denied(error.status, error.code):
+        return AuthError(str(error))
+    final = retry.verdict(error.status, error.code, temporary=False) is retry.Verdict.FINAL
+    return ProviderError(str(error), hint=retry.hint(error.code) if final else "")
 
 
 def queue_attributes(body: bytes) -> QueueAttributes:

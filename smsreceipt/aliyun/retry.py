@@ -6,38 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from smsreceipt import codes
+
 BASE = 0.2  #: seconds: the first delay is at most this
 CAP = 30.0  #: seconds: no delay is longer, not even by Retry-After
-
-#: Codes that mean "too many requests", with any status. A name that ends in * is a prefix.
-_THROTTLED = (
-    "TooManyRequests",
-    "QpsLimitExceeded",
-    "Throttling*",
-    "isv.BUSINESS_LIMIT_CONTROL",
-)
-#: Codes of conditions that may pass.
-_LATER = (
-    *_THROTTLED,
-    "ServiceUnavailable*",
-    "InternalError",
-    "InternalServerError",
-    "SignatureNonceUsed",
-    "isp.*",
-)
-#: Codes about the key, its rights or its token; a 403 with any code is one too.
-_AUTH = (
-    "InvalidAccessKeyId*",
-    "SignatureDoesNotMatch",
-    "IncompleteSignature",
-    "Forbidden*",
-    "NoPermission*",
-    "AccessDenied*",
-    "isp.RAM_PERMISSION_DENY",
-    "InvalidSecurityToken*",
-    "SecurityTokenExpired",
-)
-_TIME = frozenset({"TimeExpired", "InvalidTimeStamp.Expired", "RequestTimeTooSkewed"})
 
 
 class Verdict(Enum):
@@ -54,31 +26,40 @@ def verdict(status: int, code: str, *, temporary: bool) -> Verdict:
 
     The token codes are not all documented, so every 403 to *temporary* credentials is retried with a fresh token.
     """
-    if code in _TIME or (status == 408 and code):
+    about = codes.api(code)
+    category = about.category if about else ""
+    if category == "set-clock" or (status == 408 and code):
         return Verdict.CLOCK
-    if temporary and (status == 403 or code.startswith(("InvalidSecurityToken", "SecurityTokenExpired"))):
+    if temporary and (status == 403 or category == "refresh-token"):
         return Verdict.TOKEN
-    if denied(status, code):
-        return Verdict.FINAL
-    if status == 429 or status >= 500 or _listed(code, _LATER):
+    if about:
+        return Verdict.LATER if codes.api_class(code) is codes.ApiClass.LATER else Verdict.FINAL
+    if status == 429 or status >= 500:
         return Verdict.LATER
-    if not code and not 300 <= status < 400:
+    if not code and status != 403 and not 300 <= status < 400:
         return Verdict.LATER  # a gateway's page says nothing about the request
     return Verdict.FINAL
 
 
 def throttled(status: int, code: str) -> bool:
     """Whether the provider refused the request because there were too many."""
-    return status == 429 or _listed(code, _THROTTLED)
+    about = codes.api(code)
+    return status == 429 or (
+        about is not None and about.category == "back-off" and codes.api_class(code) is codes.ApiClass.LATER
+    )
 
 
 def denied(status: int, code: str) -> bool:
-    """Whether the provider refused the key, its rights or its token."""
-    return status == 403 or _listed(code, _AUTH)
+    """Whether the provider refused the key, its rights, its token, or the account."""
+    about = codes.api_class(code)
+    return status == 403 if about is None else about in {codes.ApiClass.CREDENTIALS, codes.ApiClass.ACCOUNT}
 
 
-def _listed(code: str, names: tuple[str, ...]) -> bool:
-    return any(code == name or (name[-1] == "*" and code.startswith(name[:-1])) for name in names)
+def hint(code: str) -> str:
+    """The next step after a final refusal with *code*: a hint to `explain` only where that answers."""
+    if codes.api(code):
+        return f"`smsreceipt explain {code}` says what it means and what to do."
+    return "The provider explains a request by its id: https://api.aliyun.com/troubleshoot"
 
 
 def delay(attempt: int, retry_after: float | None, random: Callable[[], float]) -> float:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
+from smsreceipt import codes
 from smsreceipt.errors import AuthError, ProviderError
 
 from . import signing
@@ -24,7 +25,7 @@ from .clock import Clock
 from .credentials import Credentials, Provider
 from .endpoints import Endpoint
 from .faults import TransportError, Untrusted
-from .retry import Budget, Verdict, denied, retry_after, throttled, verdict
+from .retry import Budget, Verdict, denied, hint, retry_after, throttled, verdict
 
 if TYPE_CHECKING:
     from aliyunsdkcore.request import RpcRequest
@@ -41,7 +42,7 @@ class ApiError(ProviderError, ServerException):  # type: ignore[misc]  # the SDK
         self.status = status
         self.code = code
         if code and verdict(status, code, temporary=False) is Verdict.FINAL:
-            self.hint = f"`smsreceipt explain {code}` says what it means."
+            self.hint = hint(code)
 
     def __str__(self) -> str:
         return f"the provider answered {self.code or self.status} (request {self.args[2] or 'unknown'})"
@@ -172,4 +173,7 @@ def _failure(status: int, code: str, answer: dict[str, Any]) -> Exception:
     error = ApiError(status, code, _text(answer, "Message"), request_id)
     if verdict(status, code, temporary=False) is Verdict.CLOCK:
         return AuthError(str(error), hint=_CLOCK_HINT)
-    return AuthError(str(error)) if denied(status, code) else error
+    if not denied(status, code):
+        return error
+    told = codes.api_class(code) is codes.ApiClass.ACCOUNT or "SecurityToken" in code
+    return AuthError(str(error), hint=hint(code) if told else "")

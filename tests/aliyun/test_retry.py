@@ -7,10 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt import codes
-from smsreceipt.aliyun.retry import CAP, Budget, Verdict, delay, retry_after, throttled, verdict
+from smsreceipt.aliyun.retry import CAP, Budget, Verdict, delay, denied, hint, retry_after, throttled, verdict
 
 LATER, TOKEN, CLOCK, FINAL = Verdict.LATER, Verdict.TOKEN, Verdict.CLOCK, Verdict.FINAL
-NEXT_DAY = {"isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL", "isv.SMS_OVER_LIMIT"}  # no wait of ours is that long
+NEXT_DAY = {
+    "isv.DAY_LIMIT_CONTROL",
+    "isv.MONTH_LIMIT_CONTROL",
+    "isv.SMS_OVER_LIMIT",
+    "isv.BUSINESS_LIMIT_DAY",
+}  # no wait of ours is that long
 
 
 @pytest.mark.parametrize(
@@ -103,3 +108,31 @@ def test_a_business_error_is_treated_as_the_table_of_codes_says(row: dict[str, s
     assert throttled(200, code) == (category == "back-off" and asked_again)
     if category == "refresh-token":
         assert verdict(200, code, temporary=True) is TOKEN
+
+
+@pytest.mark.parametrize(
+    ("code", "refuses"),
+    [
+        ("isv.OUT_OF_SERVICE", True),
+        ("AMOUNT_NOT_ENOUGH", True),
+        ("isv.PRODUCT_UN_SUBSCRIPT", True),
+        ("isv.DAY_LIMIT_CONTROL", True),
+        ("MissingSecurityToken", True),
+        ("RAM_PERMISSION_DENY", True),
+        ("AccessDeniedByRamPolicy", True),
+        ("isv.INVALID_PARAMETERS", False),
+        ("isv.MOBILE_NUMBER_ILLEGAL", False),
+        ("SYSTEM_ERROR", False),
+        ("isv.NEVER_SEEN", False),
+    ],
+)
+def test_account_and_credentials_are_refusals_of_their_own(code: str, refuses: bool) -> None:
+    assert denied(200, code) is refuses
+    if refuses:
+        assert verdict(200, code, temporary=False) is FINAL
+
+
+def test_the_hint_to_explain_is_given_only_where_it_answers() -> None:
+    assert "smsreceipt explain SYSTEM_ERROR" in hint("SYSTEM_ERROR")
+    assert "explain isv" not in hint("isv.NEVER_SEEN")
+    assert "by its id" in hint("isv.NEVER_SEEN")

@@ -4,9 +4,11 @@ from smsreceipt.model import Source
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
 
 
-def test_nothing_found_is_a_line_of_talk_and_no_error(program: Program) -> None:
+def test_nothing_found_is_a_line_with_the_next_step_and_exit_code_3(program: Program) -> None:
     ended = program("show", "13800008000")
-    assert (ended.code, ended.raw, ended.err) == (0, b"", "nothing is known about that number or id\n")
+    assert (ended.code, ended.raw) == (3, b"")
+    assert ended.err.startswith("nothing is known about that number or id; ")
+    assert ended.err == program("show", "13800008000", "-q").err
 
 
 def test_an_empty_word_is_not_whatever_has_no_number(program: Program) -> None:

@@ -62,7 +62,7 @@ def test_the_dead_mans_check(program: Program, words: str, code: int, said: str)
 
 def test_an_empty_store_is_silent(program: Program) -> None:
     ended = program("status", "--max-age", "1d", "-q")
-    assert (ended.code, ended.err) == (3, "")
+    assert (ended.code, ended.err) == (3, "no receipt came yet\n")
 
 
 def test_explain(program: Program) -> None:
