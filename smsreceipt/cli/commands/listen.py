@@ -18,7 +18,7 @@ _METRICS = "127.0.0.1:9464"
 @option("--bind", type=Address(), default="127.0.0.1:8080", show_default=True, help="Where to listen: HOST:PORT.")
 @option(
     "--secret-file",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
     example="listen.secret",
     help="Secrets of the callback URLs, one a line; made on first use. Default: beside the store.",
