@@ -24,7 +24,7 @@ NOBODY = 12345  # a user that no table names
 def as_nobody(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """The program, run by a user without an entry in the table of users, and without HOME."""
     program = (  # all modules are loaded first: Python itself may lie where that user must not look
-        "import importlib, os, pkgutil, pwd, sys, smsreceipt, encodings.idna, platformdirs.unix, rich.table, rich.console;"
+        "import importlib, os, pkgutil, pwd, sys, smsreceipt, encodings.idna, platformdirs.unix, rich.table;"
         "sys.dont_write_bytecode = True;"
         "names = [each.name for each in pkgutil.walk_packages(smsreceipt.__path__, 'smsreceipt.')];"
         "[importlib.import_module(name) for name in names if not name.endswith('__main__')];"

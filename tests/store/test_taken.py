@@ -55,22 +55,21 @@ def another_database(path: Path) -> None:
         file.write(other.read_bytes())
 
 
-@pytest.mark.parametrize("suffix", ["", "-wal"])
-@pytest.mark.parametrize("harm", [cut, cut_to_a_page, fill, another_database, Path.unlink])
+HARMS = [(harm, suffix) for harm in (cut, fill, another_database, Path.unlink) for suffix in ("", "-wal")]
+
+
+@pytest.mark.parametrize(("harm", "suffix"), [*HARMS, (cut_to_a_page, "")])
 def test_harm_to_a_file_in_use_is_noticed_at_the_next_commit(
-    path: Path, suffix: str, harm: Callable[[Path], None]
+    path: Path, harm: Callable[[Path], None], suffix: str
 ) -> None:
     with closing(open_store(path)) as store:
         for n in range(50):
             keep(store, f"{n}^0")
         store.consolidate()
         keep(store, "last^0")
-        if (harm, suffix) == (cut_to_a_page, "-wal"):
-            pytest.skip("a journal of one page and its head is what a checkpoint may leave")
         harm(path.with_name(path.name + suffix))
-        with pytest.raises(StoreDamaged, match="replaced or deleted while in use, or overwritten|damaged"):
-            for n in range(3):
-                keep(store, f"after-{n}^0")
+        with pytest.raises(StoreDamaged, match=r"replaced or deleted while in use, or overwritten|damaged"):
+            keep(store, "after^0")
 
 
 def test_a_write_by_another_process_and_its_checkpoints_are_no_harm(path: Path) -> None:
@@ -124,7 +123,7 @@ def test_a_file_without_tables_is_no_empty_store(path: Path, opened: Callable[[P
         ("CREATE TRIGGER gone AFTER INSERT ON statement BEGIN DELETE FROM statement; END", "trigger .*: gone"),
         ("CREATE TEMP TABLE x (y); CREATE VIEW seen AS SELECT 1", "view .*: seen"),
         (
-            f"DROP TRIGGER {OURS}; CREATE TRIGGER {OURS} AFTER INSERT ON statement BEGIN DELETE FROM statement; END",
+            f"DROP TRIGGER {OURS}; CREATE TRIGGER {OURS} AFTER INSERT ON reject BEGIN SELECT 1; END",
             f"trigger .*: {OURS}",
         ),
     ],
