@@ -109,7 +109,7 @@ class SqliteStore:
         with translated(self._path):
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-                before = self._db.total_changes()
+                before = self._pages_written()
                 yield
                 self._db.execute("COMMIT")
             except BaseException as exc:
@@ -119,8 +119,12 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-        if self._db.total_changes() != before:
+        if self._pages_written() != before:
             self._refuse_replaced_file()
+
+    def _pages_written(self) -> int:
+        """How many pages this connection has written. A transaction that changes nothing writes none."""
+        return self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     def _refuse_replaced_file(self) -> None:
         """Raise StoreDamaged if the commit went into a file that no longer has its name: it must not be acked."""
