@@ -280,7 +280,12 @@ class App:
         """Print the summary to standard error, as its last line: name=value, separated by blanks; not with -q."""
         self.say(" ".join(f"{name}={value}" for name, value in figures.items()))
 
-    def end_with(self, code: int = 3) -> None:
+    def needs_a_look(self, why: str) -> None:
+        """Print why a person should look, also with -q, and set exit code 3. The summary comes after it."""
+        self.say(why, verbosity=-1)
+        self.end_with(3)
+
+    def end_with(self, code: int) -> None:
         """End with this exit code, unless a worse one is set; see exits.worst."""
         self.exit_codes.append(code)
 

@@ -16,6 +16,9 @@ _HINT = (
     "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET,"
     " or make a profile in ~/.aliyun/config.json with `aliyun configure`."
 )
+_STS_HINT = (
+    "Set ALIBABA_CLOUD_SECURITY_TOKEN to the token that was issued with it (in a profile: mode StsToken, sts_token)."
+)
 _PRINTABLE = re.compile(r"[!-~]*\Z")
 
 
@@ -31,6 +34,8 @@ class Credentials:
         # They become headers: a line break in one of them would begin another header.
         if not all(map(_PRINTABLE.match, (self.access_key_id, self.access_key_secret, self.security_token))):
             raise AuthError("an AccessKey or token holds white space or a character that is not ASCII", hint=_HINT)
+        if self.access_key_id.startswith("STS.") and not self.security_token:
+            raise AuthError("the AccessKey is a temporary one (STS) and comes without its token", hint=_STS_HINT)
 
     @property
     def temporary(self) -> bool:

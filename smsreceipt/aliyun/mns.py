@@ -253,12 +253,10 @@ def refusal(error: MnsError, queue: str) -> SmsReceiptError:
     """The exception for a final refusal of a request about *queue*."""
     if error.code == "QueueNotExist":
         return QueueNotFound(f"queue {queue} does not exist")
-    if error.code.startswith("AccessDenied"):
-        hint = "Usually the queue's name is of another account, or its type does not fit the queue."
-        return AuthError(f"access to queue {queue} was denied (request {error.request_id})", hint=hint)
-    if error.code == "TimeExpired":
-        return AuthError(f"{error}", hint="Set the clock of this machine, then run again.")
-    return AuthError(str(error)) if retry.denied(error.status, error.code) else ProviderError(str(error))
+    if retry.denied(error.status, error.code):
+        return AuthError(f"queue {queue}: {error}", hint=retry.denial_hint(error.code))
+    final = error.code and retry.verdict(error.status, error.code, temporary=False) is retry.Verdict.FINAL
+    return ProviderError(str(error), hint=retry.hint(error.code) if final else "")
 
 
 def queue_attributes(body: bytes) -> QueueAttributes:

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from smsreceipt import codes
+
 BASE = 0.2  #: seconds: the first delay is at most this
 CAP = 30.0  #: seconds: no delay is longer, not even by Retry-After
-
-#: Codes that mean "too many requests", with any status. A name that ends in * is a prefix.
-_THROTTLED = (
-    "TooManyRequests",
-    "QpsLimitExceeded",
-    "Throttling*",
-    "isv.BUSINESS_LIMIT_CONTROL",
-)
-#: Codes of conditions that may pass.
-_LATER = (
-    *_THROTTLED,
-    "ServiceUnavailable*",
-    "InternalError",
-    "InternalServerError",
-    "SignatureNonceUsed",
-    "isp.*",
-)
-#: Codes about the key, its rights or its token; a 403 with any code is one too.
-_AUTH = (
-    "InvalidAccessKeyId*",
-    "SignatureDoesNotMatch",
-    "IncompleteSignature",
-    "Forbidden*",
-    "NoPermission*",
-    "AccessDenied*",
-    "isp.RAM_PERMISSION_DENY",
-    "InvalidSecurityToken*",
-    "SecurityTokenExpired",
-)
-_TIME = frozenset({"TimeExpired", "InvalidTimeStamp.Expired", "RequestTimeTooSkewed"})
+_QUIET_FAILURES = 3  # failures in a row that are reported only with -v
 
 
 class Verdict(Enum):
@@ -54,31 +28,54 @@ def verdict(status: int, code: str, *, temporary: bool) -> Verdict:
 
     The token codes are not all documented, so every 403 to *temporary* credentials is retried with a fresh token.
     """
-    if code in _TIME or (status == 408 and code):
+    about = codes.api_class(code)
+    if _category(code) == "set-clock" or (about is None and status == 408 and code):
         return Verdict.CLOCK
-    if temporary and (status == 403 or code.startswith(("InvalidSecurityToken", "SecurityTokenExpired"))):
+    if temporary and (status == 403 or token_lapsed(code)):
         return Verdict.TOKEN
-    if denied(status, code):
-        return Verdict.FINAL
-    if status == 429 or status >= 500 or _listed(code, _LATER):
+    if about is not None:
+        return Verdict.LATER if about is codes.ApiClass.LATER else Verdict.FINAL
+    if status == 429 or status >= 500:
         return Verdict.LATER
-    if not code and not 300 <= status < 400:
+    if not code and status != 403 and not 300 <= status < 400:
         return Verdict.LATER  # a gateway's page says nothing about the request
     return Verdict.FINAL
 
 
 def throttled(status: int, code: str) -> bool:
     """Whether the provider refused the request because there were too many."""
-    return status == 429 or _listed(code, _THROTTLED)
+    return status == 429 or (_category(code) == "back-off" and codes.api_class(code) is codes.ApiClass.LATER)
+
+
+def token_lapsed(code: str) -> bool:
+    """Whether the provider refused the temporary token itself: a fresh one may be accepted."""
+    return _category(code) == "refresh-token"
 
 
 def denied(status: int, code: str) -> bool:
-    """Whether the provider refused the key, its rights or its token."""
-    return status == 403 or _listed(code, _AUTH)
+    """Whether the provider refused the key, its rights, its token, its time, or the account."""
+    about = codes.api_class(code)
+    if about is None:
+        return status == 403 or (status == 408 and code != "")
+    return about in {codes.ApiClass.CREDENTIALS, codes.ApiClass.ACCOUNT}
 
 
-def _listed(code: str, names: tuple[str, ...]) -> bool:
-    return any(code == name or (name[-1] == "*" and code.startswith(name[:-1])) for name in names)
+def hint(code: str) -> str:
+    """The next step after a final refusal with *code*. It names `explain` only where that has an answer."""
+    if codes.api(code) is None:
+        return "The provider tells about a request by its id: https://api.aliyun.com/troubleshoot"
+    return f"`smsreceipt explain {shlex.quote(code)}` says what it means and what to do."
+
+
+def denial_hint(code: str) -> str:
+    """The next step where denied() holds; "" for an unknown code."""
+    about = codes.api(code)
+    return f"{about.advice_en} (smsreceipt explain {shlex.quote(code)})" if about else ""
+
+
+def _category(code: str) -> str:
+    about = codes.api(code)
+    return about.category if about else ""
 
 
 def delay(attempt: int, retry_after: float | None, random: Callable[[], float]) -> float:
@@ -119,3 +116,8 @@ class Budget:
         """Reset the count and the time: an answer came."""
         self.failures = 0
         self._began = None
+
+    def lines(self, failure: Exception, wait: float) -> list[tuple[str, int]]:
+        """What to print about a failure that is retried after *wait* seconds: texts, each with the least verbosity."""
+        early = [(f"{failure}; trying again for up to {self.seconds:.0f} s", 0)]
+        return early * (self.failures == _QUIET_FAILURES) + [(f"{failure}; trying again in {wait:.1f} s", 1)]

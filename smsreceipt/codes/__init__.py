@@ -6,8 +6,10 @@ published list; `carrier` stands for lists of carriers' codes, which differ betw
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 
@@ -18,6 +20,17 @@ TABLES = {
     "release-cause": "release_cause.tsv",
     "api": "api.tsv",
 }
+_PREFIX = re.compile(r"(?:isv|isp|throttling)\.")
+
+
+class ApiClass(StrEnum):
+    """What an error code of the provider is about. It decides whether a call is repeated, and how the program ends."""
+
+    LATER = "later"  #: the condition may pass: repeat
+    CREDENTIALS = "credentials"  #: the key, its rights, its token or the clock
+    ACCOUNT = "account"  #: the account: its balance, its subscriptions, its limits
+    REQUEST = "request"  #: what was asked for, or how
+    NUMBER = "number"  #: the number that was asked about; the next one may be fine
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +51,7 @@ def explain(code: str) -> list[Explanation]:
 
     An exact row takes precedence over a prefix rule, and the given case over any other.
     """
-    found = (_look_up(table, code) for table in TABLES)
+    found = (api(code) if table == "api" else _look_up(table, code) for table in TABLES)
     return [explanation for explanation in found if explanation]
 
 
@@ -75,8 +88,20 @@ def why_unconnected(fields: Mapping[str, object]) -> Explanation | None:
 
 
 def api(code: str) -> Explanation | None:
-    """The explanation of an error code of the provider's API or queue service; None when unknown."""
-    return _look_up("api", code)
+    """The explanation of an error code of the provider's API or queue service; None when unknown.
+
+    The international names of the codes lack isv. and isp., and the names of some gateways begin with Throttling.:
+    they are the same codes, in any case.
+    """
+    bare = _bare(code)
+    exact = _folded("api").get(code.strip().casefold()) or _bare_api().get(bare)
+    return exact or _look_up("api", code) or _look_up("api", bare)
+
+
+def api_class(code: str) -> ApiClass | None:
+    """What an error code of the provider's API or queue service is about; None when unknown."""
+    found = api(code)
+    return _api_classes()[found.code] if found else None
 
 
 def _look_up(table: str, code: str) -> Explanation | None:
@@ -108,6 +133,21 @@ def _load(table: str) -> dict[str, Explanation]:
             table, row["code"], category, row["meaning_en"], row["meaning_zh"], special[0], special[1]
         )
     return loaded
+
+
+@cache
+def _api_classes() -> dict[str, ApiClass]:
+    return {row["code"]: ApiClass(row["class"]) for row in rows(TABLES["api"])}
+
+
+@cache
+def _bare_api() -> dict[str, Explanation]:
+    """The exact rows of the table of API codes by their names without isv., isp. and Throttling."""
+    return {_bare(code): found for code, found in _load("api").items() if not code.endswith("*")}
+
+
+def _bare(code: str) -> str:
+    return _PREFIX.sub("", code.strip().casefold(), count=1)
 
 
 @cache

@@ -17,6 +17,6 @@ def run(app: App, first: int, last: int, *, min_age: float, fail_on_missing: boo
     with app.open_store(readonly=True) as store:
         found = [gap for gap in store.call_gaps(first, last) if gap.first_at <= latest]
     print_rows(app, CALL_GAPS, found)
-    app.summary({"calls_without_end": len(found)})
     if found and fail_on_missing:
-        app.end_with()
+        app.needs_a_look(f"{len(found):,} calls have no report of their end")
+    app.summary({"calls_without_end": len(found)})

@@ -30,9 +30,9 @@ def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bo
     rows, calls = compared(app, first, last, min(qps, _QPS))
     print_rows(app, DAY_GAPS, rows, lambda display: terminal.comparison.day_gaps(rows, display))
     lacking = sum(max(row.gap, 0) for row in rows)
-    app.summary({"days": len(rows), "gap": lacking, "api_calls": calls})
     if lacking and fail_on_missing:
-        app.end_with()
+        app.needs_a_look(f"{lacking:,} parts that ended by the provider's count have no receipt")
+    app.summary({"days": len(rows), "gap": lacking, "api_calls": calls})
 
 
 def run_plan(app: App, first: int, last: int, *, qps: float) -> None:

@@ -40,6 +40,8 @@ def run(app: App, inputs: Inputs) -> None:
 def _summarise(app: App, receipts: int, rejected: int, seconds: float) -> None:
     received = receipts + rejected
     app.say("nothing was stored")
+    if rejected:
+        app.needs_a_look(f"{rejected:,} of them could not be decoded; the reasons are in the column of rejects")
     app.summary(
         {
             "received": received,
@@ -49,5 +51,3 @@ def _summarise(app: App, receipts: int, rejected: int, seconds: float) -> None:
             "rate": round(received / max(seconds, 0.001)),
         }
     )
-    if rejected:
-        app.end_with()

@@ -104,8 +104,7 @@ class _Import:
                     self._done += Imported(new=len(batch))
                 self._show_progress()
         if self._rows == before:
-            self._app.say(f"{self._name}the list is empty: it has no row of a send")
-            self._app.end_with()
+            self._app.needs_a_look(f"{self._name}the list is empty: it has no row of a send")
         if repeats:
             self._app.say(f"{self._name}{repeats}")
 
@@ -138,8 +137,6 @@ class _Import:
 
     def _sum_up(self) -> None:
         app, done, seconds = self._app, self._done, time.monotonic() - self._began
-        if self._bad:
-            app.end_with()
         if self._bad > _BAD_ROWS:
             app.say(f"{self._bad - _BAD_ROWS:,} more bad rows; in all:")
             for reason, count in self._reasons.most_common():
@@ -148,6 +145,8 @@ class _Import:
             app.say(f"{done.contradicting:,} rows say otherwise than the ledger, which keeps what it knew first")
         if self._skipped:
             app.say(f"left out, because they are no sends but totals or the like: {self._skipped:,} lines")
+        if self._bad:
+            app.needs_a_look(f"bad rows: {self._bad:,}, which are not imported; mend them and import the list again")
         sends = {"sends": done.new} if self._options.dry_run else {
             "new": done.new, "known": done.known, "completed": done.completed,
         }  # fmt: skip

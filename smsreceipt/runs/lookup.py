@@ -13,6 +13,11 @@ from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Both, print_both
 from smsreceipt.store import Query, SendQuery, Store, StoredSend
 
+_NOTHING = (
+    "nothing is known about that number or id; what was never received or imported can be asked for:"
+    " smsreceipt query-details --date DAY --phone NUMBER"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -26,7 +31,7 @@ def run(app: App, words: Sequence[str]) -> None:
     with app.open_store(readonly=True) as store:
         found = _find(store, words)
     if not found.statements and not found.sends:
-        app.say("nothing is known about that number or id")
+        app.needs_a_look(_NOTHING)
         return
     if print_both(
         app,

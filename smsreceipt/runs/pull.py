@@ -64,7 +64,7 @@ class Provider:
         endpoints, provider = access(app)
         self.clock = Clock()
         self.pool = Pool(endpoints.mns)
-        self._caller = Caller(endpoints.dybaseapi, provider, self.clock)
+        self._caller = Caller(endpoints.dybaseapi, provider, self.clock, tell=app.say)
         self._tokens = Tokens(self._caller, self.clock)
 
     def lines(self, queues: Sequence[Queue], say: Callable[[str, int], None]) -> list[QueueClient]:

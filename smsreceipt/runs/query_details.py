@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
+from smsreceipt import codes
 from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.errors import UsageError
@@ -50,7 +51,7 @@ def run(app: App, day: date, phones: Sequence[str], file: str | None, options: O
     refuse_unanswerable(day, day, today(app))
     found, bad = _numbers(app, phones, file)
     if bad:
-        app.end_with()
+        app.needs_a_look(f"{bad:,} lines have no phone number and are not asked about")
     _Queries(app, day, found, options).run()
 
 
@@ -90,7 +91,8 @@ class _Queries:
         self._printer = Printer(app, ANSWERS, live=True)
         self._progress = app.progress()
         self._tally = Tally()
-        self._asked = self._calls = self._records = self._unstable = self._refused = self._unread = 0
+        self._asked = self._records = self._unstable = self._refused = self._unread = 0
+        self._calls: Callable[[], int] = lambda: 0  #: requests that were sent, refused ones and retries included
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -100,6 +102,7 @@ class _Queries:
             store = stack.enter_context(self._app.open_store(readonly=False)) if self._options.save else None
             client = stack.enter_context(asking(self._app, qps=self._options.qps, workers=self._options.workers))
             stack.enter_context(GracefulStop(self._app, client.rate.halt))
+            self._calls = lambda: client.rate.calls
             stack.callback(self._sum_up)
             stack.enter_context(self._progress)
             answered = stack.enter_context(closing(answers(client, questions, self._options.workers)))
@@ -132,17 +135,16 @@ class _Queries:
     def _goes_on(self, answered: Answered) -> bool:
         """Whether the provider refuses only this one number: then report it and go on with the others."""
         code = getattr(answered.failure, "code", "")
-        if code != "isv.MOBILE_NUMBER_ILLEGAL":
+        if codes.api_class(code) is not codes.ApiClass.NUMBER:
             return False
         self._refused += 1
-        self._app.say(f"{mask_phone(answered.question.phone)}: the provider knows no such number ({code})")
+        self._app.say(f"{mask_phone(answered.question.phone)}: the provider does not answer about this number ({code})")
         return True
 
     def _read(self, question: Question, rows: Rows) -> Decoded:
         kind = SMS_REPORT if question.biz_id else SEND_DETAIL
         decoded = decode(Delivery(rows.rows, kind, Source.QUERY, ORIGIN, self._app.now(), biz_id=question.biz_id))
         self._asked += 1
-        self._calls += rows.calls
         self._records += len(decoded.receipts)
         self._unread += len(decoded.rejects)
         if not rows.stable:
@@ -163,17 +165,21 @@ class _Queries:
         )
 
     def _sum_up(self) -> None:
+        if self._unstable:
+            self._app.needs_a_look(f"the answers about {self._unstable:,} numbers contradict themselves: ask again")
+        if self._refused:
+            self._app.needs_a_look(f"{self._refused:,} numbers were refused by the provider")
+        if self._unread:
+            self._app.needs_a_look(f"{self._unread:,} records could not be decoded; --save keeps them as rejects")
         self._app.summary(
             {
                 "numbers": len(self._phones),
                 "asked": self._asked,
                 "records": self._records,
-                "api_calls": self._calls,
+                "api_calls": self._calls(),
                 **({"unstable": self._unstable} if self._unstable else {}),
                 **({"refused": self._refused} if self._refused else {}),
                 **(self._tally.counters() if self._options.save else {}),
                 "seconds": f"{time.monotonic() - self._began:.1f}",
             }
         )
-        if self._unstable or self._refused or self._unread:
-            self._app.end_with()

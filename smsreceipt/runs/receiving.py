@@ -152,5 +152,4 @@ def report_failures(app: App, failures: Sequence[BaseException]) -> None:
 def point_to_rejects(app: App, tally: Tally) -> None:
     """If there are rejects that were not stored before: name the command that lists them, and set exit code 3."""
     if tally.fresh_rejects:
-        app.say(f"what could not be read is kept ({tally.fresh_rejects} new): smsreceipt rejects list")
-        app.end_with()
+        app.needs_a_look(f"what could not be read is kept ({tally.fresh_rejects} new): smsreceipt rejects list")

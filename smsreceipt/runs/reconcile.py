@@ -128,8 +128,8 @@ class _Comparison:
                 conflicts = self._conflicts()
             except SmsReceiptError as exc:
                 failures.append(exc)
-            if counts.count(Class.UNASKED):
-                app.end_with()
+            if unasked_sends := counts.count(Class.UNASKED):
+                app.needs_a_look(f"{unasked_sends:,} sends were not asked about: run the same command again")
             self._report_problems(failures)
             self._report(counts, {"conflicts": conflicts, "api_calls": calls})
 
@@ -192,11 +192,9 @@ class _Comparison:
         """Print failures, new rejects and contradictory answers, and set their exit codes."""
         app, run = self._app, self._run
         if run is not None and run.tally.fresh_rejects:
-            app.say(f"{run.tally.fresh_rejects} rows could not be decoded: see `smsreceipt rejects list`")
-            app.end_with()
+            app.needs_a_look(f"{run.tally.fresh_rejects} rows could not be decoded: see `smsreceipt rejects list`")
         if run is not None and run.unstable:
-            app.say(f"{run.unstable} answers contradicted themselves to the end: run the same command again")
-            app.end_with()
+            app.needs_a_look(f"{run.unstable} answers contradicted themselves to the end: run the same command again")
         report_failures(app, failures)
 
     def _report(self, counts: ClassCounts, figures: dict[str, object]) -> None:
@@ -216,6 +214,6 @@ class _Comparison:
                 lambda display: terminal.comparison.comparison(counts, values, display),
                 write=app.report,
             )
-        app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})
         if self._options.fail_on_missing and counts.left:
-            app.end_with()
+            app.needs_a_look(f"{counts.left:,} sends are left whose end nobody knows")
+        app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})

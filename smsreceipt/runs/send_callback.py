@@ -144,9 +144,9 @@ def _summarise(app: App, counts: Counter[str], seconds: float) -> None:
     names = ("receipts", "accepted", "refused", "unsent", "skipped", "pushes", "attempts", "over_limit")
     if counts["over_limit"]:
         app.say(f"{counts['over_limit']} of the pushes took longer than the {LIMIT * 1000:.0f} ms the provider waits")
-    timing = {"seconds": f"{seconds:.1f}", "rate": round(counts["receipts"] / max(seconds, 0.001))}
-    app.summary({name: counts[name] for name in names} | timing)
+    if counts["skipped"]:
+        app.needs_a_look(f"{counts['skipped']:,} elements were left out, because no push holds such; -v names them")
     if counts["refused"] or counts["unsent"]:
         app.end_with(5)
-    if counts["skipped"]:
-        app.end_with()
+    timing = {"seconds": f"{seconds:.1f}", "rate": round(counts["receipts"] / max(seconds, 0.001))}
+    app.summary({name: counts[name] for name in names} | timing)

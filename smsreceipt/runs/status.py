@@ -34,8 +34,7 @@ def _check_age(app: App, facts: StoreFacts, kinds: Sequence[Kind], max_age: floa
     newest = [last.get(kind) for kind in kinds] if kinds else [max(last.values(), default=None)]
     for name, at in zip(kinds or ("receipt",), newest, strict=True):
         if at is None or app.now() - at > max_age * 1000:
-            app.end_with()
-            app.say(f"no {name} came " + ("yet" if at is None else f"since {_beijing(at)} Beijing time"))
+            app.needs_a_look(f"no {name} came " + ("yet" if at is None else f"since {_beijing(at)} Beijing time"))
 
 
 def _beijing(at: Instant) -> str:

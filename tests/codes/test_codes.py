@@ -12,7 +12,7 @@ COLUMNS = {
     "receipt": ["code", "meaning_zh", "meaning_en", "category", "basis"],
     "unconnected": ["code", "meaning_zh", "meaning_en", "category", "basis"],
     "release-cause": ["code", "meaning_zh", "meaning_en", "category", "basis"],
-    "api": ["code", "meaning_zh", "meaning_en", "category"],
+    "api": ["code", "meaning_zh", "meaning_en", "category", "class"],
 }
 LOOK_UP = {
     "receipt": codes.receipt,
@@ -28,7 +28,7 @@ CATEGORIES = {
     "release-cause": {
         "ended", "busy", "no-answer", "rejected", "unreachable", "number", "barred", "congestion", "network", "sms",
     },
-    "api": {"none", "retry", "refresh-token", "back-off", "fix-config", "fix-request", "stop"},
+    "api": {"none", "retry", "refresh-token", "back-off", "fix-config", "fix-request", "set-clock", "stop"},
 }  # fmt: skip
 tables = pytest.mark.parametrize("table", codes.TABLES)
 
@@ -132,6 +132,26 @@ def test_api_codes_may_be_known_by_their_prefix_only() -> None:
         found = codes.api(code)
         assert found is not None
         assert found.code == row
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "MissingSecurityToken", "QPS_LIMIT_CONTROL", "SYSTEM_ERROR", "RAM_PERMISSION_DENY", "QUERY_DATE_ILLEGAL",
+        "AccessDeniedByRamPolicy", "SP_UNKNOW_ERROR", "SignatureDoesNotMatch", "InvalidAccessKeyId.NotFound",
+        "InvalidAccessKeyId.Inactive", "InvalidTimeStamp.Expired", "Forbidden.RAM", "Forbidden.AccessKeyDisabled",
+        "isv.BUSINESS_LIMIT_CONTROL", "isv.AMOUNT_NOT_ENOUGH", "OUT_OF_SERVICE", "isp.RAM_PERMISSION_DENY",
+        "Throttling.User", "Throttling.Api", "ServiceUnavailable", "ServiceUnAvailable", "InvalidSecurityToken.Expired",
+        "InvalidSecurityToken.MismatchWithAccessKey", "InvalidSecurityToken.Malformed", "UnsupportedHTTPMethod",
+        "MissingAccessKeyId", "MissingTimestamp", "MissingParameter", "InvalidParameter.Format", "InvalidVersion",
+        "PRODUCT_NOT_SUBSCRIBED", "ONLINE_BILLING_FAILED", "ACCOUNT_ILLEGAL", "SMS_SECURITY_INTERCEPTED",
+        "FORBIDDEN_ACTION", "DATA_NOT_EXIST", "NOT_SUPPORTED_COUNTRY", "InvalidAuthorizationHeader",
+        "InvalidDateHeader", "InvalidDegist", "InvalidRequestURL", "InvalidQueryString", "MalformedXML",
+        "QueueNameLengthError", "InvalidQueueName", "QueueDeletedRecently", "isv.PRODUCT_UN_SUBSCRIPT",
+    ],
+)  # fmt: skip
+def test_the_codes_that_people_meet_are_explained(code: str) -> None:
+    assert codes.explain(code)
 
 
 def test_a_number_is_a_receipt_code_and_a_release_cause() -> None:
