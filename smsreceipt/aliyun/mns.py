@@ -115,10 +115,15 @@ def attributes(queue: str) -> Request:
     return Request("GET", _path(queue))
 
 
+def check_queue(name: str) -> None:
+    """Raise UsageError if no queue can have that name."""
+    if not _QUEUE.match(name):
+        raise UsageError(f"{name!r}: a queue's name has 1 to 256 letters, digits and hyphens")
+
+
 @lru_cache(maxsize=256)
 def _path(queue: str) -> str:
-    if not _QUEUE.match(queue):
-        raise UsageError("a queue's name has 1 to 256 letters, digits and hyphens")
+    check_queue(queue)
     return f"/queues/{queue}"
 
 
