@@ -31,7 +31,7 @@ def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bo
     print_rows(app, DAY_GAPS, rows, lambda display: terminal.comparison.day_gaps(rows, display))
     lacking = sum(max(row.gap, 0) for row in rows)
     if lacking and fail_on_missing:
-        app.needs_a_look(f"{lacking:,} parts that ended by the provider's count have no receipt")
+        app.needs_a_look(f"parts that ended by the provider's count and have no receipt: {lacking:,}")
     app.summary({"days": len(rows), "gap": lacking, "api_calls": calls})
 
 

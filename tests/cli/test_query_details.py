@@ -276,8 +276,8 @@ def _refusing(code: str) -> bytes:
 @pytest.mark.parametrize(
     ("code", "exit_code", "calls", "told"),
     [
-        ("isv.MOBILE_NUMBER_ILLEGAL", 3, 1, "1 numbers were refused"),
-        ("PHONE_NUMBER_ILLEGAL", 3, 1, "1 numbers were refused"),
+        ("isv.MOBILE_NUMBER_ILLEGAL", 3, 1, "numbers that the provider refused: 1"),
+        ("PHONE_NUMBER_ILLEGAL", 3, 1, "numbers that the provider refused: 1"),
         ("isv.INVALID_PARAMETERS", 5, 1, "hint: `smsreceipt explain isv.INVALID_PARAMETERS`"),
         ("isv.NEVER_SEEN_BEFORE", 5, 1, "hint: The provider tells about a request by its id"),
         ("isv.OUT_OF_SERVICE", 4, 1, "hint: Top up the account"),
