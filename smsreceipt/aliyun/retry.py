@@ -26,12 +26,13 @@ class Verdict(Enum):
 def verdict(status: int, code: str, *, temporary: bool) -> Verdict:
     """Classify an answer that is not 2xx by its status and code ("" for a page that is not from the service).
 
-    The token codes are not all documented, so every 403 to *temporary* credentials is retried with a fresh token.
+    The token codes are not all documented, so every 403 to *temporary* credentials that is not about the account is
+    retried with a fresh token.
     """
     about = codes.api_class(code)
     if _category(code) == "set-clock" or (about is None and status == 408 and code):
         return Verdict.CLOCK
-    if temporary and (status == 403 or token_lapsed(code)):
+    if temporary and about is not codes.ApiClass.ACCOUNT and (status == 403 or token_lapsed(code)):
         return Verdict.TOKEN
     if about is not None:
         return Verdict.LATER if about is codes.ApiClass.LATER else Verdict.FINAL

@@ -124,7 +124,7 @@ class Caller:
                 judged = Verdict.LATER
             else:
                 code = "" if answer.get("Code") == "OK" else _text(answer, "Code")
-                if status == 200 and not code and answer and understood(answer):
+                if status == 200 and not code and _from_provider(answer) and understood(answer):
                     if pace:
                         pace.ok()
                     return answer
@@ -189,6 +189,11 @@ def _object(body: bytes) -> dict[str, Any]:
         except (ValueError, RecursionError):
             return {}
     return found if isinstance(found, dict) else {}
+
+
+def _from_provider(answer: dict[str, Any]) -> bool:
+    """Whether an answer with status 200 has the marks of a success: a gateway may answer 200 with JSON of its own."""
+    return answer.get("Code") == "OK" or ("Code" not in answer and "RequestId" in answer)
 
 
 def _text(answer: dict[str, Any], name: str) -> str:

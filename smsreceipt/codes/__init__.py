@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib import resources
 
 #: Table as users see it --> its data file, in the order of explanations.
 TABLES = {
@@ -165,6 +164,8 @@ def _advice() -> dict[tuple[str, str, str], tuple[str, str]]:
 
 def rows(file: str) -> list[dict[str, str]]:
     """The rows of one data file of this package, by column name. Raises ValueError when a row is not complete."""
+    from importlib import resources  # for tables only: every pull imports this module
+
     lines = resources.files(__name__).joinpath(file).read_text(encoding="utf-8").splitlines()
     names = lines[0].split("\t")
     return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]

@@ -65,6 +65,7 @@ NEXT_DAY = {
         (200, "SYSTEM_ERROR", LATER, LATER),
         (200, "isv.OUT_OF_SERVICE", FINAL, FINAL),
         (503, "isv.OUT_OF_SERVICE", FINAL, FINAL),
+        (403, "isv.OUT_OF_SERVICE", FINAL, FINAL),
         (200, "RAM_PERMISSION_DENY", FINAL, FINAL),
         (400, "MissingSecurityToken", FINAL, FINAL),
         (400, "NeverSeenBefore", FINAL, FINAL),

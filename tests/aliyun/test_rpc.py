@@ -175,7 +175,19 @@ def test_what_may_pass_is_asked_again_within_the_budget(service: Service, passin
     assert len(service.seen) == 4
 
 
-@pytest.mark.parametrize("body", [b"<html>login</html>", b"", b"[1]", b"\xff\0", {}, {"Code": "OK", "Message": "OK"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>login</html>",
+        b"",
+        b"[1]",
+        b"\xff\0",
+        {},
+        {"error": "sign in", "TotalCount": 0},
+        {"Code": 200, "TotalCount": 0},
+        {"Code": "OK", "Message": "OK"},
+    ],
+)
 def test_an_answer_that_is_not_understood_spends_the_budget_and_is_told(service: Service, body: Any) -> None:
     service.script = [(200, body)]
     calls = Calls(service)
