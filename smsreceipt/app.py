@@ -17,6 +17,7 @@ from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
 from smsreceipt.model import Instant, Kind, Receipt
 from smsreceipt.output.safe import safe
+from smsreceipt.permissions import denied_hint, reason
 from smsreceipt.settings import Settings
 from smsreceipt.store import LOCK_WAIT, Store, opening
 from smsreceipt.streams import discard
@@ -33,7 +34,22 @@ def _clock() -> Instant:
 def _data_directory() -> Path:
     import platformdirs
 
-    return platformdirs.user_data_path("smsreceipt", appauthor=False)
+    with contextlib.suppress(RuntimeError):  # platformdirs from 4.10 on: the user has no home directory
+        found = platformdirs.user_data_path("smsreceipt", appauthor=False)
+        if found.is_absolute():  # older ones leave "~/…" as it is
+            return found
+    raise UsageError(
+        "there is no place for the store: this user has no home directory",
+        hint="Name a file: --store FILE or SMSRECEIPT_STORE; or set HOME.",
+    )
+
+
+def _home() -> Path:
+    """The home directory; the root directory where the user has none: no HOME, no entry in the table of users."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 def _reread(kind: Kind, body: bytes) -> Receipt | None:
@@ -76,7 +92,7 @@ class App:
         out, err = sys.stdout, sys.stderr
         return cls(
             environ=os.environ,
-            home=Path("~").expanduser(),
+            home=_home(),
             stdin=None if sys.stdin is None else sys.stdin.buffer,
             stdout=None if out is None else out.buffer,
             stderr=err,
@@ -195,7 +211,7 @@ class App:
             try:
                 return Path(file).open("rb")
             except OSError as exc:
-                raise UsageError(f"{file} cannot be read: {exc.strerror}") from exc
+                raise UsageError(f"{file} cannot be read: {reason(exc, file)}", hint=denied_hint(file)) from exc
         if self.stdin is None:
             raise UsageError("standard input is closed: there is nothing for - to read")
         return contextlib.nullcontext(self.stdin)

@@ -15,6 +15,7 @@ import msgspec
 
 from smsreceipt.errors import UsageError
 from smsreceipt.model import visible
+from smsreceipt.permissions import denied_hint, reason
 
 FILE = "smsreceipt.toml"
 MAX_BYTES = 1 << 20  #: of a configuration file; a longer one is refused
@@ -64,11 +65,15 @@ class Config(msgspec.Struct, frozen=True):
         return table
 
 
-def directory() -> Path:
-    """The directory for configuration files of this platform."""
+def directory() -> Path | None:
+    """The directory for configuration files of this platform; None where the user has no home directory."""
     import platformdirs
 
-    return platformdirs.user_config_path("smsreceipt", appauthor=False)
+    try:
+        found = platformdirs.user_config_path("smsreceipt", appauthor=False)
+    except RuntimeError:  # platformdirs from 4.10 on
+        return None
+    return found if found.is_absolute() else None  # older ones leave "~/…" as it is
 
 
 def expanded(name: str) -> Path:
@@ -78,15 +83,17 @@ def expanded(name: str) -> Path:
 
 def find() -> Path | None:
     """The default file: ./smsreceipt.toml, else that in directory(); None if there is neither."""
-    here, there = Path(FILE), directory() / FILE
-    return here if _exists(here) else there if _exists(there) else None
+    here, folder = Path(FILE), directory()
+    if _exists(here):
+        return here
+    return folder / FILE if folder and _exists(folder / FILE) else None
 
 
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as exc:  # a folder above may not be entered
-        raise UsageError(f"{path}: {exc.strerror}") from exc
+        raise UsageError(f"{path}: {reason(exc, path)}", hint=denied_hint(path)) from exc
 
 
 def load(path: Path, schema: Schema) -> Config:
@@ -105,7 +112,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(_bytes(path).removeprefix(codecs.BOM_UTF8).decode("utf-8"))
     except OSError as exc:
-        raise UsageError(f"{path}: {exc.strerror or 'cannot be read'}") from exc
+        raise UsageError(f"{path}: {reason(exc, path)}", hint=denied_hint(path)) from exc
     except UnicodeDecodeError as exc:
         raise UsageError(f"{path}: not UTF-8", hint="Save it as UTF-8.") from exc
     except tomllib.TOMLDecodeError as exc:

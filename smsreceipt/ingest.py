@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -9,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
-from smsreceipt.errors import StoreFull, StoreLocked
+from smsreceipt.errors import StoreFull, StoreLocked, StoreUnavailable
 from smsreceipt.model import Asked, Decoded, Delivery, Tally
 from smsreceipt.store import Kept, Store
 
@@ -18,6 +19,7 @@ T = TypeVar("T")
 COMMIT_FRAMES = 4_000  #: about as many frames are committed together at most
 COMMIT_BYTES = 1 << 20  #: and about as many bytes: a frame may hold one receipt or two thousand
 LOCK_BUDGET = 30.0  #: seconds of retries on a locked store; each attempt waits inside the store as well
+_IDLE = 1.0  # seconds without a commit after which the store is consolidated
 _REPORT_EVERY = 5.0  # seconds between two messages about the same lock
 
 
@@ -100,6 +102,7 @@ class Committer(Generic[T]):
         self._waiting: deque[T] = deque()
         self._not_empty = threading.Condition()
         self._closing = False
+        self._consolidated = True  # since the last commit
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
@@ -124,6 +127,7 @@ class Committer(Generic[T]):
         try:
             while batch := self._next():
                 self._commit(batch)
+                self._consolidated = False
         except BaseException as exc:  # noqa: BLE001 - kept for the thread that closes the committer, which raises it
             self.failure = exc
             self._on_failure()
@@ -139,11 +143,23 @@ class Committer(Generic[T]):
         self.tally += kept.tally
         self._on_kept(kept)
 
-    def _next(self) -> list[Decoded]:
-        """Wait for deliveries, and decode those of the next commit; an empty list after the last one."""
+    def _something_waits(self) -> bool:
+        """Wait for a delivery or the end; False if neither came for a second and the store is to be consolidated."""
         with self._not_empty:
             while not self._waiting and not self._closing:
-                self._not_empty.wait()
+                if not self._not_empty.wait(None if self._consolidated else _IDLE):
+                    return False
+        return True
+
+    def _consolidate(self) -> None:
+        self._consolidated = True
+        with contextlib.suppress(StoreUnavailable):  # the next commit tells what is wrong
+            self._store.consolidate()
+
+    def _next(self) -> list[Decoded]:
+        """Wait for deliveries, and decode those of the next commit; an empty list after the last one."""
+        while not self._something_waits():
+            self._consolidate()
         batch: list[Decoded] = []
         frames = size = 0
         for _ in range(len(self._waiting)):  # not those that arrive meanwhile: they would delay these

@@ -141,8 +141,9 @@ def _api_classes() -> dict[str, ApiClass]:
 
 @cache
 def _bare_api() -> dict[str, Explanation]:
-    """The exact rows of the table of API codes by their names without isv., isp. and Throttling."""
-    return {_bare(code): found for code, found in _load("api").items() if not code.endswith("*")}
+    """The exact rows of the table of API codes by their names without isv. and isp.; `user` alone is no code."""
+    named = ((code, found) for code, found in _load("api").items() if not code.endswith("*"))
+    return {_bare(code): found for code, found in named if not code.startswith("Throttling.")}
 
 
 def _bare(code: str) -> str:

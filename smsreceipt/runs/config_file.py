@@ -14,6 +14,7 @@ from smsreceipt.config import ENDPOINTS, FILE, directory, expanded
 from smsreceipt.errors import UsageError
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
 from smsreceipt.output.printer import print_rows
+from smsreceipt.permissions import denied_hint, reason
 
 _COMMON = (
     "config",
@@ -114,14 +115,17 @@ def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
     Raises UsageError if the file cannot be written, and if it exists, unless *force* replaces it. After a crash the
     file is either whole or as it was before.
     """
-    path = expanded(app.setting("config") or str(directory() / FILE))
+    folder = directory()
+    if not app.setting("config") and folder is None:
+        raise UsageError("there is no place for the file: this user has no home directory", hint="Name it: --config.")
+    path = expanded(app.setting("config") or str(folder and folder / FILE))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(path, template(keys).encode(), force=force)
     except FileExistsError as exc:
         raise UsageError(f"{path} is there already", hint="Replace it with --force.") from exc
     except OSError as exc:
-        raise UsageError(f"{path}: {exc.strerror}") from exc
+        raise UsageError(f"{path}: {reason(exc, path, write=True)}", hint=denied_hint(path, write=True)) from exc
     app.say(f"written: {path}")
 
 

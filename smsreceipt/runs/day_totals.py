@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
+from smsreceipt.errors import SmsReceiptError
 from smsreceipt.model import date_of
 from smsreceipt.output import terminal
 from smsreceipt.output.columns import mapping
 from smsreceipt.output.objects.totals import DAY_GAPS, DAY_TOTALS
 from smsreceipt.output.printer import print_rows
 from smsreceipt.reconcile.totals import DayGap, gaps
-from smsreceipt.runs.queries import asking
+from smsreceipt.runs.queries import asking, final_refusal
 from smsreceipt.sources.query.pages import PAGE
 
 if TYPE_CHECKING:
-    from smsreceipt.sources.query.client import DayTotals
+    from smsreceipt.sources.query.client import DayTotals, QueryClient
 
-_GLOBES = (1, 2)  # IsGlobe: the mainland, other countries; the provider has separate totals
+#: IsGlobe --> what it means: the provider has separate totals.
+SCOPES = {1: "numbers of the mainland", 2: "numbers elsewhere"}
 _QPS = 20.0  # the provider's limit for this action
 _PLAN = mapping("Plan", ("from", "to", "planned_calls", "seconds"))
 
@@ -31,13 +34,13 @@ def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bo
     print_rows(app, DAY_GAPS, rows, lambda display: terminal.comparison.day_gaps(rows, display))
     lacking = sum(max(row.gap, 0) for row in rows)
     if lacking and fail_on_missing:
-        app.needs_a_look(f"parts that ended by the provider's count and have no receipt: {lacking:,}")
+        app.needs_a_look(f"{lacking:,} parts that ended by the provider's count have no receipt")
     app.summary({"days": len(rows), "gap": lacking, "api_calls": calls})
 
 
 def run_plan(app: App, first: int, last: int, *, qps: float) -> None:
     """Print the number of calls that run_gaps would make, and the seconds; makes none."""
-    calls = len(_GLOBES) * ((last - first + 1) // PAGE + 1)  # after a full page, one more page is asked for
+    calls = len(SCOPES) * ((last - first + 1) // PAGE + 1)  # after a full page, one more page is asked for
     plan = {
         "from": f"{date_of(first)}",
         "to": f"{date_of(last)}",
@@ -56,9 +59,36 @@ def run_stats(app: App, first: int, last: int) -> None:
 
 def compared(app: App, first: int, last: int, qps: float) -> tuple[list[DayGap], int]:
     """A row for each Beijing day, and the number of calls that were made."""
-    theirs: list[DayTotals] = []
-    with asking(app, qps=qps) as asker:
-        for globe in _GLOBES:
-            theirs += asker.statistics(date_of(first), date_of(last), globe=globe)
+    with asking(app, qps=qps) as client:
+        theirs = provider_totals(app, client, first, last)
     with app.open_store(readonly=True) as store:
-        return gaps(first, last, theirs, store.day_parts(first, last)), asker.rate.calls
+        return gaps(first, last, theirs, store.day_parts(first, last)), client.rate.calls
+
+
+def provider_totals(
+    app: App, client: QueryClient, first: int, last: int, globes: Sequence[int] = tuple(SCOPES)
+) -> list[DayTotals]:
+    """The provider's totals of the Beijing days, of numbers in each of *globes*; a day may have several rows.
+
+    A scope that the provider refuses and a row that cannot be read are told, with exit code 3. Raises as
+    QueryClient.statistics; where all of the scopes are refused, the first refusal.
+    """
+    theirs: list[DayTotals] = []
+    refused: list[SmsReceiptError] = []
+    for globe in globes:
+        try:
+            found = client.statistics(date_of(first), date_of(last), globe=globe)
+        except SmsReceiptError as exc:
+            if not final_refusal(exc):
+                raise
+            refused.append(exc)
+            continue
+        theirs += found.days
+        if found.unread:
+            app.needs_a_look(f"{found.unread} rows of the provider's totals of {SCOPES[globe]} cannot be read whole")
+        app.say(f"totals of {SCOPES[globe]}: {len(found.days)} days", verbosity=1)
+    if len(refused) == len(globes):
+        raise refused[0]
+    for refusal in refused:
+        app.needs_a_look(f"some of the totals are left out, because the provider refuses them: {refusal}")
+    return theirs

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,8 @@ _SLOW = 0.35  # seconds for an answer, half of what the provider allows, from wh
 _PERIOD = 60.0  # seconds between two warnings
 _LEAST_FREE = 1 << 20  # free bytes below which a disk that was full is still taken for full
 _PERCENTILE = 0.99
+_BETWEEN_REFUSALS = 10.0  # seconds between two lines about refused pushes and new rejects
+_OPENS_WITHIN = 0.3  # seconds that the store may take to open before the listener serves without it
 _KIND_WARNINGS = 20  # unknown message types that are warned about
 
 
@@ -46,6 +50,7 @@ class Options:
     metrics_required: bool  #: False: listen without metrics if their address is taken
     fd: int | None  #: descriptor of an inherited listening socket, used instead of bind
     min_free: int  #: bytes that must be free for the store
+    path_prefix: str = ""  #: the path below which the routes stand as well
 
 
 def run(app: App, options: Options) -> None:
@@ -58,24 +63,38 @@ def run(app: App, options: Options) -> None:
     raise_descriptor_limit(options.max_connections)
     with ExitStack() as stack:
         bound = stack.enter_context(adopt(options.fd, app.environ) or listener(options.bind, "--bind"))
-        store = stack.enter_context(app.open_store(readonly=False, lock_wait=_LOCK_WAIT, backfill=False))
         secrets = PushSecrets(options.secret_file or opening.secret_file(app.store_location))
-        _Listening(app, options, bound, store, secrets).run()
+
+        def open_store() -> Store:
+            return stack.enter_context(app.open_store(readonly=False, lock_wait=_LOCK_WAIT, backfill=False))
+
+        _Listening(app, options, bound, open_store, secrets).run()
 
 
 class _Listening:
     """One run of the listener."""
 
-    def __init__(self, app: App, options: Options, bound: socket.socket, store: Store, secrets: PushSecrets) -> None:
-        self._app, self._options, self._bound, self._store, self._secrets = app, options, bound, store, secrets
-        self._receiving = Receiving[Delivery](app, store, decode, lock_budget=math.inf)
+    def __init__(
+        self,
+        app: App,
+        options: Options,
+        bound: socket.socket,
+        open_store: Callable[[], Store],
+        secrets: PushSecrets,
+    ) -> None:
+        self._app, self._options, self._bound, self._secrets = app, options, bound, secrets
+        self._open_store = open_store
+        self._store: Store | None = None
+        self._opening_failure: SmsReceiptError | None = None
+        self._receiving = Receiving[Delivery](app, decode, lock_budget=math.inf)
         self._reporter = self._receiving.reporter
         # Set inside the event loop.
         self.intake: Intake
         self.receiver: Receiver
         self._server: Server | None = None
         self._lease: ConsumerLease | None = None
-        self._next_refresh = self._next_slow_warning = self._next_reader_warning = 0.0
+        self._next_refresh = self._next_slow_warning = self._next_reader_warning = self._next_refusal_warning = 0.0
+        self._told_large = self._told_rejects = 0
         self._unknown_kinds: set[Kind] = set()
 
     @property
@@ -96,11 +115,44 @@ class _Listening:
                 runner.run(self._serve(stopping))
             receiving.lock_retry.stop()
             failures = receiving.close(self._release, stopped=True)
+            failures += filter(None, [self._opening_failure])
             # Pushes that waited for a locked store were answered with 503.
             receiving.end([each for each in failures if not isinstance(each, StoreLocked)], *self._figures())
 
     async def _serve(self, stopping: GracefulStop) -> None:
+        self.intake = Intake(self._put, room=self._reporter.room, space=self._space, ready=False)
+        self.receiver = Receiver(
+            self.intake, self._secrets, now=self._app.now, kind=self._kind, prefix=self._options.path_prefix
+        )
+        self._server = Server(
+            self.receiver,
+            connections=self._options.max_connections,
+            tick=self._tick,
+            tell=lambda text: self._app.say(text, verbosity=-1),
+        )
+        with ExitStack() as stack:
+            self._serve_metrics(stack)
+            stack.enter_context(stopping.inside_loop())
+            opening = asyncio.create_task(self._begin())
+            await asyncio.wait({opening}, timeout=_OPENS_WITHIN)
+            begin_listening(self._bound)
+            if self._opening_failure is None:
+                self._say_where()
+            if stopping.requested:
+                self._server.stop()
+            self._next_slow_warning = time.monotonic() + _PERIOD
+            await self._server.run_on(self._bound)
+            await opening
+
+    async def _begin(self) -> None:
+        """Open the store in a thread, while the server answers 503; then begin to receive."""
         loop = asyncio.get_running_loop()
+        try:
+            await asyncio.to_thread(self._open)
+        except SmsReceiptError as exc:
+            self._opening_failure = exc
+            self._stop()
+            return
 
         def kept(_kept: Kept) -> None:
             self.intake.wake()
@@ -110,26 +162,14 @@ class _Listening:
             with suppress(RuntimeError):  # the event loop may be closed already
                 loop.call_soon_threadsafe(self._stop)
 
-        receiving = self._receiving
-        self.intake = Intake(self._put, room=self._reporter.room, space=self._space)
-        self.receiver = Receiver(self.intake, self._secrets, now=self._app.now, kind=self._kind)
-        receiving.start(on_failure=failed, on_kept=kept, on_full=self.intake.full)
-        self._server = Server(
-            self.receiver,
-            connections=self._options.max_connections,
-            tick=self._tick,
-            tell=lambda text: self._app.say(text, verbosity=-1),
-        )
-        with ExitStack() as stack:
-            self._serve_metrics(stack)
-            begin_listening(self._bound)
-            self._lease = receiving.lock_retry.call(lambda: self._store.acquire_lease("push"))
-            self._say_where()
-            stack.enter_context(stopping.inside_loop())
-            if stopping.requested:
-                self._server.stop()
-            self._next_slow_warning = time.monotonic() + _PERIOD
-            await self._server.run_on(self._bound)
+        assert self._store is not None  # noqa: S101 - _open has set it
+        self._receiving.start(self._store, on_failure=failed, on_kept=kept, on_full=self.intake.full)
+        self.intake.begin()
+
+    def _open(self) -> None:
+        retry = self._receiving.lock_retry
+        self._store = store = retry.call(self._open_store)
+        self._lease = retry.call(lambda: store.acquire_lease("push"))
 
     def _put(self, delivery: Delivery) -> None:
         self._receiving.committer.put(delivery)
@@ -145,7 +185,8 @@ class _Listening:
         here = f"{f'[{host}]' if ':' in host else host}:{port}" if port else "a local socket"
         say = self._app.say
         if self._secrets.created:
-            path = f"/{self._secrets.current}/SmsReport"
+            path = "/".join(["", *self._options.path_prefix.split("/"), self._secrets.current, "SmsReport"])
+            path = re.sub("/+", "/", path)
             say(f"callback URL: http://{here}{path}")
             say(f"in the console, behind your own name and TLS: https://YOUR.HOST{path}, and so on for each type")
             say(f"shown this once: its path is the password. It is kept in {self._secrets.path}")
@@ -167,9 +208,22 @@ class _Listening:
                 self._app.warn(
                     f"1 % of the last minute's answers took {seconds * 1000:.0f} ms or more; the provider waits 700 ms"
                 )
+        if now >= self._next_refusal_warning:
+            self._tell_refusals(now)
         if now >= self._next_reader_warning and not self._reporter.room():
             self._next_reader_warning = now + _PERIOD
             self._app.warn("nobody reads standard output: pushes are answered 503 until somebody does")
+
+    def _tell_refusals(self, now: float) -> None:
+        """Tell about pushes that were too large and about new rejects; then say nothing more of them for a while."""
+        large, rejects = self.receiver.pushes[413] - self._told_large, self.tally.fresh_rejects - self._told_rejects
+        if large:
+            self._app.warn(f"{large} pushes were too large and answered 413: over 1 MiB, or over 2,000 elements")
+        if rejects:
+            self._app.say(f"what could not be read is kept ({rejects} new): smsreceipt rejects list")
+        if large or rejects:
+            self._told_large, self._told_rejects = self.receiver.pushes[413], self._told_rejects + rejects
+            self._next_refusal_warning = now + _BETWEEN_REFUSALS
 
     def _kind(self, name: str) -> Kind:
         """The message type that a path names. Warns once about each unknown one."""
@@ -196,7 +250,7 @@ class _Listening:
     def _release(self) -> list[BaseException]:
         """Release the lease. If the store is locked or full now, the next run checks it for damage; that is all."""
         try:
-            if self._lease is not None:
+            if self._store is not None and self._lease is not None:
                 self._store.release_lease(self._lease, settled=True)
         except SmsReceiptError as exc:
             self._app.say(str(exc), verbosity=1)

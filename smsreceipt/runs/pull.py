@@ -120,7 +120,7 @@ class _Pull:
     def __init__(self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool) -> None:
         self._app, self._store, self._queues, self._options, self._settle = app, store, queues, options, settle
         self._provider = Provider(app)
-        self._receiving = Receiving[Delivery](app, store, decode)
+        self._receiving = Receiving[Delivery](app, decode)
         self._puller: Puller | None = None  # made inside its event loop
         begin = self._receiving.lock_retry.call
         self._leases = {queue.name: begin(partial(store.acquire_lease, queue.name)) for queue in queues}
@@ -129,7 +129,7 @@ class _Pull:
         """Pull until the queues are empty, the options end the run, or a signal comes."""
         receiving = self._receiving
         with receiving.signals(self._stop) as stopping:
-            receiving.start(on_failure=self._end_at_once)
+            receiving.start(self._store, on_failure=self._end_at_once)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 drained = runner.run(self._drain(stopping))
             puller = self._puller

@@ -34,7 +34,6 @@ class Receiving(Generic[T]):
     def __init__(
         self,
         app: App,
-        store: Store,
         decode: Callable[[T], Decoded],
         *,
         read: Callable[[], tuple[int, int]] | None = None,
@@ -47,18 +46,24 @@ class Receiving(Generic[T]):
         *lock_budget*: seconds for which a store that another process has locked is tried again.
         """
         gc.set_threshold(50_000)  # receipts form no reference cycles, so frequent collections only cost time
-        self.app, self.store = app, store
+        self.app = app
         self._decode = decode
         self.reporter = Reporter(app, read=read)
         self.lock_retry = LockRetry(app.say, budget=lock_budget)
-        self.committer: Committer[T]  #: set by start
+        self._committer: Committer[T] | None = None
         self.stopping: GracefulStop  #: set by signals
         self._finished = True
 
     @property
     def tally(self) -> Tally:
         """The counters of what is committed so far."""
-        return self.committer.tally
+        return self._committer.tally if self._committer else Tally()
+
+    @property
+    def committer(self) -> Committer[T]:
+        """The committer, once start() was called."""
+        assert self._committer is not None  # noqa: S101 - callers have started it
+        return self._committer
 
     @contextmanager
     def signals(self, stop: Callable[[], None]) -> Iterator[GracefulStop]:
@@ -73,22 +78,23 @@ class Receiving(Generic[T]):
 
     def start(
         self,
+        store: Store,
         *,
         on_failure: Callable[[], None],
         on_kept: Callable[[Kept], None] | None = None,
         on_full: Callable[[Sequence[Delivery]], None] | None = None,
     ) -> Committer[T]:
-        """Start the committer, which hands its commits to the reporter. It calls the callbacks in its thread."""
+        """Start the committer of *store*, which hands its commits to the reporter and calls the callbacks."""
 
         def kept(kept: Kept) -> None:
             if on_kept is not None:
                 on_kept(kept)
             self.reporter.kept(kept)
 
-        self.committer = Committer(
-            self.store, self._decode, lock_retry=self.lock_retry, on_kept=kept, on_failure=on_failure, on_full=on_full
+        self._committer = Committer(
+            store, self._decode, lock_retry=self.lock_retry, on_kept=kept, on_failure=on_failure, on_full=on_full
         )
-        return self.committer
+        return self._committer
 
     def close(
         self, release: Callable[[], Iterable[BaseException]] = tuple, *, stopped: bool | None = None
@@ -99,8 +105,10 @@ class Receiving(Generic[T]):
         that store and standard output have for the rest; None: if a signal came.
         """
         bounded = self.stopping.requested if stopped is None else stopped
-        committed = self.committer.close(_CLOSE if bounded else None)
-        failures = [*filter(None, [self.committer.failure])]
+        committed, failures = True, []
+        if self._committer is not None:
+            committed = self._committer.close(_CLOSE if bounded else None)
+            failures = [*filter(None, [self._committer.failure])]
         if committed and not failures:
             failures += release()
         printed = self.reporter.close(lambda: bool(stopped or self.stopping.requested))

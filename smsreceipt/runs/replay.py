@@ -26,9 +26,9 @@ def run(app: App, inputs: Inputs, *, resume: bool, min_free: int) -> None:
     refuse_full_disk(app.store_location, min_free)
     with app.open_store(readonly=False) as store:
         unfinished = store.unfinished() if resume else {}
-        receiving = Receiving[Decoded](app, store, lambda decoded: decoded, read=inputs.read)
+        receiving = Receiving[Decoded](app, lambda decoded: decoded, read=inputs.read)
         with receiving.signals(inputs.halt.set):
-            committer = receiving.start(on_failure=inputs.halt.set)
+            committer = receiving.start(store, on_failure=inputs.halt.set)
             feeder = _Feeder(committer, receiving.reporter, inputs.halt)
             for piece in inputs.pieces(unfinished):
                 feeder.put(piece)

@@ -17,9 +17,12 @@ from smsreceipt.store import StoreFacts
 def run(app: App, kinds: Sequence[Kind], max_age: float | None) -> None:
     """Print facts about the store; of message types only those in *kinds*, if there are any.
 
-    Exit code 3 if no receipt, or none of one of the kinds, was received within *max_age* seconds.
+    Exit code 3 if no receipt, or none of one of the kinds, was received within *max_age* seconds. Raises StoreDamaged
+    where a check finds damage.
     """
     with app.open_store(readonly=True) as store:
+        if not store.check():
+            app.say("the store is large: the check for damage covered a part of it", verbosity=1)
         facts = store.facts()
         say_unknown_kinds(app, kinds, store)
     if kinds:

@@ -9,7 +9,10 @@ from typing import Protocol
 from smsreceipt.errors import UsageError
 from smsreceipt.store.promise import LOCK_WAIT, Reread, Store
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+#: A URL, also one of those that need no slashes. Any other colon may be part of a file's name.
+_URL = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*)://|(file|sqlite3?|jdbc|postgres(?:ql)?|mysql|https?|data):", re.IGNORECASE
+)
 
 
 class Engine(Protocol):
@@ -65,7 +68,7 @@ def occupies(location: str, path: Path) -> bool:
 
 def _engine(location: str) -> Engine:
     if url := _URL.match(location):
-        raise UsageError(f"this store URL is not supported: {url[1]}://…", hint="Give the path of a file.")
+        raise UsageError(f"this store URL is not supported: {url[0]}…", hint="Give the path of a file.")
     from smsreceipt.store.sqlite.engine import SqliteFile
 
     return SqliteFile(Path(location))

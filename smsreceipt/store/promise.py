@@ -133,5 +133,14 @@ class Store(Receipts, Rejects, Sends, Consumers, Protocol):
         only makes reading faster.
         """
 
+    def consolidate(self) -> None:
+        """Bring the store into the form in which a copy of it is whole, as far as other processes allow.
+
+        Nothing depends on it; call it when there is nothing else to do.
+        """
+
+    def check(self) -> bool:
+        """Look for damage, for two seconds at most; False if that was not enough for all of it. Raises StoreDamaged."""
+
     def close(self) -> None:
         """Release the store; idempotent."""

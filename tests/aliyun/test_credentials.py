@@ -137,3 +137,11 @@ def test_credentials_never_show_themselves() -> None:
     for shown in (repr(key), str(key), f"{key}", f"{[key]}", repr(load(ENVIRON, None, Path("/")))):
         assert "***" in shown
         assert not any(secret in shown for secret in (ID, SECRET, TOKEN))
+
+
+def test_a_temporary_key_without_its_token_stops_before_any_call(tmp_path: Path) -> None:
+    environ = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.NUy1", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s"}
+    with pytest.raises(AuthError, match="without its token") as stopped:
+        load(environ, None, tmp_path)
+    assert "ALIBABA_CLOUD_SECURITY_TOKEN" in stopped.value.hint
+    assert load({**environ, "ALIBABA_CLOUD_SECURITY_TOKEN": "t"}, None, tmp_path).provider.get().temporary

@@ -103,7 +103,7 @@ def test_a_file_that_others_may_change_is_refused_and_one_they_may_read_is_not(
 
 
 def test_here_comes_before_the_platforms_directory_and_a_named_one_before_both(program: Program) -> None:
-    there = config.directory() / "smsreceipt.toml"
+    there = (config.directory() or Path()) / "smsreceipt.toml"
     there.parent.mkdir(parents=True)
     there.write_text('profile = "there"')
     program("list")
@@ -155,7 +155,7 @@ def test_init_writes_a_file_that_only_its_owner_can_read_and_that_means_nothing_
         assert program("config", "init").code == 0
     finally:
         os.umask(before)
-    path = config.directory() / "smsreceipt.toml"
+    path = (config.directory() or Path()) / "smsreceipt.toml"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert config.load(path, schema(click.Context(tool))).common == {}
     assert list(path.parent.iterdir()) == [path]

@@ -7,9 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import apsw
 import pytest
 
 from smsreceipt.sources.push.secrets import PushSecrets
@@ -162,3 +165,75 @@ def test_a_full_disk_at_the_start_is_6_before_anything_is_made(tmp_path: Path) -
     assert ended.code == 6
     assert "less than --min-free" in ended.err
     assert not program.store.exists()
+
+
+@contextmanager
+def _locked(store: Path) -> Iterator[None]:
+    """Another process holds the store's write lock."""
+    other = apsw.Connection(str(store))
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_it_serves_before_it_waits_for_a_locked_store(store: Path, exists: bool) -> None:
+    if exists:
+        Program(store.parent).keep("SmsReport", report())
+        assert store.exists()
+    with _locked(store), Listen(store) as listen:
+        began = time.monotonic()
+        assert listen.push(report("13800008000", "2^0")) == 503
+        assert listen.ask("GET", "/healthz")[0] == 503
+        assert time.monotonic() - began < 1.2  # two answers of at most 600 ms
+        assert listen.ask("GET", f"/{SECRET}") == (200, {"code": 0, "msg": "成功"})
+    with Listen(store) as listen:
+        with _locked(store):
+            pass
+        until(lambda: listen.ask("GET", "/healthz")[0] == 200)
+        assert listen.push(report("13800008000", "2^0")) == 200
+        assert listen.stop() == 143
+    assert "2^0" in [each.receipt.biz_id for each in stored(store)]
+
+
+def test_a_lock_that_goes_lets_it_begin_and_a_signal_ends_the_waiting(store: Path) -> None:
+    Program(store.parent).keep("SmsReport", report())
+    with _locked(store), Listen(store) as listen:
+        assert listen.push(report("13800008000", "2^0")) == 503
+        assert listen.stop() == 143
+    other = _locked(store)
+    other.__enter__()
+    with Listen(store) as listen:
+        assert listen.push(report("13800008000", "3^0")) == 503
+        other.__exit__(None, None, None)
+        until(lambda: listen.push(report("13800008000", "3^0")) == 200)
+        assert listen.stop() == 143
+
+
+def test_a_damaged_store_ends_it_at_once(store: Path) -> None:
+    store.write_bytes(b"this is no store" * 1000)
+    listen = Listen(store)
+    assert listen.ended() == 7
+    assert "error:" in listen.talk
+
+
+def test_the_prefix_is_part_of_the_url_that_is_shown(store: Path) -> None:
+    with Listen(store, "--path-prefix", "sms/cb/", secret=None) as listen:
+        url = listen.said(r"callback URL: http://127\.0\.0\.1:\d+(/sms/cb/[^/\s]+/SmsReport)\n")[1]
+        assert listen.ask("GET", url)[0] == 200
+        assert listen.push_bytes(json.dumps([report()]).encode(), url) == 200
+
+
+def test_pushes_that_are_too_large_and_new_rejects_are_said_at_once(store: Path) -> None:
+    with Listen(store) as listen:
+        for _ in range(3):
+            with suppress(OSError):
+                listen.push_bytes(b"[" + b" " * (1 << 20) + b"]")
+        listen.said(r"warning: \d pushes were too large and answered 413")
+    with Listen(store) as listen:
+        assert listen.push_bytes(b"this is no JSON") == 200
+        listen.said(r"what could not be read is kept \(1 new\): smsreceipt rejects list\n")
+        assert listen.stop() == 143

@@ -39,3 +39,24 @@ def test_a_link_to_a_store_is_a_store(program: Program) -> None:
     program.keep("MyOwn", {"a": 1})
     Path("link.db").symlink_to(program.store)
     assert len(program("--store", "link.db", "list").objects) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:./u.db?mode=ro", "file:u.db", "file:///srv/u.db", "FILE:u.db", "sqlite:u.db", "sqlite3:u.db", "sqlite:///u.db",
+     "jdbc:sqlite:u.db", "postgres:x", "https://x/y"],
+)  # fmt: skip
+@pytest.mark.parametrize("way", ["option", "environment", "config"])
+def test_urls_that_no_engine_opens_are_refused_and_make_nothing(program: Program, url: str, way: str) -> None:
+    Path("c.toml").write_text(f'store = "{url}"')
+    words = {"option": ["--store", url], "environment": [], "config": ["--config", "c.toml"]}[way]
+    ended = program(*words, "replay", "-", store=url if way == "environment" else None)
+    assert ended.code == 2
+    assert "this store URL is not supported" in ended.err
+    assert "Give the path of a file" in ended.err
+    assert [each.name for each in Path().iterdir()] == ["c.toml"]
+
+
+def test_a_colon_is_no_url(program: Program) -> None:
+    assert program("--store", "receipts:prod.db", "rejects", "retry", "--all").code == 0
+    assert Path("receipts:prod.db").exists()

@@ -199,3 +199,38 @@ def test_the_status_of_a_transcript_that_was_made_is_known() -> None:
     found = codes.receipt("21050000")
     assert found is not None
     assert found.category == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("code", "row"),
+    [
+        ("isv.MOBILE_NUMBER_ILLEGAL", "isv.MOBILE_NUMBER_ILLEGAL"),
+        ("MOBILE_NUMBER_ILLEGAL", "isv.MOBILE_NUMBER_ILLEGAL"),
+        ("SYSTEM_ERROR", "isp.SYSTEM_ERROR"),
+        ("isv.SYSTEM_ERROR", "isp.SYSTEM_ERROR"),
+        ("ram_permission_deny", "isp.RAM_PERMISSION_DENY"),
+        ("isv.QPS_LIMIT_CONTROL", "QPS_LIMIT_CONTROL"),
+        ("Throttling.QPS_LIMIT_CONTROL", "QPS_LIMIT_CONTROL"),
+        ("QUERY_DATE_ILLEGAL", "isv.QUERY_DATE_ILLEGAL"),
+        ("MissingSecurityToken", "MissingSecurityToken"),
+        ("AccessDeniedByRamPolicy", "AccessDenied*"),
+        ("InvalidAccessKeyId.Inactive", "InvalidAccessKeyId.Inactive"),
+    ],
+)
+def test_an_api_code_is_known_with_and_without_its_prefix(code: str, row: str) -> None:
+    found = codes.api(code)
+    assert found is not None
+    assert found.code == row
+    assert found in codes.explain(code)
+
+
+def test_the_part_after_throttling_is_no_code_of_its_own() -> None:
+    assert codes.api("User") is None
+
+
+def test_every_api_code_has_one_of_the_classes_and_its_category_agrees() -> None:
+    for row in codes.rows(codes.TABLES["api"]):
+        found = codes.api_class(row["code"])
+        assert found is codes.ApiClass(row["class"])
+        assert found is codes.ApiClass.LATER or row["category"] != "retry"
+    assert codes.api_class("isv.NEVER_SEEN") is None

@@ -162,7 +162,6 @@ def test_a_migration_that_is_cut_off_half_way_is_done_again(
 
     files.prepare_file(path)
     connection = apsw.Connection(str(path))
-    connection.pragma("journal_mode", "wal")
     with pytest.raises(PowerCut):
         cut_off("0001.sql")
     connection.close(True)

@@ -18,10 +18,16 @@ _METRICS = "127.0.0.1:9464"
 @option("--bind", type=Address(), default="127.0.0.1:8080", show_default=True, help="Where to listen: HOST:PORT.")
 @option(
     "--secret-file",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
     example="listen.secret",
     help="Secrets of the callback URLs, one a line; made on first use. Default: beside the store.",
+)
+@option(
+    "--path-prefix",
+    default="",
+    metavar="PATH",
+    help="Path below which the callback URLs stand, where the host in front cannot rewrite it: /sms/cb.",
 )
 @option(
     "--max-connections", type=click.IntRange(1, 100_000), default=256, show_default=True, help="Connections at once."

@@ -29,7 +29,11 @@ command = Group("sends", help="Tell what was sent, so that what has no receipt c
 
 @cli_command("import")
 @click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True), metavar="FILE|DIR|-..."
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, readable=False, allow_dash=True),
+    metavar="FILE|DIR|-...",
 )
 @option(
     "--map",

@@ -38,6 +38,8 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"?', re.DOTALL)
 _OBJECT = re.compile(rb"\{[^{}]*+\}")
 _DEEPEST = 4  # nested objects that the count of elements removes
 
+#: Methods that ask whether somebody is there --> the status of the answer. Gateways and monitors use all of them.
+_PROBES = {"GET": 200, "HEAD": 200, "OPTIONS": 204}
 _TEXTS = {200: ("成功", 0), 503: ("busy, push again", 503)}
 _REASONS = {
     400: "bad request",
@@ -48,13 +50,16 @@ _REASONS = {
 }
 
 
+_ALLOWED = b"GET, HEAD, OPTIONS, POST"
+
+
 def _answer(status: int) -> tuple[Message, Message]:
     """The two ASGI messages of an answer. They are constants: nothing of a request is repeated in them."""
     text, code = _TEXTS.get(status) or (_REASONS[status], status)
     body = f'{{"code":{code},"msg":"{text}"}}'.encode()
     headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
     if status == 405:
-        headers.append((b"allow", b"GET, POST"))
+        headers.append((b"allow", _ALLOWED))
     if status not in _TEXTS:  # the request's body may be unread
         headers.append((b"connection", b"close"))
     start = {"type": "http.response.start", "status": status, "headers": headers}
@@ -62,6 +67,10 @@ def _answer(status: int) -> tuple[Message, Message]:
 
 
 _ANSWERS = {status: _answer(status) for status in (*_TEXTS, *_REASONS)}
+_ANSWERS[204] = (  # to OPTIONS
+    {"type": "http.response.start", "status": 204, "headers": [(b"allow", _ALLOWED)]},
+    {"type": "http.response.body", "body": b""},
+)
 
 
 class Receiver:
@@ -74,8 +83,13 @@ class Receiver:
         *,
         now: Callable[[], Instant],
         kind: Callable[[str], Kind] = Kind,
+        prefix: str = "",
     ) -> None:
-        """*secrets* returns the valid ones; *kind* turns a message type, in any spelling, into a kind."""
+        """*secrets* returns the valid ones; *kind* turns a message type, in any spelling, into a kind.
+
+        *prefix*: the path below which the routes stand as well, for hosts in front that cannot rewrite a path.
+        """
+        self._prefix = _words(prefix.encode())
         self.times = AnswerTimes()  #: from a push's first byte to its answer
         self.pushes: Counter[int] = Counter()  #: by the status of the answer
         self.unauthorized_requests = 0  #: without a valid secret, or with another method
@@ -86,9 +100,12 @@ class Receiver:
         """Answer one request."""
         arrived = scope.get(ARRIVED) or time.monotonic()
         path = scope["raw_path"]
-        if path == b"/healthz":
+        words = _words(path)
+        if words[: len(self._prefix)] == self._prefix:
+            words = words[len(self._prefix) :]
+        if words == [b"healthz"]:
             status = self._health(scope["method"])
-        elif (route := self._route(path)) is None:
+        elif (route := self._route(words)) is None:
             status = self._unauthorized(404)
         elif scope["method"] == "POST":
             status = await self._push(route, scope["headers"], receive, arrived)
@@ -97,7 +114,7 @@ class Receiver:
             self.times.note(time.monotonic() - arrived)
             self.pushes[status] += 1
         else:
-            status = 200 if scope["method"] == "GET" else self._unauthorized(405)
+            status = _PROBES.get(scope["method"]) or self._unauthorized(405)
         start, body = _ANSWERS[status]
         await send(start)
         await send(body)
@@ -107,18 +124,16 @@ class Receiver:
         return status
 
     def _health(self, method: str) -> int:
-        if method != "GET":
-            return 405
-        return 200 if self._intake.healthy else 503
+        status = _PROBES.get(method, 405)
+        return 503 if status == 200 and not self._intake.healthy else status
 
-    def _route(self, path: bytes) -> tuple[Kind | None, str] | None:
-        """The kind and the origin in a path; None if it holds no valid secret."""
-        _, *words = path.split(b"/")
-        given, *rest = words or [b""]  # the "*" of an OPTIONS request has no slash
+    def _route(self, words: Sequence[bytes]) -> tuple[Kind | None, str] | None:
+        """The kind and the origin in the words of a path; None if the first is no valid secret."""
+        given, *rest = words or [b""]
         # Every secret is compared, in a time that does not depend on how much of it was right.
         if not sum(compare_digest(given, secret) for secret in self._secrets()):
             return None
-        if not rest or rest == [b""]:
+        if not rest:
             return None, "/"
         if len(rest) > 1:
             return None
@@ -181,6 +196,11 @@ class Receiver:
         finally:
             self._intake.hold(-size)
         return b"".join(pieces)
+
+
+def _words(path: bytes) -> list[bytes]:
+    """The parts of a path. Doubled slashes and one at the end come from addresses that are put together."""
+    return [word for word in path.split(b"/") if word]
 
 
 def _delivery(body: bytes, route: tuple[Kind | None, str], at: Instant, push: Push) -> Delivery:

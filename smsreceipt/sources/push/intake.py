@@ -47,10 +47,12 @@ class Intake:
         space: Callable[[], bool] = lambda: True,
         max_pushes: int = MAX_PUSHES,
         max_bytes: int = MAX_BYTES,
+        ready: bool = True,
     ) -> None:
         """*put* queues a delivery for the committer. *room* tells whether the output can take more receipts.
 
-        *space* tells whether the disk has free space, and is called only after the disk was full.
+        *space* tells whether the disk has free space, and is called only after the disk was full. Unless *ready*, every
+        push is refused until begin().
         """
         self.pushes = 0  #: pending
         self.size = 0  #: pending bytes
@@ -60,14 +62,14 @@ class Intake:
         self._waiting: set[Push] = set()  # not answered yet
         self._settled: deque[tuple[Push, bool]] = deque()
         self._sweeping = False
-        self._failed = False
+        self._shut = not ready
         self._progress = 0.0  # when the committer was last idle or completed a commit
         self._full_at = 0.0
 
     @property
     def open(self) -> bool:
         """Whether one more push is accepted."""
-        return self.pushes < self._max_pushes and self.size < self._max_bytes and not self._failed and self._room()
+        return self.pushes < self._max_pushes and self.size < self._max_bytes and not self._shut and self._room()
 
     @property
     def healthy(self) -> bool:
@@ -76,6 +78,10 @@ class Intake:
         stalled = self.pushes > 0 and now - self._progress > ANSWER_WITHIN
         full = self._full_at > 0 and (now - self._full_at < _FULL_FOR or not self._space())
         return self.open and not stalled and not full
+
+    def begin(self) -> None:
+        """Accept pushes from now on: the store is there."""
+        self._shut = False
 
     def hold(self, size: int) -> None:
         """Count bytes of a body that is arriving; a negative *size* gives them back."""
@@ -121,7 +127,7 @@ class Intake:
             push.answer.set_result(kept)
 
     def _refuse_all(self) -> None:
-        self._failed = True
+        self._shut = True
         for push in [*self._waiting]:
             self._answer(push, kept=False)
 

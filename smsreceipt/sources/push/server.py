@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -20,6 +21,7 @@ from smsreceipt.sources.push.app import ARRIVED, MAX_BODY
 MAX_HEAD = 32 << 10  #: bytes of a request line and headers
 _MAX_WIRE = 2 * MAX_BODY + MAX_HEAD  # bytes of a request with its framing: a body in one-byte chunks is refused early
 _MAX_PIPELINE = 8  # requests sent ahead of their answers
+_OFFER = {b"upgrade", b"http2-settings"}  # what offers another protocol, as a header and as a word of `connection`
 _LINGER_BYTES = 8 << 20  # read and dropped after a refusal, at most
 
 
@@ -122,11 +124,36 @@ class Connection(HttpToolsProtocol):
             if self._fed > _LINGER_BYTES:
                 self.abort()
             return
-        super().data_received(data)
+        self._feed(data)
         if self._phase is _Phase.HEAD and self._fed > MAX_HEAD:
             self._refuse(431)
         elif self._phase is _Phase.BODY and self._fed > _MAX_WIRE:
             self._refuse(413)
+
+    def _feed(self, data: bytes) -> None:
+        """Feed the parser. It stops after a head that offers another protocol: the offer is ignored (RFC 9110, 7.8)."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stop:
+                data = self._head_without_offer() + data[stop.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+            except httptools.HttpParserError:
+                self.send_400_response("")
+                return
+            else:
+                return
+
+    def _head_without_offer(self) -> bytes:
+        """The head that was read last, without its offer of another protocol."""
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [word for word in value.split(b",") if word.strip().lower() not in _OFFER]
+                lines += [b"connection: " + b",".join(kept)] if kept else []
+            elif name not in _OFFER:
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
 
     def eof_received(self) -> bool:  # type: ignore[override]  # what a protocol may answer
         """Answer a complete request also after the client has closed its sending side."""
@@ -162,13 +189,22 @@ class Connection(HttpToolsProtocol):
         if self._fed > MAX_HEAD and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             self._status = 431
             raise ValueError
-        if self.parser.should_upgrade() or len(self.pipeline) >= _MAX_PIPELINE:
+        if len(self.pipeline) >= _MAX_PIPELINE:
             raise ValueError
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise ValueError
+            return  # _feed reads the request again, without the offer
         self._end_phase(_Phase.BODY, self._seconds.body)
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0" and self.parser.should_keep_alive():
+            self.cycle.keep_alive = True  # the client asked for it, and waits for an answer that says so
+            self.cycle.default_headers = [(b"connection", b"keep-alive")]
 
     def on_message_complete(self) -> None:
         """Start the time limit of the answer."""
+        if self.parser.should_upgrade():
+            return
         if self._phase is not _Phase.OVER:
             self._end_phase(_Phase.ANSWER, self._seconds.answer)
         super().on_message_complete()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import astuple, dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings, number
@@ -15,7 +16,18 @@ if TYPE_CHECKING:
 
     from smsreceipt.aliyun.rpc import Pace
 
-__all__ = ["HISTORY_DAYS", "ORIGIN", "DayTotals", "Halted", "QueryClient", "Question", "Rate", "Rows", "oldest_day"]
+__all__ = [
+    "HISTORY_DAYS",
+    "ORIGIN",
+    "DayTotals",
+    "Halted",
+    "QueryClient",
+    "Question",
+    "Rate",
+    "Rows",
+    "Statistics",
+    "oldest_day",
+]
 
 ORIGIN = "QuerySendDetails"  #: of the deliveries made of its answers
 HISTORY_DAYS = 30  #: the provider answers about today and so many days before it, by Beijing's calendar
@@ -52,6 +64,18 @@ class DayTotals:
     succeeded: int
     failed: int
     no_response: int
+
+    def __add__(self, other: DayTotals) -> DayTotals:
+        counts = zip(astuple(self)[1:], astuple(other)[1:], strict=True)
+        return DayTotals(self.day, *(mine + more for mine, more in counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The provider's totals of some days."""
+
+    days: tuple[DayTotals, ...]  #: ascending; days without sends may be absent
+    unread: int = 0  #: rows without a day that was asked for, or with a count that cannot be read, which is 0 here
 
 
 class Caller(Protocol):
@@ -90,19 +114,28 @@ class QueryClient:
             readings.add(_read(page, page(1)))
         return Rows(readings.rows(), pace.calls, readings.settled)
 
-    def statistics(self, first: date, last: date, *, globe: int) -> list[DayTotals]:
-        """The totals of the days *first* to *last*, both included, ascending; days without sends may be absent.
+    def statistics(self, first: date, last: date, *, globe: int) -> Statistics:
+        """The totals of the days *first* to *last*, both included. Rows of the same day are added up.
 
         *globe* is 1 for numbers of the mainland, 2 for all others.
         """
         days: dict[date, DayTotals] = {}
+        unread = 0
         for page in range(1, (last - first).days // PAGE + 3):
             data = self._caller.call(_statistics(first, last, globe, page), pace=self.rate).get("Data")
-            found = _totals(data if isinstance(data, dict) else {})
-            days |= {each.day: each for each in found}
-            if len(found) < PAGE:
+            listed = data.get("TargetList") if isinstance(data, dict) else None
+            if not isinstance(listed, list):
+                unread += 1
                 break
-        return [days[day] for day in sorted(days)]
+            for found, whole in map(_totals, listed):
+                if found is not None and first <= found.day <= last:
+                    days[found.day] = days[found.day] + found if found.day in days else found
+                    unread += not whole
+                else:
+                    unread += 1
+            if len(listed) < PAGE:
+                break
+        return Statistics(tuple(days[day] for day in sorted(days)), unread)
 
 
 class _CountedPace:
@@ -153,19 +186,22 @@ def _statistics(first: date, last: date, globe: int, page: int) -> RpcRequest:
     return request
 
 
-def _totals(data: dict[str, Any]) -> list[DayTotals]:
-    """The rows of one page that name a day."""
-    listed = data.get("TargetList")
-    found = []
-    for row in listed if isinstance(listed, list) else []:
-        if isinstance(row, dict) and (day := _day(row.get("SendDate"))):
-            names = ("TotalCount", "RespondedSuccessCount", "RespondedFailCount", "NoRespondedCount")
-            found.append(DayTotals(day, *(number(row.get(name)) or 0 for name in names)))
-    return found
+def _totals(row: object) -> tuple[DayTotals | None, bool]:
+    """The totals in one row of an answer, None where it names no day; and whether all of its counts could be read."""
+    if not isinstance(row, dict) or (day := _day(row.get("SendDate"))) is None:
+        return None, False
+    names = ("TotalCount", "RespondedSuccessCount", "RespondedFailCount", "NoRespondedCount")
+    counts = [number(row.get(name)) for name in names]
+    return DayTotals(day, *(count or 0 for count in counts)), None not in counts
 
 
-def _day(text: object) -> date | None:
+def _day(value: object) -> date | None:
+    """The day of a row: documented is 20261128; 2026-11-28 and 2026/11/28, with a time of day or without, are read."""
+    found = _DAY.match(str(value).strip())
     try:
-        return datetime.strptime(str(text), "%Y%m%d").date()
+        return date(*map(int, found.group(1, 3, 4))) if found else None
     except ValueError:
         return None
+
+
+_DAY = re.compile(r"([0-9]{4})([-/]?)([0-9]{2})\2([0-9]{2})(?:$|[ T])")

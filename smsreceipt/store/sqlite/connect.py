@@ -10,7 +10,7 @@ import apsw
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreUnavailable
 from smsreceipt.store.sqlite import files, leases
 from smsreceipt.store.sqlite.faults import damaged, translated
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma, triggers
 
 OPENING_MS = 5_000  #: how long opening waits for another process
 _CHECK_SECONDS = 2.0  # the longest that a start may take after an unclean end; a larger store is checked in part
@@ -31,9 +31,27 @@ def connect(path: Path, *, writable: bool, vfs: str | None = None) -> apsw.Conne
 
     A damaged or foreign file is not written to: nothing is checkpointed into it, not even at close.
     """
-    flags = apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
+    if not writable and files.on_read_only_media(path):
+        return _connect_to_read_only_media(path)
+    cut_off = files.size(files.beside(path, "-journal"))  # SQLite undoes what was cut off, for which it must write
+    flags = apsw.SQLITE_OPEN_READWRITE if writable or cut_off else apsw.SQLITE_OPEN_READONLY
+    return _connect(path, str(path), flags, writable=writable, vfs=vfs)
+
+
+def _connect_to_read_only_media(path: Path) -> apsw.Connection:
+    """Open a file beside which SQLite can write nothing. It must have been closed soundly: its journal is not read."""
+    if files.size(files.beside(path, "-wal")):
+        raise StoreUnavailable(
+            f"the store {path} was not closed soundly, and lies where nothing can be written",
+            hint="Copy the file and its -wal file to a disk that can be written, and name the copy with --store.",
+        )
+    uri = f"{path.resolve().as_uri()}?immutable=1"
+    return _connect(path, uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, writable=False, vfs=None)
+
+
+def _connect(path: Path, name: str, flags: int, *, writable: bool, vfs: str | None) -> apsw.Connection:
     with translated(path):
-        connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
+        connection = apsw.Connection(name, flags=flags, vfs=vfs)
         try:
             _secure(connection, path, writable=writable)
         except (apsw.Error, SmsReceiptError):
@@ -46,23 +64,46 @@ def _secure(connection: apsw.Connection, path: Path, *, writable: bool) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.set_busy_timeout(OPENING_MS)
     _refuse_foreign(connection, path)
+    _refuse_foreign_code(connection, path)
     connection.execute(_SETTINGS).fetchall()  # some of them answer, and what follows would not be executed
     if writable:
         files.restrict(path)
-        if connection.pragma("journal_mode", "wal") != "wal":  # a backup by VACUUM INTO has another one
-            raise StoreUnavailable(f"the store {path} is on a disk that cannot hold SQLite's write-ahead log")
+        if is_blank(connection):
+            migrate(connection)  # before there is a write-ahead log: the file itself is empty or a store
+        _keep_journal(connection, path)
         migrate(connection)
         if leases.unclean(connection):
-            _quick_check(connection, path)
+            quick_check(connection, path)
     elif not is_blank(connection) and pragma(connection, "user_version") != SCHEMA:
         raise StoreUnavailable(
             f"the store {path} has an older schema", hint="Any command that writes, such as pull, upgrades it."
         )
 
 
+def _keep_journal(connection: apsw.Connection, path: Path) -> None:
+    """Switch to the write-ahead log: a new file, and a backup by VACUUM INTO, have a rollback journal."""
+    deadline = time.monotonic() + OPENING_MS / 1000
+    while True:
+        try:
+            mode = connection.pragma("journal_mode", "wal")
+            break
+        except (apsw.BusyError, apsw.LockedError):  # SQLite does not wait here for another process
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    if mode != "wal":
+        raise StoreUnavailable(f"the store {path} is on a disk that cannot hold SQLite's write-ahead log")
+
+
 def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
-    if is_blank(connection):  # asked first: another process may be making the store, all of it in one transaction
-        return
+    if is_blank(connection):
+        if not files.size(path):
+            return
+        raise StoreDamaged(
+            f"{path} has no tables: it is no store, or one whose journal ({path.name}-wal) is gone",
+            hint="It was not touched. Put the -wal file back beside it, restore a backup, or name another file with"
+            " --store.",
+        )
     if pragma(connection, "application_id") != APPLICATION_ID:
         raise StoreDamaged(
             f"{path} is a database, but no smsreceipt store",
@@ -78,15 +119,28 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
         raise damaged(path, "it has tables, but no schema version")
 
 
-def _quick_check(connection: apsw.Connection, path: Path) -> None:
-    """Look for damage, for two seconds at most. Raises StoreDamaged."""
+def _refuse_foreign_code(connection: apsw.Connection, path: Path) -> None:
+    """Raise StoreDamaged for triggers and views that are not ours: they can change or drop what is written."""
+    ours = dict(triggers())
+    found = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view')")
+    for what, name, text in found:
+        if ours.get(name) != text:
+            raise StoreDamaged(
+                f"the store {path} has a {what} that is not smsreceipt's: {name}",
+                hint=f'It was not touched. Remove it: sqlite3 FILE "DROP {what.upper()} {name}", then run this again.',
+            )
+
+
+def quick_check(connection: apsw.Connection, path: Path) -> bool:
+    """Look for damage, for two seconds at most; False if that was not enough for all of it. Raises StoreDamaged."""
     deadline = time.monotonic() + _CHECK_SECONDS
     connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
         found = connection.execute("PRAGMA quick_check(1)").fetchall()
     except apsw.InterruptError:
-        return
+        return False
     finally:
         connection.set_progress_handler(None)
     if found != [("ok",)]:
         raise damaged(path, "quick_check fails")
+    return True

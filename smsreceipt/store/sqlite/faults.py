@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 
 from smsreceipt.errors import StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
+from smsreceipt.store.sqlite.files import unavailable
 
 
 def damaged(path: Path, what: str) -> StoreDamaged:
@@ -30,7 +31,7 @@ def translated(path: Path) -> Iterator[None]:
     except apsw.FullError as exc:
         raise StoreFull(f"no space left for the store {path}") from exc
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError) as exc:
-        raise StoreUnavailable(f"the store {path} cannot be opened for this: {_plain(exc)}") from exc
+        raise unavailable(path, f"cannot be opened for this: {_plain(exc)}", write=True) from exc
     except apsw.IOError as exc:
         raise StoreUnavailable(
             f"the disk failed under the store {path}: {_plain(exc)}",

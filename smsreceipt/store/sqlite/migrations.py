@@ -30,27 +30,47 @@ def is_blank(connection: apsw.Connection) -> bool:
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Bring the schema up to date. Each step and its number are one transaction: a crash leaves all of it or none."""
-    if pragma(connection, "user_version") == SCHEMA:
-        return
-    while True:
+    """Bring the schema up to date. A new one is made in one transaction, an old one is brought on by one for each step.
+
+    Each step and its number are in the same transaction: a crash leaves all of it or none.
+    """
+    version = pragma(connection, "user_version")
+    while version < SCHEMA:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            step = pragma(connection, "user_version") + 1
-            if step <= SCHEMA:
-                if step <= _FILES:
-                    connection.execute(sql(f"{step:04}.sql"))
-                if added := [column for column in COLUMNS if column.since == step > 1]:
-                    _add_columns(connection, step, added)
-                connection.pragma("application_id", APPLICATION_ID)
-                connection.pragma("user_version", step)
+            version = pragma(connection, "user_version")
+            target = SCHEMA if version == 0 else version + 1
+            for step in range(version + 1, min(target, SCHEMA) + 1):
+                _take(connection, step)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # SQLite has rolled back already when the disk was full
                 connection.execute("ROLLBACK")
             raise
-        if step >= SCHEMA:
-            return
+        version = target
+
+
+def _take(connection: apsw.Connection, step: int) -> None:
+    """Take one step, inside the caller's transaction."""
+    if step <= _FILES:
+        connection.execute(sql(f"{step:04}.sql"))
+    if added := [column for column in COLUMNS if column.since == step > 1]:
+        _add_columns(connection, step, added)
+    connection.pragma("application_id", APPLICATION_ID)
+    connection.pragma("user_version", step)
+
+
+def triggers() -> list[tuple[str, str]]:
+    """The names and texts of the triggers that a store has, as SQLite keeps them."""
+    return [(f"unread_{column.name}", _trigger(column)) for column in COLUMNS if column.since > 1]
+
+
+def _trigger(column: Column) -> str:
+    return (
+        f"CREATE TRIGGER unread_{column.name} AFTER UPDATE OF digest ON statement"
+        f" WHEN new.{column.name} = old.{column.name}"
+        f" BEGIN UPDATE statement SET {column.name} = {column.form.unread} WHERE seq = new.seq; END"
+    )
 
 
 def _add_columns(connection: apsw.Connection, step: int, added: list[Column]) -> None:
@@ -69,9 +89,5 @@ def _add_columns(connection: apsw.Connection, step: int, added: list[Column]) ->
     connection.execute("PRAGMA writable_schema = RESET")
     for column in added:
         # A program of an older version leaves the column as it is when it lets a statement show another body.
-        connection.execute(
-            f"CREATE TRIGGER unread_{column.name} AFTER UPDATE OF digest ON statement"
-            f" WHEN new.{column.name} = old.{column.name}"
-            f" BEGIN UPDATE statement SET {column.name} = {column.form.unread} WHERE seq = new.seq; END"
-        )
+        connection.execute(_trigger(column))
     connection.execute("INSERT INTO backfill VALUES (?, 0)", (step,))

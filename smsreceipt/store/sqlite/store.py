@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -25,10 +25,10 @@ from smsreceipt.model import (
 from smsreceipt.store.promise import LOCK_WAIT, Reread
 from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals
 from smsreceipt.store.sqlite.attribution import Attribution
-from smsreceipt.store.sqlite.connect import connect
+from smsreceipt.store.sqlite.connect import connect, quick_check
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
-from smsreceipt.store.sqlite.migrations import SCHEMA, is_blank, migrate
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
 from smsreceipt.store.values import (
@@ -65,7 +65,7 @@ def open_store(
 
 def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
     """Open the store at *path* for reading only. One that does not exist yet is an empty store."""
-    if path.exists() and path.stat().st_size > 0:
+    if files.size_to_read(path):
         connection = connect(path, writable=False)
         if not is_blank(connection):
             return SqliteStore(path, connection, reread)
@@ -85,9 +85,7 @@ class SqliteStore:
         self._keeper = Keeper(connection)
         self._sends = Sends(connection)
         self._attribution = Attribution(connection, self._keeper.decide)
-        self._file = files.file_id(path)
-        self._wal = files.beside(path, "-wal")
-        self._journal: tuple[int, int] | None = None
+        self._files = files.Files(path, APPLICATION_ID)
         self._sound = True
         self._closed = False
 
@@ -111,6 +109,7 @@ class SqliteStore:
         with translated(self._path):
             try:
                 self._db.execute("BEGIN IMMEDIATE")
+                before = self._db.total_changes()
                 yield
                 self._db.execute("COMMIT")
             except BaseException as exc:
@@ -120,19 +119,15 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-        self._refuse_replaced_file()
+        if self._db.total_changes() != before:
+            self._refuse_replaced_file()
 
     def _refuse_replaced_file(self) -> None:
         """Raise StoreDamaged if the commit went into a file that no longer has its name: it must not be acked."""
-        if self._file is None:  # in memory
-            return
-        journal = files.file_id(self._wal)
-        if self._journal is None:
-            self._journal = journal
-        if files.file_id(self._path) != self._file or journal != self._journal:
+        if not self._files.in_memory and not self._files.hold_the_commit():
             self._sound = False
             raise StoreDamaged(
-                f"the store {self._path} or its -wal file was replaced or deleted while in use",
+                f"the store {self._path} or its -wal file was replaced or deleted while in use, or overwritten",
                 hint="Nothing of the last batch was acked. Put the file back, or start again on the new one.",
             )
 
@@ -244,10 +239,10 @@ class SqliteStore:
             )
             return StoreFacts(
                 location=str(self._path),
-                exists=self._file is not None,
+                exists=not self._files.in_memory,
                 engine=f"SQLite {apsw.sqlite_lib_version()}",
                 schema=SCHEMA,
-                size=files.size(self._path) + files.size(self._wal),
+                size=files.size(self._path) + files.size(files.beside(self._path, "-wal")),
                 last_seq=number(self._db, "SELECT last_seq FROM counter"),
                 rejects=number(self._db, "SELECT count(*) FROM reject"),
                 conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
@@ -287,6 +282,17 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        if self._sound and self._file is not None and files.file_id(self._path) == self._file:
+        if self._sound and not self._files.in_memory and self._files.has_its_name:
             self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._db.close(True)
+        self._files.close()
+
+    def consolidate(self) -> None:
+        """Write what is committed into the file itself, as far as other processes that read it allow."""
+        if self._sound and not self._files.in_memory and self._files.has_its_name:
+            with translated(self._path), suppress(apsw.BusyError, apsw.LockedError):
+                self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def check(self) -> bool:
+        """Look for damage, for two seconds at most; False if that was not enough for all of it. Raises StoreDamaged."""
+        return self._files.in_memory or quick_check(self._db, self._path)

@@ -56,10 +56,13 @@ class Sink:
 class Listener:
     """The server in a thread of its own."""
 
-    def __init__(self, *, connections: int = 32, seconds: Seconds | None = None, **bounds: Any) -> None:
+    def __init__(
+        self, *, connections: int = 32, seconds: Seconds | None = None, prefix: str = "", **bounds: Any
+    ) -> None:
         self.sink = Sink()
         self.messages: list[str] = []
         self._ready = threading.Event()
+        self._prefix = prefix
         self._connections, self._seconds, self._bounds = connections, seconds or Seconds(), bounds
         self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
 
@@ -67,7 +70,7 @@ class Listener:
         self.loop = asyncio.get_running_loop()
         self.intake = self.sink.intake = Intake(self.sink.put, **self._bounds)
         secrets = (SECRET.encode(), OLD.encode())
-        self.receiver = Receiver(self.intake, lambda: secrets, now=lambda: NOW, kind=known_kind)
+        self.receiver = Receiver(self.intake, lambda: secrets, now=lambda: NOW, kind=known_kind, prefix=self._prefix)
         self.server = Server(
             self.receiver, connections=self._connections, seconds=self._seconds, tell=self.messages.append
         )
@@ -177,11 +180,15 @@ def test_a_push_is_one_delivery_with_its_body_as_it_came(listener: Listener) -> 
         ("/SECRETREPORT", "SecretReport", "/SecretReport"),
         ("/BrandNew_Report-2", "BrandNew_Report-2", "/BrandNew_Report-2"),
         ("/SmsUp?debug=1", "SmsUp", "/SmsUp"),
+        ("/SmsReport/", "SmsReport", "/SmsReport"),
+        ("//SmsReport", "SmsReport", "/SmsReport"),
+        ("//SmsReport//?x=/y", "SmsReport", "/SmsReport"),
     ],
 )
 def test_the_path_tells_the_kind(listener: Listener, path: str, kind: Kind | None, origin: str) -> None:
     for secret in (SECRET, OLD):
         assert listener.push(path=f"/{secret}{path}") == (200, GOOD)
+        assert listener.push(path=f"//{secret}{path}") == (200, GOOD)
     assert {(taken.kind, taken.origin) for taken in listener.sink.taken} == {(kind, origin)}
     assert SECRET not in repr([taken.origin for taken in listener.sink.taken])
 
@@ -195,7 +202,6 @@ def test_the_path_tells_the_kind(listener: Listener, path: str, kind: Kind | Non
         f"/{SECRET[:-1]}",
         f"/{SECRET}x",
         f"/{SECRET.upper()}/SmsReport",
-        f"//{SECRET}",
         f"/x/{SECRET}",
         f"/{SECRET}/SmsReport/more",
         f"/{SECRET}/..%2f",
@@ -213,11 +219,96 @@ def test_whoever_does_not_know_the_path_gets_404_and_its_body_is_not_awaited(lis
     assert listener.sink.taken == []
 
 
-@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "PROPFIND"])
 def test_other_methods_are_405(listener: Listener, method: str) -> None:
     answer = listener.say(head(method=method))
     assert answer.startswith(b"HTTP/1.1 405 ")
-    assert b"\r\nallow: GET, POST\r\n" in answer
+    assert b"\r\nallow: GET, HEAD, OPTIONS, POST\r\n" in answer
+
+
+def test_probes_of_gateways_and_monitors_are_answered_without_a_body(listener: Listener) -> None:
+    for path in ("/healthz", f"/{SECRET}/SmsReport", f"/{SECRET}"):
+        answer = listener.say(head(path, "Connection: close", method="HEAD"))
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"\r\n\r\n")
+        answer = listener.say(head(path, "Connection: close", method="OPTIONS"))
+        assert answer.startswith(b"HTTP/1.1 204 ")
+        assert b"\r\nallow: GET, HEAD, OPTIONS, POST\r\n" in answer
+    assert listener.sink.taken == []
+
+
+#: The heads of clients that offer HTTP/2 or something else: the JDK's HttpClient, curl --http2, a browser's WebSocket.
+OFFERS = [
+    ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk"],
+    ["User-Agent: curl/8.5.0", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"],
+    ["Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+    ["connection: upgrade", "upgrade: TLS/1.2"],
+]
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=str)
+@pytest.mark.parametrize("cut", [None, 20, -len(BODY), -3])
+def test_an_offer_of_another_protocol_is_ignored(listener: Listener, offer: list[str], cut: int | None) -> None:
+    wire = head(f"/{SECRET}/SmsReport", *offer, f"Content-Length: {len(BODY)}") + BODY
+    with listener.line() as line:
+        for _ in range(2):  # the connection goes on as HTTP/1.1
+            line.sendall(wire[:cut])
+            if cut is not None:
+                time.sleep(0.05)
+                line.sendall(wire[cut:])
+            assert one(line).startswith(b"HTTP/1.1 200 ")
+        line.sendall(head(f"/{SECRET}", *offer, "Transfer-Encoding: chunked") + chunked(BODY[:4], BODY[4:]))
+        assert one(line).startswith(b"HTTP/1.1 200 ")
+        line.sendall(head("/healthz", *offer, method="GET"))
+        assert one(line).startswith(b"HTTP/1.1 200 ")
+    assert [taken.frames for taken in listener.sink.taken] == [(BODY,)] * 3
+
+
+def test_offers_in_a_pipeline_keep_the_order_of_the_answers(listener: Listener) -> None:
+    wire = head(f"/{SECRET}", *OFFERS[0], f"Content-Length: {len(BODY)}") + BODY
+    last = head("/nope", "Connection: close", method="GET")
+    answers = re.findall(rb"HTTP/1.1 (\d+)", listener.say(wire + wire + last))
+    assert answers == [b"200", b"200", b"404"]
+    assert len(listener.sink.taken) == 2
+
+
+def test_a_tunnel_is_refused(listener: Listener) -> None:
+    assert listener.say(b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_old_client_that_asks_for_it_keeps_its_connection(listener: Listener) -> None:
+    old = head(f"/{SECRET}", f"Content-Length: {len(BODY)}").replace(b"HTTP/1.1", b"HTTP/1.0")
+    kept = old[:-2] + b"Connection: Keep-Alive\r\n\r\n" + BODY
+    with listener.line() as line:
+        for _ in range(3):
+            line.sendall(kept)
+            answer = one(line)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"\r\nconnection: keep-alive\r\n" in answer
+    assert listener.say(old + BODY).startswith(b"HTTP/1.1 200 ")  # and is closed
+
+
+@pytest.mark.parametrize("prefix", ["/sms/cb", "sms/cb/", "//sms//cb//"])
+def test_the_routes_stand_below_a_prefix_too(prefix: str) -> None:
+    with Listener(prefix=prefix) as listener:
+        for path in (f"/sms/cb/{SECRET}/SmsReport", f"/sms//cb/{SECRET}/SmsReport/", f"/{SECRET}/SmsReport"):
+            assert listener.push(path=path) == (200, GOOD)
+            assert listener.ask("GET", path) == (200, GOOD)
+        assert {taken.origin for taken in listener.sink.taken} == {"/SmsReport"}
+        assert listener.ask("GET", "/sms/cb/healthz") == listener.ask("GET", "/healthz") == (200, GOOD)
+        for path in (f"/sms/{SECRET}", f"/sms/cb/x/{SECRET}", "/sms/cb", f"/cb/sms/{SECRET}"):
+            assert listener.ask("GET", path)[0] == 404
+
+
+def test_until_the_store_is_there_everything_is_refused_at_once() -> None:
+    with Listener(ready=False) as listener:
+        assert listener.push()[0] == 503
+        assert listener.ask("GET", "/healthz")[0] == 503
+        assert listener.ask("GET", f"/{SECRET}") == (200, GOOD)
+        listener.loop.call_soon_threadsafe(listener.intake.begin)
+        assert listener.ask("GET", "/healthz") == (200, GOOD)
+        assert listener.push() == (200, GOOD)
+        assert len(listener.sink.taken) == 1
 
 
 def test_a_target_without_a_path_is_404(listener: Listener) -> None:
@@ -230,7 +321,7 @@ def test_answers_are_constant_and_tell_nothing_of_the_server(listener: Listener)
     (answer,) = answers
     names = {line.split(b":")[0] for line in answer.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]}
     assert names == {b"content-type", b"content-length", b"connection"}
-    for request in (b"\x00\r\n\r\n", head("/nope"), head(f"/{SECRET}", method="OPTIONS")):
+    for request in (b"\x00\r\n\r\n", head("/nope"), head(f"/{SECRET}", "Connection: close", method="OPTIONS")):
         answer = listener.say(request)
         assert not re.search(rb"(?i)server:|date:|python|uvicorn|access-control|nope", answer)
 
@@ -252,7 +343,6 @@ def chunked(*pieces: bytes) -> bytes:
         (["Transfer-Encoding: gzip, chunked"], 400),
         (["Content-Length: 10", "Content-Encoding: gzip"], 415),
         (["Content-Length: 10", "Content-Encoding: identity, br"], 415),
-        (["Content-Length: 10", "Connection: upgrade", "Upgrade: h2c"], 400),
     ],
     ids=str,
 )

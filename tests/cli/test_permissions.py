@@ -1,0 +1,108 @@
+"""Another user's files, and users without a home: what is said, and that no command breaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Program, report
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv"),
+]
+NOBODY = 12345  # a user that no table names
+
+
+def as_nobody(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The program, run by a user without an entry in the table of users, and without HOME."""
+    program = (  # all modules are loaded first: Python itself may lie where that user must not look
+        "import importlib, os, pkgutil, pwd, sys, smsreceipt, encodings.idna, platformdirs.unix, rich.table, rich.console;"
+        "sys.dont_write_bytecode = True;"
+        "names = [each.name for each in pkgutil.walk_packages(smsreceipt.__path__, 'smsreceipt.')];"
+        "[importlib.import_module(name) for name in names if not name.endswith('__main__')];"
+        "import smsreceipt.cli.main as main;"
+        f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.argv = ['smsreceipt', *sys.argv[1:]];"
+        "sys.exit(main.main())"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=cwd, env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that everybody may enter, with one that is nobody's."""
+    place = Path("/tmp") / f"smsreceipt-{os.getpid()}-{tmp_path.name}"  # noqa: S108 - tmp_path may not be entered
+    (place / "own").mkdir(parents=True)
+    place.chmod(0o755)
+    os.chown(place / "own", NOBODY, NOBODY)
+    (place / "one.ndjson").write_text(json.dumps(report()) + "\n")
+    (place / "one.ndjson").chmod(0o644)
+    yield place
+    shutil.rmtree(place)
+
+
+def test_a_store_of_root_is_called_so(folder: Path) -> None:
+    store = folder / "own" / "r.db"
+    root = Program(folder)
+    assert root("--store", str(store), "replay", str(folder / "one.ndjson")).code == 0
+    for words in (["status"], ["list"], ["replay", str(folder / "one.ndjson")]):
+        ended = as_nobody("--store", str(store), *words, cwd=folder)
+        assert ended.returncode == 6, ended.stderr
+        assert "it belongs to root (uid 0), mode 0600; you are uid 12345" in ended.stderr
+        assert f"hint: Run this as root (uid 0), or have root give it to you: chown 12345 {store}" in ended.stderr
+        assert "again" not in ended.stderr
+
+
+def test_a_folder_that_must_not_be_entered_or_written_is_named(folder: Path) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    ended = as_nobody("--store", str(closed / "x" / "r.db"), "status", cwd=folder)
+    assert (ended.returncode, f"the folder {closed} belongs to root (uid 0), mode 0700" in ended.stderr) == (6, True)
+    closed.chmod(0o755)
+    ended = as_nobody("--store", str(closed / "r.db"), "replay", str(folder / "one.ndjson"), cwd=folder)
+    assert (ended.returncode, f"the folder {closed} belongs to root (uid 0), mode 0755" in ended.stderr) == (6, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["replay", "FILE"],
+        ["sends", "import", "FILE"],
+        ["--config", "FILE", "status"],
+        ["listen", "--secret-file", "FILE", "--bind", "127.0.0.1:0", "--metrics-bind", "off"],
+        ["query-details", "--date", "today", "--phones-from", "FILE"],
+    ],
+)
+def test_other_files_of_root_are_called_so(folder: Path, words: list[str]) -> None:
+    secret = folder / "secret"
+    secret.write_text("a-secret-of-24-characters\n")
+    secret.chmod(0o600)
+    named = [str(secret) if word == "FILE" else word for word in words]
+    ended = as_nobody("--store", str(folder / "own" / "r.db"), *named, cwd=folder)
+    assert ended.returncode == 2, ended.stderr
+    assert "it belongs to root (uid 0), mode 0600; you are uid 12345" in ended.stderr
+
+
+def test_a_user_without_a_home_is_asked_for_a_place_and_can_do_everything_with_one(folder: Path) -> None:
+    for words in (["status"], ["list"], ["replay", str(folder / "one.ndjson")]):
+        ended = as_nobody(*words, cwd=folder)
+        assert ended.returncode == 2, ended.stderr
+        assert "this user has no home directory" in ended.stderr
+        assert "--store FILE" in ended.stderr
+    assert as_nobody("explain", "DELIVERED", cwd=folder).returncode == 0
+    assert as_nobody("--help", cwd=folder).returncode == 0
+    store = str(folder / "own" / "r.db")
+    ended = as_nobody("replay", str(folder / "one.ndjson"), cwd=folder, SMSRECEIPT_STORE=store)
+    assert (ended.returncode, json.loads(ended.stdout)["biz_id"]) == (0, report()["biz_id"])
+    assert as_nobody("config", "show", "--store", store, cwd=folder).returncode == 0
+    assert not (folder / "~").exists()
