@@ -193,7 +193,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _from_provider(answer: dict[str, Any]) -> bool:
     """Whether an answer with status 200 has the marks of a success: a gateway may answer 200 with JSON of its own."""
-    return answer.get("Code") == "OK" or ("Code" not in answer and "RequestId" in answer)
+    return answer.get("Code", "OK") == "OK" and not {"Code", "RequestId", "ResponseCode"}.isdisjoint(answer)
 
 
 def _text(answer: dict[str, Any], name: str) -> str:
