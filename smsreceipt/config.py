@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from smsreceipt.errors import UsageError
+from smsreceipt.model import visible
 from smsreceipt.permissions import denied_hint, reason
 
 FILE = "smsreceipt.toml"
@@ -98,8 +99,7 @@ def _exists(path: Path) -> bool:
 def load(path: Path, schema: Schema) -> Config:
     """The configuration in a file. Raises UsageError, which names file and key, if it is not readable or not valid."""
     document = _read(path)
-    queues = _texts(document.pop("queues", {}), path, "queues", None)
-    _check_queues(queues, path)
+    queues = _queues(_texts(document.pop("queues", {}), path, "queues", None), path)
     endpoints = _texts(document.pop("endpoints", {}), path, "endpoints", [*ENDPOINTS])
     common: dict[str, Any] = {}
     commands: dict[str, Any] = {}
@@ -176,13 +176,20 @@ def _near(name: str, schema: Schema) -> str:
     return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(schema))}."
 
 
-def _check_queues(queues: Mapping[str, str], path: Path) -> None:
-    """Raise UsageError for a name that the queue service does not accept."""
-    for name, kind in queues.items():
+def _queues(table: Mapping[str, str], path: Path) -> dict[str, str]:
+    """The queues and their message types, without blanks and invisible characters around them.
+
+    Raises UsageError for a name that the queue service does not accept, and for a queue with two message types.
+    """
+    queues: dict[str, str] = {}
+    for name, kind in ((visible(name), visible(kind)) for name, kind in table.items()):
         if not _NAME.fullmatch(name):
             raise UsageError(f"{path}: queues: {name!r} is no name of a queue: letters, digits, - and _")
         if not _NAME.fullmatch(kind):
             raise UsageError(f"{path}: queues.{name}: {kind!r} is no message type", hint="Such as SmsReport.")
+        if queues.setdefault(name, kind) != kind:
+            raise UsageError(f"{path}: queues.{name}: given twice, as {queues[name]} and as {kind}")
+    return queues
 
 
 def _texts(table: object, path: Path, name: str, known: Sequence[str] | None) -> dict[str, str]:

@@ -19,7 +19,7 @@ from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import BACKSLASH, Fields, canonical, members
 from smsreceipt.decode.table import DIALECTS
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
-from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone
+from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone, visible
 
 __all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "known_kind", "normalise_phone", "of_send", "reread"]
 
@@ -103,9 +103,13 @@ def kind_of_queue(name: str) -> Kind | None:
 
 
 def known_kind(text: str) -> Kind:
-    """The message type *text*: a known one in its own spelling, whatever case *text* has; any other as it is."""
-    folded = text.strip().casefold()
-    return next((kind for kind in KINDS if kind.casefold() == folded), Kind(text.strip()))
+    """The message type *text*: a known one in its own spelling, whatever case *text* has; any other as it is.
+
+    Blanks and invisible characters around it are dropped.
+    """
+    text = visible(text)
+    folded = text.casefold()
+    return next((kind for kind in KINDS if kind.casefold() == folded), Kind(text))
 
 
 def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes] | Reason:

@@ -34,7 +34,7 @@ def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[QueryClient]:
 
     endpoints, provider = access(app)
     clock, rate = Clock(), Rate(qps)
-    caller = Caller(endpoints.dysmsapi, provider, clock, connections=workers, sleep=rate.pause)
+    caller = Caller(endpoints.dysmsapi, provider, clock, connections=workers, sleep=rate.pause, tell=app.say)
     try:
         yield QueryClient(caller, rate=rate)
     finally:

@@ -51,7 +51,7 @@ def run(app: App, day: date, phones: Sequence[str], file: str | None, options: O
     refuse_unanswerable(day, day, today(app))
     found, bad = _numbers(app, phones, file)
     if bad:
-        app.needs_a_look(f"{bad:,} lines have no phone number and are not asked about")
+        app.needs_a_look(f"lines without a phone number, which are not asked about: {bad:,}")
     _Queries(app, day, found, options).run()
 
 
@@ -166,11 +166,13 @@ class _Queries:
 
     def _sum_up(self) -> None:
         if self._unstable:
-            self._app.needs_a_look(f"the answers about {self._unstable:,} numbers contradict themselves: ask again")
+            self._app.needs_a_look(
+                f"numbers whose answers contradict each other: {self._unstable:,}; run the same command again"
+            )
         if self._refused:
-            self._app.needs_a_look(f"{self._refused:,} numbers were refused by the provider")
+            self._app.needs_a_look(f"numbers that the provider refused: {self._refused:,}")
         if self._unread:
-            self._app.needs_a_look(f"{self._unread:,} records could not be decoded; --save keeps them as rejects")
+            self._app.needs_a_look(f"records that could not be decoded: {self._unread:,}; --save keeps them as rejects")
         self._app.summary(
             {
                 "numbers": len(self._phones),

@@ -128,8 +128,8 @@ class _Comparison:
                 conflicts = self._conflicts()
             except SmsReceiptError as exc:
                 failures.append(exc)
-            if unasked_sends := counts.count(Class.UNASKED):
-                app.needs_a_look(f"{unasked_sends:,} sends were not asked about: run the same command again")
+            if unasked := counts.count(Class.UNASKED):
+                app.needs_a_look(f"sends that could not be asked about: {unasked:,}; run the same command again")
             self._report_problems(failures)
             self._report(counts, {"conflicts": conflicts, "api_calls": calls})
 
@@ -215,5 +215,5 @@ class _Comparison:
                 write=app.report,
             )
         if self._options.fail_on_missing and counts.left:
-            app.needs_a_look(f"{counts.left:,} sends are left whose end nobody knows")
+            app.needs_a_look(f"sends whose outcome is still unknown: {counts.left:,}")
         app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})

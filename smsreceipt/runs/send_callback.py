@@ -145,7 +145,7 @@ def _summarise(app: App, counts: Counter[str], seconds: float) -> None:
     if counts["over_limit"]:
         app.say(f"{counts['over_limit']} of the pushes took longer than the {LIMIT * 1000:.0f} ms the provider waits")
     if counts["skipped"]:
-        app.needs_a_look(f"{counts['skipped']:,} elements were left out, because no push holds such; -v names them")
+        app.needs_a_look(f"left out, because no push can hold them: {counts['skipped']:,}")
     if counts["refused"] or counts["unsent"]:
         app.end_with(5)
     timing = {"seconds": f"{seconds:.1f}", "rate": round(counts["receipts"] / max(seconds, 0.001))}

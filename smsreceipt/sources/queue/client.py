@@ -25,7 +25,6 @@ _T = TypeVar("_T")
 
 _SLACK = 10.0  # seconds for an answer beyond the wait of its long poll; the provider delays a throttled one by up to 5
 _FRESH_TOKENS = 6  # replacements, for one request, of tokens that the provider calls expired
-_QUIET_FAILURES = 3  # failures in a row that are reported only with -v
 _TRIES = 24  # in a row, once the provider has answered; a budget's 120 s usually end sooner
 _UNREADABLE_HINT = (
     "A gateway or proxy may answer in place of the service: check SMSRECEIPT_MNS_ENDPOINT and the network. Nothing is"
@@ -204,9 +203,8 @@ class QueueClient:
         wait = budget.failed(asyncio.get_running_loop().time(), retry_after, random.random)
         if wait is None:
             raise self._final(failure)
-        if budget.failures == _QUIET_FAILURES:
-            self._tell(f"{self.queue.name}: {failure}; trying again for up to {budget.seconds:.0f} s", 0)
-        self._tell(f"{self.queue.name}: {failure}; trying again in {wait:.1f} s", 1)
+        for line, verbosity in budget.lines(failure, wait):
+            self._tell(f"{self.queue.name}: {line}", verbosity)
         await asyncio.sleep(wait)
 
     def _final(self, failure: SmsReceiptError) -> SmsReceiptError:
@@ -262,7 +260,7 @@ def _attributes(response: Response) -> QueueAttributes:
 
 def _allowed(error: MnsError) -> int:
     """How many fresh tokens to try after *error*: one, unless its code says that the token is at fault."""
-    return _FRESH_TOKENS if error.code in {"SecurityTokenExpired", "InvalidSecurityToken"} else 1
+    return _FRESH_TOKENS if retry.token_lapsed(error.code) else 1
 
 
 def _refused(body: bytes, handles: Sequence[bytes]) -> dict[bytes, str]:
