@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from smsreceipt.errors import UsageError
@@ -170,8 +171,8 @@ class _Rows:
 
 def extractor(places: Mapping[str, int]) -> Callable[[list[str]], RawSend]:
     """A function from the cells of a row, with one empty cell after them, to its fields."""
-    indices = [places.get(name, -1) for name in RawSend._fields]
-    return lambda row: RawSend._make([row[index].strip() for index in indices])
+    cells_of = itemgetter(*[places.get(name, -1) for name in RawSend._fields])
+    return lambda row: RawSend._make(map(str.strip, cells_of(row)))
 
 
 def says_nothing(row: Sequence[str]) -> bool:

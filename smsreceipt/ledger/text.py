@@ -34,6 +34,14 @@ def unpacked(stream: BinaryIO) -> io.BufferedReader:
     return buffered
 
 
+def is_sheet(stream: io.BufferedReader) -> bool:
+    """Whether the list is a spreadsheet. A damaged archive is none: reading its lines tells what is wrong."""
+    try:
+        return stream.peek(4)[:4] == SHEET
+    except (EOFError, zlib.error, OSError):
+        return False
+
+
 def lines(stream: io.BufferedReader, encoding: str | None) -> Iterator[str]:
     """The lines as text, cut at 1 MiB. Bytes that are invalid in the encoding become characters of UNDECODABLE.
 
