@@ -66,7 +66,7 @@ def csv_table(lines: Iterator[str], first: int, wanted: Wanted, *, guess: bool) 
             break
         if not line.strip() or _SEPARATOR_LINE.fullmatch(line):
             continue
-        for convert in (str, as_gb18030) if guess and UNDECODABLE.search(line) else (str,):
+        for convert in (as_gb18030, str) if guess and UNDECODABLE.search(line) else (str,):
             names, used = _cells(map(convert, islice(from_line(start), _HEADING_WITHIN)), delimiter_of(convert(line)))
             places = columns(names, wanted.names)
             if all(field in places for field in wanted.fields):

@@ -46,7 +46,9 @@ def test_a_receipt_is_the_object_of_the_contract(program: Program) -> None:
     }
 
 
-LEDGER = b"phone,biz_id,sent_at,template_code,sign_name\n13800008000,900619746936498440^0,2026-11-20 15:49:55,SMS_7,Acme\n"
+LEDGER = (
+    b"phone,biz_id,sent_at,template_code,sign_name\n13800008000,900619746936498440^0,2026-11-20 15:49:55,SMS_7,Acme\n"
+)
 
 
 def of_send(program: Program, *words: str) -> list[tuple[object, object]]:

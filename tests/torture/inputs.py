@@ -37,8 +37,29 @@ _LEFT_OUT = {"dypns-sms-verify-report", "sms-report-international/without-number
 #: What stands where a value should be.
 JUNK: tuple[Any, ...] = (
     *(None, "", "null", "NULL", "None", "-", "\\N", "N/A", True, False, 0, -1, 7, 1.5, 1e300, 10**30),
-    *({}, [], {"a": 1}, [1, [2]], {"$numberLong": "7"}, '{"a":1}', "[1]", '"', "\\", "a\0b", "\u202e", "👩‍👩‍👧", "１２３"),
-    *("0000-00-00 00:00:00", "2026-13-45 99:99:99", "2026-11-20T15:49:55.123Z", "2026/11/20 15:49:55", "soon", "x" * 300),
+    *(
+        {},
+        [],
+        {"a": 1},
+        [1, [2]],
+        {"$numberLong": "7"},
+        '{"a":1}',
+        "[1]",
+        '"',
+        "\\",
+        "a\0b",
+        "\u202e",
+        "👩‍👩‍👧",
+        "１２３",
+    ),
+    *(
+        "0000-00-00 00:00:00",
+        "2026-13-45 99:99:99",
+        "2026-11-20T15:49:55.123Z",
+        "2026/11/20 15:49:55",
+        "soon",
+        "x" * 300,
+    ),
 )
 
 
@@ -123,8 +144,10 @@ WRAPPERS: tuple[Callable[[str, dict[str, Any]], str], ...] = (
     lambda kind, fields: _compact({"seq": 1, "kind": kind, "identity": ["x"], "body": fields}),
 )
 #: Lines that are no receipts, and end where they end.
-NOISE = (b"", b"\x00\x00", b"NaN", b"---", b"\xff\xfe\x00", b"# dump", b"!!!!====", b'{"biz_id":"1","success":tr',
-         b'{"a":1}', b'"half', b"null", b"[]", b"]", b"2026-11-20 INFO nothing", b'{"biz_id":"1","biz_id":"2"}')  # fmt: skip
+NOISE = (
+    *(b"", b"\x00\x00", b"NaN", b"---", b"\xff\xfe\x00", b"# dump", b"!!!!====", b'"half', b"null", b"[]", b"]"),
+    *(b'{"biz_id":"1","success":tr', b'{"a":1}', b"2026-11-20 INFO nothing", b'{"biz_id":"1","biz_id":"2"}'),
+)
 
 
 class Inputs:
@@ -163,9 +186,7 @@ class Inputs:
     def _replayed(self, program: Program, name: str, data: bytes) -> dict[str, int]:
         path = program.home / name
         path.write_bytes(data)
-        found = self._ran(
-            program("replay", str(path), "--json"), name, "received", "new", "duplicate", "rejected"
-        )
+        found = self._ran(program("replay", str(path), "--json"), name, "received", "new", "duplicate", "rejected")
         self.figures.receipts += found.get("new", 0)
         self.figures.rejects += found.get("rejected", 0)
         return found
@@ -229,7 +250,13 @@ _HEADINGS = (
     ("手机号", "回执ID", "发送时间", "外部流水号", "短信内容"),
     ('"phone_number"', "biz_id（回执）", "gmt_create", "out_id", "sms_content"),
 )
-_TIMES = ("2026-11-20 15:49:55", "2026/11/20 15:49", "2026-11-20T15:49:55+08:00", "1795160995", "2026年11月20日 15时49分")
+_TIMES = (
+    "2026-11-20 15:49:55",
+    "2026/11/20 15:49",
+    "2026-11-20T15:49:55+08:00",
+    "1795160995",
+    "2026年11月20日 15时49分",
+)
 _NOTHING = ("", "NULL", "\\N", "None", "nan", "N/A", "-")
 _GUARDS = ("{}", "'{}", '="{}"', " {} ", "\u200b{}")
 
@@ -256,10 +283,10 @@ def table(rng: random.Random, cases: int) -> tuple[bytes, set[str]]:
         whole = rng.random() < 0.85
         if whole:
             wanted.add(biz_id)
-            phone = rng.choice(("{}", "+86{}", "86 {}", "0086{}", "{}.0")).format(phone)
+            own = (rng.choice(("{}", "+86{}", "86 {}", "0086{}", "{}.0")).format(phone), biz_id)
         else:
-            phone, biz_id = rng.choice((("1.38E+10", biz_id), (phone, rng.choice(_NOTHING)), ("nobody", biz_id)))
-        cells = [phone, biz_id, at, out_id]
+            own = rng.choice((("1.38E+10", biz_id), (phone, rng.choice(_NOTHING)), ("nobody", biz_id)))
+        cells = [*own, at, out_id]
         guarded = [quoted(rng.choice(_GUARDS).format(cell)) if rng.random() < 0.2 else cell for cell in cells]
         lines.append(delimiter.join([*guarded, content]))
         if rng.random() < 0.03:

@@ -83,7 +83,9 @@ def count(db: apsw.Connection, query: Query, at_most: int) -> int:
     return sum(1 for _ in islice(_merged(db, query, "statement.seq", "", backward=False), at_most))
 
 
-def _merged(db: apsw.Connection, query: Query, columns: str, joined: str, *, backward: bool) -> Iterator[tuple[Any, ...]]:
+def _merged(
+    db: apsw.Connection, query: Query, columns: str, joined: str, *, backward: bool
+) -> Iterator[tuple[Any, ...]]:
     terms, values = _terms(query)
     order = "DESC" if backward else "ASC"
     streams = [
