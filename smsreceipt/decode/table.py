@@ -8,7 +8,7 @@ fit an object, the first one is used.
 from __future__ import annotations
 
 from smsreceipt.decode.dialect import Dialect, Digest, Status, Success, Talk
-from smsreceipt.decode.measures import Measure, numbers, parts, parts_of_text, seconds_between
+from smsreceipt.decode.measures import Measure, numbers, parts, parts_of_text
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Kind, Outcome
 
@@ -209,7 +209,6 @@ DIALECTS: tuple[Dialect, ...] = (
         reported_at="release_time",
         outcome=Talk("start_time", "release_time", type="call_type", no_calls=frozenset({"2", "3", "5"})),  # an SMS
         measures={
-            "talk_seconds": Measure(("start_time", "release_time"), seconds_between, only=Outcome.CONNECTED),
             "numbers": _NUMBERS,
         },
     ),

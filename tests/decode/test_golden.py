@@ -46,6 +46,8 @@ def readable(receipt: Receipt) -> dict[str, object]:
         "test": receipt.test,
         "body": shown(receipt.body),
         "digest": receipt.digest.hex(),
+        **({} if receipt.parts is None else {"parts": receipt.parts}),
+        **({} if receipt.talk_seconds is None else {"talk_seconds": receipt.talk_seconds}),
         **({"numbers": receipt.numbers} if receipt.numbers else {}),
         **({"unread": list(receipt.unread)} if receipt.unread else {}),
     }
