@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsreceipt.app import App
+from smsreceipt.errors import AuthError, SmsReceiptError
 from smsreceipt.model import date_of
 from smsreceipt.output import terminal
-from smsreceipt.output.columns import mapping
 from smsreceipt.output.objects.totals import DAY_GAPS, DAY_TOTALS
 from smsreceipt.output.printer import print_rows
 from smsreceipt.reconcile.totals import DayGap, gaps
@@ -15,11 +16,22 @@ from smsreceipt.runs.queries import asking
 from smsreceipt.sources.query.pages import PAGE
 
 if TYPE_CHECKING:
-    from smsreceipt.sources.query.client import DayTotals
+    from smsreceipt.sources.query.client import QueryClient
+    from smsreceipt.sources.query.totals import DayTotals, Statistics
 
-_GLOBES = (1, 2)  # IsGlobe: the mainland, other countries; the provider has separate totals
-_QPS = 20.0  # the provider's limit for this action
-_PLAN = mapping("Plan", ("from", "to", "planned_calls", "seconds"))
+#: IsGlobe, whose totals the provider keeps apart.
+MAINLAND, ABROAD = 1, 2
+SCOPES = (MAINLAND, ABROAD)
+QPS = 20.0  #: the provider's limit for this action
+_NAMES = {MAINLAND: "numbers of the mainland", ABROAD: "numbers elsewhere"}
+
+
+class Totals(NamedTuple):
+    """The provider's totals of some days."""
+
+    days: list[DayTotals]  #: a row for each day and scope
+    scopes: tuple[int, ...]  #: whose totals the provider gave
+    whole: bool  #: every row and figure of these scopes could be read
 
 
 def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bool) -> None:
@@ -27,38 +39,76 @@ def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bo
 
     Needs no list of sends. *qps*: calls per second. With *fail_on_missing*, exit code 3 if any receipt is missing.
     """
-    rows, calls = compared(app, first, last, min(qps, _QPS))
+    rows, calls = compared(app, first, last, min(qps, QPS))
     print_rows(app, DAY_GAPS, rows, lambda display: terminal.comparison.day_gaps(rows, display))
     lacking = sum(max(row.gap, 0) for row in rows)
-    app.summary({"days": len(rows), "gap": lacking, "api_calls": calls})
     if lacking and fail_on_missing:
+        app.warn(f"{lacking} parts that ended have no receipt")
         app.end_with()
-
-
-def run_plan(app: App, first: int, last: int, *, qps: float) -> None:
-    """Print the number of calls that run_gaps would make, and the seconds; makes none."""
-    calls = len(_GLOBES) * ((last - first + 1) // PAGE + 1)  # after a full page, one more page is asked for
-    plan = {
-        "from": f"{date_of(first)}",
-        "to": f"{date_of(last)}",
-        "planned_calls": calls,
-        "seconds": round(calls / min(qps, _QPS), 1),
-    }
-    print_rows(app, _PLAN, [plan], lambda _display: f"{calls} calls\n")
+    app.summary({"days": len(rows), "gap": lacking, "api_calls": calls})
 
 
 def run_stats(app: App, first: int, last: int) -> None:
     """Print a row for each Beijing day with the provider's totals and those of the stored receipts."""
-    rows, calls = compared(app, first, last, _QPS)
+    rows, calls = compared(app, first, last, QPS)
     print_rows(app, DAY_TOTALS, rows, lambda display: terminal.comparison.day_totals(rows, display))
     app.summary({"days": len(rows), "api_calls": calls})
 
 
 def compared(app: App, first: int, last: int, qps: float) -> tuple[list[DayGap], int]:
-    """A row for each Beijing day, and the number of calls that were made."""
-    theirs: list[DayTotals] = []
-    with asking(app, qps=qps) as asker:
-        for globe in _GLOBES:
-            theirs += asker.statistics(date_of(first), date_of(last), globe=globe)
+    """A row for each Beijing day, and the number of calls that were made.
+
+    Totals that the provider refuses or that cannot be read are told, with exit code 3. Raises as ask_totals().
+    """
+    with asking(app, qps=qps) as client:
+        totals = ask_totals(app, client, first, last)
+    if totals.scopes != SCOPES or not totals.whole:
+        app.end_with()
     with app.open_store(readonly=True) as store:
-        return gaps(first, last, theirs, store.day_parts(first, last)), asker.rate.calls
+        return gaps(first, last, totals.days, store.day_parts(first, last)), client.rate.calls
+
+
+def planned_calls(first: int, last: int, scopes: Sequence[int] = SCOPES) -> int:
+    """The calls that ask_totals() makes for these Beijing days."""
+    return len(scopes) * ((last - first + 1) // PAGE + 1)  # after a full page, one more page is asked for
+
+
+def ask_totals(app: App, client: QueryClient, first: int, last: int, scopes: Sequence[int] = SCOPES) -> Totals:
+    """Ask for the totals of the Beijing days *first* to *last*, and tell what the provider did not give.
+
+    A refusal of one scope costs only that scope: an account without international SMS has a mainland all the same.
+    Raises the first refusal if there is nothing else, and AuthError, ProviderError and Halted for everything else.
+    """
+    answered: dict[int, Statistics] = {}
+    refused: dict[int, SmsReceiptError] = {}
+    for scope in scopes:
+        try:
+            answered[scope] = client.statistics(date_of(first), date_of(last), globe=scope)
+        except SmsReceiptError as exc:
+            if not _of_scope(exc, answered):
+                raise
+            refused[scope] = exc
+    if not answered and refused:
+        raise next(iter(refused.values()))
+    for scope, failure in refused.items():
+        reason = getattr(failure, "code", "") or failure
+        app.warn(f"the provider refused its totals of {_NAMES[scope]} ({reason}): they are left out")
+    for scope, found in answered.items():
+        if found.unread:
+            app.warn(f"{found.unread} rows or figures in the provider's totals of {_NAMES[scope]} could not be read:"
+                     " the totals are too small by them")  # fmt: skip
+        if found.absent:
+            app.warn(f"the provider announced {found.absent} more rows in its totals of {_NAMES[scope]} than it listed:"
+                     " run the same command again")  # fmt: skip
+    days = [row for found in answered.values() for row in found.days]
+    return Totals(days, tuple(answered), all(found.whole for found in answered.values()))
+
+
+def _of_scope(failure: SmsReceiptError, answered: Collection[int]) -> bool:
+    """Whether the provider refused one scope for good; a key that has had an answer is not to blame."""
+    from smsreceipt.aliyun.retry import Verdict, verdict
+
+    if isinstance(failure, AuthError):
+        return bool(answered)
+    code, status = getattr(failure, "code", ""), getattr(failure, "status", 0)
+    return bool(code) and verdict(status, code, temporary=False) is Verdict.FINAL

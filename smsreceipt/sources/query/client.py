@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings, number
+from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings
 from smsreceipt.sources.query.rate import Halted, Rate
+from smsreceipt.sources.query.totals import Statistics, read_pages
 
 if TYPE_CHECKING:
     from aliyunsdkcore.request import RpcRequest
 
     from smsreceipt.aliyun.rpc import Pace
 
-__all__ = ["HISTORY_DAYS", "ORIGIN", "DayTotals", "Halted", "QueryClient", "Question", "Rate", "Rows", "oldest_day"]
+__all__ = ["HISTORY_DAYS", "ORIGIN", "Halted", "QueryClient", "Question", "Rate", "Rows", "oldest_day"]
 
 ORIGIN = "QuerySendDetails"  #: of the deliveries made of its answers
 HISTORY_DAYS = 30  #: the provider answers about today and so many days before it, by Beijing's calendar
@@ -41,17 +42,6 @@ class Rows(NamedTuple):
     rows: tuple[bytes, ...]  #: one JSON object each: the frames of a delivery
     calls: int  #: requests that were sent, retries included
     stable: bool  #: False: pages and totals contradicted each other in every reading
-
-
-@dataclass(frozen=True, slots=True)
-class DayTotals:
-    """The provider's totals of one Beijing day, in billed parts."""
-
-    day: date
-    sent: int
-    succeeded: int
-    failed: int
-    no_response: int
 
 
 class Caller(Protocol):
@@ -90,19 +80,16 @@ class QueryClient:
             readings.add(_read(page, page(1)))
         return Rows(readings.rows(), pace.calls, readings.settled)
 
-    def statistics(self, first: date, last: date, *, globe: int) -> list[DayTotals]:
-        """The totals of the days *first* to *last*, both included, ascending; days without sends may be absent.
+    def statistics(self, first: date, last: date, *, globe: int) -> Statistics:
+        """The totals of the days *first* to *last*, both included.
 
         *globe* is 1 for numbers of the mainland, 2 for all others.
         """
-        days: dict[date, DayTotals] = {}
-        for page in range(1, (last - first).days // PAGE + 3):
-            data = self._caller.call(_statistics(first, last, globe, page), pace=self.rate).get("Data")
-            found = _totals(data if isinstance(data, dict) else {})
-            days |= {each.day: each for each in found}
-            if len(found) < PAGE:
-                break
-        return [days[day] for day in sorted(days)]
+
+        def page(count: int) -> dict[str, Any]:
+            return self._caller.call(_statistics(first, last, globe, count), pace=self.rate)
+
+        return read_pages(page, first, last)
 
 
 class _CountedPace:
@@ -151,21 +138,3 @@ def _statistics(first: date, last: date, globe: int, page: int) -> RpcRequest:
     request.set_PageIndex(page)
     request.set_PageSize(PAGE)
     return request
-
-
-def _totals(data: dict[str, Any]) -> list[DayTotals]:
-    """The rows of one page that name a day."""
-    listed = data.get("TargetList")
-    found = []
-    for row in listed if isinstance(listed, list) else []:
-        if isinstance(row, dict) and (day := _day(row.get("SendDate"))):
-            names = ("TotalCount", "RespondedSuccessCount", "RespondedFailCount", "NoRespondedCount")
-            found.append(DayTotals(day, *(number(row.get(name)) or 0 for name in names)))
-    return found
-
-
-def _day(text: object) -> date | None:
-    try:
-        return datetime.strptime(str(text), "%Y%m%d").date()
-    except ValueError:
-        return None

@@ -22,7 +22,8 @@ from smsreceipt.aliyun.rpc import ApiError, Caller, Pace
 from smsreceipt.errors import AuthError, ProviderError
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox import Options, PastSend, Sandbox
-from smsreceipt.sources.query.client import DayTotals, Halted, QueryClient, Question, Rate, Rows, oldest_day
+from smsreceipt.sources.query.client import Halted, QueryClient, Question, Rate, Rows, oldest_day
+from smsreceipt.sources.query.totals import DayTotals
 
 DAY = date(2026, 11, 20)
 QUESTION = Question("13800000001", DAY)
@@ -390,16 +391,8 @@ def test_day_totals_are_those_of_the_sends(provider: Make) -> None:
         )
     )
     day = noon.date()
-    assert client.statistics(day - timedelta(days=40), day, globe=1) == [DayTotals(day, 3, 1, 1, 1)]
-    assert client.statistics(day, day, globe=2) == []
-
-
-def test_odd_statistics_are_no_days() -> None:
-    class Odd:
-        def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
-            return {"Data": {"TargetList": [{}, 7, {"SendDate": "2026"}, {"SendDate": "20261120", "TotalCount": "3"}]}}
-
-    assert QueryClient(Odd()).statistics(DAY, DAY, globe=1) == [DayTotals(DAY, 3, 0, 0, 0)]
+    assert client.statistics(day - timedelta(days=40), day, globe=1).days == [DayTotals(day, 3, 1, 1, 1)]
+    assert client.statistics(day, day, globe=2).days == []
 
 
 def test_the_oldest_day_is_thirty_days_back() -> None:
