@@ -109,7 +109,7 @@ class Caller:
                 failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
             else:
-                code = _text(answer, "Code")
+                code = _code(answer)
                 if status == 200 and answer and code in {"", "OK"}:
                     if pace:
                         pace.ok()
@@ -165,6 +165,11 @@ def _object(body: bytes) -> dict[str, Any]:
 def _text(answer: dict[str, Any], name: str) -> str:
     value = answer.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _code(answer: dict[str, Any]) -> str:
+    """The code of an answer. International actions name it ResponseCode; beside a Status that is the send's own."""
+    return _text(answer, "Code") or ("" if answer.get("Status") else _text(answer, "ResponseCode"))
 
 
 def _failure(status: int, code: str, answer: dict[str, Any]) -> Exception:

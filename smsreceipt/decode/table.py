@@ -36,6 +36,38 @@ DIALECTS: tuple[Dialect, ...] = (
         also=("err_msg", "sms_size"),
         measures={"parts": Measure(("sms_size",), parts)},
     ),
+    # International SMS of a mainland account (https://help.aliyun.com/document_detail/101630.html).
+    Dialect(
+        name="globe-sms-report",
+        kind=Kind("GlobeSmsReport"),
+        marks=("message_id", "to", "status"),
+        identity=("message_id", "to"),
+        phone="to",
+        biz_id="message_id",
+        code="error_code",
+        sent_at="send_date",
+        reported_at="receive_date",
+        outcome=Status("status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED}),
+    ),
+    # The answer of QueryMessage about such an SMS. Its two lists of Status contradict each other like those below.
+    Dialect(
+        name="query-message",
+        kind=Kind("GlobeSmsReport"),
+        marks=("MessageId", "To", "Status"),
+        telling=("ResponseCode",),
+        identity=("MessageId", "To"),
+        phone="To",
+        biz_id="MessageId",
+        code="ErrorCode",
+        sent_at="SendDate",
+        reported_at="ReceiveDate",
+        outcome=Status(
+            "Status",
+            {"1": Outcome.DELIVERED, "2": Outcome.FAILED, "3": Outcome.PENDING},
+            delivering=_DELIVERING,
+            open_without_code={"1": "ReceiveDate", "3": ""},
+        ),
+    ),
     Dialect(
         name="sms-report-international",
         kind=Kind("SmsReport"),
@@ -79,19 +111,6 @@ DIALECTS: tuple[Dialect, ...] = (
             delivering=_DELIVERING,
         ),
         measures={"parts": Measure(("SmsQuantity",), parts)},
-    ),
-    # International SMS of a mainland account (https://help.aliyun.com/document_detail/101630.html).
-    Dialect(
-        name="globe-sms-report",
-        kind=Kind("GlobeSmsReport"),
-        marks=("message_id", "to", "status"),
-        identity=("message_id", "to"),
-        phone="to",
-        biz_id="message_id",
-        code="error_code",
-        sent_at="send_date",
-        reported_at="receive_date",
-        outcome=Status("status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED}),
     ),
     # Chat App messages (WhatsApp and others) come by the same queues and pushes.
     Dialect(

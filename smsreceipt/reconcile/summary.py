@@ -27,6 +27,7 @@ def summary(
     counts: ClassCounts, first: int, last: int, figures: Mapping[str, object], covered: Covered
 ) -> dict[str, object]:
     """The summary, its keys in the order in which they are shown, the same ones whatever the store holds.
+
     sent = with_receipt + young + too_late + missing; missing = compensated_delivered + compensated_failed +
     still_waiting + no_record + unasked.
     """

@@ -1,12 +1,16 @@
-"""A client of the provider's queries: QuerySendDetails for one number and day, QuerySendStatistics for days."""
+"""A client of the provider's queries: QuerySendDetails and QueryMessage for sends, QuerySendStatistics for days."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from smsreceipt.errors import AuthError
+from smsreceipt.model import is_mainland
+from smsreceipt.sources.query import messages
 from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings
 from smsreceipt.sources.query.rate import Halted, Rate
 from smsreceipt.sources.query.totals import Statistics, read_pages
@@ -42,6 +46,8 @@ class Rows(NamedTuple):
     rows: tuple[bytes, ...]  #: one JSON object each: the frames of a delivery
     calls: int  #: requests that were sent, retries included
     stable: bool  #: False: pages and totals contradicted each other in every reading
+    origin: str = ORIGIN  #: the action that gave the rows
+    refused: str = ""  #: without rows: the code with which the provider refused to look for the MessageId
 
 
 class Caller(Protocol):
@@ -60,10 +66,48 @@ class QueryClient:
 
     def __init__(self, caller: Caller, *, rate: Rate | None = None) -> None:
         self.rate = rate or Rate(50)
+        self._messages = Rate(messages.QPS, sleep=self.rate.pause)
         self._caller = caller
 
     def ask(self, question: Question) -> Rows:
-        """Return all rows that match *question*, as they are now."""
+        """Return all rows that match *question*, as they are now.
+
+        An id of digits alone may be a MessageId, of which QuerySendDetails knows nothing: QueryMessage is asked about
+        it, first if the number is not one of the mainland, else if QuerySendDetails has no record.
+        """
+        if not messages.may_be_message_id(question.biz_id):
+            return self._details(question)
+        pace = _MessagePace(self.rate, self._messages)
+        if not is_mainland(question.phone):
+            found = self._message(question.biz_id, pace)
+            if found.rows:
+                return found
+            rows = self._details(question)
+            return rows._replace(calls=rows.calls + found.calls, refused="" if rows.rows else found.refused)
+        rows = self._details(question)
+        if rows.rows:
+            return rows
+        found = rows
+        with suppress(AuthError):  # the key had an answer: it lacks the right for this action, which may not be needed
+            found = self._message(question.biz_id, pace)
+        return (found if found.rows else rows)._replace(calls=rows.calls + pace.calls)
+
+    def _message(self, message_id: str, pace: _MessagePace) -> Rows:
+        """The record of an international message. A refusal for good is an answer too."""
+        from smsreceipt.aliyun.retry import Verdict, verdict
+        from smsreceipt.aliyun.rpc import ApiError
+
+        try:
+            answer = self._caller.call(messages.request(message_id), pace=pace)
+        except ApiError as exc:
+            if verdict(exc.status, exc.code, temporary=False) is not Verdict.FINAL:
+                raise
+            refused = "" if messages.no_record(exc.code) else exc.code
+            return Rows((), pace.calls, stable=True, refused=refused)
+        return Rows(messages.rows(answer), pace.calls, stable=True, origin=messages.ORIGIN)
+
+    def _details(self, question: Question) -> Rows:
+        """The rows of QuerySendDetails, read until they agree."""
         pace = _CountedPace(self.rate)
 
         def page(count: int) -> Page:
@@ -103,6 +147,18 @@ class _CountedPace:
     def acquire(self) -> None:
         self._rate.acquire()
         self.calls += 1
+
+
+class _MessagePace(_CountedPace):
+    """As _CountedPace, within the lower limit of QueryMessage."""
+
+    def __init__(self, rate: Rate, limit: Rate) -> None:
+        super().__init__(rate)
+        self._limit = limit
+
+    def acquire(self) -> None:
+        self._limit.acquire()
+        super().acquire()
 
 
 def _read(page: Callable[[int], Page], first: Page) -> Reading:
