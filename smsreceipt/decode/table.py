@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from smsreceipt.decode.dialect import Dialect, Digest, Status, Success, Talk
 from smsreceipt.decode.measures import Measure, numbers, parts, parts_of_text, seconds_between
-from smsreceipt.matching import SEND_DETAIL
+from smsreceipt.matching import GLOBE_REPORT, SEND_DETAIL
 from smsreceipt.model import Kind, Outcome
 
 _DELIVERING = frozenset({"DELIVERED", "DELIVRD", "success"})  #: codes of a delivery
@@ -39,7 +39,7 @@ DIALECTS: tuple[Dialect, ...] = (
     # International SMS of a mainland account (https://help.aliyun.com/document_detail/101630.html).
     Dialect(
         name="globe-sms-report",
-        kind=Kind("GlobeSmsReport"),
+        kind=GLOBE_REPORT,
         marks=("message_id", "to", "status"),
         identity=("message_id", "to"),
         phone="to",
@@ -52,7 +52,7 @@ DIALECTS: tuple[Dialect, ...] = (
     # The answer of QueryMessage about such an SMS. Its two lists of Status contradict each other like those below.
     Dialect(
         name="query-message",
-        kind=Kind("GlobeSmsReport"),
+        kind=GLOBE_REPORT,
         marks=("MessageId", "To", "Status"),
         telling=("ResponseCode",),
         identity=("MessageId", "To"),

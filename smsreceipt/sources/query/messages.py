@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from smsreceipt.model import Kind
+from smsreceipt.matching import GLOBE_REPORT
 from smsreceipt.sources.query.pages import compact
 
 if TYPE_CHECKING:
     from aliyunsdkcore.request import RpcRequest
 
-KIND = Kind("GlobeSmsReport")  #: what its answers say is what such a receipt says
+KIND = GLOBE_REPORT  #: what its answers say is what such a receipt says
 ORIGIN = "QueryMessage"  #: of the deliveries made of its answers
 QPS = 300.0  #: calls a second that the provider allows an account
 _NO_RECORD = "DATA_NOT_EXIST"
