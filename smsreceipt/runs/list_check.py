@@ -35,6 +35,7 @@ class ListCheck:
         self.unlisted: int | None = None  #: of these, those beyond the list; None: not known, or a day is not over
         self.wanted = wanted
         self._app, self._first, self._last, self._today, self._listed = app, first, last, today, listed
+        self._asked = False
         self._totals: Totals | None = None
         self._certain = False  # parts are beyond the list, whatever is not known
 
@@ -59,6 +60,7 @@ class ListCheck:
 
         if not self.wanted:
             return
+        self._asked = True
         try:
             self._totals = day_totals.ask_totals(self._app, client, self._first, self._last, self._scopes)
         except Halted:
@@ -78,7 +80,11 @@ class ListCheck:
         self._app.warn(f"the provider's totals are not known: {failure}")
 
     def tell(self) -> None:
-        """Tell of days without a send in the list, and of parts beyond it, with exit code 3."""
+        """Tell of days without a send in the list, and of parts beyond it, with exit code 3.
+
+        Single days of several are told only after ask(): the provider may count none either, and a list that is a part
+        on purpose may have none.
+        """
         if not self._listed:
             counted = "" if self.total is None else f", and the provider counts {self.total:,} billed parts"
             self._tell(f"no send of {_days(self._first, self._last)} is in the list{counted}: import what was sent with"
@@ -102,7 +108,7 @@ class ListCheck:
         listed = {day.day for day in self._listed}
         counted = None if self._totals is None or not self._totals.whole else self._totals.days
         sent = {number_of(row.day) for row in counted or () if row.sent}
-        for day in range(self._first, min(self._last + 1, self._today)):
+        for day in range(self._first, min(self._last + 1, self._today)) if self._asked else ():
             if day not in listed and (counted is None or day in sent):
                 yield day
 

@@ -176,7 +176,8 @@ def test_an_answer_about_an_international_message_is_sent_as_its_receipt(
     program: Program, start: Start, tmp_path: Path, saved_as: str
 ) -> None:
     answer = {"MessageId": "1008", "To": "85251230001", "Status": "1", "ErrorCode": "DELIVERED", "ResponseCode": "OK",
-              "SendDate": "Fri, 20 Nov 2026 10:00:00 +0800", "ReceiveDate": "Fri, 20 Nov 2026 10:00:05 +0800"}  # fmt: skip
+              "SendDate": "Fri, 20 Nov 2026 10:00:00 +0800",
+              "ReceiveDate": "Fri, 20 Nov 2026 10:00:05 +0800"}  # fmt: skip
     record = {"seq": 1, "kind": "GlobeSmsReport", "identity": ["1008", "85251230001"], "source": "query",
               "biz_id": "1008", "body": answer}  # fmt: skip
     receiver = start(lambda _: GOOD)

@@ -137,8 +137,16 @@ def test_forgotten_days_among_others_are_told_unless_the_provider_counts_none(tr
     (named,) = [line for line in trial.messages if "no send of" in line]
     assert f"{at(DAY):%Y-%m-%d}" in named
     assert f"{at(DAY - 1):%Y-%m-%d}" not in named
-    compare(trial, DAY - 3, DAY, provider_total=False)
+    peer.answers["QuerySendStatistics"] = (200, {"Code": "isv.PRODUCT_UN_SUBSCRIPT", "RequestId": "R"})
+    compare(trial, DAY - 3, DAY)
     assert f"{at(DAY - 1):%Y-%m-%d}" in [line for line in trial.messages if "no send of" in line][-1]
+
+
+@pytest.mark.parametrize("options", [{"provider_total": False}, {"dry_run": True}])
+def test_days_among_others_are_not_told_without_a_look_at_the_totals(trial: Trial, options: dict[str, bool]) -> None:
+    enter(trial, 1, day=DAY - 2)
+    compare(trial, DAY - 3, DAY, **options)
+    assert not trial.app.exit_codes
 
 
 def test_a_day_that_is_not_over_is_not_judged(trial: Trial, peer: Peer) -> None:
