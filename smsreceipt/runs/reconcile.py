@@ -9,7 +9,7 @@ from functools import partial
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.ingest import LockRetry
-from smsreceipt.matching import SMS_REPORT
+from smsreceipt.matching import GLOBE_REPORT, SMS_REPORT
 from smsreceipt.model import Instant, start_of_day
 from smsreceipt.output import terminal
 from smsreceipt.output.columns import mapping
@@ -206,8 +206,10 @@ class _Comparison:
 
     def _conflicts(self) -> int:
         """The number of messages of these days with receipts that contradict each other."""
-        query = Query(kinds=[SMS_REPORT], conflicts=True, since=start_of_day(self._first), until=end_of(self._last))
-        return len({receipt.receipt.identity for receipt in self._store.list(query)})
+        query = Query(
+            kinds=[SMS_REPORT, GLOBE_REPORT], conflicts=True, since=start_of_day(self._first), until=end_of(self._last)
+        )
+        return len({(each.receipt.kind, each.receipt.identity) for each in self._store.list(query)})
 
     def _report_problems(self, failures: Sequence[BaseException]) -> None:
         """Print failures, new rejects and contradictory answers, and set their exit codes."""

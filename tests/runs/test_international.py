@@ -135,3 +135,9 @@ def test_a_record_of_another_number_is_no_answer(trial: Trial, peer: Peer) -> No
     trial.app.environ = peer.environment
     enter(trial, MESSAGE)
     assert compare(trial)["unasked"] == 1
+
+
+def test_contradictions_about_messages_are_counted(trial: Trial) -> None:
+    enter(trial, MESSAGE)
+    trial.keep(PUSHED, {**PUSHED, "status": "2", "error_code": "UNDELIV"}, kind=Kind("GlobeSmsReport"))
+    assert compare(trial)["conflicts"] == 1
