@@ -123,7 +123,8 @@ class Caller:
                 failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
             else:
-                code = "" if answer.get("Code") == "OK" else _text(answer, "Code")
+                found = _code(answer)
+                code = "" if found == "OK" else found
                 if status == 200 and not code and _from_provider(answer) and understood(answer):
                     if pace:
                         pace.ok()
@@ -199,3 +200,8 @@ def _from_provider(answer: dict[str, Any]) -> bool:
 def _text(answer: dict[str, Any], name: str) -> str:
     value = answer.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _code(answer: dict[str, Any]) -> str:
+    """The code of an answer. International actions name it ResponseCode; beside a Status that is the send's own."""
+    return _text(answer, "Code") or ("" if answer.get("Status") else _text(answer, "ResponseCode"))

@@ -16,7 +16,7 @@ from smsreceipt.decode.saved import is_native
 from smsreceipt.forward.callback import LIMIT, Callback, Push, Sender
 from smsreceipt.forward.payload import as_pushed
 from smsreceipt.forward.pushes import PUSHES
-from smsreceipt.matching import SEND_DETAIL
+from smsreceipt.matching import GLOBE_REPORT, SEND_DETAIL
 from smsreceipt.model import Delivery, Kind, Reason
 from smsreceipt.output import terminal
 from smsreceipt.output.mask import mask_value
@@ -109,8 +109,12 @@ def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tupl
             continue
         kind = delivery.kind or kind_of(_fields(body))
         row = delivery.biz_id and not is_native(body, kind, delivery.biz_id)
-        if row or kind == SEND_DETAIL:  # an answer of the query API
+        if kind == GLOBE_REPORT and "MessageId" in _fields(body):  # the answer of QueryMessage
+            yield kind, _answer(replace(delivery, kind=kind, biz_id=""), body)
+        elif row:
             yield kind, _answer(delivery, body)
+        elif kind == SEND_DETAIL:
+            yield kind, _NEVER_PUSHED
         elif kind or not by_kind:
             yield kind, body
         else:
@@ -118,8 +122,8 @@ def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tupl
 
 
 def _answer(delivery: Delivery, body: bytes) -> bytes | str:
-    """The push with the same content as an answer of QuerySendDetails, or why there is none."""
-    receipts = decode(replace(delivery, frames=(body,))).receipts if delivery.biz_id else ()
+    """The push with the same content as an answer of the query API, or why there is none."""
+    receipts = decode(replace(delivery, frames=(body,))).receipts
     return as_pushed(receipts[0]) or _NEVER_PUSHED if receipts else _NEVER_PUSHED
 
 

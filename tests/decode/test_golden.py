@@ -105,6 +105,7 @@ def test_no_golden_page_outlives_its_payload() -> None:
 ALSO_FIT = {
     "dypns-sms-verify-report": {"sms-report"},
     "sms-report": {"dypns-sms-verify-report"},
+    "query-message": {"sms-report-international"},
     "secret-report": {"secret-pick-up-report", "secret-ring-report", "secret-start-report", "secret-recording"},
     "secret-pick-up-report": {"secret-ring-report", "secret-start-report", "secret-recording"},
     "secret-ring-report": {"secret-start-report", "secret-recording"},

@@ -171,6 +171,30 @@ def test_what_was_asked_for_is_sent_as_it_would_have_been_pushed(
     ]
 
 
+@pytest.mark.parametrize("saved_as", ["record", "answer"])
+def test_an_answer_about_an_international_message_is_sent_as_its_receipt(
+    program: Program, start: Start, tmp_path: Path, saved_as: str
+) -> None:
+    answer = {"MessageId": "1008", "To": "85251230001", "Status": "1", "ErrorCode": "DELIVERED", "ResponseCode": "OK",
+              "SendDate": "Fri, 20 Nov 2026 10:00:00 +0800",
+              "ReceiveDate": "Fri, 20 Nov 2026 10:00:05 +0800"}  # fmt: skip
+    record = {"seq": 1, "kind": "GlobeSmsReport", "identity": ["1008", "85251230001"], "source": "query",
+              "biz_id": "1008", "body": answer}  # fmt: skip
+    receiver = start(lambda _: GOOD)
+    saved = tmp_path / "saved"
+    waiting = {**answer, "Status": "3", "ErrorCode": "", "ReceiveDate": ""}
+    lines = [record, {**record, "body": waiting}] if saved_as == "record" else [answer, waiting]
+    saved.write_text("\n".join(map(json.dumps, lines)))
+    ended = program("replay", str(saved), "--to", f"{receiver.url}/{{kind}}")
+    assert (ended.code, summary(ended)["receipts"], summary(ended)["skipped"]) == (3, 1, 1)
+    ((path, sent),) = receiver.got
+    assert path == "/GlobeSmsReport"
+    assert sent == [
+        {"to": "85251230001", "status": "1", "message_id": "1008", "send_date": "2026-11-20 10:00:00",
+         "receive_date": "2026-11-20 10:00:05", "error_code": "DELIVERED", "error_description": ""}
+    ]  # fmt: skip
+
+
 def test_what_is_no_object_is_left_out_and_said(program: Program, start: Start, tmp_path: Path) -> None:
     receiver = start(lambda _: GOOD)
     saved = save(tmp_path / "saved", text='[{"biz_id":"1"},7,{"biz_id":"x\nhello\neyJhIjoxfQ==\n{"a":tru}')

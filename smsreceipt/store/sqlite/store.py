@@ -36,9 +36,11 @@ from smsreceipt.store.values import (
     CallGap,
     ConsumerLease,
     DayParts,
+    DaySends,
     Imported,
     Kept,
     KindFacts,
+    ListedParts,
     Query,
     SendQuery,
     StoredSend,
@@ -220,6 +222,16 @@ class SqliteStore:
         """How many sends the ledger holds of these Beijing days, both included."""
         with reading(self._path):
             return self._sends.count(first_day, last_day)
+
+    def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
+        """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""
+        with reading(self._path):
+            return self._sends.by_day(first_day, last_day)
+
+    def listed_parts(self, first_day: int, last_day: int) -> Sequence[ListedParts]:
+        """The billed parts of the sends of these Beijing days: one value for the mainland, one for others."""
+        with reading(self._path):
+            return self._sends.parts(first_day, last_day)
 
     def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
