@@ -13,7 +13,7 @@ from typing import TypeVar
 from smsreceipt.aliyun import mns, retry, signing
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials
-from smsreceipt.aliyun.faults import BadAnswer, TimedOut, TransportError, Untrusted
+from smsreceipt.aliyun.faults import BadAnswer, Hopeless, TimedOut, TransportError, Unreached
 from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.mns import Message, MnsError, QueueAttributes
 from smsreceipt.aliyun.tokens import Tokens
@@ -141,6 +141,8 @@ class QueueClient:
         await self._credentials()  # without these no request can succeed: this raises
         try:
             return await self._ask(partial(mns.attributes, self.queue.name), _SLACK, retry.Budget(3, 10), _attributes)
+        except Unreached:
+            raise
         except (ProviderError, AuthError):  # a general failure shows in the first receive
             return None
 
@@ -172,11 +174,14 @@ class QueueClient:
                     found = read(response)
                     _proven(budget)
                     return found
-            except Untrusted:
+            except Hopeless:
                 raise
             except asyncio.CancelledError:
                 on_lost(None)  # the provider may still answer the request
                 raise
+            except Unreached as fault:
+                await self._connect_later(budget, fault)
+                continue
             except TransportError as fault:
                 if fault.sent:
                     on_lost(fault)
@@ -207,6 +212,14 @@ class QueueClient:
         if budget.failures == _QUIET_FAILURES:
             self._tell(f"{self.queue.name}: {failure}; trying again for up to {budget.seconds:.0f} s", 0)
         self._tell(f"{self.queue.name}: {failure}; trying again in {wait:.1f} s", 1)
+        await asyncio.sleep(wait)
+
+    async def _connect_later(self, budget: retry.Budget, failure: Unreached) -> None:
+        now = asyncio.get_running_loop().time()
+        wait = budget.unreached(now)
+        if wait is None:
+            raise failure
+        self._pool.reporter.failed(failure, budget.left(now))
         await asyncio.sleep(wait)
 
     def _final(self, failure: SmsReceiptError) -> SmsReceiptError:
