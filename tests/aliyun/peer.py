@@ -52,7 +52,7 @@ def says(*pieces: bytes) -> Script:
 
 
 def certify(path: Path, address: str = "127.0.0.1", days: int = 1, names: Sequence[str] = ()) -> Path:
-    """A key and a self-signed certificate for *address* and *names*, valid until *days* from now, in the file *path*."""
+    """A key and a self-signed certificate for *address* and *names*, valid for *days* days, in the file *path*."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     now = datetime.now(UTC)

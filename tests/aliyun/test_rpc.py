@@ -25,7 +25,7 @@ from smsreceipt.aliyun import rpc
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials, Fixed
 from smsreceipt.aliyun.endpoints import Endpoint
-from smsreceipt.aliyun.faults import Unreached, Untrusted
+from smsreceipt.aliyun.faults import Unreached
 from smsreceipt.aliyun.proxies import Proxy
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import ApiError, Caller

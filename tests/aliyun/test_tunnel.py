@@ -182,16 +182,16 @@ def test_what_is_no_proxy(send: Send, answer: bytes) -> None:
             connection.sendall(answer)
             connection.recv(1)
 
-    with serving(play) as (peer, _):
-        with pytest.raises(Unreached, match=r"does not answer as an HTTP proxy does|connection broke off"):
-            send(TLS, Proxy.parse(f"{peer.host}:{peer.port}"), 1)
+    words = r"does not answer as an HTTP proxy does|connection broke off"
+    with serving(play) as (peer, _), pytest.raises(Unreached, match=words):
+        send(TLS, Proxy.parse(f"{peer.host}:{peer.port}"), 1)
 
 
 @senders
 def test_a_proxy_that_hangs_up(send: Send) -> None:
-    with serving(lambda _: None) as (peer, _):
-        with pytest.raises(Unreached, match=rf"^cannot reach {NAME} through the proxy 127\.0\.0\.1:{peer.port} \("):
-            send(TLS, Proxy.parse(f"{peer.host}:{peer.port}"), 1)
+    words = rf"^cannot reach {NAME} through the proxy 127\.0\.0\.1:\d+ \("
+    with serving(lambda _: None) as (peer, _), pytest.raises(Unreached, match=words):
+        send(TLS, Proxy.parse(f"{peer.host}:{peer.port}"), 1)
 
 
 @senders
@@ -199,9 +199,9 @@ def test_a_service_that_cannot_prove_its_name_gets_no_request_through_a_tunnel_e
     service: Service, context: ssl.SSLContext, send: Send
 ) -> None:
     other = Endpoint("other.example.test", 443, tls=True)
-    with HttpProxy({other.host: service.port}, inner=context) as proxy:
-        with pytest.raises(Untrusted, match=rf"^{other.host} through the proxy 127\.0\.0\.1:\d+: .*[Hh]ostname"):
-            send(other, Proxy.parse(proxy.url()), 1)
+    words = rf"^{other.host} through the proxy 127\.0\.0\.1:\d+: .*[Hh]ostname"
+    with HttpProxy({other.host: service.port}, inner=context) as proxy, pytest.raises(Untrusted, match=words):
+        send(other, Proxy.parse(proxy.url()), 1)
     assert service.seen == []
 
 
