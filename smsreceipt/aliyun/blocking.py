@@ -7,9 +7,11 @@ phone numbers here.
 
 from __future__ import annotations
 
+import queue
 import re
 import socket
 import ssl
+import threading
 import time
 from http.client import HTTPException
 
@@ -60,7 +62,7 @@ class BlockingPool:
         connection = self._new()
         try:
             with self._reporter.connecting(self._peer):
-                connection.connect()
+                _connect(connection, CONNECT)
         except BaseException as exc:
             arrived = connection.has_connected_to_proxy
             connection.close()
@@ -156,6 +158,36 @@ class BlockingPool:
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             self._tls = context
         return self._tls
+
+
+def _connect(connection: HTTPConnection, seconds: float) -> None:
+    """Open *connection*; raise TimeoutError if that takes longer. Raises what its connect() raises.
+
+    In a thread, because nothing else limits the time to look a name up, nor lets a signal interrupt it.
+    """
+    result: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    given_up = threading.Event()
+
+    def run() -> None:
+        try:
+            connection.connect()
+        except BaseException as exc:  # noqa: BLE001 - raised in the thread that waits
+            result.put(exc)
+        else:
+            result.put(None)
+        if given_up.is_set():
+            connection.close()
+
+    threading.Thread(target=run, name="connect", daemon=True).start()
+    try:
+        failure = result.get(timeout=seconds)
+    except BaseException as exc:
+        given_up.set()  # before the caller closes the connection: then one of the two closes it
+        if isinstance(exc, queue.Empty):
+            raise TimeoutError from None
+        raise
+    if failure is not None:
+        raise failure
 
 
 def _usable(connection: HTTPConnection) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import cast
 
 from .answer import Response, may_end, read
+from .dial import dial
 from .endpoints import Endpoint
 from .faults import BadAnswer, ConnectionLost, TimedOut, Unreached, Untrusted, in_words
 from .proxies import Proxy
@@ -180,7 +181,7 @@ class Pool:
         connection.
         """
         loop = asyncio.get_running_loop()
-        connection = self._take(loop.time()) or await self._open(loop)
+        connection = self._take(loop.time()) or await self._open()
         waiter: asyncio.Future[Response] = loop.create_future()
         self._busy.add(connection)
         timer = loop.call_later(timeout, connection.expire)
@@ -219,14 +220,14 @@ class Pool:
             connection.abort()
         return None
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> _Connection:
+    async def _open(self) -> _Connection:
         proxy = self._proxy
         arrived: list[bool] = []  # at the proxy
         way = f"the proxy {proxy}" if proxy else self.endpoint.netloc
         try:
             with self.reporter.connecting(way):
                 async with asyncio.timeout(self._connect_timeout):
-                    connection = await self._connected(loop, lambda: arrived.append(True))
+                    connection = await self._connected(lambda: arrived.append(True))
         except (OSError, UnicodeError) as exc:  # TimeoutError and errors of TLS are OSErrors
             if arrived:
                 way = f"{self.endpoint.netloc} through {way}"
@@ -239,17 +240,13 @@ class Pool:
             raise ConnectionLost("the pool is closed", sent=False)
         return connection
 
-    async def _connected(self, loop: asyncio.AbstractEventLoop, reached: Callable[[], None]) -> _Connection:
+    async def _connected(self, reached: Callable[[], None]) -> _Connection:
         endpoint, proxy = self.endpoint, self._proxy
-        if proxy is None:
-            tls = self._context() if endpoint.tls else None
-            make = lambda: _Connection(self._idle)  # noqa: E731
-            return (await loop.create_connection(make, endpoint.host, endpoint.port, ssl=tls))[1]
-        if endpoint.tls:
+        if proxy and endpoint.tls:
             return await open_tunnel(lambda: _Connection(self._idle), endpoint, proxy, self._context(), reached)
-        tls = self._context() if proxy.tls else None
-        forward = lambda: _Forwarded(self._idle, endpoint, proxy)  # noqa: E731
-        return (await loop.create_connection(forward, proxy.host, proxy.port, ssl=tls))[1]
+        first = proxy or endpoint
+        make = lambda: _Forwarded(self._idle, endpoint, proxy) if proxy else _Connection(self._idle)  # noqa: E731
+        return (await dial(make, first.host, first.port, self._context() if first.tls else None))[1]
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:

@@ -16,9 +16,10 @@ def _silent(_text: str, _verbosity: int) -> None:
 
 
 class ConnectionReporter:
-    """Prints a line when a connection cannot be opened, or takes long: the first at once, then one in ten seconds.
+    """Prints a line when a connection cannot be opened: the first at once, then one in ten seconds.
 
-    One reporter serves all connections of a run, from any number of threads.
+    Before the first, a line says when opening a connection takes long. One reporter serves all connections of a run,
+    from any number of threads.
     """
 
     def __init__(
@@ -33,27 +34,32 @@ class ConnectionReporter:
         self._clock = clock
         self._after = after
         self._lock = threading.Lock()
-        self._said_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._slow = False  # it was told that a connection takes long, and none was opened since
 
     @contextmanager
     def connecting(self, name: str) -> Iterator[None]:
         """Inside, a connection to *name* is being opened."""
-        timer = threading.Timer(self._after, self._tell, (f"still connecting to {name} ...",))
+        timer = threading.Timer(self._after, self._takes_long, (name,))
         timer.daemon = True
         timer.start()
         try:
             yield
+            self._slow = False
         finally:
             timer.cancel()
 
     def failed(self, failure: Exception, left: float) -> None:
         """Note that no connection could be opened, and that this is tried again for *left* seconds."""
-        self._tell(f"{failure}; trying again, {left:.0f} s left")
-
-    def _tell(self, text: str) -> None:
         with self._lock:
             now = self._clock()
-            due = now - self._said_at >= PERIOD
+            due = now - self._failed_at >= PERIOD
             if due:
-                self._said_at = now
-        self._say(text, 0 if due else 1)
+                self._failed_at = now
+        self._say(f"{failure}; trying again, {left:.0f} s left", 0 if due else 1)
+
+    def _takes_long(self, name: str) -> None:
+        with self._lock:
+            due = not self._slow and self._clock() - self._failed_at >= PERIOD
+            self._slow = True
+        self._say(f"still connecting to {name} ...", 0 if due else 1)

@@ -102,7 +102,7 @@ class Budget:
         return wait
 
     def unreached(self, now: float) -> float | None:
-        """As failed(), for a connection that could not be opened. The delays are not random, so that left() is true."""
+        """As failed(), for a connection that could not be opened. Its delays are not random, so that left() is true."""
         self.failures += 1
         if self._began is None:
             self._began = now
@@ -112,9 +112,9 @@ class Budget:
         return min(_connect_delay(self.failures), left)
 
     def left(self, now: float) -> float:
-        """The seconds of delays to come after failures to connect."""
-        delays = sum(map(_connect_delay, range(self.failures, self.tries)))
-        return min(delays, self.seconds - (now - (now if self._began is None else self._began)))
+        """The seconds for which it goes on after failures to connect, at most: as long as all the delays take."""
+        whole = min(self.seconds, sum(map(_connect_delay, range(1, self.tries))))
+        return whole - (now - (now if self._began is None else self._began))
 
     def succeeded(self) -> None:
         """Reset the count and the time: an answer came."""

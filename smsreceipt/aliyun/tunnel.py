@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
 from .answer import MAX_HEAD
+from .dial import dial
 from .endpoints import Endpoint
 from .faults import Unreached
 from .proxies import Proxy
@@ -58,9 +59,8 @@ async def open_tunnel(
     *reached* is called when the proxy has been reached. Raises OSError and what Proxy.refusal returns.
     """
     loop = asyncio.get_running_loop()
-    transport, tunnel = await loop.create_connection(
-        lambda: _Tunnel(loop, f"the proxy {proxy}"), proxy.host, proxy.port, ssl=tls if proxy.tls else None
-    )
+    first = lambda: _Tunnel(loop, f"the proxy {proxy}")  # noqa: E731
+    transport, tunnel = await dial(first, proxy.host, proxy.port, tls if proxy.tls else None)
     try:
         reached()
         return await _through(transport, tunnel, make, endpoint, proxy, tls)

@@ -44,6 +44,28 @@ def test_connecting_that_takes_long_is_told_while_it_does() -> None:
     assert told.shown == ["still connecting to mns.example.com ..."]
 
 
+def test_slow_connections_are_told_once_until_one_was_opened_and_never_instead_of_a_failure() -> None:
+    told, failure = Told(), Unreached("cannot reach x (timed out)")
+    slow = told.reporter._takes_long
+    slow("x")
+    slow("x")
+    told.now = 5.0
+    told.reporter.failed(failure, 30.0)
+    told.now = 20.0
+    slow("x")
+    told.reporter.failed(failure, 15.0)
+    with told.reporter.connecting("x"):
+        pass
+    told.now = 29.0
+    slow("x")
+    told.now = 40.0
+    with told.reporter.connecting("x"):
+        pass
+    slow("x")
+    still, failed = "still connecting to x ...", "cannot reach x (timed out); trying again, "
+    assert told.shown == [still, f"{failed}30 s left", f"{failed}15 s left", still]
+
+
 def test_connecting_that_is_over_is_not_told() -> None:
     told = Told()
     before = threading.active_count()

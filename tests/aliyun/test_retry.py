@@ -103,6 +103,14 @@ def test_the_delays_after_failures_to_connect_add_up_to_the_seconds_that_were_an
     assert waits == pytest.approx([0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
 
+def test_attempts_to_connect_that_take_long_do_not_make_it_longer_than_announced() -> None:
+    budget, now, tries = Budget(), 1000.0, 1
+    while (wait := budget.unreached(now)) is not None:
+        assert budget.left(now) == pytest.approx(1032.4 - now)
+        now, tries = now + wait + 5, tries + 1
+    assert (tries, now) == (6, pytest.approx(1032.4 + 5))
+
+
 def test_a_budget_of_many_tries_ends_by_time_after_failures_to_connect() -> None:
     budget, now = Budget(tries=24, seconds=30), 1000.0
     while (wait := budget.unreached(now)) is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ from typing import TypeVar
 from smsreceipt.aliyun import mns, retry, signing
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials
+from smsreceipt.aliyun.dial import in_thread
 from smsreceipt.aliyun.faults import BadAnswer, Hopeless, TimedOut, TransportError, Unreached
 from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.mns import Message, MnsError, QueueAttributes
@@ -70,6 +70,7 @@ class QueueClient:
         self._learnt_at = -1.0
         self.batch_size = BatchSize()
         self._unreadable = 0  # since the last message
+        self._budget = budget
         self._receiving = budget()
         self._deleting = budget()  # separate: stored messages can still be deleted when receiving fails
 
@@ -158,10 +159,11 @@ class QueueClient:
 
         *request* is made anew for each try. An answer counts as a success once *read* has understood it; where *read*
         raises BadAnswer, the answer counts as lost, and as a failure of *budget*. *on_lost* gets the fault; None when
-        the request was cancelled.
+        the request was cancelled. Failures to connect do not count against *budget*: they have limits of their own.
         """
         once = {retry.Verdict.CLOCK}
         tokens = 0
+        connecting: retry.Budget | None = None
         while True:
             credentials = await self._credentials()
             try:
@@ -180,7 +182,8 @@ class QueueClient:
                 on_lost(None)  # the provider may still answer the request
                 raise
             except Unreached as fault:
-                await self._connect_later(budget, fault)
+                connecting = connecting or self._connect_budget()
+                await self._connect_later(connecting, fault)
                 continue
             except TransportError as fault:
                 if fault.sent:
@@ -213,6 +216,13 @@ class QueueClient:
             self._tell(f"{self.queue.name}: {failure}; trying again for up to {budget.seconds:.0f} s", 0)
         self._tell(f"{self.queue.name}: {failure}; trying again in {wait:.1f} s", 1)
         await asyncio.sleep(wait)
+
+    def _connect_budget(self) -> retry.Budget:
+        """The limits for connecting; more is tried once the provider has answered."""
+        budget = self._budget()
+        if self._learnt_at >= 0:
+            budget.tries = _TRIES
+        return budget
 
     async def _connect_later(self, budget: retry.Budget, failure: Unreached) -> None:
         now = asyncio.get_running_loop().time()
@@ -287,31 +297,3 @@ def _refused(body: bytes, handles: Sequence[bytes]) -> dict[bytes, str]:
     except BadAnswer:
         return dict.fromkeys(handles, "")
     return {handle: failed[handle] for handle in handles if handle in failed}
-
-
-async def in_thread(function: Callable[[], _T]) -> _T:
-    """Return what *function* returns in a thread of its own: a daemon, so that it cannot delay an exit."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[_T] = loop.create_future()
-
-    def settle(value: _T | None, exc: BaseException | None) -> None:
-        if answer.done():
-            return
-        if exc is None:
-            answer.set_result(value)  # type: ignore[arg-type]  # set when there is no exception
-        else:
-            answer.set_exception(exc)
-
-    def run() -> None:
-        outcome: tuple[_T | None, BaseException | None]
-        try:
-            outcome = function(), None
-        except BaseException as exc:  # noqa: BLE001 - raised where it is awaited
-            outcome = None, exc
-        try:
-            loop.call_soon_threadsafe(settle, *outcome)
-        except RuntimeError:
-            return  # the loop is closed
-
-    threading.Thread(target=run, daemon=True).start()
-    return await answer
