@@ -52,6 +52,7 @@ class Config(msgspec.Struct, frozen=True):
     commands: Mapping[str, Any] = {}  #: by command; groups have a table for each command
     queues: Mapping[str, str] = {}  #: queue name -> message type
     endpoints: Mapping[str, str] = {}  #: mns, dybaseapi, dysmsapi
+    proxy: str | None = None  #: for calls to the provider; empty: none; None: the environment decides
 
     def defaults(self, command: tuple[str, ...]) -> dict[str, Any]:
         """The defaults of all options of a command by the names of their parameters."""
@@ -101,11 +102,12 @@ def load(path: Path, schema: Schema) -> Config:
     document = _read(path)
     queues = _queues(_texts(document.pop("queues", {}), path, "queues", None), path)
     endpoints = _texts(document.pop("endpoints", {}), path, "endpoints", [*ENDPOINTS])
+    proxy = _proxy(document, path)
     common: dict[str, Any] = {}
     commands: dict[str, Any] = {}
     for name, value in _checked(document, schema, path, "").items():
         (commands if isinstance(value, dict) else common)[name] = value
-    return Config(path, common, commands, queues, endpoints)
+    return Config(path, common, commands, queues, endpoints, proxy)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -172,7 +174,7 @@ def _checked(table: dict[str, Any], schema: Schema, path: Path, prefix: str) -> 
 def _near(name: str, schema: Schema) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name.replace("_", "-"), [*schema, "queues", "endpoints"], 1)
+    near = difflib.get_close_matches(name.replace("_", "-"), [*schema, "queues", "endpoints", "proxy"], 1)
     return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(schema))}."
 
 
@@ -190,6 +192,14 @@ def _queues(table: Mapping[str, str], path: Path) -> dict[str, str]:
         if queues.setdefault(name, kind) != kind:
             raise UsageError(f"{path}: queues.{name}: given twice, as {queues[name]} and as {kind}")
     return queues
+
+
+def _proxy(document: dict[str, Any], path: Path) -> str | None:
+    """Take the key `proxy` out of the document; None where it is absent."""
+    found = document.pop("proxy", None)
+    if found is None or isinstance(found, str):
+        return found
+    raise UsageError(f"{path}: proxy: must be a text")
 
 
 def _texts(table: object, path: Path, name: str, known: Sequence[str] | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from smsreceipt import codes
 BASE = 0.2  #: seconds: the first delay is at most this
 CAP = 30.0  #: seconds: no delay is longer, not even by Retry-After
 _QUIET_FAILURES = 3  # failures in a row that are reported only with -v
+CONNECT_CAP = 10.0  #: seconds: no delay is longer after a failure to connect
 
 
 class Verdict(Enum):
@@ -89,6 +90,10 @@ def delay(attempt: int, retry_after: float | None, random: Callable[[], float]) 
     return max(random() * bound, min(CAP, retry_after or 0.0))
 
 
+def _connect_delay(attempt: int) -> float:
+    return min(CONNECT_CAP, BASE * 2.0 ** min(attempt, 20))
+
+
 def retry_after(header: str | None) -> float | None:
     """Seconds of a Retry-After header; None where it is absent or a date, which these services do not send."""
     return float(header) if header is not None and header.isdigit() and len(header) < 7 else None
@@ -112,6 +117,21 @@ class Budget:
         if self.failures >= self.tries or now + wait - self._began > self.seconds:
             return None
         return wait
+
+    def unreached(self, now: float) -> float | None:
+        """As failed(), for a connection that could not be opened. Its delays are not random, so that left() is true."""
+        self.failures += 1
+        if self._began is None:
+            self._began = now
+        left = self.left(now)
+        if self.failures >= self.tries or left <= 0:
+            return None
+        return min(_connect_delay(self.failures), left)
+
+    def left(self, now: float) -> float:
+        """The seconds for which it goes on after failures to connect, at most: as long as all the delays take."""
+        whole = min(self.seconds, sum(map(_connect_delay, range(1, self.tries))))
+        return whole - (now - (now if self._began is None else self._began))
 
     def succeeded(self) -> None:
         """Reset the count and the time: an answer came."""

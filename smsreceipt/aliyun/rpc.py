@@ -23,7 +23,9 @@ from .blocking import BlockingPool
 from .clock import Clock
 from .credentials import Credentials, Provider
 from .endpoints import Endpoint
-from .faults import TransportError, Untrusted
+from .faults import Hopeless, TransportError, Unreached
+from .proxies import Proxy
+from .reporter import ConnectionReporter
 from .retry import Budget, Verdict, denial_hint, denied, hint, retry_after, throttled, verdict
 
 if TYPE_CHECKING:
@@ -79,7 +81,8 @@ class Caller:
         clock: Clock,
         *,
         region: str = "cn-hangzhou",
-        proxy: str | None = None,
+        proxy: Proxy | None = None,
+        reporter: ConnectionReporter | None = None,
         connections: int = 16,
         budget: Callable[[], Budget] = Budget,
         tell: Callable[[str, int], None] = lambda _text, _verbosity: None,
@@ -95,7 +98,8 @@ class Caller:
         self._told_at = float("-inf")
         self._sleep = sleep
         self._chance = chance
-        self._pool = BlockingPool(endpoint, proxy=proxy, idle=connections)
+        self._reporter = reporter or ConnectionReporter()
+        self._pool = BlockingPool(endpoint, proxy=proxy, reporter=self._reporter, idle=connections)
 
     def call(
         self,
@@ -107,8 +111,8 @@ class Caller:
         """Send an official request object and return its answer, whose Code is OK and which is *understood*.
 
         Use it only for requests that change nothing, because a retry sends them again. Raises AuthError (key, right,
-        token, clock or account), ApiError (any other refusal), Untrusted (certificate), and ProviderError when the
-        retry budget is spent; an answer that is not understood spends it too.
+        token, clock, account), ApiError (any other refusal), Hopeless (certificate, proxy), UsageError (the proxy asks
+        for a password), and ProviderError when the retry budget is spent; an answer that is not understood spends it.
         """
         budget = self._budget()
         once = {Verdict.CLOCK, Verdict.TOKEN}  # each is retried once, outside the budget
@@ -117,8 +121,11 @@ class Caller:
             wait: float | None = None
             try:
                 status, answer, wait = self._send(request, credentials, pace)
-            except Untrusted:
+            except Hopeless:
                 raise
+            except Unreached as exc:
+                self._back_off(budget, exc)
+                continue
             except TransportError as exc:
                 failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
@@ -141,6 +148,14 @@ class Caller:
                     raise failure
                 self._report(request, budget.lines(failure, pause))
                 self._sleep(pause)
+
+    def _back_off(self, budget: Budget, failure: Unreached) -> None:
+        """Wait before connecting again. Raises *failure* when the budget is spent."""
+        pause = budget.unreached(time.monotonic())
+        if pause is None:
+            raise failure
+        self._reporter.failed(failure, budget.left(time.monotonic()))
+        self._sleep(pause)
 
     def close(self) -> None:
         """Close every connection. Idempotent."""

@@ -18,7 +18,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import decode, kind_of_queue, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import Delivery, Instant, narrow, visible
-from smsreceipt.runs.access import access
+from smsreceipt.runs.access import access, connection_reporter, proxies
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
 from smsreceipt.runs.signals import GracefulStop
@@ -87,9 +87,17 @@ class Provider:
 
     def __init__(self, app: App) -> None:
         endpoints, provider = access(app)
+        choose, reporter = proxies(app).choose, connection_reporter(app)
         self.clock = Clock()
-        self.pool = Pool(endpoints.mns)
-        self._caller = Caller(endpoints.dybaseapi, provider, self.clock, tell=app.say)
+        self.pool = Pool(endpoints.mns, proxy=choose(endpoints.mns), reporter=reporter)
+        self._caller = Caller(
+            endpoints.dybaseapi,
+            provider,
+            self.clock,
+            proxy=choose(endpoints.dybaseapi),
+            reporter=reporter,
+            tell=app.say,
+        )
         self._tokens = Tokens(self._caller, self.clock)
 
     def lines(self, queues: Sequence[Queue], say: Callable[[str, int], None]) -> list[QueueClient]:

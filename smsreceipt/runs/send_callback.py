@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.app import App
 from smsreceipt.decode import decode, kind_of
 from smsreceipt.decode.frames import elements, unwrap
@@ -45,7 +46,7 @@ def run(app: App, inputs: Inputs, url: str, options: Options) -> None:
 
     Nothing is stored. Exit code 5: the receiver did not accept all of them; 3: some inputs could not be sent.
     """
-    callback = Callback(url, insecure_http=app.insecure_http)
+    callback = Callback(url, insecure_http=app.insecure_http, proxies=Proxies(app.environ))
     counts: Counter[str] = Counter()
     printer = LinePrinter(
         app,

@@ -115,6 +115,33 @@ def test_a_budget_ends_by_time_including_the_wait_to_come() -> None:
     assert budget.failed(109, 5.0, lambda: 0.0) is None
 
 
+def test_the_delays_after_failures_to_connect_add_up_to_the_seconds_that_were_announced() -> None:
+    budget, now, waits = Budget(), 1000.0, []
+    while (wait := budget.unreached(now)) is not None:
+        waits.append(wait)
+        assert budget.left(now) == pytest.approx(32.4 - sum(waits[:-1]))
+        now += wait
+    assert waits == pytest.approx([0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
+
+
+def test_attempts_to_connect_that_take_long_do_not_make_it_longer_than_announced() -> None:
+    budget, now, tries = Budget(), 1000.0, 1
+    while (wait := budget.unreached(now)) is not None:
+        assert budget.left(now) == pytest.approx(1032.4 - now)
+        now, tries = now + wait + 5, tries + 1
+    assert tries == 6
+    assert now == pytest.approx(1032.4 + 5)
+
+
+def test_a_budget_of_many_tries_ends_by_time_after_failures_to_connect() -> None:
+    budget, now = Budget(tries=24, seconds=30), 1000.0
+    while (wait := budget.unreached(now)) is not None:
+        assert budget.left(now) == pytest.approx(1030 - now)
+        now += wait
+    assert now == pytest.approx(1030)
+    assert budget.failed(now, None, lambda: 0) is not None
+
+
 def test_a_delete_and_a_receive_do_not_spend_each_others_budget() -> None:
     receive, delete = Budget(tries=1), Budget(tries=2)
     assert receive.failed(0, None, lambda: 0) is None

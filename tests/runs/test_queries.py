@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smsreceipt.errors import AuthError, ProviderError, UsageError
+from smsreceipt.errors import AuthError, UsageError
 from smsreceipt.model import BEIJING, Instant, Send, beijing_day
 from smsreceipt.runs import call_gaps, day_totals, query_details, reconcile
 from smsreceipt.sandbox import PastSend, Sandbox
@@ -112,7 +112,7 @@ def test_a_refused_scope_costs_only_its_own_totals(trial: Trial, peer: Peer, ref
 def test_if_all_scopes_are_refused_there_is_an_error(trial: Trial, peer: Peer) -> None:
     peer.answers = {"QuerySendStatistics": REFUSED}
     trial.app.environ = peer.environment
-    with pytest.raises(ProviderError, match=r"isv\.PRODUCT_UN_SUBSCRIPT"):
+    with pytest.raises(AuthError, match=r"isv\.PRODUCT_UN_SUBSCRIPT"):
         day_totals.run_stats(trial.app, DAY, DAY)
 
 
