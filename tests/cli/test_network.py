@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import socket
 import ssl
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 
 from smsreceipt.aliyun import reporter, retry
+from smsreceipt.aliyun.faults import Unreached
+from smsreceipt.app import App
 from smsreceipt.model import BEIJING, Instant
+from smsreceipt.runs.access import connection_reporter
 from smsreceipt.sandbox import Options, PastSend, Sandbox
 from tests.aliyun.peer import certify
 from tests.cli.program import Ended, Program, report
@@ -247,3 +251,14 @@ def test_a_connection_that_hangs_is_told_while_it_does(
     assert ended.err.startswith(f"still connecting to {host} ...\n")
     assert ended.code == 5
     assert f"error: cannot reach {host} (timed out while connecting, after " in ended.err
+
+
+def test_the_line_stands_above_the_live_line_of_a_terminal(tmp_path: Path) -> None:
+    err = io.StringIO()
+    app = App({}, tmp_path, None, None, err, stderr_is_tty=True, columns=40)
+    with app.progress():
+        app.live_line.draw("200 of 1,000")
+        connection_reporter(app).failed(Unreached("cannot reach x"), 9)
+        app.live_line.draw("201 of 1,000")
+    blank = "\r" + " " * 39 + "\r"
+    assert f"{blank}cannot reach x; trying again, 9 s left\n\r201 of 1,000" in err.getvalue()
