@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from smsreceipt.cli.types import Size
 from smsreceipt.settings import Setting, Settings
 
 if TYPE_CHECKING:
@@ -60,6 +61,19 @@ class Option(click.Option):
 def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add an option to a command; *attrs* are those of :class:`Option`."""
     return click.option(*flags, cls=Option, **attrs)
+
+
+def min_free_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --min-free, of the commands that receive."""
+    added = option(
+        "--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free."
+    )
+    return added(command)
+
+
+def limit_option(told: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add --limit, of the commands that list; *told* is its help."""
+    return option("--limit", type=click.IntRange(1), metavar="N", help=told, example=100)
 
 
 def _sets(name: str, *, when_true: object = None) -> Callable[[click.Context, click.Parameter, Any], None]:
