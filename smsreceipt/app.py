@@ -76,7 +76,7 @@ class App:
     sleep: Callable[[float], None] = time.sleep
     opener: Callable[[str, bool, float], Store] = _open_store  #: by location, readonly, and lock_wait in seconds
     data_directory: Callable[[], Path] = _data_directory
-    config: Config = field(default_factory=Config)
+    config: Config = field(default_factory=Config, repr=False)  # a proxy in it may have a password
     settings: Settings = field(default_factory=dict)
     exit_codes: list[int] = field(default_factory=list)  #: of a command that did not fail; see end_with
     _output_failed: bool = False

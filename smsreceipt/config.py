@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from smsreceipt.errors import UsageError
+from smsreceipt.model import visible
 from smsreceipt.permissions import denied_hint, reason
 
 FILE = "smsreceipt.toml"
@@ -51,6 +52,7 @@ class Config(msgspec.Struct, frozen=True):
     commands: Mapping[str, Any] = {}  #: by command; groups have a table for each command
     queues: Mapping[str, str] = {}  #: queue name -> message type
     endpoints: Mapping[str, str] = {}  #: mns, dybaseapi, dysmsapi
+    proxy: str | None = None  #: for calls to the provider; empty: none; None: the environment decides
 
     def defaults(self, command: tuple[str, ...]) -> dict[str, Any]:
         """The defaults of all options of a command by the names of their parameters."""
@@ -110,14 +112,14 @@ def _exists(path: Path) -> bool:
 def load(path: Path, schema: Schema) -> Config:
     """The configuration in a file. Raises UsageError, which names file and key, if it is not readable or not valid."""
     document = _read(path)
-    queues = _texts(document.pop("queues", {}), path, "queues", None)
-    _check_queues(queues, path)
+    queues = _queues(_texts(document.pop("queues", {}), path, "queues", None), path)
     endpoints = _texts(document.pop("endpoints", {}), path, "endpoints", [*ENDPOINTS])
+    proxy = _proxy(document, path)
     common: dict[str, Any] = {}
     commands: dict[str, Any] = {}
     for name, value in _checked(document, schema, path, "").items():
         (commands if isinstance(value, dict) else common)[name] = value
-    return Config(path, common, commands, queues, endpoints)
+    return Config(path, common, commands, queues, endpoints, proxy)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -184,17 +186,32 @@ def _checked(table: dict[str, Any], schema: Schema, path: Path, prefix: str) -> 
 def _near(name: str, schema: Schema) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name.replace("_", "-"), [*schema, "queues", "endpoints"], 1)
+    near = difflib.get_close_matches(name.replace("_", "-"), [*schema, "queues", "endpoints", "proxy"], 1)
     return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(schema))}."
 
 
-def _check_queues(queues: Mapping[str, str], path: Path) -> None:
-    """Raise UsageError for a name that the queue service does not accept."""
-    for name, kind in queues.items():
+def _queues(table: Mapping[str, str], path: Path) -> dict[str, str]:
+    """The queues and their message types, without blanks and invisible characters around them.
+
+    Raises UsageError for a name that the queue service does not accept, and for a queue with two message types.
+    """
+    queues: dict[str, str] = {}
+    for name, kind in ((visible(name), visible(kind)) for name, kind in table.items()):
         if not _NAME.fullmatch(name):
             raise UsageError(f"{path}: queues: {name!r} is no name of a queue: letters, digits, - and _")
         if not _NAME.fullmatch(kind):
             raise UsageError(f"{path}: queues.{name}: {kind!r} is no message type", hint="Such as SmsReport.")
+        if queues.setdefault(name, kind) != kind:
+            raise UsageError(f"{path}: queues.{name}: given twice, as {queues[name]} and as {kind}")
+    return queues
+
+
+def _proxy(document: dict[str, Any], path: Path) -> str | None:
+    """Take the key `proxy` out of the document; None where it is absent."""
+    found = document.pop("proxy", None)
+    if found is None or isinstance(found, str):
+        return found
+    raise UsageError(f"{path}: proxy: must be a text")
 
 
 def _texts(table: object, path: Path, name: str, known: Sequence[str] | None) -> dict[str, str]:

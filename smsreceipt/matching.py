@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from smsreceipt.model import Instant, Kind, beijing_day
 
 SMS_REPORT = Kind("SmsReport")  #: a receipt of one send; its identity is [biz_id, phone]
+GLOBE_REPORT = Kind("GlobeSmsReport")  #: a receipt of one international message; its identity is [MessageId, phone]
 SEND_DETAIL = Kind("SendDetail")  #: a row without a send; its identity is [phone, SendDate, TemplateCode, OutId]
 
 TOLERANCE_MS = 60_000  #: the largest difference between the sender's time of a send and the provider's

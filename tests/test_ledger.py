@@ -282,6 +282,8 @@ def test_an_encoding_that_was_named_is_not_replaced_and_without_a_known_heading_
         (b"\xfd7zXZ", "xz"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (gzip.compress(b"phone,biz_id,time\n" * 999, mtime=0)[:-9], "middle"),
+        (b"\x1f\x8b", "middle"),
+        (b"\x1f\x8b\x08\x00", "middle"),
     ],
 )
 def test_a_list_that_cannot_be_read_says_why_and_quotes_no_number(text: str | bytes, reason: str) -> None:

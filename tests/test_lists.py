@@ -357,6 +357,20 @@ def test_an_array_of_one_long_line_is_read_in_pieces() -> None:
 
 
 @pytest.mark.parametrize(
+    "heading",
+    [
+        "phone,biz_id（回执）,time,content",
+        "手机号,biz_id,time,content",
+        "phone,biz_id,time,短信内容",
+        "phone,biz_id,time,备注",
+    ],
+)
+def test_a_heading_that_is_known_by_its_ascii_names_is_gb18030_too(heading: str) -> None:
+    text = f"{heading}\n{PHONE},900^0,2026-11-20 15:49:55,您好\n"
+    assert [each.biz_id for each in read(text.encode("gb18030")) if isinstance(each, Send)] == ["900^0"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "phone\n13800000001\n", '"13800000001"\n', "13800000001.0\n", "# of order 7\n13800000001\n",

@@ -7,32 +7,46 @@ phone numbers here.
 
 from __future__ import annotations
 
+import queue
+import re
 import socket
 import ssl
+import threading
 import time
 from http.client import HTTPException
-from urllib.parse import urlsplit
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationParseError
+from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.util.ssltransport import SSLTransport
 
 from .answer import Response, read
 from .endpoints import Endpoint
-from .faults import BadAnswer, TransportError, Untrusted
+from .faults import BadAnswer, TransportError, Unreached, Untrusted, in_words
+from .proxies import Proxy
+from .reporter import ConnectionReporter
 
 CONNECT, READ, TOTAL = 5.0, 10.0, 60.0  #: seconds: to connect, between two pieces of an answer, for all of it
+_REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")  # http.client has no class of its own for it
 
 
 class BlockingPool:
     """Connections to one endpoint, at most *idle* of them kept open between requests. Safe for any number of threads.
 
     TLS is 1.2 or newer and trusts the CA certificates of the system. No redirect is followed, no request is sent
-    twice, and a proxy is used only where *proxy* (a URL) names one.
+    twice. With *proxy*, it is the proxy that resolves the endpoint's name.
     """
 
-    def __init__(self, endpoint: Endpoint, *, proxy: str | None = None, idle: int = 16) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        proxy: Proxy | None = None,
+        reporter: ConnectionReporter | None = None,
+        idle: int = 16,
+    ) -> None:
         self._endpoint = endpoint
-        self._proxy = urlsplit(proxy) if proxy else None
+        self._proxy = proxy
+        self._reporter = reporter or ConnectionReporter()
         self._max_idle = idle
         self._idle: list[HTTPConnection] = []  # appending and popping are atomic
         self._tls: ssl.SSLContext | None = None
@@ -40,20 +54,20 @@ class BlockingPool:
     def connect(self) -> HTTPConnection:
         """An open connection for the caller alone, who hands it to send() or closes it.
 
-        Raises Untrusted when the peer's certificate is not valid for the endpoint, else TransportError.
+        Raises Unreached; Hopeless where trying again cannot help; UsageError when the proxy asks for a password.
         """
         while (connection := _pop(self._idle)) is not None:
             if _usable(connection):
                 return connection
         connection = self._new()
         try:
-            connection.connect()
+            with self._reporter.connecting(self._peer):
+                _connect(connection, CONNECT)
         except BaseException as exc:
+            arrived = connection.has_connected_to_proxy
             connection.close()
-            if isinstance(exc, ssl.SSLCertVerificationError):
-                raise Untrusted(f"{self._endpoint}: {exc.verify_message}") from None
             if isinstance(exc, OSError | HTTPException | HTTPError):
-                raise TransportError(_connect_failure(exc)) from None
+                raise self._failure(exc, arrived=arrived) from None
             raise
         connection.sock.settimeout(READ)
         return connection
@@ -71,13 +85,16 @@ class BlockingPool:
             connection.close()
             if not isinstance(exc, OSError | BadAnswer):
                 raise
+            late = f"timed out, after {READ:.0f} s without a byte"
             # Not chained: the cause may quote the request, and that holds phone numbers and the key's id.
-            raise TransportError(in_words(exc)) from None
+            raise TransportError(late if isinstance(exc, TimeoutError) else in_words(exc)) from None
         if keep:
             self._idle.append(connection)
             self._close_surplus()
         else:
             connection.close()
+        if answer.status == 407 and self._proxy:
+            raise self._proxy.refusal(answer.status, self._endpoint)
         return answer
 
     def close(self) -> None:
@@ -90,27 +107,50 @@ class BlockingPool:
             connection.close()
 
     def _request(self, method: str, query: str, form: str) -> bytes:
-        # A proxy for plain http needs the whole URL.
-        base = self._endpoint.url if self._proxy and not self._endpoint.tls else ""
+        base, more = "", ""
+        if self._proxy and not self._endpoint.tls:  # it needs the whole URL
+            base, more = (
+                self._endpoint.url,
+                "".join(f"{name}: {text}\r\n" for name, text in self._proxy.headers.items()),
+            )
         body = form.encode()
         content_type = "Content-Type: application/x-www-form-urlencoded\r\n" if body else ""
         head = (
             f"{method} {base}/?{query} HTTP/1.1\r\nHost: {self._endpoint.netloc}\r\nUser-Agent: smsreceipt\r\n"
-            f"Accept: application/json\r\n{content_type}Content-Length: {len(body)}\r\n\r\n"
+            f"Accept: application/json\r\n{more}{content_type}Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode("ascii") + body
 
     def _new(self) -> HTTPConnection:
         """A connection that is not open yet."""
-        host, port = self._endpoint.host, self._endpoint.port
-        if self._proxy:
-            host, port = self._proxy.hostname or "", self._proxy.port or 80
-        if not self._endpoint.tls:
-            return HTTPConnection(host, port, timeout=CONNECT)
-        connection = HTTPSConnection(host, port, timeout=CONNECT, ssl_context=self._context())
-        if self._proxy:
-            connection.set_tunnel(self._endpoint.host, self._endpoint.port)
+        proxy, endpoint = self._proxy, self._endpoint
+        first = proxy or endpoint
+        if not (first.tls or endpoint.tls):
+            return HTTPConnection(first.host, first.port, timeout=CONNECT)
+        context = self._context()
+        if proxy is None or not endpoint.tls:
+            return HTTPSConnection(first.host, first.port, timeout=CONNECT, ssl_context=context)
+        both = ProxyConfig(context, use_forwarding_for_https=False, assert_hostname=None, assert_fingerprint=None)
+        connection = HTTPSConnection(proxy.host, proxy.port, timeout=CONNECT, ssl_context=context, proxy_config=both)
+        scheme = "https" if proxy.tls else "http"  # of the way to the proxy
+        connection.set_tunnel(endpoint.host, endpoint.port, headers=proxy.headers, scheme=scheme)
         return connection
+
+    @property
+    def _peer(self) -> str:
+        """Who is connected to, in words."""
+        return f"the proxy {self._proxy}" if self._proxy else self._endpoint.netloc
+
+    def _failure(self, exc: BaseException, *, arrived: bool) -> Exception:
+        """The exception for a connection that could not be opened; *arrived*: only as far as the proxy."""
+        if (refused := _REFUSED_TUNNEL.match(str(exc))) and self._proxy:
+            return self._proxy.refusal(int(refused[1]), self._endpoint)
+        if isinstance(exc, HTTPException) and not isinstance(exc, OSError):
+            return Unreached(f"{self._peer} does not answer as an HTTP proxy does")
+        way = f"{self._endpoint.netloc} through {self._peer}" if arrived else self._peer
+        if isinstance(exc, ssl.SSLCertVerificationError):
+            return Untrusted(f"{way if self._proxy else self._endpoint}: {exc.verify_message}")
+        return Unreached(f"cannot reach {way} ({_why(exc)})")
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -120,17 +160,47 @@ class BlockingPool:
         return self._tls
 
 
+def _connect(connection: HTTPConnection, seconds: float) -> None:
+    """Open *connection*; raise TimeoutError if that takes longer. Raises what its connect() raises.
+
+    In a thread, because nothing else limits the time to look a name up, nor lets a signal interrupt it.
+    """
+    result: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    given_up = threading.Event()
+
+    def run() -> None:
+        try:
+            connection.connect()
+        except BaseException as exc:  # noqa: BLE001 - raised in the thread that waits
+            result.put(exc)
+        else:
+            result.put(None)
+        if given_up.is_set():
+            connection.close()
+
+    threading.Thread(target=run, name="connect", daemon=True).start()
+    try:
+        failure = result.get(timeout=seconds)
+    except BaseException as exc:
+        given_up.set()  # before the caller closes the connection: then one of the two closes it
+        if isinstance(exc, queue.Empty):
+            raise TimeoutError from None
+        raise
+    if failure is not None:
+        raise failure
+
+
 def _usable(connection: HTTPConnection) -> bool:
     """Whether the peer has sent nothing unasked and has not ended the connection; if it has, close it."""
     if connection.is_connected:
         return True
-    if isinstance(connection.sock, ssl.SSLSocket) and _without_data(connection.sock):
+    if isinstance(connection.sock, ssl.SSLSocket | SSLTransport) and _without_data(connection.sock):
         return True
     connection.close()
     return False
 
 
-def _without_data(plug: ssl.SSLSocket) -> bool:
+def _without_data(plug: ssl.SSLSocket | SSLTransport) -> bool:
     """Whether what has arrived is of TLS itself. The session tickets of TLS 1.3 follow every handshake."""
     plug.settimeout(0)
     try:
@@ -169,25 +239,11 @@ def _exchange(plug: socket.socket, request: bytes) -> tuple[Response, bool]:
             raise TimeoutError
 
 
-def _connect_failure(exc: BaseException) -> str:
-    cause = exc.__cause__ if isinstance(exc, ConnectTimeoutError) and exc.__cause__ else exc  # the socket's own error
+def _why(exc: BaseException) -> str:
+    """Why no connection could be opened."""
+    if isinstance(exc, LocationParseError):
+        return in_words(socket.gaierror())
+    cause = exc.__cause__ if isinstance(exc, HTTPError) and exc.__cause__ else exc  # the socket's own error
     if isinstance(cause, TimeoutError):
         return f"timed out while connecting, after {CONNECT:.0f} s"
     return in_words(cause)
-
-
-def in_words(exc: BaseException) -> str:
-    """Why no whole answer came, without anything that was sent."""
-    return next((words for kind, words in _WORDS if isinstance(exc, kind)), "the connection broke off")
-
-
-#: The first that fits counts.
-_WORDS: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, "its name cannot be resolved"),
-    (LocationParseError, "its name cannot be resolved"),
-    (TimeoutError, f"timed out, after {READ:.0f} s without a byte"),
-    (ConnectionRefusedError, "connection refused"),
-    (ConnectionResetError, "connection reset"),
-    (ssl.SSLError, "TLS failed"),
-    (BadAnswer, "the answer cannot be read"),
-)

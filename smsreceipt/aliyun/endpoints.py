@@ -53,6 +53,11 @@ class Endpoint:
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
     @property
+    def loopback(self) -> bool:
+        """Whether the host is this machine."""
+        return _is_loopback(self.host)
+
+    @property
     def url(self) -> str:
         """The root URL, without a trailing slash."""
         return f"{'https' if self.tls else 'http'}://{self.netloc}"

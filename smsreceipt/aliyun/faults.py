@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+
 from smsreceipt.errors import ProviderError
 
 
@@ -27,12 +30,52 @@ class TimedOut(ConnectionLost):
     """As ConnectionLost, because a time limit passed."""
 
 
+class Unreached(ConnectionLost):
+    """No connection could be opened, so no request was sent."""
+
+    hint = (
+        "Nothing is lost: run the same command again. Check the network and its DNS, the proxy (HTTPS_PROXY, NO_PROXY,"
+        " `proxy` in the configuration), and the endpoints (SMSRECEIPT_*_ENDPOINT)."
+    )
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+
 class BadAnswer(TransportError):
     """An answer that violates the protocol; the program treats it as not received."""
 
 
-class Untrusted(TransportError):
-    """The peer's certificate is not valid for the endpoint. Trying again cannot help."""
+class Hopeless(TransportError):
+    """No connection could be opened, and trying again cannot help."""
 
     sent = False
+
+
+class Untrusted(Hopeless):
+    """The peer's certificate is not valid for the endpoint."""
+
     hint = "Check the endpoint's name, the system's CA certificates and the clock."
+
+
+class ProxyRefused(Hopeless):
+    """The proxy does not permit the connection."""
+
+    hint = "Let the proxy's owner permit this host and port, or list the host in NO_PROXY if it can be reached without."
+
+
+def in_words(exc: BaseException) -> str:
+    """Why a connection could not be opened, or ended, without anything that was sent."""
+    return next((words for kind, words in _WORDS if isinstance(exc, kind)), "the connection broke off")
+
+
+#: The first that fits counts.
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "its name cannot be resolved"),
+    (UnicodeError, "its name cannot be resolved"),  # a part of it is empty or too long
+    (TimeoutError, "timed out"),
+    (ConnectionRefusedError, "connection refused"),
+    (ConnectionResetError, "connection reset"),
+    (ssl.SSLError, "TLS failed"),
+    (BadAnswer, "the answer cannot be read"),
+)

@@ -2,7 +2,7 @@
 
 The official clients have no timeout on https, share one unlocked connection, and silently repeat a request that got no
 answer, which hides a batch of messages for the length of their visibility timeout. This transport does none of that,
-follows no redirect, uses no proxy, and accepts only the HTTP/1.1 that the services send.
+follows no redirect, and accepts only the HTTP/1.1 that the services send.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from collections.abc import Callable
 from typing import cast
 
 from .answer import Response, may_end, read
+from .dial import dial
 from .endpoints import Endpoint
-from .faults import BadAnswer, ConnectionLost, TimedOut, TransportError, Untrusted
+from .faults import BadAnswer, ConnectionLost, TimedOut, Unreached, Untrusted, in_words
+from .proxies import Proxy
+from .reporter import ConnectionReporter
+from .tunnel import forwarded, open_tunnel
 
 _SMALL = 128 * 1024  # bytes of an answer that is parsed anew for each packet
 
@@ -101,7 +105,7 @@ class _Connection(asyncio.BufferedProtocol):
         part = "in the middle of" if self._buffer else "before"
         self._settle(ConnectionLost(f"the connection ended {part} the answer", sent=True))
 
-    def _settle(self, outcome: Response | TransportError) -> None:
+    def _settle(self, outcome: Response | Exception) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is None or waiter.done():
             return
@@ -122,23 +126,44 @@ class _Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
 
+class _Forwarded(_Connection):
+    """A connection to a proxy that forwards plain http."""
+
+    def __init__(self, idle: list[_Connection], endpoint: Endpoint, proxy: Proxy) -> None:
+        super().__init__(idle)
+        self._endpoint, self._proxy = endpoint, proxy
+
+    def send(self, request: bytes, waiter: asyncio.Future[Response]) -> None:
+        super().send(forwarded(request, self._endpoint, self._proxy), waiter)
+
+    def _settle(self, outcome: Response | Exception) -> None:
+        if isinstance(outcome, Response) and outcome.status == 407:  # of the proxy: no service answers so
+            self.abort()
+            outcome = self._proxy.refusal(outcome.status, self._endpoint)
+        super()._settle(outcome)
+
+
 class Pool:
     """Connections to one endpoint for one event loop: one for each concurrent request, each kept for later requests.
 
     A connection that has been idle for *idle* seconds is not used again, because the peer may be about to close it
-    and the request would be lost.
+    and the request would be lost. With *proxy*, it is the proxy that resolves the endpoint's name.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
         *,
+        proxy: Proxy | None = None,
+        reporter: ConnectionReporter | None = None,
         connect_timeout: float = 5.0,
         idle: float = 15.0,
         tls: ssl.SSLContext | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.endpoint = endpoint
+        self.reporter = reporter or ConnectionReporter()
+        self._proxy = proxy
         self._connect_timeout = connect_timeout
         self._max_idle = idle
         self._tls = tls
@@ -151,11 +176,12 @@ class Pool:
         """Send one whole request and return its whole answer, whatever its status.
 
         *timeout* is in seconds from the moment the request is written; opening a connection has its own limit. Raises
-        ConnectionLost, TimedOut, BadAnswer or Untrusted; their `sent` is False only where the provider cannot have
-        received the request. Cancelling closes the connection.
+        ConnectionLost, TimedOut, BadAnswer, Unreached or Hopeless; their `sent` is False only where the provider cannot
+        have received the request. Raises UsageError when the proxy asks for a password. Cancelling closes the
+        connection.
         """
         loop = asyncio.get_running_loop()
-        connection = self._take(loop.time()) or await self._open(loop)
+        connection = self._take(loop.time()) or await self._open()
         waiter: asyncio.Future[Response] = loop.create_future()
         self._busy.add(connection)
         timer = loop.call_later(timeout, connection.expire)
@@ -194,22 +220,33 @@ class Pool:
             connection.abort()
         return None
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> _Connection:
-        host, port = self.endpoint.host, self.endpoint.port
-        tls = self._context() if self.endpoint.tls else None
+    async def _open(self) -> _Connection:
+        proxy = self._proxy
+        arrived: list[bool] = []  # at the proxy
+        way = f"the proxy {proxy}" if proxy else self.endpoint.netloc
         try:
-            async with asyncio.timeout(self._connect_timeout):
-                _, connection = await loop.create_connection(lambda: _Connection(self._idle), host, port, ssl=tls)
-        except TimeoutError:
-            raise TimedOut(f"no connection to {self.endpoint} in {self._connect_timeout:g} s", sent=False) from None
-        except ssl.SSLCertVerificationError as exc:
-            raise Untrusted(f"{self.endpoint}: {exc.verify_message}") from exc
-        except OSError as exc:
-            raise ConnectionLost(f"no connection to {self.endpoint}: {exc.strerror or 'failed'}", sent=False) from exc
+            with self.reporter.connecting(way):
+                async with asyncio.timeout(self._connect_timeout):
+                    connection = await self._connected(lambda: arrived.append(True))
+        except (OSError, UnicodeError) as exc:  # TimeoutError and errors of TLS are OSErrors
+            if arrived:
+                way = f"{self.endpoint.netloc} through {way}"
+            if isinstance(exc, ssl.SSLCertVerificationError):
+                raise Untrusted(f"{way if proxy else self.endpoint}: {exc.verify_message}") from exc
+            late = f"timed out while connecting, after {self._connect_timeout:g} s"
+            raise Unreached(f"cannot reach {way} ({late if isinstance(exc, TimeoutError) else in_words(exc)})") from exc
         if self._closed:
             connection.abort()
             raise ConnectionLost("the pool is closed", sent=False)
         return connection
+
+    async def _connected(self, reached: Callable[[], None]) -> _Connection:
+        endpoint, proxy = self.endpoint, self._proxy
+        if proxy and endpoint.tls:
+            return await open_tunnel(lambda: _Connection(self._idle), endpoint, proxy, self._context(), reached)
+        first = proxy or endpoint
+        make = lambda: _Forwarded(self._idle, endpoint, proxy) if proxy else _Connection(self._idle)  # noqa: E731
+        return (await dial(make, first.host, first.port, self._context() if first.tls else None))[1]
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:

@@ -115,10 +115,15 @@ def attributes(queue: str) -> Request:
     return Request("GET", _path(queue))
 
 
+def check_queue(name: str) -> None:
+    """Raise UsageError if no queue can have that name."""
+    if not _QUEUE.match(name):
+        raise UsageError(f"{name!r}: a queue's name has 1 to 256 letters, digits and hyphens")
+
+
 @lru_cache(maxsize=256)
 def _path(queue: str) -> str:
-    if not _QUEUE.match(queue):
-        raise UsageError("a queue's name has 1 to 256 letters, digits and hyphens")
+    check_queue(queue)
     return f"/queues/{queue}"
 
 
@@ -253,14 +258,9 @@ def refusal(error: MnsError, queue: str) -> SmsReceiptError:
     """The exception for a final refusal of a request about *queue*."""
     if error.code == "QueueNotExist":
         return QueueNotFound(f"queue {queue} does not exist")
-    if error.code.startswith("AccessDenied"):
-        hint = "Usually the queue's name is of another account, or its type does not fit the queue."
-        return AuthError(f"access to queue {queue} was denied (request {error.request_id})", hint=hint)
-    if error.code == "TimeExpired":
-        return AuthError(f"{error}", hint="Set the clock of this machine, then run again.")
     if retry.denied(error.status, error.code):
-        return AuthError(str(error))
-    final = retry.verdict(error.status, error.code, temporary=False) is retry.Verdict.FINAL
+        return AuthError(f"queue {queue}: {error}", hint=retry.denial_hint(error.code))
+    final = error.code and retry.verdict(error.status, error.code, temporary=False) is retry.Verdict.FINAL
     return ProviderError(str(error), hint=retry.hint(error.code) if final else "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,6 +11,8 @@ from smsreceipt import codes
 
 BASE = 0.2  #: seconds: the first delay is at most this
 CAP = 30.0  #: seconds: no delay is longer, not even by Retry-After
+_QUIET_FAILURES = 3  # failures in a row that are reported only with -v
+CONNECT_CAP = 10.0  #: seconds: no delay is longer after a failure to connect
 
 
 class Verdict(Enum):
@@ -24,16 +27,16 @@ class Verdict(Enum):
 def verdict(status: int, code: str, *, temporary: bool) -> Verdict:
     """Classify an answer that is not 2xx by its status and code ("" for a page that is not from the service).
 
-    The token codes are not all documented, so every 403 to *temporary* credentials is retried with a fresh token.
+    The token codes are not all documented, so every 403 to *temporary* credentials that is not about the account is
+    retried with a fresh token.
     """
-    about = codes.api(code)
-    category = about.category if about else ""
-    if category == "set-clock" or (status == 408 and code):
+    about = codes.api_class(code)
+    if _category(code) == "set-clock" or (about is None and status == 408 and code):
         return Verdict.CLOCK
-    if temporary and (status == 403 or category == "refresh-token"):
+    if temporary and about is not codes.ApiClass.ACCOUNT and (status == 403 or token_lapsed(code)):
         return Verdict.TOKEN
-    if about:
-        return Verdict.LATER if codes.api_class(code) is codes.ApiClass.LATER else Verdict.FINAL
+    if about is not None:
+        return Verdict.LATER if about is codes.ApiClass.LATER else Verdict.FINAL
     if status == 429 or status >= 500:
         return Verdict.LATER
     if not code and status != 403 and not 300 <= status < 400:
@@ -43,23 +46,38 @@ def verdict(status: int, code: str, *, temporary: bool) -> Verdict:
 
 def throttled(status: int, code: str) -> bool:
     """Whether the provider refused the request because there were too many."""
-    about = codes.api(code)
-    return status == 429 or (
-        about is not None and about.category == "back-off" and codes.api_class(code) is codes.ApiClass.LATER
-    )
+    return status == 429 or (_category(code) == "back-off" and codes.api_class(code) is codes.ApiClass.LATER)
+
+
+def token_lapsed(code: str) -> bool:
+    """Whether the provider refused the temporary token itself: a fresh one may be accepted."""
+    return _category(code) == "refresh-token"
 
 
 def denied(status: int, code: str) -> bool:
-    """Whether the provider refused the key, its rights, its token, or the account."""
+    """Whether the provider refused the key, its rights, its token, its time, or the account."""
     about = codes.api_class(code)
-    return status == 403 if about is None else about in {codes.ApiClass.CREDENTIALS, codes.ApiClass.ACCOUNT}
+    if about is None:
+        return status == 403 or (status == 408 and code != "")
+    return about in {codes.ApiClass.CREDENTIALS, codes.ApiClass.ACCOUNT}
 
 
 def hint(code: str) -> str:
-    """The next step after a final refusal with *code*: a hint to `explain` only where that answers."""
-    if codes.api(code):
-        return f"`smsreceipt explain {code}` says what it means and what to do."
-    return "The provider explains a request by its id: https://api.aliyun.com/troubleshoot"
+    """The next step after a final refusal with *code*. It names `explain` only where that has an answer."""
+    if codes.api(code) is None:
+        return "The provider tells about a request by its id: https://api.aliyun.com/troubleshoot"
+    return f"`smsreceipt explain {shlex.quote(code)}` says what it means and what to do."
+
+
+def denial_hint(code: str) -> str:
+    """The next step where denied() holds; "" for an unknown code."""
+    about = codes.api(code)
+    return f"{about.advice_en} (smsreceipt explain {shlex.quote(code)})" if about else ""
+
+
+def _category(code: str) -> str:
+    about = codes.api(code)
+    return about.category if about else ""
 
 
 def delay(attempt: int, retry_after: float | None, random: Callable[[], float]) -> float:
@@ -70,6 +88,10 @@ def delay(attempt: int, retry_after: float | None, random: Callable[[], float]) 
     """
     bound = min(CAP, BASE * 2.0 ** min(attempt, 20))
     return max(random() * bound, min(CAP, retry_after or 0.0))
+
+
+def _connect_delay(attempt: int) -> float:
+    return min(CONNECT_CAP, BASE * 2.0 ** min(attempt, 20))
 
 
 def retry_after(header: str | None) -> float | None:
@@ -96,7 +118,27 @@ class Budget:
             return None
         return wait
 
+    def unreached(self, now: float) -> float | None:
+        """As failed(), for a connection that could not be opened. Its delays are not random, so that left() is true."""
+        self.failures += 1
+        if self._began is None:
+            self._began = now
+        left = self.left(now)
+        if self.failures >= self.tries or left <= 0:
+            return None
+        return min(_connect_delay(self.failures), left)
+
+    def left(self, now: float) -> float:
+        """The seconds for which it goes on after failures to connect, at most: as long as all the delays take."""
+        whole = min(self.seconds, sum(map(_connect_delay, range(1, self.tries))))
+        return whole - (now - (now if self._began is None else self._began))
+
     def succeeded(self) -> None:
         """Reset the count and the time: an answer came."""
         self.failures = 0
         self._began = None
+
+    def lines(self, failure: Exception, wait: float) -> list[tuple[str, int]]:
+        """What to print about a failure that is retried after *wait* seconds: texts, each with the least verbosity."""
+        early = [(f"{failure}; trying again for up to {self.seconds:.0f} s", 0)]
+        return early * (self.failures == _QUIET_FAILURES) + [(f"{failure}; trying again in {wait:.1f} s", 1)]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
-from smsreceipt import codes
 from smsreceipt.errors import AuthError, ProviderError
 
 from . import signing
@@ -24,13 +23,19 @@ from .blocking import BlockingPool
 from .clock import Clock
 from .credentials import Credentials, Provider
 from .endpoints import Endpoint
-from .faults import TransportError, Untrusted
-from .retry import Budget, Verdict, denied, hint, retry_after, throttled, verdict
+from .faults import Hopeless, TransportError, Unreached
+from .proxies import Proxy
+from .reporter import ConnectionReporter
+from .retry import Budget, Verdict, denial_hint, denied, hint, retry_after, throttled, verdict
 
 if TYPE_CHECKING:
     from aliyunsdkcore.request import RpcRequest
 
-_CLOCK_HINT = "Set the clock of this machine, then run again."
+_SAME_FAILURE = 10.0  # seconds between two lines about retries
+_UNREADABLE_HINT = (
+    "A gateway or proxy may answer in place of the service: check the endpoints (smsreceipt config show) and the"
+    " network. Run the same command again later."
+)
 
 
 class ApiError(ProviderError, ServerException):  # type: ignore[misc]  # the SDK ships no types
@@ -65,7 +70,8 @@ class Caller:
     """Calls one service, from any number of threads.
 
     At most *connections* stay open between calls. Failures that may pass are retried within a budget; *budget* makes
-    one for each call. Close the caller after use.
+    one for each call. *tell* gets a line about each retry, and the verbosity (count of -v) from which on it is shown.
+    Close the caller after use.
     """
 
     def __init__(
@@ -75,9 +81,11 @@ class Caller:
         clock: Clock,
         *,
         region: str = "cn-hangzhou",
-        proxy: str | None = None,
+        proxy: Proxy | None = None,
+        reporter: ConnectionReporter | None = None,
         connections: int = 16,
         budget: Callable[[], Budget] = Budget,
+        tell: Callable[[str, int], None] = lambda _text, _verbosity: None,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -86,16 +94,25 @@ class Caller:
         self._clock = clock
         self._region = region
         self._budget = budget
+        self._tell = tell
+        self._told_at = float("-inf")
         self._sleep = sleep
         self._chance = chance
-        self._pool = BlockingPool(endpoint, proxy=proxy, idle=connections)
+        self._reporter = reporter or ConnectionReporter()
+        self._pool = BlockingPool(endpoint, proxy=proxy, reporter=self._reporter, idle=connections)
 
-    def call(self, request: RpcRequest, *, pace: Pace | None = None) -> dict[str, Any]:
-        """Send an official request object and return its answer, whose Code is OK.
+    def call(
+        self,
+        request: RpcRequest,
+        *,
+        pace: Pace | None = None,
+        understood: Callable[[dict[str, Any]], bool] = bool,
+    ) -> dict[str, Any]:
+        """Send an official request object and return its answer, whose Code is OK and which is *understood*.
 
         Use it only for requests that change nothing, because a retry sends them again. Raises AuthError (key, right,
-        token or clock), ApiError (any other refusal), Untrusted (certificate), and ProviderError when the retry
-        budget is spent.
+        token, clock, account), ApiError (any other refusal), Hopeless (certificate, proxy), UsageError (the proxy asks
+        for a password), and ProviderError when the retry budget is spent; an answer that is not understood spends it.
         """
         budget = self._budget()
         once = {Verdict.CLOCK, Verdict.TOKEN}  # each is retried once, outside the budget
@@ -104,20 +121,24 @@ class Caller:
             wait: float | None = None
             try:
                 status, answer, wait = self._send(request, credentials, pace)
-            except Untrusted:
+            except Hopeless:
                 raise
+            except Unreached as exc:
+                self._back_off(budget, exc)
+                continue
             except TransportError as exc:
                 failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
             else:
-                code = _text(answer, "Code")
-                if status == 200 and answer and code in {"", "OK"}:
+                found = _code(answer)
+                code = "" if found == "OK" else found
+                if status == 200 and not code and _from_provider(answer) and understood(answer):
                     if pace:
                         pace.ok()
                     return answer
                 if pace and throttled(status, code):
                     pace.throttled()
-                failure = _failure(status, code, answer)
+                failure = self._failure(status, code, answer)
                 judged = verdict(status, code, temporary=credentials.temporary)
             if judged in once:
                 once.discard(judged)
@@ -125,11 +146,34 @@ class Caller:
                 pause = budget.failed(time.monotonic(), wait, self._chance) if judged is Verdict.LATER else None
                 if pause is None:
                     raise failure
+                self._report(request, budget.lines(failure, pause))
                 self._sleep(pause)
+
+    def _back_off(self, budget: Budget, failure: Unreached) -> None:
+        """Wait before connecting again. Raises *failure* when the budget is spent."""
+        pause = budget.unreached(time.monotonic())
+        if pause is None:
+            raise failure
+        self._reporter.failed(failure, budget.left(time.monotonic()))
+        self._sleep(pause)
 
     def close(self) -> None:
         """Close every connection. Idempotent."""
         self._pool.close()
+
+    def _failure(self, status: int, code: str, answer: dict[str, Any]) -> Exception:
+        if status == 200 and not code:
+            return ProviderError(f"the answer of {self.endpoint} cannot be read", hint=_UNREADABLE_HINT)
+        error = ApiError(status, code, _text(answer, "Message"), _text(answer, "RequestId"))
+        return AuthError(str(error), hint=denial_hint(code)) if denied(status, code) else error
+
+    def _report(self, request: RpcRequest, lines: list[tuple[str, int]]) -> None:
+        """Tell about a retry. Many threads fail alike: without -v one of them is told in ten seconds."""
+        for line, verbosity in lines:
+            now = time.monotonic()
+            if verbosity > 0 or now - self._told_at >= _SAME_FAILURE:
+                self._told_at = now if verbosity == 0 else self._told_at
+                self._tell(f"{request.get_action_name()}: {line}", verbosity)
 
     def _send(
         self, request: RpcRequest, credentials: Credentials, pace: Pace | None
@@ -163,17 +207,16 @@ def _object(body: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _from_provider(answer: dict[str, Any]) -> bool:
+    """Whether an answer with status 200 has the marks of a success: a gateway may answer 200 with JSON of its own."""
+    return answer.get("Code", "OK") == "OK" and not {"Code", "RequestId", "ResponseCode"}.isdisjoint(answer)
+
+
 def _text(answer: dict[str, Any], name: str) -> str:
     value = answer.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _failure(status: int, code: str, answer: dict[str, Any]) -> Exception:
-    request_id = _text(answer, "RequestId")
-    error = ApiError(status, code, _text(answer, "Message"), request_id)
-    if verdict(status, code, temporary=False) is Verdict.CLOCK:
-        return AuthError(str(error), hint=_CLOCK_HINT)
-    if not denied(status, code):
-        return error
-    told = codes.api_class(code) is codes.ApiClass.ACCOUNT or "SecurityToken" in code
-    return AuthError(str(error), hint=hint(code) if told else "")
+def _code(answer: dict[str, Any]) -> str:
+    """The code of an answer. International actions name it ResponseCode; beside a Status that is the send's own."""
+    return _text(answer, "Code") or ("" if answer.get("Status") else _text(answer, "ResponseCode"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,17 +14,15 @@ from smsreceipt.model import BEIJING, Instant, Kind
 
 from .clock import Clock
 from .credentials import Credentials
-from .faults import BadAnswer
 
 EARLY = 120_000  #: milliseconds before its expiry that a token is renewed, as all the official clients do
 UNKNOWN_LIFE = 60_000  #: milliseconds that a token is used whose expiry is unreadable or in the past
 
 _HINT = "Check the RAM right dysms:QueryTokenForMnsQueue, and that the queue's name and type are of this account."
-_KEY_HINT = "The AccessKey id or secret is wrong: compare both with the RAM console, and look for a blank at an end."
 
 
 class _Calls(Protocol):
-    def call(self, request: Any) -> dict[str, Any]:
+    def call(self, request: Any, *, understood: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """As Caller.call."""
 
 
@@ -52,7 +50,7 @@ class Tokens:
     def get(self, kind: Kind, queue: str) -> Credentials:
         """Credentials for *queue*. Blocks while they are fetched, by this thread or another.
 
-        Raises what Caller.call raises, and BadAnswer when the answer has no token.
+        Raises what Caller.call raises; an answer without a token is not understood.
         """
         with self._lock:
             lock = self._locks[kind, queue]
@@ -73,24 +71,26 @@ class Tokens:
 
     def _fetch(self, kind: Kind, queue: str) -> _Token:
         try:
-            answer = self._caller.call(_request(kind, queue))
+            answer = self._caller.call(_request(kind, queue), understood=_has_token)
         except AuthError as exc:
             raise AuthError(f"no token for queue {queue}: {exc}", hint=_hint(exc)) from exc
-        found = answer.get("MessageTokenDTO")
-        parts = [found.get(name) for name in _PARTS] if isinstance(found, dict) else []
-        if not parts or not all(isinstance(part, str) and part for part in parts[:3]):
-            raise BadAnswer("the answer holds no token")
-        now = self._clock.now()
-        return _Token(Credentials(*map(str, parts[:3])), _renewal(_beijing(parts[3]), now))
+        found = answer["MessageTokenDTO"]
+        return _Token(
+            Credentials(*(found[name] for name in _PARTS)),
+            _renewal(_beijing(found.get("ExpireTime")), self._clock.now()),
+        )
 
 
-_PARTS = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "ExpireTime")
+_PARTS = ("AccessKeyId", "AccessKeySecret", "SecurityToken")
+
+
+def _has_token(answer: dict[str, Any]) -> bool:
+    found = answer.get("MessageTokenDTO")
+    return isinstance(found, dict) and all(isinstance(found.get(name), str) and found[name] for name in _PARTS)
 
 
 def _hint(refused: AuthError) -> str:
-    """The hint about the key where the key was refused, else the refusal's own hint, else the one about rights."""
-    if re.search(r"\b(SignatureDoesNotMatch|InvalidAccessKeyId)", str(refused)):
-        return _KEY_HINT
+    """The refusal's own hint, else the one about rights."""
     return _HINT if refused.hint == AuthError.hint else refused.hint
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib import resources
 
 #: Table as users see it --> its data file, in the order of explanations.
 TABLES = {
@@ -20,8 +19,6 @@ TABLES = {
     "release-cause": "release_cause.tsv",
     "api": "api.tsv",
 }
-
-
 _PREFIX = re.compile(r"(?:isv|isp|throttling)\.")
 
 
@@ -93,11 +90,11 @@ def api(code: str) -> Explanation | None:
     """The explanation of an error code of the provider's API or queue service; None when unknown.
 
     The international names of the codes lack isv. and isp., and the names of some gateways begin with Throttling.:
-    they are the same codes.
+    they are the same codes, in any case.
     """
     bare = _bare(code)
     exact = _folded("api").get(code.strip().casefold()) or _bare_api().get(bare)
-    return exact or _look_up("api", code)
+    return exact or _look_up("api", code) or _look_up("api", bare)
 
 
 def api_class(code: str) -> ApiClass | None:
@@ -144,9 +141,9 @@ def _api_classes() -> dict[str, ApiClass]:
 
 @cache
 def _bare_api() -> dict[str, Explanation]:
-    """The rows of the table of API codes by their names without isv. and isp."""
+    """The exact rows of the table of API codes by their names without isv. and isp.; `user` alone is no code."""
     named = ((code, found) for code, found in _load("api").items() if not code.endswith("*"))
-    return {_bare(code): found for code, found in named if not code.startswith("Throttling")}
+    return {_bare(code): found for code, found in named if not code.startswith("Throttling.")}
 
 
 def _bare(code: str) -> str:
@@ -168,6 +165,8 @@ def _advice() -> dict[tuple[str, str, str], tuple[str, str]]:
 
 def rows(file: str) -> list[dict[str, str]]:
     """The rows of one data file of this package, by column name. Raises ValueError when a row is not complete."""
+    from importlib import resources  # for tables only: every pull imports this module
+
     lines = resources.files(__name__).joinpath(file).read_text(encoding="utf-8").splitlines()
     names = lines[0].split("\t")
     return [dict(zip(names, line.split("\t"), strict=True)) for line in lines[1:]]

@@ -7,7 +7,7 @@ exception or a log line, and its neighbours are decoded as if it were not there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from msgspec import structs
@@ -16,10 +16,10 @@ from smsreceipt.decode.dialect import Reader
 from smsreceipt.decode.frames import MAX_BYTES, OBJECT, elements, no_receipt, unwrap
 from smsreceipt.decode.plain import PlainReader, plain_reader
 from smsreceipt.decode.refusal import Refused
-from smsreceipt.decode.strict import BACKSLASH, Fields, canonical, members
+from smsreceipt.decode.strict import Fields, any_members, canonical, flat_members
 from smsreceipt.decode.table import DIALECTS
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
-from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone
+from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone, visible
 
 __all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "known_kind", "normalise_phone", "of_send", "reread"]
 
@@ -47,22 +47,25 @@ def decode(delivery: Delivery) -> Decoded:
     """
     receipts: list[Receipt] = []
     rejects: list[tuple[Kind | None, Reject]] = []
-    kind, biz_id = delivery.kind, delivery.biz_id
+    kind, biz_id, damaged = delivery.kind, delivery.biz_id, delivery.damaged
     read_as = SEND_DETAIL if biz_id else kind  # the rows of an answer about one send
     plain = _PLAIN.get(read_as) or _not_plain
     for index, frame in enumerate(delivery.frames):
-        if frame[:1] == OBJECT and index not in delivery.damaged and (receipt := plain(frame)):
+        if frame[:1] == OBJECT and index not in damaged and (receipt := plain(frame)):
             receipts.append(receipt)
             continue
         text = unwrap(frame)
-        bodies = _bodies(delivery, index, text)
+        one = text[:1] == OBJECT and index not in damaged and len(frame) <= MAX_BYTES
+        if one and text is not frame and (receipt := plain(text)):
+            receipts.append(receipt)
+            continue
+        bodies = (text,) if one else _bodies(delivery, index, text)
         if isinstance(bodies, Reason):
             rejects.append((kind, Reject(frame if bodies is Reason.MD5 else text, bodies, index)))
             continue
         for body in bodies:
-            tried = body is frame
             try:
-                receipts.append((not tried and plain(body)) or receipt_in(body, read_as))
+                receipts.append((not one and plain(body)) or receipt_in(body, read_as))
             except Refused as refused:
                 rejects.append((kind, Reject(body or text, refused.reason, index)))
     if biz_id:
@@ -103,12 +106,16 @@ def kind_of_queue(name: str) -> Kind | None:
 
 
 def known_kind(text: str) -> Kind:
-    """The message type *text*: a known one in its own spelling, whatever case *text* has; any other as it is."""
-    folded = text.strip().casefold()
-    return next((kind for kind in KINDS if kind.casefold() == folded), Kind(text.strip()))
+    """The message type *text*: a known one in its own spelling, whatever case *text* has; any other as it is.
+
+    Blanks and invisible characters around it are dropped.
+    """
+    text = visible(text)
+    folded = text.casefold()
+    return next((kind for kind in KINDS if kind.casefold() == folded), Kind(text))
 
 
-def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes] | Reason:
+def _bodies(delivery: Delivery, index: int, text: bytes) -> Sequence[bytes] | Reason:
     """The elements of one frame, unwrapped to *text*; or why the frame as a whole has none."""
     if index in delivery.damaged:
         return Reason.MD5
@@ -121,20 +128,25 @@ def _bodies(delivery: Delivery, index: int, text: bytes) -> list[bytes] | Reason
 
 def receipt_in(body: bytes, kind: Kind | None) -> Receipt:
     """The receipt that one object is, as a queue or a push sends it. Raises Refused with the reason."""
-    if reason := no_receipt(body):
+    exact = flat_members(body) if body[:1] == OBJECT and len(body) <= MAX_BYTES else None
+    if exact is not None:
+        fields: Fields = exact  # without an escape there is no NUL
+    elif reason := no_receipt(body):
         raise Refused(reason)
-    exact = members(body)
-    fields = without_nul(exact) if BACKSLASH in body else exact
+    else:
+        exact = any_members(body)
+        fields = without_nul(exact)
     known = kind or kind_of(fields)
     if known is None:
         raise Refused(Reason.KIND_UNKNOWN)
     readers = _READERS.get(known)
     if readers is None:
         return _generic(known, exact, body)
-    for fits, reader in readers:
-        if fits(fields):
-            return reader(fields, body)
-    return readers[0][1](fields, body)  # it raises Refused with the reason
+    if len(readers) > 1:
+        for fits, reader in readers:
+            if fits(fields):
+                return reader(fields, body)
+    return readers[0][1](fields, body)  # where none fits, it raises Refused with the reason
 
 
 def _not_plain(_: bytes) -> None:

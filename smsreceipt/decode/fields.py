@@ -23,14 +23,21 @@ _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 def text_of(spec: str) -> Callable[[Fields], str]:
     """A reader of text: a JSON string, or a number in its decimal spelling; "" where there is none."""
     name, *others = spec.split("|")
-    if others:
-        return _first([text_of(name), *map(text_of, others)], "")
 
     def read(fields: Fields) -> str:
         value = fields.get(name)
+        if type(value) is int:
+            return str(value)
         return value if type(value) is str else _plain(value)
 
-    return read
+    def read_first(fields: Fields) -> str:
+        for each in (name, *others):
+            value = fields.get(each)
+            if text := value if type(value) is str else _plain(value):
+                return text
+        return ""
+
+    return read_first if others else read
 
 
 def phone_of(spec: str) -> Callable[[Fields], str]:

@@ -1,27 +1,21 @@
-"""What some receipts have beside identity and outcome: billed parts, seconds of a call, the other numbers of a call.
+"""What some receipts have beside identity and outcome: billed parts, the other numbers of a call.
 
-What cannot be read is None and never costs the receipt.
+A value that cannot be read never costs the receipt: it is None, and the receipt names its field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from smsreceipt.decode import times
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import Fields
-from smsreceipt.model import Instant, Outcome, Receipt, billed_parts, normalise_phone
+from smsreceipt.model import Reason, billed_parts, normalise_phone
 
-#: The fields of Receipt that need not be given, in their order: those that a Measure may fill.
-FURTHER = Receipt.__struct_fields__[len(Receipt.__struct_fields__) - len(Receipt.__struct_defaults__) :]
 _MOST_PARTS = 1_000
 _DIGITS = 24  # more say no more
-
-_Reader = Callable[[Fields, Outcome | None], Any]
-Measured = Callable[[Fields, Outcome | None], Sequence[Any]]  #: returns the first values of FURTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +23,30 @@ class Measure:
     """How one value is worked out from fields of the object."""
 
     fields: tuple[str, ...]
-    of: Callable[..., Any]  #: from the JSON values of the fields, None where a field is absent; never raises
-    only: Outcome | None = None  #: only a receipt with this outcome has the number
+    of: Callable[..., Any]  #: from the JSON values of the fields, None where one is absent; of one field, may refuse it
 
 
-def parts(*sizes: object) -> int | None:
-    """The billed parts of an SMS: the first of these sizes that is a number above 0."""
-    for size in sizes:
-        if isinstance(size, (str, int)) and (count := _count(str(size)[:_DIGITS])):
-            return count
-    return None
+def parts(size: object) -> int | None:
+    """The billed parts of an SMS: a number above 0. Raises Refused for what is no number."""
+    if size is None or size == "":
+        return None
+    if isinstance(size, bool) or not isinstance(size, (str, int)):
+        raise Refused(Reason.TYPE)
+    return _count(str(size)[:_DIGITS]) or None
 
 
 @lru_cache(maxsize=256)
 def _count(digits: str) -> int:
-    return min(int(digits[:6]), _MOST_PARTS) if digits.isascii() and digits.isdigit() else 0
+    if not (digits.isascii() and digits.isdigit()):
+        raise Refused(Reason.TYPE)
+    return min(int(digits[:6]), _MOST_PARTS)
 
 
 def parts_of_text(text: object) -> int | None:
-    """The billed parts of an SMS with this text, which includes the signature."""
-    return billed_parts(len(text)) if text and isinstance(text, str) else None
-
-
-def seconds_between(begin: object, end: object) -> int | None:
-    """The whole seconds from one time to a later one."""
-    first, last = _instant(begin), _instant(end)
-    return None if first is None or last is None or last < first else (last - first) // 1000
+    """The billed parts of an SMS with this text, which includes the signature. Raises Refused for what is no text."""
+    if not isinstance(text, str | None):
+        raise Refused(Reason.TYPE)
+    return billed_parts(len(text)) if text else None
 
 
 def numbers(peer: object, *others: object) -> str:
@@ -62,9 +54,15 @@ def numbers(peer: object, *others: object) -> str:
 
     Numbers that cannot be read, hidden ones for example, are left out.
     """
-    known = _number(peer)
-    further = " ".join(dict.fromkeys(each for value in others if value is not None and (each := _number(value))))
-    return f"{known or '-'} {further}".rstrip() if known or further else ""
+    known = _number(peer) if peer else ""
+    further: list[str] = []
+    for value in filter(None, others):
+        number = _number(value)
+        if number and number not in further:
+            further.append(number)
+    if further:
+        return f"{known or '-'} {' '.join(further)}"
+    return known
 
 
 def _number(value: object) -> str:
@@ -74,29 +72,9 @@ def _number(value: object) -> str:
     return number if number.isascii() and number.isdigit() else ""
 
 
-def _instant(value: object) -> Instant | None:
-    try:
-        return times.instant(str(value))
-    except Refused:
-        return None
-
-
-def measured(measures: Mapping[str, Measure]) -> Measured:
-    """Compile the measures of a dialect, by the field of Receipt that each fills."""
-    readers = [_reader(measures[name]) if name in measures else _none for name in FURTHER]
-    while readers and readers[-1] is _none:
-        readers.pop()
-    return lambda fields, outcome: [read(fields, outcome) for read in readers]
-
-
-def _reader(measure: Measure) -> _Reader:
-    names, of, only = measure.fields, measure.of, measure.only
-
-    def read(fields: Fields, outcome: Outcome | None) -> Any:
-        return of(*[fields.get(name) for name in names]) if only is None or outcome is only else None
-
-    return read
-
-
-def _none(_fields: Fields, _outcome: Outcome | None) -> None:
-    """The reader of a number that the dialect does not have."""
+def reader_of(measure: Measure | None) -> Callable[[Fields], Any]:
+    """Compile a measure; the reader of none returns None."""
+    if measure is None:
+        return lambda _: None
+    names, of = measure.fields, measure.of
+    return lambda fields: of(*map(fields.get, names))

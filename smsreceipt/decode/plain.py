@@ -17,14 +17,13 @@ import msgspec
 from smsreceipt.decode import times
 from smsreceipt.decode.dialect import Dialect, Success
 from smsreceipt.decode.frames import MAX_BYTES, OBJECT_END
-from smsreceipt.decode.measures import FURTHER
 from smsreceipt.decode.refusal import Refused
 from smsreceipt.decode.strict import BACKSLASH, QUOTE
 from smsreceipt.model import Outcome, Receipt
 
 PlainReader = Callable[[bytes], Receipt | None]
 
-_MEASURED = FURTHER[0]  #: the one field of Receipt that a measure of a simple row may fill
+_MEASURED = "parts"  #: the one field of Receipt that a measure of a simple row may fill
 _ABSENT = "_absent"  #: the column of a field that a dialect does not have
 
 
@@ -58,6 +57,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
                 return None
             success, phone, biz_id, out_id, call_id, code, sent, reported, size = columns(fields)
             sent_at, reported_at = instant(sent) if sent else None, instant(reported) if reported else None
+            value = measure(size)
         except (ValueError, RecursionError, Refused):
             return None
         identity = (biz_id, phone)
@@ -84,7 +84,7 @@ def plain_reader(row: Dialect) -> PlainReader | None:
             identity == test,
             body,
             sha256(body).digest(),
-            measure(size),
+            value,
         )
 
     return read

@@ -32,7 +32,7 @@ _CARRIERS = (
 )
 _MESSAGE_BODY = re.compile(rb"<MessageBody\b[^>]*>\s*(?:<!\[CDATA\[)?([^<>]*?)(?:\]\]>)?\s*</MessageBody>")
 #: Parts of a row of the table that hold no names of fields.
-_NO_NAMES = frozenset({"name", "kind", "test", "meanings", "delivering", "doubtful", "of", "only", "otherwise"})
+_NO_NAMES = frozenset({"name", "kind", "test", "meanings", "delivering", "doubtful", "of", "otherwise"})
 
 _raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _raw_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode

@@ -8,8 +8,8 @@ fit an object, the first one is used.
 from __future__ import annotations
 
 from smsreceipt.decode.dialect import Dialect, Digest, Status, Success, Talk
-from smsreceipt.decode.measures import Measure, numbers, parts, parts_of_text, seconds_between
-from smsreceipt.matching import SEND_DETAIL
+from smsreceipt.decode.measures import Measure, numbers, parts, parts_of_text
+from smsreceipt.matching import GLOBE_REPORT, SEND_DETAIL
 from smsreceipt.model import Kind, Outcome
 
 _DELIVERING = frozenset({"DELIVERED", "DELIVRD", "success"})  #: codes of a delivery
@@ -35,6 +35,38 @@ DIALECTS: tuple[Dialect, ...] = (
         test={"biz_id": "932702304080415357^0", "phone_number": "18612345678"},
         also=("err_msg", "sms_size"),
         measures={"parts": Measure(("sms_size",), parts)},
+    ),
+    # International SMS of a mainland account (https://help.aliyun.com/document_detail/101630.html).
+    Dialect(
+        name="globe-sms-report",
+        kind=GLOBE_REPORT,
+        marks=("message_id", "to", "status"),
+        identity=("message_id", "to"),
+        phone="to",
+        biz_id="message_id",
+        code="error_code",
+        sent_at="send_date",
+        reported_at="receive_date",
+        outcome=Status("status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED}),
+    ),
+    # The answer of QueryMessage about such an SMS. Its two lists of Status contradict each other like those below.
+    Dialect(
+        name="query-message",
+        kind=GLOBE_REPORT,
+        marks=("MessageId", "To", "Status"),
+        telling=("ResponseCode",),
+        identity=("MessageId", "To"),
+        phone="To",
+        biz_id="MessageId",
+        code="ErrorCode",
+        sent_at="SendDate",
+        reported_at="ReceiveDate",
+        outcome=Status(
+            "Status",
+            {"1": Outcome.DELIVERED, "2": Outcome.FAILED, "3": Outcome.PENDING},
+            delivering=_DELIVERING,
+            open_without_code={"1": "ReceiveDate", "3": ""},
+        ),
     ),
     Dialect(
         name="sms-report-international",
@@ -79,19 +111,6 @@ DIALECTS: tuple[Dialect, ...] = (
             delivering=_DELIVERING,
         ),
         measures={"parts": Measure(("SmsQuantity",), parts)},
-    ),
-    # International SMS of a mainland account (https://help.aliyun.com/document_detail/101630.html).
-    Dialect(
-        name="globe-sms-report",
-        kind=Kind("GlobeSmsReport"),
-        marks=("message_id", "to", "status"),
-        identity=("message_id", "to"),
-        phone="to",
-        biz_id="message_id",
-        code="error_code",
-        sent_at="send_date",
-        reported_at="receive_date",
-        outcome=Status("status", {"1": Outcome.DELIVERED, "2": Outcome.FAILED}),
     ),
     # Chat App messages (WhatsApp and others) come by the same queues and pushes.
     Dialect(
@@ -209,7 +228,6 @@ DIALECTS: tuple[Dialect, ...] = (
         reported_at="release_time",
         outcome=Talk("start_time", "release_time", type="call_type", no_calls=frozenset({"2", "3", "5"})),  # an SMS
         measures={
-            "talk_seconds": Measure(("start_time", "release_time"), seconds_between, only=Outcome.CONNECTED),
             "numbers": _NUMBERS,
         },
     ),

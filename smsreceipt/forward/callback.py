@@ -20,6 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from smsreceipt.aliyun.endpoints import Endpoint
+from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.errors import UsageError
 from smsreceipt.model import Kind
 
@@ -48,10 +49,13 @@ class Push:
 
 
 class Callback:
-    """A callback URL. Certificates are verified, redirects not followed, proxies not used, connections kept open."""
+    """A callback URL. Certificates are verified, redirects not followed, connections kept open."""
 
-    def __init__(self, url: str, *, insecure_http: bool = False) -> None:
-        """*url* may contain {kind}. Raises UsageError for plain http to another host, unless *insecure_http*."""
+    def __init__(self, url: str, *, insecure_http: bool = False, proxies: Proxies | None = None) -> None:
+        """*url* may contain {kind}. *proxies* choose the proxy to it.
+
+        Raises UsageError for plain http to another host, unless *insecure_http*, and for a proxy that cannot be used.
+        """
         try:
             parts = urlsplit(url.strip())
         except ValueError:
@@ -66,7 +70,9 @@ class Callback:
         self._url = f"{self.endpoint.url}{path}"
         self.by_kind = _KIND in path
         self._session = requests.Session()
-        self._session.trust_env = False
+        self._session.trust_env = False  # nor are passwords of a .netrc sent
+        if proxies and (proxy := proxies.choose(self.endpoint)):
+            self._session.proxies = {"http": proxy.url, "https": proxy.url}
         self._session.mount("https://", _Verified())
         # At level DEBUG it logs the path of every request, which is a secret.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
@@ -84,6 +90,8 @@ class Callback:
                 body = _read(answer, began + LIMIT)
         except requests.Timeout:
             push.trouble = "no answer in time"
+        except requests.exceptions.ProxyError:
+            push.trouble = "no connection through the proxy"
         except (requests.RequestException, OSError) as exc:
             push.trouble = "the certificate is not valid" if _untrusted(exc) else "no connection"
         else:
@@ -104,9 +112,17 @@ class _Verified(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         """As in the base class, with this TLS context."""
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        super().init_poolmanager(*args, ssl_context=context, **more)
+        super().init_poolmanager(*args, ssl_context=_context(), **more)
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        """As in the base class, with this TLS context."""
+        return super().proxy_manager_for(proxy, ssl_context=_context(), proxy_ssl_context=_context(), **more)
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

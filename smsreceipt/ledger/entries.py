@@ -17,7 +17,7 @@ from smsreceipt.ledger.objects import Objects, in_log_line
 from smsreceipt.ledger.refusals import refused, refused_by_code
 from smsreceipt.ledger.rows import Table, Wanted, csv_table, extractor, says_nothing, sheet_table
 from smsreceipt.ledger.sheets import sheets
-from smsreceipt.ledger.text import SHEET, lines, unpacked
+from smsreceipt.ledger.text import is_sheet, lines, unpacked
 from smsreceipt.ledger.values import RawSend, send_of
 from smsreceipt.model import Send
 
@@ -70,7 +70,7 @@ def entries(stream: BinaryIO, form: Form = Form()) -> Iterator[Entry]:
     Raises UsageError for a list that cannot be read at all.
     """
     opened = unpacked(stream)
-    if opened.peek(4)[:4] == SHEET:
+    if is_sheet(opened):
         yield from _from_sheets(opened, form)
         return
     text = lines(opened, form.encoding)

@@ -9,7 +9,7 @@ provider's answer wherever it stands.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +30,7 @@ _MAX_DEPTH = 5
 _MAX_PHONES = 1_000  # in one request
 _PHONES = re.compile(r"[,;，；、|\n]+")
 _EMPTY: tuple[Any, ...] = ("", None, [])
+_HOLDERS = (dict, list)
 
 #: Numbers with a fraction or an exponent stay the text that was written, because rounding would lose digits.
 decode = msgspec.json.Decoder(float_hook=str).decode
@@ -78,7 +79,7 @@ class Logs:
         for depth, in_answer, values in _levels(top):
             for name, value in values.items():
                 place = self._place(name, in_answer)
-                if place is None or value in _EMPTY or isinstance(value, bool):
+                if place is None or (not value and value in _EMPTY) or type(value) is bool:
                     continue
                 if isinstance(value, dict) and (value := _extended(value)) is None:
                     continue
@@ -131,16 +132,20 @@ def _object(value: Any) -> dict[str, Any] | None:
 
 def _answer_in(value: Any, depth: int) -> dict[str, Any] | None:
     """The provider's answer anywhere inside, its names in lower case."""
-    if isinstance(value, str):
-        value = _object(value) if '"' in value and "{" in value else None
-    if isinstance(value, dict):
+    if type(value) is str:
+        value = _object(value)
+    members: Iterable[Any] = ()
+    if type(value) is dict:
         names = {name.lower(): member for name, member in value.items()} if len(value) < 50 else {}
         if "requestid" in names and isinstance(names.get("code"), str):
             return names
-        value = list(value.values())
-    if isinstance(value, list) and depth < 8:
-        for member in value:
-            if isinstance(member, dict | list | str) and (found := _answer_in(member, depth + 1)):
+        members = value.values()
+    elif type(value) is list:
+        members = value
+    if depth < 8:
+        for member in members:
+            may_hold = '"' in member and "{" in member if type(member) is str else type(member) in _HOLDERS
+            if may_hold and (found := _answer_in(member, depth + 1)):
                 return found
     return None
 
@@ -203,10 +208,12 @@ def items(value: Any, *, commas: bool = True) -> list[str]:
 
 def _text(value: Any) -> str:
     """A text without surrounding blanks, or a number as text. Raises InvalidValue for anything else."""
+    if type(value) is str:
+        return value.strip()
     if isinstance(value, dict):
         value = _extended(value)
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):
         return str(value)
     raise InvalidValue("a field is neither text nor a number")

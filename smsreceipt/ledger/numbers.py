@@ -13,7 +13,7 @@ from smsreceipt.ledger.logs import NOT_JSON, Logs, decode, items
 from smsreceipt.ledger.names import columns
 from smsreceipt.ledger.rows import delimiter_of, says_nothing
 from smsreceipt.ledger.sheets import sheets
-from smsreceipt.ledger.text import SHEET, as_gb18030, lines, unpacked
+from smsreceipt.ledger.text import as_gb18030, is_sheet, lines, unpacked
 from smsreceipt.ledger.values import UNDECODABLE, number_of
 from smsreceipt.model import visible
 
@@ -28,7 +28,7 @@ def numbers(stream: BinaryIO) -> Iterator[str | BadRow]:
     Empty lines, lines that begin with #, and a heading are no rows. Raises UsageError for a list that cannot be read.
     """
     opened = unpacked(stream)
-    if opened.peek(4)[:4] == SHEET:
+    if is_sheet(opened):
         for _, rows in sheets(opened):
             yield from _numbers((line, row) for line, row in rows if row and any(row))
     else:

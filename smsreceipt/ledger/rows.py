@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from smsreceipt.errors import UsageError
@@ -65,7 +66,7 @@ def csv_table(lines: Iterator[str], first: int, wanted: Wanted, *, guess: bool) 
             break
         if not line.strip() or _SEPARATOR_LINE.fullmatch(line):
             continue
-        for convert in (str, as_gb18030) if guess and UNDECODABLE.search(line) else (str,):
+        for convert in (as_gb18030, str) if guess and UNDECODABLE.search(line) else (str,):
             names, used = _cells(map(convert, islice(from_line(start), _HEADING_WITHIN)), delimiter_of(convert(line)))
             places = columns(names, wanted.names)
             if all(field in places for field in wanted.fields):
@@ -170,8 +171,8 @@ class _Rows:
 
 def extractor(places: Mapping[str, int]) -> Callable[[list[str]], RawSend]:
     """A function from the cells of a row, with one empty cell after them, to its fields."""
-    indices = [places.get(name, -1) for name in RawSend._fields]
-    return lambda row: RawSend._make([row[index].strip() for index in indices])
+    cells_of = itemgetter(*[places.get(name, -1) for name in RawSend._fields])
+    return lambda row: RawSend._make(map(str.strip, cells_of(row)))
 
 
 def says_nothing(row: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ _UNSUPPORTED = {
     b"\x28\xb5": ("compressed with zstd", "Unpack it on the way: zstdcat FILE | smsreceipt sends import -"),
     b"\xd0\xcf": ("a spreadsheet of an old format", "Save the sheet as .xlsx, or as CSV (UTF-8)."),
 }
+_DAMAGES = (EOFError, zlib.error, OSError)
 _UTF_16 = {b"\xff\xfe", b"\xfe\xff"}
 
 
@@ -32,6 +33,14 @@ def unpacked(stream: BinaryIO) -> io.BufferedReader:
     if magic == b"\x1f\x8b":
         return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=buffered)))
     return buffered
+
+
+def is_sheet(stream: io.BufferedReader) -> bool:
+    """Whether the list is a spreadsheet. Raises UsageError for a list that is damaged where it begins."""
+    try:
+        return stream.peek(4)[:4] == SHEET
+    except _DAMAGES as exc:
+        raise _damaged(exc) from exc
 
 
 def lines(stream: io.BufferedReader, encoding: str | None) -> Iterator[str]:
@@ -59,17 +68,21 @@ def lines(stream: io.BufferedReader, encoding: str | None) -> Iterator[str]:
             f"the list is not in {encoding}, or not to its end",
             hint="Of UTF-16 without a mark: utf-16-le or utf-16-be.",
         ) from exc
-    except (EOFError, zlib.error, OSError) as exc:
-        if isinstance(exc, OSError) and not isinstance(exc, gzip.BadGzipFile):
-            raise UsageError(f"the list cannot be read: {exc.strerror}") from exc
-        raise UsageError(
-            "the list ends in the middle, or is damaged",
-            hint="What was read so far is in the ledger; importing the whole file later changes nothing of it.",
-        ) from exc
+    except _DAMAGES as exc:
+        raise _damaged(exc) from exc
     finally:
         if text is not None:
             with contextlib.suppress(ValueError):  # the caller has closed it
                 text.detach()
+
+
+def _damaged(exc: Exception) -> UsageError:
+    if isinstance(exc, OSError) and not isinstance(exc, gzip.BadGzipFile):
+        return UsageError(f"the list cannot be read: {exc.strerror}")
+    return UsageError(
+        "the list ends in the middle, or is damaged",
+        hint="What was read so far is in the ledger; importing the whole file later changes nothing of it.",
+    )
 
 
 def as_gb18030(line: str) -> str:

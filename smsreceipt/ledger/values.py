@@ -43,18 +43,17 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
     may be days of a spreadsheet.
     """
     phone, biz_id, sent_at, out_id, template, sign, parts, content, _ = raw
-    if not is_plain(biz_id):
+    if not (biz_id.replace("^", "").isdigit() and biz_id.isascii()) and not is_plain(biz_id):
         biz_id = whole_number(cell(narrow(biz_id)))
     if not biz_id:
         raise InvalidValue("no BizId")
     if out_id and not is_plain(out_id):
         out_id = whole_number(cell(out_id))
-    template, sign = shared_cell(template), shared_cell(sign)
+    if template or sign:
+        template, sign = _shared(template, sign)
     own = biz_id + out_id
     if len(own) > _MAX_LENGTH or not own.isascii() or "\0" in own:
         _require_storable(biz_id, out_id)
-    if (template or sign) and not _storable(template, sign):
-        _require_storable(template, sign)
     if content and UNDECODABLE.search(content):
         raise InvalidValue(WRONG_ENCODING)
     if not sent_at[:4].isdigit():
@@ -81,14 +80,12 @@ def _require_storable(*texts: str) -> None:
             raise InvalidValue("a NUL in a field")
 
 
-@lru_cache(maxsize=1024)
-def _storable(*texts: str) -> bool:
-    """Whether these texts, which many rows share, can be stored."""
-    try:
-        _require_storable(*texts)
-    except InvalidValue:
-        return False
-    return True
+@lru_cache(maxsize=4096)
+def _shared(template: str, sign: str) -> tuple[str, str]:
+    """The template's code and the signature, which many rows share. Raises InvalidValue."""
+    template, sign = cell(template), cell(sign)
+    _require_storable(template, sign)
+    return template, sign
 
 
 def number_of(text: str) -> str:

@@ -1,6 +1,6 @@
 """The values of the domain: receipts, sends, outcomes, times. No I/O, no provider terms, no terminal, no SQL."""
 
-from smsreceipt.model.phones import narrow, normalise_phone, unguarded, visible
+from smsreceipt.model.phones import is_mainland, narrow, normalise_phone, unguarded, visible
 from smsreceipt.model.receipts import (
     SETTLED,
     Decoded,
@@ -58,6 +58,7 @@ __all__ = [
     "contradictory",
     "date_of",
     "decide",
+    "is_mainland",
     "iso_beijing",
     "iso_utc",
     "leg_of",

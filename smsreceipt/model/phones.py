@@ -38,6 +38,11 @@ def normalise_phone(text: str) -> str:
     return national[1] if national else digits
 
 
+def is_mainland(phone: str) -> bool:
+    """Whether a number in its normal form is a mobile number of the mainland. Some of the USA look like one."""
+    return len(phone) == 11 and phone[0] == "1" and phone[1] in "3456789"
+
+
 def _digits(text: str) -> str | None:
     """The digits of a phone number with anything that may stand around and between them; None for other text."""
     text = unguarded(narrow(visible(text)))

@@ -175,6 +175,8 @@ class StoredReceipt(msgspec.Struct, frozen=True, gc=False):
     origin: str
     times_seen: int  #: committed deliveries, from all sources
     signed: bool  #: at least one of them came from an authenticated source
+    template_code: str = ""  #: of the send in the ledger, else of the answer that it shows; "" where it is not known
+    sign_name: str = ""  #: of the send in the ledger; "" where it is not known
 
     @classmethod
     def of(cls, receipt: Receipt, delivery: Delivery, seq: int | None) -> StoredReceipt:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from smsreceipt.model.phones import is_mainland
 from smsreceipt.model.times import Instant, start_of_day
 
 
@@ -25,6 +26,11 @@ class Send(msgspec.Struct, frozen=True):
     def sent_from(self) -> Instant:
         """sent_at, or the first instant of the Beijing day where only the day is known."""
         return start_of_day(self.day) if self.sent_at is None else self.sent_at
+
+    @property
+    def by_message_id(self) -> bool:
+        """Whether it is an international message with a MessageId: digits alone, and no number of the mainland."""
+        return self.biz_id.isascii() and self.biz_id.isdigit() and not is_mainland(self.phone)
 
 
 class Answer(StrEnum):

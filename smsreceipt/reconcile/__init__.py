@@ -6,7 +6,7 @@ that they were asked for, and the next comparison goes on with the rest.
 """
 
 from smsreceipt.reconcile.ask import JobResult, do_job
-from smsreceipt.reconcile.calendar import Calendar, Standing, end_of, start_of
+from smsreceipt.reconcile.calendar import Calendar, Standing, end_of
 from smsreceipt.reconcile.classes import Class, ClassCounts, Finding
 from smsreceipt.reconcile.plan import Job, Known, Plan, jobs
 from smsreceipt.reconcile.run import Run
@@ -27,6 +27,5 @@ __all__ = [
     "do_job",
     "end_of",
     "jobs",
-    "start_of",
     "survey_days",
 ]

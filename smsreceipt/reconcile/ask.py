@@ -27,6 +27,7 @@ from smsreceipt.model import (
 from smsreceipt.reconcile.calendar import Calendar, is_final_no_record
 from smsreceipt.reconcile.classes import Class, Finding
 from smsreceipt.reconcile.plan import Job
+from smsreceipt.sources.query import messages
 from smsreceipt.sources.query.client import ORIGIN, Halted, Question, Rows
 
 
@@ -156,9 +157,11 @@ class _Work:
         if answer.rows:
             self.result.decoded.append(decoded)
             self._assign(decoded.receipts)
-        mine = [receipt for receipt in decoded.receipts if receipt.phone == send.phone]
+        mine = [one for one in decoded.receipts if (one.phone, one.biz_id) == (send.phone, send.biz_id)]
         if mine:
             self._settle(send, mine)
+        elif answer.refused:
+            self.result.findings.append(Finding(send, Class.UNASKED, note=answer.refused))
         elif answer.rows or not answer.stable:  # there is an answer, which cannot be read or is not complete
             self.result.findings.append(Finding(send, Class.UNASKED, note="the answer cannot be relied on"))
         else:
@@ -174,6 +177,8 @@ class _Work:
         self.result.unstable += not answer.stable
         if not answer.rows and not Calendar(self._at).askable(day):
             raise _TooLate
+        if answer.origin == messages.ORIGIN:
+            return answer, decode(self._delivery(answer.rows, messages.KIND, "", answer.origin))
         return answer, decode(self._delivery(answer.rows, kind, biz_id))
 
     def _settle(self, send: Send, receipts: Sequence[Receipt]) -> None:
@@ -196,8 +201,8 @@ class _Work:
             delivery = self._delivery([receipt.body for receipt in receipts], kind, biz_id)
             self.result.decoded.append(Decoded(delivery, tuple(receipts), ()))
 
-    def _delivery(self, frames: Sequence[bytes], kind: Kind, biz_id: str) -> Delivery:
-        return Delivery(tuple(frames), kind, Source.QUERY, ORIGIN, self._at, biz_id=biz_id)
+    def _delivery(self, frames: Sequence[bytes], kind: Kind, biz_id: str, origin: str = ORIGIN) -> Delivery:
+        return Delivery(tuple(frames), kind, Source.QUERY, origin, self._at, biz_id=biz_id)
 
     def _assign(self, rows: Iterable[Receipt]) -> None:
         """Remove rows with these bodies, each once, from the unassigned ones."""

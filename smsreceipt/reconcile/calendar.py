@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from smsreceipt.model import DAY_MS, Answer, Instant, Send, beijing_day
+from smsreceipt.model import DAY_MS, Answer, Instant, Send, beijing_day, start_of_day
 from smsreceipt.sources.query.client import HISTORY_DAYS
 
 PRESSING = 25  #: days after which an open send causes a warning
@@ -68,20 +68,15 @@ def neighbour(send: Send) -> int | None:
     """The other day under which the provider may have filed a send that went out near midnight."""
     if send.sent_at is None:
         return None
-    into = send.sent_at - start_of(send.day)
+    into = send.sent_at - start_of_day(send.day)
     if into <= MIDNIGHT_MS:
         return send.day - 1
     return send.day + 1 if DAY_MS - into <= MIDNIGHT_MS else None
 
 
-def start_of(day: int) -> Instant:
-    """The first instant of a Beijing day."""
-    return Instant(day * DAY_MS - 8 * 3_600_000)
-
-
 def end_of(day: int) -> Instant:
     """The first instant after a Beijing day."""
-    return start_of(day + 1)
+    return start_of_day(day + 1)
 
 
 def is_final_no_record(day: int, answer: Answer | None, asked_at: Instant | None) -> bool:

@@ -47,8 +47,13 @@ def jobs(missing: Iterable[Send], known: Lookup) -> Iterator[Job]:
     *known* is called only for numbers with several sends missing on a day.
     """
     for (phone, day), group in groupby(missing, lambda send: (send.phone, send.day)):
-        sends = tuple(group)
-        together = _by_number(sends, known(phone, day)) if len(sends) > 1 else None
+        sends = []
+        for send in group:
+            if send.by_message_id:  # QuerySendDetails by number alone does not return it
+                yield Job(phone, day, (send,), 1)
+            else:
+                sends.append(send)
+        together = _by_number(tuple(sends), known(phone, day)) if len(sends) > 1 else None
         if together is not None:
             yield together
         else:
@@ -57,7 +62,7 @@ def jobs(missing: Iterable[Send], known: Lookup) -> Iterator[Job]:
 
 def _by_number(sends: tuple[Send, ...], known: Known) -> Job | None:
     """One job by number alone, if that takes fewer calls than one for each BizId."""
-    everyone = [*known.day, *known.around]
+    everyone = [send for send in (*known.day, *known.around) if not send.by_message_id]
     alike = indistinct(everyone)
     pages = max(len(known.day), len(sends)) // PAGE + 1  # after a full page another one must be asked for
     calls = pages + sum(_key(send) in alike for send in sends)
@@ -110,6 +115,7 @@ class Plan:
         self.sends = 0
         self.calls = 0  #: that all jobs take if the ledger is right
         self._jobs = CompactList(Job)
+        self._messages = CompactList(Job)  # last: a key may lack the right to ask about them
         for job in planned:
             self.add(job)
 
@@ -117,10 +123,11 @@ class Plan:
         """Append a job."""
         self.sends += len(job.sends)
         self.calls += job.calls
-        self._jobs.add(job)
+        (self._messages if job.sends[0].by_message_id else self._jobs).add(job)
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return len(self._jobs) + len(self._messages)
 
     def __iter__(self) -> Iterator[Job]:
-        return iter(self._jobs)
+        yield from self._jobs
+        yield from self._messages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from smsreceipt.model import date_of
 from smsreceipt.reconcile.classes import MISSING, Class, ClassCounts
@@ -14,8 +15,18 @@ def span(first: int, last: int) -> dict[str, object]:
     return {"date": begin if first == last else None, "from": begin, "to": end}
 
 
-def summary(counts: ClassCounts, first: int, last: int, figures: Mapping[str, object]) -> dict[str, object]:
-    """The summary, its keys in the order in which they are shown.
+class Covered(NamedTuple):
+    """What was compared, and whether the list of sends is whole."""
+
+    mode: str  #: "sends", or "totals" if only the totals of the days were compared
+    total: int | None = None  #: billed parts of the days by the provider; None: not known
+    unlisted: int | None = None  #: of these, the parts beyond the list; None: not known, or a day is not over
+
+
+def summary(
+    counts: ClassCounts, first: int, last: int, figures: Mapping[str, object], covered: Covered
+) -> dict[str, object]:
+    """The summary, its keys in the order in which they are shown, the same ones whatever the store holds.
 
     sent = with_receipt + young + too_late + missing; missing = compensated_delivered + compensated_failed +
     still_waiting + no_record + unasked.
@@ -29,4 +40,7 @@ def summary(counts: ClassCounts, first: int, last: int, figures: Mapping[str, ob
         **{each.value: counts.classes[each] for each in MISSING},
         **figures,
         "days_left": counts.days_left,
+        "mode": covered.mode,
+        "provider_total": covered.total,
+        "unlisted": covered.unlisted,
     }

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from smsreceipt.model import Instant, Outcome, number_of
-from smsreceipt.reconcile.calendar import start_of
-from smsreceipt.sources.query.client import DayTotals
+from smsreceipt.model import Instant, Outcome, number_of, start_of_day
+from smsreceipt.sources.query.totals import DayTotals
 from smsreceipt.store import DayParts
 
 _SLOT_MS = 600_000
@@ -72,6 +71,6 @@ def _silences(day: int, slots: Sequence[int]) -> Iterator[tuple[Instant, Instant
         if empty and before and after:
             usual = min(sum(before) / len(before), sum(after) / len(after))
             if usual * length >= _EXPECTED:
-                start = start_of(day)
+                start = start_of_day(day)
                 yield Instant(start + at * _SLOT_MS), Instant(start + (at + length) * _SLOT_MS)
         at += length

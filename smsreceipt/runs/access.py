@@ -1,4 +1,4 @@
-"""Credentials and endpoints of the provider."""
+"""Credentials and endpoints of the provider, and the way to it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from smsreceipt.app import App
 if TYPE_CHECKING:
     from smsreceipt.aliyun.credentials import Provider
     from smsreceipt.aliyun.endpoints import Endpoints
+    from smsreceipt.aliyun.proxies import Proxies
+    from smsreceipt.aliyun.reporter import ConnectionReporter
 
 
 def access(app: App) -> tuple[Endpoints, Provider]:
@@ -25,3 +27,17 @@ def access(app: App) -> tuple[Endpoints, Provider]:
     for warning in loaded.warnings:
         app.warn(warning)
     return endpoints, loaded.provider
+
+
+def proxies(app: App) -> Proxies:
+    """The choice of proxies for calls to the provider."""
+    from smsreceipt.aliyun.proxies import Proxies
+
+    return Proxies(app.environ, app.config.proxy, f"{app.config.path}: proxy")
+
+
+def connection_reporter(app: App) -> ConnectionReporter:
+    """Prints lines to standard error while the provider cannot be reached; one for all connections of a run."""
+    from smsreceipt.aliyun.reporter import ConnectionReporter
+
+    return ConnectionReporter(app.say)

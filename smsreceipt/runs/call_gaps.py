@@ -18,5 +18,5 @@ def run(app: App, first: int, last: int, *, min_age: float, fail_on_missing: boo
         found = [gap for gap in store.call_gaps(first, last) if gap.first_at <= latest]
     print_rows(app, CALL_GAPS, found)
     if found and fail_on_missing:
-        app.needs_a_look(f"{len(found):,} calls have no report of their end")
+        app.needs_a_look(f"calls without a report of their end: {len(found):,}")
     app.summary({"calls_without_end": len(found)})

@@ -57,7 +57,7 @@ def show(app: App, keys: Iterable[ConfigKey]) -> None:
 
     Credentials are not read, so they cannot be shown.
     """
-    print_rows(app, SETTINGS, [*_common(app), *_endpoints(app), *_queues(app), *_commands(app, keys)])
+    print_rows(app, SETTINGS, [*_common(app), *_proxy(app), *_endpoints(app), *_queues(app), *_commands(app, keys)])
 
 
 def _common(app: App) -> Iterator[SettingRow]:
@@ -87,6 +87,18 @@ def _endpoints(app: App) -> Iterator[SettingRow]:
             yield SettingRow(key, app.config.endpoints[name], str(app.config.path))
         else:
             yield SettingRow(key, "the provider's", "default")
+
+
+def _proxy(app: App) -> Iterator[SettingRow]:
+    from smsreceipt.aliyun.proxies import hidden
+    from smsreceipt.runs.access import proxies
+
+    text, origin = proxies(app).named()
+    if origin and app.config.proxy is not None:
+        origin = str(app.config.path)
+    elif origin:
+        origin = "environment"
+    yield SettingRow("proxy", hidden(text) or "none", origin or "default")
 
 
 def _queues(app: App) -> Iterator[SettingRow]:
@@ -156,6 +168,8 @@ def template(keys: Sequence[ConfigKey]) -> str:
     """The file that `config init` writes: every key with its help and its default or an example, commented out."""
     tables = {command: [*table] for command, table in groupby(filter(_in_template, keys), lambda key: key.command)}
     lines = [_HEAD, *_commented(tables.pop(()))]
+    lines += ["# HTTP proxy for calls to the provider; empty for none. Unless said, HTTPS_PROXY decides."]
+    lines += ['#proxy = "http://proxy.example.com:3128"']
     lines += ["", "[queues]", '# "Alicom-Queue-1234567890123456-SmsReport" = "SmsReport"']
     lines += ["", "# The provider's own unless said: only VPC and international accounts need these.", "[endpoints]"]
     lines += [f'# {name} = "{example}"' for name, example in ENDPOINTS.items()]

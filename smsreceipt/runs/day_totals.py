@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsreceipt.app import App
-from smsreceipt.errors import SmsReceiptError
+from smsreceipt.errors import AuthError, SmsReceiptError
 from smsreceipt.model import date_of
 from smsreceipt.output import terminal
-from smsreceipt.output.columns import mapping
 from smsreceipt.output.objects.totals import DAY_GAPS, DAY_TOTALS
 from smsreceipt.output.printer import print_rows
 from smsreceipt.reconcile.totals import DayGap, gaps
-from smsreceipt.runs.queries import asking, final_refusal
+from smsreceipt.runs.queries import asking
 from smsreceipt.sources.query.pages import PAGE
 
 if TYPE_CHECKING:
-    from smsreceipt.sources.query.client import DayTotals, QueryClient
+    from smsreceipt.sources.query.client import QueryClient
+    from smsreceipt.sources.query.totals import DayTotals, Statistics
 
-#: IsGlobe --> what it means: the provider has separate totals.
-SCOPES = {1: "numbers of the mainland", 2: "numbers elsewhere"}
-_QPS = 20.0  # the provider's limit for this action
-_PLAN = mapping("Plan", ("from", "to", "planned_calls", "seconds"))
+#: IsGlobe, whose totals the provider keeps apart.
+MAINLAND, ABROAD = 1, 2
+SCOPES = (MAINLAND, ABROAD)
+QPS = 20.0  #: the provider's limit for this action
+_NAMES = {MAINLAND: "numbers of the mainland", ABROAD: "numbers elsewhere"}
+
+
+class Totals(NamedTuple):
+    """The provider's totals of some days."""
+
+    days: list[DayTotals]  #: a row for each day and scope
+    scopes: tuple[int, ...]  #: whose totals the provider gave
+    whole: bool  #: every row and figure of these scopes could be read
+    refusals: list[str]  #: a sentence for each scope that the provider refused
 
 
 def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bool) -> None:
@@ -30,7 +40,7 @@ def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bo
 
     Needs no list of sends. *qps*: calls per second. With *fail_on_missing*, exit code 3 if any receipt is missing.
     """
-    rows, calls = compared(app, first, last, min(qps, _QPS))
+    rows, calls = compared(app, first, last, min(qps, QPS))
     print_rows(app, DAY_GAPS, rows, lambda display: terminal.comparison.day_gaps(rows, display))
     lacking = sum(max(row.gap, 0) for row in rows)
     if lacking and fail_on_missing:
@@ -38,57 +48,69 @@ def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bo
     app.summary({"days": len(rows), "gap": lacking, "api_calls": calls})
 
 
-def run_plan(app: App, first: int, last: int, *, qps: float) -> None:
-    """Print the number of calls that run_gaps would make, and the seconds; makes none."""
-    calls = len(SCOPES) * ((last - first + 1) // PAGE + 1)  # after a full page, one more page is asked for
-    plan = {
-        "from": f"{date_of(first)}",
-        "to": f"{date_of(last)}",
-        "planned_calls": calls,
-        "seconds": round(calls / min(qps, _QPS), 1),
-    }
-    print_rows(app, _PLAN, [plan], lambda _display: f"{calls} calls\n")
-
-
 def run_stats(app: App, first: int, last: int) -> None:
     """Print a row for each Beijing day with the provider's totals and those of the stored receipts."""
-    rows, calls = compared(app, first, last, _QPS)
+    rows, calls = compared(app, first, last, QPS)
     print_rows(app, DAY_TOTALS, rows, lambda display: terminal.comparison.day_totals(rows, display))
     app.summary({"days": len(rows), "api_calls": calls})
 
 
 def compared(app: App, first: int, last: int, qps: float) -> tuple[list[DayGap], int]:
-    """A row for each Beijing day, and the number of calls that were made."""
-    with asking(app, qps=qps) as client:
-        theirs = provider_totals(app, client, first, last)
-    with app.open_store(readonly=True) as store:
-        return gaps(first, last, theirs, store.day_parts(first, last)), client.rate.calls
+    """A row for each Beijing day, and the number of calls that were made.
 
-
-def provider_totals(
-    app: App, client: QueryClient, first: int, last: int, globes: Sequence[int] = tuple(SCOPES)
-) -> list[DayTotals]:
-    """The provider's totals of the Beijing days, of numbers in each of *globes*; a day may have several rows.
-
-    A scope that the provider refuses and a row that cannot be read are told, with exit code 3. Raises as
-    QueryClient.statistics; where all of the scopes are refused, the first refusal.
+    Totals that the provider refuses or that cannot be read are told, with exit code 3. Raises as ask_totals().
     """
-    theirs: list[DayTotals] = []
-    refused: list[SmsReceiptError] = []
-    for globe in globes:
+    with asking(app, qps=qps) as client:
+        totals = ask_totals(app, client, first, last)
+    for refusal in totals.refusals:
+        app.needs_a_look(refusal)
+    with app.open_store(readonly=True) as store:
+        return gaps(first, last, totals.days, store.day_parts(first, last)), client.rate.calls
+
+
+def planned_calls(first: int, last: int, scopes: Sequence[int] = SCOPES) -> int:
+    """The calls that ask_totals() makes for these Beijing days."""
+    return len(scopes) * ((last - first + 1) // PAGE + 1)  # after a full page, one more page is asked for
+
+
+def ask_totals(app: App, client: QueryClient, first: int, last: int, scopes: Sequence[int] = SCOPES) -> Totals:
+    """Ask for the totals of the Beijing days *first* to *last*, and tell what the provider did not give.
+
+    A refusal of one scope costs only that scope: an account without international SMS has a mainland all the same.
+    Raises the first refusal if there is nothing else, and AuthError, ProviderError and Halted for everything else.
+    """
+    answered: dict[int, Statistics] = {}
+    refused: dict[int, SmsReceiptError] = {}
+    for scope in scopes:
         try:
-            found = client.statistics(date_of(first), date_of(last), globe=globe)
+            answered[scope] = client.statistics(date_of(first), date_of(last), globe=scope)
         except SmsReceiptError as exc:
-            if not final_refusal(exc):
+            if not _of_scope(exc, answered):
                 raise
-            refused.append(exc)
-            continue
-        theirs += found.days
+            refused[scope] = exc
+    if not answered and refused:
+        raise next(iter(refused.values()))
+    refusals: list[str] = []
+    for scope, failure in refused.items():
+        reason = getattr(failure, "code", "") or failure
+        refusals.append(f"the provider refused its totals of {_NAMES[scope]} ({reason}): they are left out")
+    for scope, found in answered.items():
+        scoped = f"the provider's totals of {_NAMES[scope]}"
         if found.unread:
-            app.needs_a_look(f"{found.unread} rows of the provider's totals of {SCOPES[globe]} cannot be read whole")
-        app.say(f"totals of {SCOPES[globe]}: {len(found.days)} days", verbosity=1)
-    if len(refused) == len(globes):
-        raise refused[0]
-    for refusal in refused:
-        app.needs_a_look(f"some of the totals are left out, because the provider refuses them: {refusal}")
-    return theirs
+            app.needs_a_look(
+                f"{found.unread} rows or figures in {scoped} could not be read: they are too small by them"
+            )
+        if found.absent:
+            app.needs_a_look(f"{scoped} list {found.absent} rows less than they announce: run the same command again")
+    days = [row for found in answered.values() for row in found.days]
+    return Totals(days, tuple(answered), all(found.whole for found in answered.values()), refusals)
+
+
+def _of_scope(failure: SmsReceiptError, answered: Collection[int]) -> bool:
+    """Whether the provider refused one scope for good; a key that has had an answer is not to blame."""
+    from smsreceipt.aliyun.retry import Verdict, verdict
+
+    if isinstance(failure, AuthError):
+        return bool(answered)
+    code, status = getattr(failure, "code", ""), getattr(failure, "status", 0)
+    return bool(code) and verdict(status, code, temporary=False) is Verdict.FINAL

@@ -41,7 +41,9 @@ def _summarise(app: App, receipts: int, rejected: int, seconds: float) -> None:
     received = receipts + rejected
     app.say("nothing was stored")
     if rejected:
-        app.needs_a_look(f"{rejected:,} of them could not be decoded; the reasons are in the column of rejects")
+        app.needs_a_look(
+            f"could not be decoded: {rejected:,}, for the reasons under `rejected`; a replay keeps them as rejects"
+        )
     app.summary(
         {
             "received": received,

@@ -116,6 +116,7 @@ class _Listening:
             receiving.lock_retry.stop()
             failures = receiving.close(self._release, stopped=True)
             failures += filter(None, [self._opening_failure])
+            self._tell_refusals(time.monotonic())
             # Pushes that waited for a locked store were answered with 503.
             receiving.end([each for each in failures if not isinstance(each, StoreLocked)], *self._figures())
 

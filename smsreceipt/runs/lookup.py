@@ -14,7 +14,7 @@ from smsreceipt.output.printer import Both, print_both
 from smsreceipt.store import Query, SendQuery, Store, StoredSend
 
 _NOTHING = (
-    "nothing is known about that number or id; what was never received or imported can be asked for:"
+    "nothing is known about that number or id; ask the provider about a number:"
     " smsreceipt query-details --date DAY --phone NUMBER"
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -10,13 +11,14 @@ import uvloop
 
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.http import Pool
+from smsreceipt.aliyun.mns import check_queue
 from smsreceipt.aliyun.rpc import Caller
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
 from smsreceipt.decode import decode, kind_of_queue, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
-from smsreceipt.model import Delivery, Instant
-from smsreceipt.runs.access import access
+from smsreceipt.model import Delivery, Instant, narrow, visible
+from smsreceipt.runs.access import access, connection_reporter, proxies
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
 from smsreceipt.runs.signals import GracefulStop
@@ -29,26 +31,28 @@ __all__ = ["Options", "Provider", "queues_of", "run"]
 
 
 def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
-    """The queues of *named* (NAME or NAME=TYPE) and of *uid* with *kinds*, else those of the configuration.
+    """The queues of *named* (NAME or NAME=TYPE) and of *uid* with *kinds*, else those of the configuration; each once.
 
-    Raises UsageError if there is none, or if the message type of one is not known.
+    Blanks and invisible characters around names, which a copy from a web page brings, are dropped. Raises UsageError if
+    there is no queue, if the message type of one is not known or given in two ways, or if *uid* is no number.
     """
     if bool(uid) != bool(kinds):
         raise UsageError(
             "--uid and --type belong together", hint="For example --uid 1234567890123456 --type SmsReport."
         )
-    asked = [(name, kind) for name, _, kind in (text.partition("=") for text in named)]
-    asked += [(f"Alicom-Queue-{uid}-{kind}", str(kind)) for kind in map(known_kind, kinds)]
-    found = {}
+    asked = [(visible(name), visible(kind)) for name, _, kind in (text.partition("=") for text in named)]
+    asked += [(f"Alicom-Queue-{_uid(uid)}-{kind}", str(kind)) for kind in map(known_kind, kinds) if uid]
+    found: dict[str, Queue] = {}
     for name, kind in asked or app.config.queues.items():
-        known = known_kind(kind) if kind else kind_of_queue(name)
-        if not name or known is None:
+        queue = _queue(name, kind)
+        if found.setdefault(name, queue) != queue:
             raise UsageError(
-                f"queue {name!r} does not tell its message type", hint=f"Say it: --queue {name or 'NAME'}=SmsReport."
+                f"queue {name!r} is given twice, as {found[name].kind} and as {queue.kind}",
+                hint="A queue has one message type: the console names it.",
             )
-        if warning := unknown_kind_warning(known):
+    for unknown in dict.fromkeys(queue.kind for queue in found.values()):
+        if warning := unknown_kind_warning(unknown):
             app.warn(warning)
-        found[name] = Queue(name, known)
     if not found:
         raise UsageError(
             "no queue to pull from",
@@ -57,14 +61,43 @@ def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[s
     return list(found.values())
 
 
+def _queue(name: str, kind: str) -> Queue:
+    """The queue *name* with the message type *kind*; "": the one that its name tells. Raises UsageError."""
+    known = known_kind(kind) if kind else kind_of_queue(name)
+    if not name or known is None:
+        hint = f"Say it: --queue {shlex.quote((name or 'NAME') + '=SmsReport')}"
+        raise UsageError(f"queue {name!r} does not tell its message type", hint=hint)
+    check_queue(name)
+    return Queue(name, known)
+
+
+def _uid(uid: str) -> str:
+    """The account's uid. Raises UsageError if it is no number, as the name of a queue is none."""
+    uid = narrow(visible(uid))
+    if uid.isascii() and uid.isdigit():
+        return uid
+    hint = "It is the number in the names of the account's queues: Alicom-Queue-UID-SmsReport."
+    if kind_of_queue(uid):
+        hint = f"That is the name of a queue: --queue {shlex.quote(uid)}"
+    raise UsageError(f"--uid {uid!r} is no number", hint=hint)
+
+
 class Provider:
     """The connections of a pull: one clock, one connection pool, one client for each queue."""
 
     def __init__(self, app: App) -> None:
         endpoints, provider = access(app)
+        choose, reporter = proxies(app).choose, connection_reporter(app)
         self.clock = Clock()
-        self.pool = Pool(endpoints.mns)
-        self._caller = Caller(endpoints.dybaseapi, provider, self.clock)
+        self.pool = Pool(endpoints.mns, proxy=choose(endpoints.mns), reporter=reporter)
+        self._caller = Caller(
+            endpoints.dybaseapi,
+            provider,
+            self.clock,
+            proxy=choose(endpoints.dybaseapi),
+            reporter=reporter,
+            tell=app.say,
+        )
         self._tokens = Tokens(self._caller, self.clock)
 
     def lines(self, queues: Sequence[Queue], say: Callable[[str, int], None]) -> list[QueueClient]:

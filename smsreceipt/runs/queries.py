@@ -13,7 +13,7 @@ from smsreceipt import codes
 from smsreceipt.app import App
 from smsreceipt.errors import AuthError, SmsReceiptError, UsageError
 from smsreceipt.model import beijing_day, date_of
-from smsreceipt.runs.access import access
+from smsreceipt.runs.access import access, connection_reporter, proxies
 from smsreceipt.sources.query.workers import LAST_CALLS, QueryWorkers
 
 if TYPE_CHECKING:
@@ -34,7 +34,16 @@ def asking(app: App, *, qps: float, workers: int = 1) -> Iterator[QueryClient]:
 
     endpoints, provider = access(app)
     clock, rate = Clock(), Rate(qps)
-    caller = Caller(endpoints.dysmsapi, provider, clock, connections=workers, sleep=rate.pause)
+    caller = Caller(
+        endpoints.dysmsapi,
+        provider,
+        clock,
+        proxy=proxies(app).choose(endpoints.dysmsapi),
+        reporter=connection_reporter(app),
+        connections=workers,
+        sleep=rate.pause,
+        tell=app.say,
+    )
     try:
         yield QueryClient(caller, rate=rate)
     finally:

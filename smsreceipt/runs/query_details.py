@@ -22,7 +22,8 @@ from smsreceipt.output.objects.answers import ANSWERS, Answer
 from smsreceipt.output.printer import Printer
 from smsreceipt.runs.queries import Answered, answers, asking, refuse_unanswerable, today
 from smsreceipt.runs.signals import GracefulStop
-from smsreceipt.sources.query.client import ORIGIN, Question, Rows
+from smsreceipt.sources.query import messages
+from smsreceipt.sources.query.client import Question, Rows
 from smsreceipt.store import Store
 
 _AT_ONCE = 100  #: answers that are stored in one commit and printed in one piece
@@ -51,7 +52,7 @@ def run(app: App, day: date, phones: Sequence[str], file: str | None, options: O
     refuse_unanswerable(day, day, today(app))
     found, bad = _numbers(app, phones, file)
     if bad:
-        app.needs_a_look(f"{bad:,} lines have no phone number and are not asked about")
+        app.needs_a_look(f"lines without a phone number, which are not asked about: {bad:,}")
     _Queries(app, day, found, options).run()
 
 
@@ -142,8 +143,13 @@ class _Queries:
         return True
 
     def _read(self, question: Question, rows: Rows) -> Decoded:
-        kind = SMS_REPORT if question.biz_id else SEND_DETAIL
-        decoded = decode(Delivery(rows.rows, kind, Source.QUERY, ORIGIN, self._app.now(), biz_id=question.biz_id))
+        kind, biz_id = (SMS_REPORT, question.biz_id) if question.biz_id else (SEND_DETAIL, "")
+        if rows.origin == messages.ORIGIN:
+            kind, biz_id = messages.KIND, ""
+        decoded = decode(Delivery(rows.rows, kind, Source.QUERY, rows.origin, self._app.now(), biz_id=biz_id))
+        if rows.refused:
+            self._refused += 1
+            self._app.warn(f"{mask_phone(question.phone)}: the provider refused to look for this id ({rows.refused})")
         self._asked += 1
         self._records += len(decoded.receipts)
         self._unread += len(decoded.rejects)
@@ -166,11 +172,13 @@ class _Queries:
 
     def _sum_up(self) -> None:
         if self._unstable:
-            self._app.needs_a_look(f"the answers about {self._unstable:,} numbers contradict themselves: ask again")
+            self._app.needs_a_look(
+                f"numbers whose answers contradict each other: {self._unstable:,}; run the same command again"
+            )
         if self._refused:
-            self._app.needs_a_look(f"{self._refused:,} numbers were refused by the provider")
+            self._app.needs_a_look(f"numbers that the provider refused: {self._refused:,}")
         if self._unread:
-            self._app.needs_a_look(f"{self._unread:,} records could not be decoded; --save keeps them as rejects")
+            self._app.needs_a_look(f"records that could not be decoded: {self._unread:,}; --save keeps them as rejects")
         self._app.summary(
             {
                 "numbers": len(self._phones),

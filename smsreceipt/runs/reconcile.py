@@ -9,8 +9,8 @@ from functools import partial
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.ingest import LockRetry
-from smsreceipt.matching import SMS_REPORT
-from smsreceipt.model import Instant
+from smsreceipt.matching import GLOBE_REPORT, SMS_REPORT
+from smsreceipt.model import Instant, start_of_day
 from smsreceipt.output import terminal
 from smsreceipt.output.columns import mapping
 from smsreceipt.output.printer import print_rows
@@ -23,13 +23,13 @@ from smsreceipt.reconcile import (
     Survey,
     do_job,
     end_of,
-    start_of,
     survey_days,
 )
 from smsreceipt.reconcile.ask import unasked
-from smsreceipt.reconcile.summary import summary
+from smsreceipt.reconcile.summary import Covered, summary
 from smsreceipt.runs import day_totals
 from smsreceipt.runs.details import Details
+from smsreceipt.runs.list_check import ListCheck
 from smsreceipt.runs.queries import asking
 from smsreceipt.runs.receiving import report_failures
 from smsreceipt.runs.signals import GracefulStop
@@ -49,36 +49,27 @@ class Options:
     workers: int  #: calls at the same time, at most
     details: str | None  #: the file for the details, an object per send; "-": standard output
     fail_on_missing: bool  #: exit code 3 if the outcome of any send is still unknown
+    provider_total: bool = True  #: ask for the provider's totals of the days too
 
 
 def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> None:
     """Compare the Beijing days from *first* to *last*; print the summary, and details if they are wanted.
 
-    With *totals*, or if the ledger has no sends of these days, only totals of days are compared. The comparison can be
-    stopped at any time, also by a crash: the answers so far are stored, and the next run asks only about the others.
+    With *totals*, only totals of days are compared, and a row is printed for each day; a dry run prints the summary.
+    The comparison can be stopped at any time, also by a crash: the answers so far are stored, and the next run asks
+    only about the others. Exit code 3 if the list of sends has none of a day, or falls short of the provider's total.
     """
-    with app.open_store(readonly=True) as store:
-        known = totals or store.count_sends(first, last)
-    if not known:
-        app.say("no sends of these days are known, so only their sums are compared: see `smsreceipt sends import`")
-    if known and not totals:
-        _compare_sends(app, first, last, options)
-        return
-    if options.details:
+    if totals and options.details:
         app.say("--details needs what was sent: see `smsreceipt sends import`")
-    if options.dry_run:
-        day_totals.run_plan(app, first, last, qps=options.qps)
-    else:
+    if totals and not options.dry_run:
         day_totals.run_gaps(app, first, last, qps=options.qps, fail_on_missing=options.fail_on_missing)
-
-
-def _compare_sends(app: App, first: int, last: int, options: Options) -> None:
-    details = Details(app, options.details, Calendar(app.now(), round(options.min_age * 1000)))
+        return
+    details = Details(app, None if totals else options.details, Calendar(app.now(), round(options.min_age * 1000)))
     try:
         with app.open_store(readonly=options.dry_run) as store:
             comparison = _Comparison(app, store, first, last, options, details)
             if options.dry_run:
-                comparison.plan()
+                comparison.plan(totals=totals)
             else:
                 comparison.compare()
     finally:
@@ -95,22 +86,30 @@ class _Comparison:
         self._progress = app.progress()
         self._lock_retry = LockRetry(app.say)
         self._run: Run | None = None  # None: there was nothing to query
+        self._client: QueryClient | None = None
+        self._check: ListCheck  # made with the survey
 
-    def plan(self) -> None:
-        """Compare without queries: sends to be queried are counted as unasked."""
+    def plan(self, *, totals: bool) -> None:
+        """Compare without queries: sends to be queried are counted as unasked.
+
+        The planned calls are those of the same command without --dry-run; with *totals* those for totals alone.
+        """
         survey, counts = self._survey(self._calendar.now)
         for job in survey.plan:
             self._enter(counts, unasked(job.sends))
         counts.check(survey.sent, survey.missing)
-        calls = survey.plan.calls
-        seconds = round(calls / self._options.qps, 1)
+        sends = 0 if totals else survey.plan.calls
+        days = day_totals.planned_calls(self._first, self._last) if totals else self._check.planned_calls
+        qps = self._options.qps
         figures: dict[str, object] = {
             "conflicts": self._conflicts(),
             "api_calls": 0,
-            "planned_calls": calls,
-            "seconds": seconds,
+            "planned_calls": sends + days,
+            "seconds": round(sends / qps + days / min(qps, day_totals.QPS), 1),
         }
-        self._report(counts, figures)
+        if not totals:
+            self._check.tell()
+        self._report(counts, figures, mode="totals" if totals else self._check.mode)
 
     def compare(self) -> None:
         """Compare, and query the provider about missing receipts until there are no more, or a signal comes."""
@@ -121,6 +120,7 @@ class _Comparison:
         with GracefulStop(app, self._stop) as stopping:
             calls = self._ask(survey, counts, stopping)
             failures = [*self._run.failures] if self._run else []
+            self._check.tell()
             if not failures and not stopping.requested:
                 self._lock_retry.call(partial(store.end_comparison, self._first, self._last))
             conflicts = None
@@ -128,40 +128,60 @@ class _Comparison:
                 conflicts = self._conflicts()
             except SmsReceiptError as exc:
                 failures.append(exc)
-            if unasked_sends := counts.count(Class.UNASKED):
-                app.needs_a_look(f"{unasked_sends:,} sends were not asked about: run the same command again")
+            if left := counts.count(Class.UNASKED):
+                app.needs_a_look(f"sends that could not be asked about: {left:,}; run the same command again")
             self._report_problems(failures)
-            self._report(counts, {"conflicts": conflicts, "api_calls": calls})
+            self._report(counts, {"conflicts": conflicts, "api_calls": calls}, mode=self._check.mode)
 
     def _stop(self) -> None:
         self._lock_retry.stop()
         if self._run is not None:
             self._run.stop()
+        if self._client is not None:
+            self._client.rate.halt()
 
     def _ask(self, survey: Survey, counts: ClassCounts, stopping: GracefulStop) -> int:
-        """Make the planned queries; return the number of calls."""
+        """Make the planned queries, and then ask for the totals of the days; return the number of calls."""
+        planned = len(survey.plan)
+        workers = min(self._options.workers, planned or 1)
         calls = 0
-        if len(survey.plan):
-            with asking(self._app, qps=self._options.qps, workers=self._options.workers) as client:
-                self._run = run = self._made(client, survey, counts)
-                if stopping.requested:  # before the run was there to be stopped
-                    run.stop()
-                run.go(survey.plan)
-                calls = client.rate.calls
+        try:
+            if planned or self._check.wanted:
+                with asking(self._app, qps=self._options.qps, workers=workers) as client:
+                    self._client = client
+                    if planned:
+                        self._go(client, survey, counts, stopping)
+                    if not stopping.requested and not (self._run and self._run.failures):
+                        self._check.ask(client, self._store)
+                    calls = client.rate.calls
+        except SmsReceiptError as exc:  # no AccessKey, for example
+            if planned:
+                raise
+            self._check.failed(exc)
         self._app.live_line.clear()
         counts.check(survey.sent, survey.missing)
         return calls
+
+    def _go(self, client: QueryClient, survey: Survey, counts: ClassCounts, stopping: GracefulStop) -> None:
+        self._run = run = self._made(client, survey, counts)
+        if stopping.requested:  # before the run was there to be stopped
+            run.stop()
+        run.go(survey.plan)
 
     def _survey(self, begun: Instant) -> tuple[Survey, ClassCounts]:
         with self._store.snapshot():
             if self._details.wanted:
                 self._write_with_receipt()
             survey = survey_days(self._store, self._first, self._last, self._calendar, begun)
+            listed = self._store.sends_by_day(self._first, self._last)
+        self._check = ListCheck(
+            self._app, self._first, self._last, self._calendar.today, listed, wanted=self._options.provider_total
+        )
         self._details.add(survey.settled)
         return survey, survey.counts()
 
     def _write_with_receipt(self) -> None:
-        query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of(self._first), until=end_of(self._last))
+        query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of_day(self._first), until=end_of(self._last))
         self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome) for row in self._store.sends(query))
 
     def _made(self, client: QueryClient, survey: Survey, counts: ClassCounts) -> Run:
@@ -185,8 +205,10 @@ class _Comparison:
 
     def _conflicts(self) -> int:
         """The number of messages of these days with receipts that contradict each other."""
-        query = Query(kinds=[SMS_REPORT], conflicts=True, since=start_of(self._first), until=end_of(self._last))
-        return len({receipt.receipt.identity for receipt in self._store.list(query)})
+        query = Query(
+            kinds=[SMS_REPORT, GLOBE_REPORT], conflicts=True, since=start_of_day(self._first), until=end_of(self._last)
+        )
+        return len({(each.receipt.kind, each.receipt.identity) for each in self._store.list(query)})
 
     def _report_problems(self, failures: Sequence[BaseException]) -> None:
         """Print failures, new rejects and contradictory answers, and set their exit codes."""
@@ -197,10 +219,11 @@ class _Comparison:
             app.needs_a_look(f"{run.unstable} answers contradicted themselves to the end: run the same command again")
         report_failures(app, failures)
 
-    def _report(self, counts: ClassCounts, figures: dict[str, object]) -> None:
+    def _report(self, counts: ClassCounts, figures: dict[str, object], *, mode: str) -> None:
         """Print the summary on both streams and warnings; set the exit code of --fail-on-missing."""
         app = self._app
-        values = summary(counts, self._first, self._last, figures)
+        covered = Covered(mode, self._check.total, self._check.unlisted)
+        values = summary(counts, self._first, self._last, figures, covered)
         for note, count in counts.notes.items():
             app.say(f"{count} could not be asked about: {note}")
         if counts.pressing:
@@ -215,5 +238,5 @@ class _Comparison:
                 write=app.report,
             )
         if self._options.fail_on_missing and counts.left:
-            app.needs_a_look(f"{counts.left:,} sends are left whose end nobody knows")
+            app.needs_a_look(f"sends whose outcome is still unknown: {counts.left:,}")
         app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.app import App
 from smsreceipt.decode import decode, kind_of
 from smsreceipt.decode.frames import elements, unwrap
@@ -16,7 +17,7 @@ from smsreceipt.decode.saved import is_native
 from smsreceipt.forward.callback import LIMIT, Callback, Push, Sender
 from smsreceipt.forward.payload import as_pushed
 from smsreceipt.forward.pushes import PUSHES
-from smsreceipt.matching import SEND_DETAIL
+from smsreceipt.matching import GLOBE_REPORT, SEND_DETAIL
 from smsreceipt.model import Delivery, Kind, Reason
 from smsreceipt.output import terminal
 from smsreceipt.output.mask import mask_value
@@ -45,7 +46,7 @@ def run(app: App, inputs: Inputs, url: str, options: Options) -> None:
 
     Nothing is stored. Exit code 5: the receiver did not accept all of them; 3: some inputs could not be sent.
     """
-    callback = Callback(url, insecure_http=app.insecure_http)
+    callback = Callback(url, insecure_http=app.insecure_http, proxies=Proxies(app.environ))
     counts: Counter[str] = Counter()
     printer = LinePrinter(
         app,
@@ -109,8 +110,12 @@ def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tupl
             continue
         kind = delivery.kind or kind_of(_fields(body))
         row = delivery.biz_id and not is_native(body, kind, delivery.biz_id)
-        if row or kind == SEND_DETAIL:  # an answer of the query API
+        if kind == GLOBE_REPORT and "MessageId" in _fields(body):  # the answer of QueryMessage
+            yield kind, _answer(replace(delivery, kind=kind, biz_id=""), body)
+        elif row:
             yield kind, _answer(delivery, body)
+        elif kind == SEND_DETAIL:
+            yield kind, _NEVER_PUSHED
         elif kind or not by_kind:
             yield kind, body
         else:
@@ -118,8 +123,8 @@ def _bodies(delivery: Delivery, frame: bytes, *, by_kind: bool) -> Iterator[tupl
 
 
 def _answer(delivery: Delivery, body: bytes) -> bytes | str:
-    """The push with the same content as an answer of QuerySendDetails, or why there is none."""
-    receipts = decode(replace(delivery, frames=(body,))).receipts if delivery.biz_id else ()
+    """The push with the same content as an answer of the query API, or why there is none."""
+    receipts = decode(replace(delivery, frames=(body,))).receipts
     return as_pushed(receipts[0]) or _NEVER_PUSHED if receipts else _NEVER_PUSHED
 
 
@@ -145,7 +150,7 @@ def _summarise(app: App, counts: Counter[str], seconds: float) -> None:
     if counts["over_limit"]:
         app.say(f"{counts['over_limit']} of the pushes took longer than the {LIMIT * 1000:.0f} ms the provider waits")
     if counts["skipped"]:
-        app.needs_a_look(f"{counts['skipped']:,} elements were left out, because no push holds such; -v names them")
+        app.needs_a_look(f"left out, because no push can hold them: {counts['skipped']:,}")
     if counts["refused"] or counts["unsent"]:
         app.end_with(5)
     timing = {"seconds": f"{seconds:.1f}", "rate": round(counts["receipts"] / max(seconds, 0.001))}

@@ -181,8 +181,8 @@ class Sandbox:
 
     def _deliver(self, send: Send) -> None:
         receipt = send.receipt()
-        queue = self._options.queue_of("SmsReport")
-        self._route(queue, "SmsReport", [(queue_body(receipt), receipt)], self._options.report_delay)
+        queue = self._options.queue_of(send.kind)
+        self._route(queue, send.kind, [(queue_body(receipt), receipt)], self._options.report_delay)
 
     def _route(self, name: str, kind: str | None, receipts: Sequence[tuple[bytes, object]], delay: float = 0.0) -> None:
         """Queue and push receipts, each given as message text and as an object, after *delay* seconds."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
 from math import inf
+from typing import ClassVar
 
 import msgspec
 
+from smsreceipt.model import BEIJING
 from smsreceipt.sandbox.clock import beijing
 
 #: Outcomes of text messages: err_code, err_msg, and how many of a thousand messages have it.
@@ -37,6 +41,8 @@ class Send:
     reported: float  #: when the carrier reports the outcome; infinite: never
     code: str
     queried_code: str  #: the code in QuerySendDetails, which can be the carrier's spelling, or empty
+
+    kind: ClassVar[str] = "SmsReport"  #: the message type of its receipt
 
     @property
     def delivered(self) -> bool:
@@ -88,6 +94,64 @@ class Send:
         return {**row, "OutId": self.out_id} if self.out_id else row
 
 
+class Message(Send):
+    """A message of SendMessageToGlobe; biz_id is its MessageId."""
+
+    __slots__ = ()
+    kind = "GlobeSmsReport"
+
+    @property
+    def mainland(self) -> bool:
+        """The action sends to no number of the mainland."""
+        return False
+
+    @property
+    def parts(self) -> int:
+        """How many parts are billed: 160 or 153 characters each if all are ASCII, otherwise 70 or 67."""
+        length, (whole, part) = len(self.content), (160, 153) if self.content.isascii() else (70, 67)
+        return 1 if length <= whole else -(-length // part)
+
+    def receipt(self) -> dict[str, object]:
+        """Its GlobeSmsReport."""
+        return {
+            "to": self.phone,
+            "status": "1" if self.delivered else "2",
+            "message_id": self.biz_id,
+            "send_date": beijing(self.sent),
+            "receive_date": beijing(self.reported),
+            "error_code": self.code,
+            "error_description": _TEXTS.get(self.code, self.code),
+        }
+
+    def record(self, now: float) -> dict[str, object]:
+        """The answer of QueryMessage at *now*."""
+        waiting = self.waiting(now)
+        fields: dict[str, object] = {
+            "Status": "3" if waiting else "1" if self.delivered else "2",
+            "To": self.phone,
+            "MessageId": self.biz_id,
+            "Message": self.content,
+            "SendDate": _rfc2822(self.sent),
+            "NumberDetail": number_detail(),
+        }
+        if not waiting:
+            fields |= {
+                "ErrorCode": self.code,
+                "ErrorDescription": _TEXTS.get(self.code, self.code),
+                "ReceiveDate": _rfc2822(self.reported),
+            }
+        return fields
+
+
+def number_detail() -> dict[str, str]:
+    """What the service tells of a number. The sandbox knows no countries, so it is the documentation's sample."""
+    return {"Country": "Hongkong, China", "Region": "HongKong", "Carrier": "CMI"}
+
+
+def _rfc2822(seconds: float) -> str:
+    return format_datetime(datetime.fromtimestamp(int(seconds), BEIJING))
+
+
 class PastSend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A send of the past: queries find it, and no queue and no push gets a receipt of it."""
 
@@ -101,11 +165,13 @@ class PastSend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     template_code: str = "SMS_123456789"
     sign_name: str = "示例商城"
     content: str = "您有一条新的通知。"
+    by_message_id: bool = False  #: sent by SendMessageToGlobe: biz_id is its MessageId, and QueryMessage finds it
     filed: str = ""  #: the Beijing day (yyyyMMdd) of queries; "": that of *sent*. Near midnight it can be another day.
 
     def send(self) -> Send:
         """The send as it is recorded."""
-        return Send(
+        made = Message if self.by_message_id else Send
+        return made(
             self.phone,
             self.biz_id,
             self.out_id,

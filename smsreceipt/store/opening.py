@@ -44,7 +44,7 @@ def open_store(location: str, *, readonly: bool, reread: Reread, lock_wait: floa
     """Open the store for reading only, or for writing, which makes it where there is none.
 
     A store that does not exist yet is empty for readers. *reread* gives the fields that receipts stored by an older
-    version lack. A write raises StoreLocked after *lock_wait* seconds during
+    version lack, and the template in the answer of a query. A write raises StoreLocked after *lock_wait* seconds during
     which another process held the write lock; opening itself waits up to LOCK_WAIT seconds.
     Raises UsageError for a place that cannot hold a store, StoreUnavailable and StoreDamaged as every store does.
     """

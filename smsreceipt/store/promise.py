@@ -12,8 +12,10 @@ from smsreceipt.store.values import (
     CallGap,
     ConsumerLease,
     DayParts,
+    DaySends,
     Imported,
     Kept,
+    ListedParts,
     Query,
     SendQuery,
     StoredSend,
@@ -83,6 +85,15 @@ class Sends(Protocol):
 
     def count_sends(self, first_day: int, last_day: int) -> int:
         """How many sends the ledger holds of these Beijing days, both included."""
+
+    def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
+        """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""
+
+    def listed_parts(self, first_day: int, last_day: int) -> Sequence[ListedParts]:
+        """The billed parts of the sends of these Beijing days, one value for the mainland, one for others.
+
+        Takes some microseconds for each send.
+        """
 
     def forget_sends(self, query: SendQuery) -> int:
         """Delete the sends that match *query* from the ledger; return how many. Receipts stay."""

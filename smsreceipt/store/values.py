@@ -107,6 +107,25 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
+class DaySends:
+    """How many sends of one Beijing day the ledger holds."""
+
+    day: int
+    mainland: int  #: to numbers of the mainland
+    elsewhere: int  #: to all others
+
+
+@dataclass(frozen=True, slots=True)
+class ListedParts:
+    """The billed parts of some sends in the ledger: those to numbers of the mainland, or those to all others."""
+
+    mainland: bool
+    known: int  #: parts of the sends of which a receipt, or else the ledger, tells them
+    unknown: int  #: sends of which neither does
+    no_record: int  #: of the unknown ones, those of which the provider has no record
+
+
+@dataclass(frozen=True, slots=True)
 class DayParts:
     """The SMS receipts of one Beijing day, added up. Each message counts once, by its state."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -51,16 +51,17 @@ def says(*pieces: bytes) -> Script:
     return play
 
 
-def certify(path: Path, address: str = "127.0.0.1", days: int = 1) -> Path:
-    """A key and a self-signed certificate for *address*, valid until *days* from now, in the file *path*."""
+def certify(path: Path, address: str = "127.0.0.1", days: int = 1, names: Sequence[str] = ()) -> Path:
+    """A key and a self-signed certificate for *address* and *names*, valid for *days* days, in the file *path*."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     now = datetime.now(UTC)
+    proven = [x509.IPAddress(ip_address(address)), *map(x509.DNSName, names)]
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=9))
         .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(proven), critical=False)
         .sign(key, hashes.SHA256())
     )
     plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

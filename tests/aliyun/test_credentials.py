@@ -120,6 +120,18 @@ def test_a_configuration_of_another_shape_is_refused_unquoted(home: Path, text: 
     assert refused.value.__cause__ is None
 
 
+@pytest.mark.parametrize("token", ["", TOKEN])
+def test_a_temporary_key_without_its_token_is_refused_before_any_call(tmp_path: Path, token: str) -> None:
+    environ = {**ENVIRON, "ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.NUCanaryId", "ALIBABA_CLOUD_SECURITY_TOKEN": token}
+    if token:
+        assert load(environ, None, tmp_path).provider.get().temporary
+        return
+    with pytest.raises(AuthError, match="temporary") as refused:
+        load(environ, None, tmp_path)
+    assert "ALIBABA_CLOUD_SECURITY_TOKEN" in refused.value.hint
+    assert "Canary" not in f"{refused.value} {refused.value.hint}"
+
+
 def test_credentials_never_show_themselves() -> None:
     key = Credentials(ID, SECRET, TOKEN)
     for shown in (repr(key), str(key), f"{key}", f"{[key]}", repr(load(ENVIRON, None, Path("/")))):

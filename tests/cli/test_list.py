@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import threading
 
 import pytest
@@ -40,7 +41,54 @@ def test_a_receipt_is_the_object_of_the_contract(program: Program) -> None:
         "parts": 1,
         "unread": [],
         "talk_seconds": None,
+        "template_code": None,
+        "sign_name": None,
     }
+
+
+LEDGER = (
+    b"phone,biz_id,sent_at,template_code,sign_name\n13800008000,900619746936498440^0,2026-11-20 15:49:55,SMS_7,Acme\n"
+)
+
+
+def of_send(program: Program, *words: str) -> list[tuple[object, object]]:
+    return [(found["template_code"], found["sign_name"]) for found in program(*words, "--json").objects]
+
+
+@pytest.mark.parametrize("ledger_first", [True, False])
+def test_a_receipt_has_the_template_and_the_signature_of_its_send(program: Program, *, ledger_first: bool) -> None:
+    program.stdin = LEDGER
+    if ledger_first:
+        program("sends", "import", "-")
+    program.keep("SmsReport", report(), report("13800008001"))
+    if not ledger_first:
+        assert of_send(program, "list") == [(None, None), (None, None)]
+        program("sends", "import", "-")
+    for words in (["list"], ["list", "--history"], ["list", "--phone", "13800008000", "--phone", "13800008001"]):
+        assert of_send(program, *words) == [("SMS_7", "Acme"), (None, None)]
+    (first, _) = csv.DictReader(io.StringIO(program("list", "-o", "csv").out))
+    assert (first["template_code"], first["sign_name"]) == ("SMS_7", "Acme")
+    assert of_send(program, "show", "13800008000")[-1] == ("SMS_7", "Acme")
+
+
+def test_what_a_command_prints_as_it_comes_has_no_template_yet(program: Program) -> None:
+    program.stdin = LEDGER
+    program("sends", "import", "-")
+    program.stdin = json.dumps(report()).encode()
+    assert of_send(program, "replay", "-", "--kind", "SmsReport") == [(None, None)]
+    assert of_send(program, "list") == [("SMS_7", "Acme")]
+
+
+def test_the_answer_of_a_query_has_the_template_of_its_row(program: Program) -> None:
+    row = {"PhoneNum": "13800008000", "SendStatus": 3, "SendDate": "2026-11-20 15:49:55", "TemplateCode": "SMS_9"}
+    program.keep("SendDetail", row, source=Source.QUERY)
+    assert of_send(program, "list") == [("SMS_9", None)]
+    program.stdin = LEDGER.replace(b"SMS_7", b"SMS_9")
+    program("sends", "import", "-")
+    assert of_send(program, "list") == [("SMS_9", "Acme")]
+    program.stdin = b""
+    program("sends", "forget", "--phone", "13800008000", "--yes")
+    assert of_send(program, "list") == [("SMS_9", None)]
 
 
 @pytest.fixture

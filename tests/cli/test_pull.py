@@ -15,6 +15,7 @@ import pytest
 
 from smsreceipt.sandbox import KINDS, Message, Options, Sandbox, generate
 from smsreceipt.store.sqlite.store import open_store
+from tests.aliyun.peer import says, serving
 from tests.cli.program import Ended, Program, report
 
 PROGRAM = [sys.executable, "-m", "smsreceipt"]
@@ -273,6 +274,29 @@ def test_a_provider_that_is_not_there_is_5(program: Program, start: Start, monke
     assert ended.code == 5
     assert "run the same command again" in ended.err
     assert summary(ended)["received"] == 0
+
+
+def test_a_page_in_place_of_a_token_is_told_and_ends_with_5(
+    program: Program, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smsreceipt.aliyun import retry
+
+    monkeypatch.setattr(retry, "CAP", 0.001)
+    page = says(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\n<html>")
+    with serving(*[page] * retry.Budget().tries) as (gateway, _):
+        ended = Pull(program, start())("--wait", "0", environ={"SMSRECEIPT_DYBASEAPI_ENDPOINT": gateway.url})
+    assert ended.code == 5
+    assert "QueryTokenForMnsQueue: the answer of http://127.0.0.1" in ended.err.splitlines()[0]
+    assert "trying again" in ended.err
+    assert "hint: A gateway or proxy may answer" in ended.err
+
+
+def test_a_temporary_key_without_its_token_is_4_and_asks_nobody(program: Program, start: Start) -> None:
+    sandbox = start()
+    ended = Pull(program, sandbox)("--wait", "0", environ={"ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.NUcanary"})
+    assert ended.code == 4
+    assert "ALIBABA_CLOUD_SECURITY_TOKEN" in ended.err
+    assert sandbox.state()["calls"] == {}
 
 
 def test_piped_the_summary_is_the_last_line_and_stdout_only_data(program: Program, start: Start) -> None:

@@ -268,6 +268,38 @@ def test_a_number_that_the_provider_refuses_does_not_stop_the_others(desk: Make)
     assert "refused=1" in ended.err
 
 
+def _refusing(code: str) -> bytes:
+    body = b'{"Code":"%s","Message":"no","RequestId":"R-1"}' % code.encode()
+    return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "calls", "told"),
+    [
+        ("isv.MOBILE_NUMBER_ILLEGAL", 3, 1, "numbers that the provider refused: 1"),
+        ("PHONE_NUMBER_ILLEGAL", 3, 1, "numbers that the provider refused: 1"),
+        ("isv.INVALID_PARAMETERS", 5, 1, "hint: `smsreceipt explain isv.INVALID_PARAMETERS`"),
+        ("isv.NEVER_SEEN_BEFORE", 5, 1, "hint: The provider tells about a request by its id"),
+        ("isv.OUT_OF_SERVICE", 4, 1, "hint: Top up the account"),
+        ("QPS_LIMIT_CONTROL", 5, 8, "run the same command again"),
+    ],
+)
+def test_the_calls_are_counted_whatever_is_answered(
+    desk: Make, monkeypatch: pytest.MonkeyPatch, code: str, exit_code: int, calls: int, told: str
+) -> None:
+    from smsreceipt.aliyun import retry
+
+    monkeypatch.setattr(retry, "CAP", 0.001)
+    words = ("query-details", "--date", YESTERDAY, "--phone", "13800000001")
+    with serving(*[says(_refusing(code))] * calls) as (provider, seen):
+        ended = desk()(*words, environ={"SMSRECEIPT_DYSMSAPI_ENDPOINT": provider.url})
+    assert ended.code == exit_code
+    assert told in ended.err
+    assert ("explain" in ended.err) == (exit_code in {4, 5} and "NEVER" not in code and "QPS" not in code)
+    assert f"api_calls={calls} " in ended.err
+    assert len(seen) == calls
+
+
 def test_a_wrong_key_ends_with_4_and_trouble_with_5(desk: Make) -> None:
     ask = desk()
     assert ask("query-details", "--date", YESTERDAY, "--phone", "13800000001", secret="wrong").code == 4

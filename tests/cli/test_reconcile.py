@@ -29,6 +29,7 @@ from tests.reconcile.test_calendar import ZONES
 KEYS = [
     "date", "from", "to", "sent", "with_receipt", "young", "too_late", "missing", "compensated_delivered",
     "compensated_failed", "still_waiting", "no_record", "unasked", "conflicts", "api_calls", "days_left",
+    "mode", "provider_total", "unlisted",
 ]  # fmt: skip
 TODAY = datetime.now(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
 DAY = TODAY - timedelta(days=3)
@@ -114,11 +115,11 @@ def test_the_summary_is_one_object_whose_books_balance(company: Company) -> None
     assert summary == {
         "date": DATE, "from": DATE, "to": DATE, "sent": 14, "with_receipt": 6, "young": 0, "too_late": 0, "missing": 8,
         "compensated_delivered": 4, "compensated_failed": 2, "still_waiting": 1, "no_record": 1, "unasked": 0,
-        "conflicts": 0, "api_calls": 9, "days_left": 27,
+        "conflicts": 0, "api_calls": 10, "days_left": 27, "mode": "sends", "provider_total": 13, "unlisted": 0,
     }  # fmt: skip
     figures = {name: str(value) for name, value in summary.items() if name not in {"date", "from", "to"}}
     assert dict(word.split("=") for word in ended.err.splitlines()[-1].split()) == figures
-    assert company.calls == 9  # that there is no record is not taken at the provider's first word
+    assert company.calls == 10  # that there is no record is not taken at the provider's first word
 
 
 def test_what_was_found_are_receipts_and_the_next_run_asks_only_about_what_waits(company: Company) -> None:
@@ -129,7 +130,7 @@ def test_what_was_found_are_receipts_and_the_next_run_asks_only_about_what_waits
     ]  # fmt: skip
     assert len(found) == 7
     again = company.reconcile()
-    assert again.objects[0]["api_calls"] == 1
+    assert again.objects[0]["api_calls"] == 2  # one of them for the total of the day
     assert again.objects[0]["with_receipt"] == 12
 
 
@@ -137,7 +138,7 @@ def test_a_dry_run_asks_nobody_and_writes_nothing(company: Company) -> None:
     before = company.program.store.read_bytes()
     ended = company.reconcile("--dry-run", "--qps", "4")
     (plan,) = ended.objects
-    assert (plan["planned_calls"], plan["seconds"], plan["unasked"], plan["days_left"]) == (8, 2.0, 8, 27)
+    assert (plan["planned_calls"], plan["seconds"], plan["unasked"], plan["days_left"]) == (9, 2.2, 8, 27)
     assert plan["sent"] == plan["with_receipt"] + plan["young"] + plan["too_late"] + plan["missing"]
     assert company.calls == 0
     assert company.program.store.read_bytes() == before
@@ -188,7 +189,16 @@ def test_details_on_a_full_disk_end_with_6_and_the_work_is_done(company: Company
 def test_the_screen_tells_classes_codes_and_what_to_do(company: Company) -> None:
     shown = company.reconcile(terminal=True)
     assert shown.code == 0
-    for words in (DATE, "missing", "delivered", "MOBILE_IN_BLACK", "Still waiting:", "No record:", "API calls 9"):
+    for words in (
+        DATE,
+        "missing",
+        "delivered",
+        "MOBILE_IN_BLACK",
+        "Still waiting:",
+        "No record:",
+        "API calls 10",
+        "parts by the provider 13",
+    ):
         assert words in shown.out
     assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80 for line in shown.out.splitlines())
     assert "to be asked" in company.reconcile("--dry-run", terminal=True).out
@@ -203,7 +213,9 @@ def test_csv_is_a_head_and_a_row(company: Company) -> None:
 
 def test_fail_on_missing_ends_with_3_while_any_is_left(company: Company) -> None:
     assert company.reconcile("--fail-on-missing").code == 3
-    assert company.reconcile("--fail-on-missing", "--date", f"{DAY - timedelta(days=1):%Y%m%d}").code == 0
+    assert (
+        company.reconcile("--fail-on-missing", "--date", f"{DAY - timedelta(days=1):%Y%m%d}").code == 3
+    )  # no list of that day
 
 
 def test_when_all_is_found_fail_on_missing_is_content(program: Program, sandbox: Sandbox) -> None:
@@ -300,7 +312,7 @@ def test_a_reader_that_goes_away_costs_no_work(company: Company) -> None:
     assert company.reconcile().objects[0]["with_receipt"] == 12
 
 
-def test_without_a_list_of_what_was_sent_the_sums_of_the_day_are_compared(program: Program, sandbox: Sandbox) -> None:
+def test_totals_of_days_are_compared_without_a_list_of_what_was_sent(program: Program, sandbox: Sandbox) -> None:
     company = Company(program, sandbox)
     past = [
         PastSend(phone="13800008000", biz_id=f"{n}^0", sent=moment(hour=10 + n / 24), reported=moment(hour=17))
@@ -308,13 +320,15 @@ def test_without_a_list_of_what_was_sent_the_sums_of_the_day_are_compared(progra
     ]
     sandbox.remember([*past, PastSend(phone="13800008000", biz_id="w^0", sent=moment(), reported=None)])
     program.keep("SmsReport", *(one.send().receipt() for n, one in enumerate(past) if not 60 <= n < 80))
-    ended = company.reconcile()
+    (summary,) = company.reconcile().objects
+    assert (summary["mode"], summary["sent"], summary["provider_total"]) == ("totals", 0, 145)
+    ended = company.reconcile("--totals")
     (day,) = ended.objects
-    assert "no sends of these days are known" in ended.err
+    assert day["mode"] == "totals"
     assert (day["date"], day["sent"], day["gap"], day["no_response"]) == (DATE, 145, 20, 1)
     assert day["silent"] == [{"from": f"{DATE}T12:30:00+08:00", "to": f"{DATE}T13:20:00+08:00"}]
     assert ended.err.splitlines()[-1] == "days=1 gap=20 api_calls=2"
-    assert company.reconcile("--fail-on-missing").code == 3
+    assert company.reconcile("--totals", "--fail-on-missing").code == 3
     shown = company.reconcile("--totals", terminal=True).out
     assert "12:30 - 13:20" in shown
     assert company.reconcile("--totals", "--dry-run").objects[0]["planned_calls"] == 2

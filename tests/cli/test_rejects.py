@@ -86,6 +86,14 @@ def test_retry_stores_what_can_be_read_now_and_leaves_the_rest(program: Program)
     assert [found["reason"] for found in program("rejects", "list").objects] == ["json"]
 
 
+@pytest.mark.parametrize("written", ["smsup", "SMSUP", " SmsUp "])
+def test_a_known_kind_is_stored_in_its_own_spelling(program: Program, written: str) -> None:
+    program.keep(None, b'{"sequence_id":"1","content":"TD","phone_number":"13800001111","x":1')
+    program.keep(None, {"sequence_id": "7", "phone_number": "13800001111"})
+    ended = program("rejects", "retry", "--all", "--kind", written)
+    assert [(found["kind"], found["identity"]) for found in ended.objects] == [("SmsUp", ["7", "13800001111"])]
+
+
 def test_retry_opens_the_event_that_a_function_passed_on_to_listen(program: Program) -> None:
     event = {"rawPath": "/cb", "isBase64Encoded": False, "body": json.dumps([report(), 7])}
     program.keep(None, event)

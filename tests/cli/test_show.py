@@ -4,11 +4,15 @@ from smsreceipt.model import Source
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
 
 
-def test_nothing_found_is_a_line_with_the_next_step_and_exit_code_3(program: Program) -> None:
-    ended = program("show", "13800008000")
-    assert (ended.code, ended.raw) == (3, b"")
-    assert ended.err.startswith("nothing is known about that number or id; ")
-    assert ended.err == program("show", "13800008000", "-q").err
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_nothing_found_is_3_and_a_line_with_the_next_step(program: Program, quiet: tuple[str, ...]) -> None:
+    for words in (("show", "13800008000"), ("show", "13800008000", "--json"), ("show", "900619746936498440^0")):
+        ended = program(*words, *quiet)
+        (line,) = ended.err.splitlines()
+        assert (ended.code, ended.raw) == (3, b"")
+        assert line.startswith("nothing is known about that number or id")
+        assert "smsreceipt query-details" in line
+        assert "13800008000" not in line
 
 
 def test_an_empty_word_is_not_whatever_has_no_number(program: Program) -> None:

@@ -60,7 +60,7 @@ def test_the_dead_mans_check(program: Program, words: str, code: int, said: str)
     assert (ended.code, ended.err) == (code, said)
 
 
-def test_an_empty_store_is_silent(program: Program) -> None:
+def test_an_empty_store_is_not_silent_when_something_was_expected(program: Program) -> None:
     ended = program("status", "--max-age", "1d", "-q")
     assert (ended.code, ended.err) == (3, "no receipt came yet\n")
 

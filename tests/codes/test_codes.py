@@ -134,6 +134,26 @@ def test_api_codes_may_be_known_by_their_prefix_only() -> None:
         assert found.code == row
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "MissingSecurityToken", "QPS_LIMIT_CONTROL", "SYSTEM_ERROR", "RAM_PERMISSION_DENY", "QUERY_DATE_ILLEGAL",
+        "AccessDeniedByRamPolicy", "SP_UNKNOW_ERROR", "SignatureDoesNotMatch", "InvalidAccessKeyId.NotFound",
+        "InvalidAccessKeyId.Inactive", "InvalidTimeStamp.Expired", "Forbidden.RAM", "Forbidden.AccessKeyDisabled",
+        "isv.BUSINESS_LIMIT_CONTROL", "isv.AMOUNT_NOT_ENOUGH", "OUT_OF_SERVICE", "isp.RAM_PERMISSION_DENY",
+        "Throttling.User", "Throttling.Api", "ServiceUnavailable", "ServiceUnAvailable", "InvalidSecurityToken.Expired",
+        "InvalidSecurityToken.MismatchWithAccessKey", "InvalidSecurityToken.Malformed", "UnsupportedHTTPMethod",
+        "MissingAccessKeyId", "MissingTimestamp", "MissingParameter", "InvalidParameter.Format", "InvalidVersion",
+        "PRODUCT_NOT_SUBSCRIBED", "ONLINE_BILLING_FAILED", "ACCOUNT_ILLEGAL", "SMS_SECURITY_INTERCEPTED",
+        "FORBIDDEN_ACTION", "DATA_NOT_EXIST", "NOT_SUPPORTED_COUNTRY", "InvalidAuthorizationHeader",
+        "InvalidDateHeader", "InvalidDegist", "InvalidRequestURL", "InvalidQueryString", "MalformedXML",
+        "QueueNameLengthError", "InvalidQueueName", "QueueDeletedRecently", "isv.PRODUCT_UN_SUBSCRIPT",
+    ],
+)  # fmt: skip
+def test_the_codes_that_people_meet_are_explained(code: str) -> None:
+    assert codes.explain(code)
+
+
 def test_a_number_is_a_receipt_code_and_a_release_cause() -> None:
     assert [(e.table, e.code) for e in codes.explain("4")] == [("receipt", "4"), ("release-cause", "4")]
 
@@ -191,7 +211,6 @@ def test_the_status_of_a_transcript_that_was_made_is_known() -> None:
         ("ram_permission_deny", "isp.RAM_PERMISSION_DENY"),
         ("isv.QPS_LIMIT_CONTROL", "QPS_LIMIT_CONTROL"),
         ("Throttling.QPS_LIMIT_CONTROL", "QPS_LIMIT_CONTROL"),
-        ("SP_UNKNOW_ERROR", "SP_UNKNOW_ERROR"),
         ("QUERY_DATE_ILLEGAL", "isv.QUERY_DATE_ILLEGAL"),
         ("MissingSecurityToken", "MissingSecurityToken"),
         ("AccessDeniedByRamPolicy", "AccessDenied*"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.decode import decode, reread
-from smsreceipt.decode.measures import parts, parts_of_text, seconds_between
+from smsreceipt.decode.measures import parts, parts_of_text
 from smsreceipt.model import Delivery, Instant, Kind, Outcome, Receipt, Source
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
@@ -17,18 +17,43 @@ CALL = {"pool_key": "FC1", "call_id": "c", "phone_no": "13900001111", "release_c
 
 
 @pytest.mark.parametrize(
-    ("sizes", "found"),
+    ("size", "found"),
+    [("2", 2), (3, 3), (None, None), ("", None), ("0", None), (0, None), ("99999999999", 1000), ("1" * 5000, 1000)],
+)
+def test_the_parts_are_a_number_above_zero(size: object, found: int | None) -> None:
+    assert parts(size) == found
+
+
+UNREADABLE_SIZES: list[object] = ["x", [], ["2"], "-1", True, "２", 1.5, {"a": 1}, "two"]
+
+
+@pytest.mark.parametrize("size", UNREADABLE_SIZES)
+@pytest.mark.parametrize(
+    ("kind", "payload", "field"),
     [
-        (["2"], 2), ([3], 3), ([None, "1"], 1), ([None, None, "4"], 4), (["", "2"], 2), (["x"], None), ([], None),
-        ([[]], None), (["x", "2"], 2), (["99999999999"], 1000), (["0"], None), (["-1"], None), ([True], None),
-        (["２"], None), ([1.0], None), ([{"a": 1}], None), (["1" * 5000], 1000),
+        ("SmsReport", "sms-report/delivered", "sms_size"),
+        ("DypnsSmsVerifyReport", "dypns-sms-verify-report/delivered", "sms_size"),
+        ("SmsReport", "sms-report-international/delivered", "SmsSize"),
+        ("SmsReport", "sms-report-to-mainland/delivered", "SmsQuantity"),
     ],
-)  # fmt: skip
-def test_the_parts_are_the_first_size_that_is_a_number(sizes: list[object], found: int | None) -> None:
-    assert parts(*sizes) == found
+)
+def test_a_size_that_cannot_be_read_is_named_and_costs_nothing(
+    kind: str, payload: str, field: str, size: object
+) -> None:
+    fields = json.loads((PAYLOADS / f"{payload}.json").read_bytes())
+    before = read(kind, json.dumps(fields).encode())
+    after = read(kind, json.dumps({**fields, field: size}).encode())
+    assert (after.parts, after.unread) == (None, (field,))
+    assert (after.identity, after.outcome, after.code) == (before.identity, before.outcome, before.code)
 
 
-@pytest.mark.parametrize(("text", "found"), [("很" * 70, 1), ("很" * 71, 2), ("a" * 135, 3), ("", None), (5, None)])
+@pytest.mark.parametrize("content", [5, ["text"], {"text": "x"}, False])
+def test_a_content_that_is_no_text_is_named_and_costs_nothing(content: object) -> None:
+    receipt = read("SendDetail", answer(Content=content))
+    assert (receipt.parts, receipt.unread, receipt.outcome) == (None, ("Content",), Outcome.DELIVERED)
+
+
+@pytest.mark.parametrize(("text", "found"), [("很" * 70, 1), ("很" * 71, 2), ("a" * 135, 3), ("", None), (None, None)])
 def test_the_parts_of_a_text_are_those_of_its_length(text: object, found: int | None) -> None:
     assert parts_of_text(text) == found
 
@@ -37,12 +62,13 @@ def test_the_parts_of_a_text_are_those_of_its_length(text: object, found: int | 
     ("begin", "end", "found"),
     [
         ("2026-11-20 10:00:12", "2026-11-20 10:03:17", 185), ("1795140012000", 1795140197999, 185),
-        ("2026-11-20 10:00:12", "2026-11-20 10:00:12", 0), ("2026-11-20 10:00:12", "2026-11-20 10:00:11", None),
+        ("2026-11-20 10:00:12", "2026-11-20 10:00:12", None), ("2026-11-20 10:00:12", "2026-11-20 10:00:11", None),
         ("soon", "2026-11-20 10:00:12", None), ("2026-11-20 10:00:12", None, None), ([], {}, None),
     ],
 )  # fmt: skip
 def test_seconds_are_whole_ones(begin: object, end: object, found: int | None) -> None:
-    assert seconds_between(begin, end) == found
+    call = {**CALL, "start_time": begin, "release_time": end}
+    assert read("SecretReport", json.dumps(call).encode()).talk_seconds == found
 
 
 def read(kind: str, body: bytes, *, biz_id: str = "") -> Receipt:

@@ -123,6 +123,11 @@ def pulled(shell: Shell) -> Shell:
     done = shell.run("smsreceipt pull")
     assert done.returncode == 3, done.stderr  # there is poison in it
     assert "received=6 new=5 duplicate=0 rejected=1 deleted=6 undeleted=0" in done.stderr
+    yesterday = f"{datetime.now(BEIJING) - timedelta(days=1):%Y-%m-%d} 12:00:00"
+    lines = [f"1380000000{n + 1},90061974693649844{n}^0,{yesterday}" for n in range(3)]
+    (shell.directory / "yesterday.csv").write_text("\n".join(["phone,biz_id,sent_at", *lines, ""]))
+    done = shell.run("smsreceipt sends import yesterday.csv")  # `reconcile` tells a day that was not imported
+    assert done.returncode == 0, done.stderr
     return shell
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,8 +19,11 @@ from typing import Any
 
 import pytest
 
+from smsreceipt.forward import callback
+from tests.aliyun.peer import certify
 from tests.cli.program import REPLY, Ended, Program, report
 from tests.cli.test_replay import save, some
+from tests.proxy import HttpProxy
 
 GOOD = (200, b'{"code":0,"msg":"\xe6\x88\x90\xe5\x8a\x9f"}')
 Answer = Callable[[int], tuple[int, bytes]]  #: from how often it was asked
@@ -171,6 +175,30 @@ def test_what_was_asked_for_is_sent_as_it_would_have_been_pushed(
     ]
 
 
+@pytest.mark.parametrize("saved_as", ["record", "answer"])
+def test_an_answer_about_an_international_message_is_sent_as_its_receipt(
+    program: Program, start: Start, tmp_path: Path, saved_as: str
+) -> None:
+    answer = {"MessageId": "1008", "To": "85251230001", "Status": "1", "ErrorCode": "DELIVERED", "ResponseCode": "OK",
+              "SendDate": "Fri, 20 Nov 2026 10:00:00 +0800",
+              "ReceiveDate": "Fri, 20 Nov 2026 10:00:05 +0800"}  # fmt: skip
+    record = {"seq": 1, "kind": "GlobeSmsReport", "identity": ["1008", "85251230001"], "source": "query",
+              "biz_id": "1008", "body": answer}  # fmt: skip
+    receiver = start(lambda _: GOOD)
+    saved = tmp_path / "saved"
+    waiting = {**answer, "Status": "3", "ErrorCode": "", "ReceiveDate": ""}
+    lines = [record, {**record, "body": waiting}] if saved_as == "record" else [answer, waiting]
+    saved.write_text("\n".join(map(json.dumps, lines)))
+    ended = program("replay", str(saved), "--to", f"{receiver.url}/{{kind}}")
+    assert (ended.code, summary(ended)["receipts"], summary(ended)["skipped"]) == (3, 1, 1)
+    ((path, sent),) = receiver.got
+    assert path == "/GlobeSmsReport"
+    assert sent == [
+        {"to": "85251230001", "status": "1", "message_id": "1008", "send_date": "2026-11-20 10:00:00",
+         "receive_date": "2026-11-20 10:00:05", "error_code": "DELIVERED", "error_description": ""}
+    ]  # fmt: skip
+
+
 def test_what_is_no_object_is_left_out_and_said(program: Program, start: Start, tmp_path: Path) -> None:
     receiver = start(lambda _: GOOD)
     saved = save(tmp_path / "saved", text='[{"biz_id":"1"},7,{"biz_id":"x\nhello\neyJhIjoxfQ==\n{"a":tru}')
@@ -318,3 +346,35 @@ def test_no_secret_path_and_no_number_is_told(program: Program, start: Start, tm
     ended = program("replay", saved, "--to", f"{receiver.url}/s3cret", "--retry-scale", "0", "-vv")
     assert "s3cret" not in ended.out + ended.err
     assert "13800000000" not in ended.out + ended.err
+
+
+NAME = "callback.example.test"
+
+
+@pytest.mark.parametrize(("scheme", "variable"), [("http", "http_proxy"), ("https", "ALL_PROXY")])
+def test_a_callback_is_reached_through_the_proxy_of_the_environment(
+    program: Program, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, variable: str
+) -> None:
+    certificate = certify(tmp_path / "both.pem", names=[NAME])
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setattr(callback, "LIMIT", 30.0)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    receiver = start(lambda _: GOOD)
+    program.stdin = json.dumps(report()).encode()
+    send = ("--insecure-http", "replay", "-", "--to", f"{scheme}://{NAME}/cb")
+    Path("smsreceipt.toml").write_text('proxy = ""')  # is about the provider
+    with HttpProxy({NAME: receiver.server_port}, inner=context, user="u:s3cret") as proxy:
+        ended = program(*send, environ={variable: proxy.url("u:s3cret")})
+        refused = program(*send, "--retry-scale", "0", environ={variable: proxy.url("u:0ther")})
+    assert (ended.code, [path for path, _ in receiver.got]) == (0, ["/cb"]), ended.err
+    assert refused.code == 5
+    assert "0ther" not in f"{refused.out}{refused.err}"
+
+
+def test_a_callback_on_loopback_is_reached_without_a_proxy(program: Program, start: Start) -> None:
+    receiver = start(lambda _: GOOD)
+    program.stdin = json.dumps(report()).encode()
+    assert program("replay", "-", "--to", receiver.url, environ={"ALL_PROXY": "socks5://p"}).code == 0
+    ended = program("replay", "-", "--to", "https://callback.example", environ={"ALL_PROXY": "socks5://p"})
+    assert (ended.code, "ALL_PROXY: socks5 proxies are not supported" in ended.err) == (2, True)

@@ -10,7 +10,7 @@ import pytest
 from smsreceipt.app import App
 from smsreceipt.cli.commands.reconcile import _days
 from smsreceipt.model import Answer, Instant, date_of, number_of
-from smsreceipt.reconcile import Calendar, Job, Standing, do_job, end_of, start_of
+from smsreceipt.reconcile import Calendar, Job, Standing, do_job, end_of
 from smsreceipt.reconcile.calendar import is_final_no_record, neighbour
 from tests.reconcile.provider import NOW, Provider, at, send
 
@@ -134,4 +134,4 @@ def test_no_record_is_final_a_day_after_the_day() -> None:
     assert not is_final_no_record(day, Answer.NO_RECORD, Instant(complete - 1))
     assert not is_final_no_record(day, Answer.WAITING, complete)
     assert not is_final_no_record(day, None, None)
-    assert (start_of(day), end_of(day)) == (at("2026-11-19 00:00:00"), at("2026-11-20 00:00:00"))
+    assert end_of(day) == at("2026-11-20 00:00:00")

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsreceipt.model import DAY_MS, Instant, Outcome, date_of, number_of
-from smsreceipt.reconcile import Calendar, Class, ClassCounts, Finding, start_of
-from smsreceipt.reconcile.summary import summary
+from smsreceipt.model import DAY_MS, Instant, Outcome, date_of, number_of, start_of_day
+from smsreceipt.reconcile import Calendar, Class, ClassCounts, Finding
+from smsreceipt.reconcile.summary import Covered, summary
 from smsreceipt.reconcile.totals import gaps
-from smsreceipt.sources.query.client import DayTotals
+from smsreceipt.sources.query.totals import DayTotals
 from smsreceipt.store import DayParts
 from tests.reconcile.provider import NOW, send
 
@@ -25,7 +25,7 @@ def test_the_summary_adds_up_whatever_was_found(entries: list[tuple[Class, int, 
     for found, back, last in entries:
         moment = Instant(NOW - back * DAY_MS)
         counts.add(Finding(send(when=moment), found, final_no_record=last))
-    shown = summary(counts, DAY, DAY, {})
+    shown = summary(counts, DAY, DAY, {}, Covered("sends"))
     assert shown["sent"] == len(entries) == sum(int(str(shown[name])) for name in HEAD)
     assert shown["missing"] == sum(int(str(shown[name])) for name in TAIL)
     open_ages = [
@@ -84,4 +84,4 @@ def test_silence_counts_where_the_traffic_around_it_makes_it_unlikely(
 ) -> None:
     (row,) = gaps(DAY, DAY, [], [parts(slots, delivered=sum(slots.values()))])
     ten = 600_000
-    assert [((a - start_of(DAY)) // ten, (b - start_of(DAY)) // ten) for a, b in row.silent] == silent
+    assert [((a - start_of_day(DAY)) // ten, (b - start_of_day(DAY)) // ten) for a, b in row.silent] == silent

@@ -158,3 +158,13 @@ def test_a_plan_can_be_gone_through_twice_and_stays_small() -> None:
     packed = CompactList(Job, plan)
     assert sum(map(len, packed._blocks)) < 150 * 2_000
     assert msgspec.msgpack.decode(packed._blocks[0], type=list[Job]) == [*plan][:1000]
+
+
+def test_messages_with_a_message_id_are_asked_about_one_by_one_and_last() -> None:
+    messages = [send(str(n), f"2026-11-19 1{n}:00:00", phone="85251230001") for n in range(1, 4)]
+    others = [send(f"{n}^0", f"2026-11-19 1{n}:00:00", phone="85251230001") for n in range(1, 4)]
+    plan = Plan(planned([*messages, *others]))
+    assert [[each.biz_id for each in job.sends] for job in plan] == [["1^0", "2^0", "3^0"], ["1"], ["2"], ["3"]]
+    assert (len(plan), plan.calls, plan.sends) == (4, 4, 6)
+    assert next(iter(plan)).by_number
+    assert next(iter(plan)).others == ()

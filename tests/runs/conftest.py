@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.sandbox import Options, Sandbox
+from tests.runs.peer import Peer
 from tests.runs.trial import Trial
 
 
@@ -15,4 +16,10 @@ def trial(tmp_path: Path) -> Trial:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(Options(port=0, seed=1)) as running:
+        yield running
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    with Peer() as running:
         yield running

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from smsreceipt.errors import UsageError
+from smsreceipt.errors import AuthError, UsageError
 from smsreceipt.model import BEIJING, Instant, Send, beijing_day
 from smsreceipt.runs import call_gaps, day_totals, query_details, reconcile
 from smsreceipt.sandbox import PastSend, Sandbox
 from tests.cli.program import CALL, NOW
+from tests.runs.peer import Answer, Peer
 from tests.runs.trial import Trial
 
 PHONE = "13800008000"
@@ -59,17 +60,17 @@ def test_reconcile_fetches_what_is_missing_unless_it_is_a_dry_run(trial: Trial, 
 
 def test_without_sends_only_totals_are_compared(trial: Trial) -> None:
     reconcile.run(trial.app, DAY, DAY, _options(), totals=False)
-    assert [(one["sent"], one["gap"]) for one in trial.printed] == [(1, 1)]
-    assert trial.summary == {"days": "1", "gap": "1", "api_calls": "2"}
+    [summary] = trial.printed
+    assert (summary["mode"], summary["sent"], summary["provider_total"], summary["unlisted"]) == ("totals", 0, 1, 1)
+    assert summary["api_calls"] == 2
 
 
-def test_day_totals_are_compared_planned_and_shown(trial: Trial) -> None:
+def test_day_totals_are_compared_and_shown(trial: Trial) -> None:
     day_totals.run_gaps(trial.app, DAY, DAY, qps=20, fail_on_missing=True)
     assert trial.app.exit_codes == [3]
-    day_totals.run_plan(trial.app, DAY, DAY, qps=20)
     day_totals.run_stats(trial.app, DAY, DAY)
-    _gaps, plan, stats = trial.printed
-    assert (plan["planned_calls"], stats["succeeded"], stats["our_delivered"]) == (2, 1, 0)
+    _gaps, stats = trial.printed
+    assert (stats["succeeded"], stats["our_delivered"]) == (1, 0)
 
 
 def test_calls_without_an_end_are_listed(tmp_path: Path) -> None:
@@ -79,3 +80,54 @@ def test_calls_without_an_end_are_listed(tmp_path: Path) -> None:
     call_gaps.run(trial.app, day, day, min_age=3600, fail_on_missing=True)
     assert [one["call_id"] for one in trial.printed] == ["call-1"]
     assert (trial.summary, trial.app.exit_codes) == ({"calls_without_end": "1"}, [3])
+
+
+def _stats(*rows: dict[str, object]) -> Answer:
+    return 200, {"Code": "OK", "Data": {"TotalSize": len(rows), "TargetList": rows}}
+
+
+def _row(**figures: object) -> dict[str, object]:
+    names = ("TotalCount", "RespondedSuccessCount", "RespondedFailCount", "NoRespondedCount")
+    return {"SendDate": f"{NOON:%Y%m%d}", **dict.fromkeys(names, 4), **figures}
+
+
+REFUSED: Answer = 200, {"Code": "isv.PRODUCT_UN_SUBSCRIPT", "Message": "x", "RequestId": "R"}
+DENIED: Answer = 403, {"Code": "Forbidden.RAM", "Message": "x", "RequestId": "R"}
+
+
+@pytest.mark.parametrize("refusal", [REFUSED, DENIED])
+@pytest.mark.parametrize("run", ["stats", "gaps"])
+def test_a_refused_scope_costs_only_its_own_totals(trial: Trial, peer: Peer, refusal: Answer, run: str) -> None:
+    peer.answers = {"QuerySendStatistics@1": _stats(_row()), "QuerySendStatistics@2": refusal}
+    trial.app.environ = peer.environment
+    if run == "stats":
+        day_totals.run_stats(trial.app, DAY, DAY)
+    else:
+        day_totals.run_gaps(trial.app, DAY, DAY, qps=20, fail_on_missing=False)
+    assert trial.printed[0]["succeeded"] == 4
+    assert trial.app.exit_codes == [3]
+    assert any("refused its totals of numbers elsewhere" in line for line in trial.messages)
+
+
+def test_if_all_scopes_are_refused_there_is_an_error(trial: Trial, peer: Peer) -> None:
+    peer.answers = {"QuerySendStatistics": REFUSED}
+    trial.app.environ = peer.environment
+    with pytest.raises(AuthError, match=r"isv\.PRODUCT_UN_SUBSCRIPT"):
+        day_totals.run_stats(trial.app, DAY, DAY)
+
+
+def test_a_key_that_the_provider_refuses_is_asked_for_one_scope_only(trial: Trial, peer: Peer) -> None:
+    peer.answers = {"QuerySendStatistics": DENIED}
+    trial.app.environ = peer.environment
+    with pytest.raises(AuthError):
+        day_totals.run_stats(trial.app, DAY, DAY)
+    assert len(peer.calls) == 1
+
+
+@pytest.mark.parametrize("row", [_row(TotalCount=-1), {"SendDate": "soon"}])
+def test_totals_that_cannot_be_read_are_told(trial: Trial, peer: Peer, row: dict[str, object]) -> None:
+    peer.answers = {"QuerySendStatistics@1": _stats(row, _row()), "QuerySendStatistics@2": _stats()}
+    trial.app.environ = peer.environment
+    day_totals.run_stats(trial.app, DAY, DAY)
+    assert trial.app.exit_codes == [3]
+    assert any("could not be read" in line for line in trial.messages)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsreceipt.model import DAY_MS, Answer, Asked, Instant, Outcome, Send, beijing_day
-from smsreceipt.store import Imported, Query, SendQuery, SendState, Store
+from smsreceipt.model import DAY_MS, Answer, Asked, Instant, Outcome, Send, beijing_day, is_mainland
+from smsreceipt.store import DaySends, Imported, ListedParts, Query, SendQuery, SendState, Store
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import FAILED, NOW, PHONE, WAITING, Said, call, decoded, report
@@ -156,6 +156,33 @@ def test_a_send_has_a_receipt_when_that_is_final(
     assert missing(store) == ([] if settled else ["1"])
     assert store.facts().open_sends == (0 if settled else 1)
     assert store.count_sends(DAY, DAY) == 1
+
+
+NUMBERS = [
+    PHONE, "13000000000", "19900000000", "12125550100", "85251230001", "1380000800", "138000080001", "1064800000001",
+]  # fmt: skip
+
+
+def test_sends_are_counted_by_day_and_by_mainland(store: SqliteStore) -> None:
+    store.add_sends([send("1", phone) for phone in NUMBERS] + [send("1", day=DAY + 2, phone="8521")])
+    store.keep([decoded(report("1"))])
+    mainland = sum(map(is_mainland, NUMBERS))
+    assert mainland == 3
+    here, later = DaySends(DAY, mainland, len(NUMBERS) - mainland), DaySends(DAY + 2, 0, 1)
+    assert store.sends_by_day(DAY - 1, DAY + 2) == [here, later]
+    assert store.sends_by_day(DAY, DAY + 1) == [here]
+
+
+def test_parts_are_those_of_a_receipt_else_of_the_ledger_else_unknown(store: SqliteStore) -> None:
+    assert store.listed_parts(DAY, DAY) == []
+    store.add_sends([send("1", parts=9), send("2", parts=4), send("3"), send("4"), send("5", "85251230001"), send("6")])
+    store.keep([decoded(report("1", sms_size="2"), report("6"), report("9", sms_size="50"))])
+    store.keep([], asked=[Asked("3", PHONE, NOW, Answer.NO_RECORD), Asked("4", PHONE, NOW, Answer.WAITING)])
+    assert [*store.listed_parts(DAY, DAY)] == [
+        ListedParts(False, known=0, unknown=1, no_record=0),
+        ListedParts(True, known=6, unknown=3, no_record=1),
+    ]
+    assert store.listed_parts(DAY + 1, DAY + 9) == []
 
 
 def test_two_kinds_about_one_send_and_the_final_one_counts(store: SqliteStore) -> None:

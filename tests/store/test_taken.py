@@ -13,13 +13,14 @@ import apsw
 import pytest
 
 from smsreceipt.errors import StoreDamaged, StoreUnavailable
-from smsreceipt.model import Source
-from smsreceipt.store import Query
+from smsreceipt.model import Send, Source
+from smsreceipt.store import Query, SendQuery
 from smsreceipt.store.sqlite import files
 from smsreceipt.store.sqlite.migrations import triggers
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import decoded, report
 
+SEND = Send("13800008000", "1^0", 20_780, None, "", "", "", None)
 OURS = triggers()[0][0]  # the name of a trigger that every store has
 
 
@@ -122,6 +123,15 @@ def test_harm_to_a_part_of_the_journal_is_noticed_before_the_next_commit_hides_i
         harm(path.with_name(path.name + "-wal"))
         with pytest.raises(StoreDamaged, match="replaced or deleted while in use, or overwritten"):
             keep(store, "after^0")
+
+
+def test_a_transaction_that_changes_nothing_is_no_harm(path: Path) -> None:
+    with closing(open_store(path)) as store:
+        store.add_sends([SEND])
+    with closing(open_store(path)) as store:  # counts the send as known: no page of the file changes
+        assert store.add_sends([SEND]).known == 1
+        assert store.forget_sends(SendQuery(phones=["13900009999"])) == 0
+        keep(store, "1^0")
 
 
 def test_a_write_by_another_process_and_its_checkpoints_are_no_harm(path: Path) -> None:

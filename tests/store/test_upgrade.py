@@ -162,7 +162,7 @@ def test_an_upgraded_store_lists_what_a_new_one_would_at_once_and_after_the_back
     with closing(open_reader(path, reread=counting)) as reader:
         assert [each.receipt for each in reader.list(ALL)] == expected
         assert reader.facts().schema == SCHEMA
-    assert counting.count == 0
+    assert counting.count == 1  # the answer of a query is read for its template
 
 
 @every_schema
@@ -390,7 +390,7 @@ def as_schema_4(path: Path) -> None:
 @pytest.mark.parametrize("filled", [True, False])
 def test_whatever_a_store_holds_is_listed_the_same_after_its_upgrade(path: Path, *, filled: bool) -> None:
     queries = Query(), ALL, Query(conflicts=True)
-    with closing(open_store(path)) as store:
+    with closing(open_store(path, reread=reread)) as store:
         store.keep(pool(200))
         give(store, ATTRIBUTIONS)
         assert backfill.read(store._db, reread) is None

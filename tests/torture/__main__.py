@@ -23,6 +23,7 @@ HARNESSES = (
     "push",
     "reconcile",
     "replay",
+    "inputs",
 )
 
 

@@ -95,7 +95,8 @@ class Company(World):
     def reconcile_words(self, qps: int) -> list[str]:
         days = sorted({beijing_day(_at(truth.noted)) for truth in self.day.sends})
         begin, end = (f"{datetime.fromtimestamp(day * 86_400, BEIJING):%Y-%m-%d}" for day in (days[0], days[-1]))
-        return self.words("reconcile", "--from", begin, "--to", end, "--qps", str(qps), "--workers", "32", "--json")
+        return self.words("reconcile", "--from", begin, "--to", end, "--qps", str(qps), "--workers", "32", "--json",
+                          "--no-totals")  # fmt: skip
 
     def reconcile(self, qps: int = 5000, **env: str) -> tuple[Ended, dict[str, Any]]:
         """One comparison to its end; its summary must balance."""

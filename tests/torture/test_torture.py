@@ -15,6 +15,7 @@ from tests.torture import (
     damage,
     disk,
     faults,
+    inputs,
     kills,
     order,
     powercut,
@@ -184,3 +185,12 @@ def test_a_failing_disk_ends_a_listener_with_6_and_costs_nothing() -> None:
     )
     assert planted.lost
     assert figures.good, figures
+
+
+def test_mixed_inputs_are_counted_and_nothing_is_lost_for_a_side_field() -> None:
+    with inputs.planted():
+        assert not inputs.torture(1_000).good
+    figures = inputs.torture(2_000)
+    assert figures.good, figures.faults
+    assert figures.receipts > 1_000
+    assert figures.sends > 300

@@ -68,19 +68,23 @@ def _complete_day(_ctx: click.Context, _param: click.Parameter, incomplete: str)
 )
 @option("--fail-on-missing", is_flag=True, help="End with 3 when any is left whose end nobody knows.")
 @option("--totals", is_flag=True, help="Compare only the sums of the days; needs no list of what was sent.")
+@option("--no-totals", is_flag=True, help="Leave out the provider's total: the list is not meant to be whole.")
 @option("--calls", is_flag=True, help="List calls through privacy numbers whose end was never reported.")
 def command(app: App, **chosen: Any) -> None:
     """Find what has no receipt, fetch it, report.
 
     Compares what was sent (smsreceipt sends import) with the receipts in the store, asks the provider about what is
     missing with the fewest calls, and stores what it answers. Stop it at any time and run it again: it goes on where
-    it was. Days are Beijing's; the provider answers for 30 days back.
+    it was. Days are Beijing's; the provider answers for 30 days back. A day of which the list has no send, or fewer
+    billed parts than the provider counts (provider_total, unlisted), is told, and ends with 3.
 
     \b
       smsreceipt reconcile --date yesterday
       smsreceipt reconcile --from 2026-11-01 --to 2026-11-20 --dry-run --json
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     first, last = _days(app, chosen)
+    if chosen["totals"] and chosen["no_totals"]:
+        raise UsageError("--totals and --no-totals exclude each other")
     if chosen["calls"]:
         from smsreceipt.runs import call_gaps
 
@@ -89,7 +93,7 @@ def command(app: App, **chosen: Any) -> None:
         from smsreceipt.runs import reconcile
 
         names = ("min_age", "dry_run", "qps", "workers", "details", "fail_on_missing")
-        options = reconcile.Options(**{name: chosen[name] for name in names})
+        options = reconcile.Options(**{name: chosen[name] for name in names}, provider_total=not chosen["no_totals"])
         reconcile.run(app, first, last, options, totals=chosen["totals"])
 
 

@@ -7,7 +7,7 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.options import Group, cli_command, confirm, option
 from smsreceipt.errors import UsageError
-from smsreceipt.model import Kind, Reason
+from smsreceipt.model import Reason
 
 command = Group("rejects", help="Look at what could not be decoded; retry or drop it.")
 
@@ -55,7 +55,7 @@ def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: str
         raise UsageError("name the rejects to retry, or say --all")
     from smsreceipt.runs import retry
 
-    retry.run(app, ids, Kind(kind) if kind else None)
+    retry.run(app, ids, kind)
 
 
 @cli_command("drop")

@@ -17,7 +17,7 @@ def command(app: App, subject: str) -> None:
     What was sent and every statement about whatever carries this number or id, replies and calls included, in time
     order; on a terminal with the meaning of each code and what to do about it. It may be any number of a call (caller,
     callee, privacy number) and any id that `list` prints; of a BizId the part before ^ is enough. A - reads the number
-    or id from standard input.
+    or id from standard input. Ends with 3 where nothing is found.
 
     \b
       smsreceipt show 13800000001

@@ -32,11 +32,13 @@ class Answer:
     def of(cls, receipt: Receipt) -> Answer:
         """The record that *receipt* was decoded from."""
         body = msgspec.json.decode(receipt.body)
-        template, content = (
-            found if isinstance(found := body.get(name), str) else "" for name in ("TemplateCode", "Content")
+        template, content, message = (
+            found if isinstance(found := body.get(name), str) else "" for name in ("TemplateCode", "Content", "Message")
         )
         known = codes.receipt(receipt.code) if receipt.code else None
-        return cls(receipt, template, content, known.meaning_en if known else "", known.meaning_zh if known else "")
+        return cls(
+            receipt, template, content or message, known.meaning_en if known else "", known.meaning_zh if known else ""
+        )
 
 
 def _masked(row: Answer) -> Answer:

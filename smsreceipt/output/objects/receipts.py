@@ -33,7 +33,13 @@ def masked_receipt(stored: StoredReceipt) -> StoredReceipt:
         code=mask_numbers(receipt.code, phone),
         body=msgspec.json.encode(mask_value(msgspec.json.decode(receipt.body), "", phone)),
     )
-    return msgspec.structs.replace(stored, receipt=masked, origin=mask_numbers(stored.origin, phone))
+    return msgspec.structs.replace(
+        stored,
+        receipt=masked,
+        origin=mask_numbers(stored.origin, phone),
+        template_code=mask_numbers(stored.template_code, phone),
+        sign_name=mask_numbers(stored.sign_name, phone),
+    )
 
 
 def _outcome(stored: StoredReceipt, display: Display) -> Cell:
@@ -137,6 +143,8 @@ RECEIPTS = View[StoredReceipt](
         Column(key="unread", of="receipt.unread"),
         Column(key="parts", of="receipt.parts"),
         Column(key="talk_seconds", of="receipt.talk_seconds"),
+        Column(key="template_code", of="template_code", or_null=True),
+        Column(key="sign_name", of="sign_name", or_null=True),
         Column(key="body", of="receipt.body", convert=msgspec.Raw),
     ],
     masked=masked_receipt,

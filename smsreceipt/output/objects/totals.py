@@ -38,6 +38,7 @@ DAY_GAPS = View[DayGap](
     "DayGap",
     [
         _DAY,
+        Column(key="mode", of="day", convert=lambda _: "totals"),
         _SENT,
         Column(key="succeeded", of="succeeded"),
         Column(key="failed", of="failed"),

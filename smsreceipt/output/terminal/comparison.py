@@ -113,6 +113,8 @@ def _figures(summary: Mapping[str, object], display: Display) -> Text:
         "seconds": ("seconds", "预计秒数"),
         "api_calls": ("API calls", "API调用次数"),
         "days_left": ("days left", "剩余天数"),
+        "provider_total": ("parts by the provider", "平台计费条数"),
+        "unlisted": ("not in the list", "清单之外"),
     }
     shown = [
         f"{display.localized(*words)} {summary[name]:,}"

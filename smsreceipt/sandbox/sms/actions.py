@@ -7,21 +7,33 @@ from datetime import datetime, timedelta
 
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox.clock import Clock
-from smsreceipt.sandbox.sends import Send
+from smsreceipt.sandbox.sends import Send, number_detail
 from smsreceipt.sandbox.sms.details import Pages
-from smsreceipt.sandbox.sms.parameters import day_of, json_list, json_object, page_of, phone_of, texts_of
+from smsreceipt.sandbox.sms.parameters import (
+    day_of,
+    international_phone_of,
+    json_list,
+    json_object,
+    page_of,
+    phone_of,
+    texts_of,
+)
 from smsreceipt.sandbox.sms.record import Sends, statistics
 from smsreceipt.sandbox.wire.faults import Faults
-from smsreceipt.sandbox.wire.rpc import Action, BusinessError, Parameters
+from smsreceipt.sandbox.wire.rpc import INTERNATIONAL, Action, BusinessError, Parameters
 
 MAX_NUMBERS = 1000  #: in one SendSms
 MAX_BATCH = 100  #: in one SendBatchSms
 MAX_PAGE = 50
+MAX_TASK_ID = 255  #: characters
 HISTORY = 30  #: days before today that can be queried
 
 
 class Sms:
-    """SendSms, SendBatchSms, QuerySendDetails and QuerySendStatistics. *deliver* is called for each receipt to send."""
+    """SendSms, SendBatchSms, QuerySendDetails and QuerySendStatistics; SendMessageToGlobe and QueryMessage.
+
+    *deliver* is called for each receipt to send.
+    """
 
     def __init__(self, clock: Clock, faults: Faults, sends: Sends, deliver: Callable[[Send], None]) -> None:
         self.lost = 0  #: sends without a receipt, by the fault "lose"
@@ -37,6 +49,8 @@ class Sms:
             "QuerySendStatistics": Action(
                 ("IsGlobe", "StartDate", "EndDate", "PageIndex", "PageSize"), self.query_statistics
             ),
+            "SendMessageToGlobe": Action(("To", "Message"), self.send_to_globe, INTERNATIONAL),
+            "QueryMessage": Action(("MessageId",), self.query_message, INTERNATIONAL),
         }
 
     def send(self, parameters: Parameters) -> Mapping[str, object]:
@@ -72,11 +86,38 @@ class Sms:
         for phone, (_number, sign, values) in zip(phones, messages, strict=True):
             content = _content(parameters["TemplateCode"], values)
             send = self._sends.add(phone, biz_id, out_id, parameters["TemplateCode"], sign, content)
-            if self._faults.hit("lose"):
-                self.lost += 1
-            else:
-                self._deliver(send)
+            self._report(send)
         return {"BizId": biz_id}
+
+    def _report(self, send: Send) -> None:
+        """Have its receipt delivered, unless that is lost."""
+        if self._faults.hit("lose"):
+            self.lost += 1
+        else:
+            self._deliver(send)
+
+    def send_to_globe(self, parameters: Parameters) -> Mapping[str, object]:
+        """Send one text to one number outside of the mainland."""
+        task_id = parameters.get("TaskId", "")
+        if len(task_id) > MAX_TASK_ID:
+            raise BusinessError("INVALID_PARAMETERS", "TaskId is too long")
+        message = self._sends.add_message(international_phone_of(parameters["To"]), task_id, parameters["Message"])
+        self._report(message)
+        return {
+            "ResponseDescription": "The SMS Send Request was accepted",
+            "MessageId": message.biz_id,
+            "To": message.phone,
+            "From": parameters.get("From", ""),
+            "Segments": str(message.parts),
+            "NumberDetail": number_detail(),
+        }
+
+    def query_message(self, parameters: Parameters) -> Mapping[str, object]:
+        """The record of one message of SendMessageToGlobe."""
+        message = self._sends.message(parameters["MessageId"])
+        if message is None:
+            raise BusinessError("DATA_NOT_EXIST", "the message does not exist")
+        return {"ResponseDescription": "The SMS Send Request was accepted", **message.record(self._clock.now())}
 
     def query_details(self, parameters: Parameters) -> Mapping[str, object]:
         """The sends to one number on one Beijing day, in pages. A day before the history is answered as empty."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox.wire.rpc import BusinessError
 
+_PREFIX_ABROAD = re.compile(r"^(?:\+|00)")
 _PREFIX = re.compile(r"(?:\+86|0086|86|\+)(?=1\d{10}$)|^\+|^00")
 
 
@@ -20,6 +21,14 @@ def phone_of(number: str) -> str:
     digits = _PREFIX.sub("", number, count=1)
     if not re.fullmatch(r"1\d{10}|[2-9]\d{6,14}", digits, re.ASCII):
         raise BusinessError("isv.MOBILE_NUMBER_ILLEGAL", f"{number}invalid mobile number")
+    return digits
+
+
+def international_phone_of(number: str) -> str:
+    """Digits with the country code first, as SendMessageToGlobe takes them; no number of the mainland."""
+    digits = _PREFIX_ABROAD.sub("", number, count=1)
+    if not re.fullmatch(r"[1-9]\d{6,14}", digits, re.ASCII) or re.fullmatch(r"861\d{10}", digits):
+        raise BusinessError("MOBILE_NUMBER_ILLEGAL", "invalid mobile number")
     return digits
 
 

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox.clock import Clock, beijing
-from smsreceipt.sandbox.sends import OUTCOMES, PastSend, Send
+from smsreceipt.sandbox.sends import OUTCOMES, Message, PastSend, Send
 
 _CODES = [code for code, _text, _weight in OUTCOMES]
 _WEIGHTS = [weight for _code, _text, weight in OUTCOMES]
@@ -27,6 +27,7 @@ class Sends:
         self._report_delay = report_delay
         self._serial = count(1)
         self._rows: dict[tuple[str, str], list[Send]] = defaultdict(list)
+        self._messages: dict[str, Message] = {}  # by MessageId
 
     def biz_id(self) -> str:
         """The BizId of a new call."""
@@ -43,9 +44,28 @@ class Sends:
         self._rows[phone, day_of(now)].append(send)
         return send
 
+    def add_message(self, phone: str, task_id: str, content: str) -> Message:
+        """Record an international message that is sent now, under a new MessageId."""
+        now = self._clock.now()
+        code = self._rng.choices(_CODES, _WEIGHTS)[0]
+        code = code if code == "DELIVERED" else "UNDELIV"
+        message_id = self.biz_id().partition("^")[0]
+        sent = (now, now + self._report_delay)
+        message = Message(phone, message_id, task_id, "", "", content, *sent, code, code)
+        self._messages[message_id] = message
+        return message
+
+    def message(self, message_id: str) -> Message | None:
+        """The international message with this MessageId."""
+        return self._messages.get(message_id)
+
     def add_past(self, past: PastSend) -> None:
         """Record a send of the past."""
-        self._insert(past.send(), past.filed or day_of(past.sent))
+        send = past.send()
+        if isinstance(send, Message):
+            self._messages[send.biz_id] = send
+        else:
+            self._insert(send, past.filed or day_of(past.sent))
 
     def add_similar(self, like: Send, sent: float, out_id: str, day: str) -> None:
         """Record another delivered send to the same number under a new BizId."""
@@ -66,6 +86,9 @@ class Sends:
         for (_phone, day), sends in self._rows.items():
             if first <= day <= last:
                 yield from ((day, send) for send in sends)
+        for message in self._messages.values():
+            if first <= (day := day_of(message.sent)) <= last:
+                yield day, message
 
 
 def day_of(seconds: float) -> str:

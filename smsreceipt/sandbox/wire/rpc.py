@@ -16,6 +16,8 @@ from smsreceipt.sandbox.wire.http import Request, Response, request_uuid
 from smsreceipt.sandbox.wire.signatures import ACS3, acs3_signature, rpc_signature, rpc_string
 
 VERSION = "2017-05-25"
+#: Of the international actions, which say ResponseCode and ResponseDescription for Code and Message.
+INTERNATIONAL = "2018-05-01"
 _MESSAGES = {
     "SignatureNonceUsed": "Specified signature nonce was used already.",
     "InvalidTimeStamp.Format": "Specified time stamp or date value is not well formatted.",
@@ -57,6 +59,7 @@ class Action:
 
     required: tuple[str, ...]
     run: Callable[[Parameters], Mapping[str, object]]
+    version: str = VERSION
 
 
 class Rpc:
@@ -83,14 +86,15 @@ class Rpc:
         action = self._actions.get(name)
         if action is None:
             raise RpcError(404, "InvalidAction.NotFound")
-        if parameters.get("Version") != VERSION:
+        if parameters.get("Version") != action.version:
             raise RpcError(404, "InvalidVersion")
         self.calls[name] += 1
         _require(parameters, action.required)
+        names = ("Code", "Message") if action.version == VERSION else ("ResponseCode", "ResponseDescription")
         try:
-            return {"Code": "OK", "Message": "OK", **action.run(parameters)}
+            return {**dict(zip(names, ("OK", "OK"), strict=True)), **action.run(parameters)}
         except BusinessError as error:
-            return {"Code": error.code, "Message": error.message}
+            return dict(zip(names, (error.code, error.message), strict=True))
 
     def _check(self, request: Request) -> Parameters:
         query = dict(parse_qsl(request.query, keep_blank_values=True))

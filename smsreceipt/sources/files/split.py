@@ -56,6 +56,7 @@ _record = msgspec.json.Decoder(_Record).decode
 _RECORD_MARK = b'"identity"'
 #: A row of QuerySendDetails has this field, and not the BizId of its send. So may a receipt: decoding tells.
 _ROW_MARKS = (b'honeNum"', b'hone_num"')
+_ROW_END = b'um"'  #: the end of both: most bodies are searched once
 
 
 class Run(NamedTuple):
@@ -248,27 +249,33 @@ class _Scan:
 
     def _add(self, frames: list[bytes], *, records: bool = False) -> None:
         if not records:
-            self._extend(None, "", frames)
+            self._extend(frames)
             return
+        last = self.runs[-1] if self.runs else None
         for frame in frames:
             try:
                 record = _record(frame)
-            except (ValueError, RecursionError):
-                self._extend(None, "", [frame])
-            else:
                 body = bytes(record.body)
+            except (ValueError, RecursionError):
+                kind, biz_id, body = None, "", frame
+            else:
+                kind, biz_id = record.kind, ""
                 if body[0] != _OPEN:
-                    self._extend(None, "", [frame])
-                    continue
-                biz_id = record.biz_id or "" if _ROW_MARKS[0] in body or _ROW_MARKS[1] in body else ""
-                self._extend(record.kind, biz_id, [body])
+                    kind, body = None, frame
+                elif _ROW_END in body and (_ROW_MARKS[0] in body or _ROW_MARKS[1] in body):
+                    biz_id = record.biz_id or ""
+            if last is None or kind != last.kind or biz_id != last.biz_id:
+                last = Run(kind, biz_id, [])
+                self.runs.append(last)
+            last.frames.append(body)
 
-    def _extend(self, kind: str | None, biz_id: str, frames: list[bytes]) -> None:
+    def _extend(self, frames: list[bytes]) -> None:
+        """Add payloads that are no records."""
         runs = self.runs
-        if runs and runs[-1].kind == kind and runs[-1].biz_id == biz_id:
+        if runs and runs[-1].kind is None and not runs[-1].biz_id:
             runs[-1].frames.extend(frames)
         elif frames:
-            runs.append(Run(kind, biz_id, frames))
+            runs.append(Run(None, "", frames))
 
 
 def _between(text: bytes, at: int) -> int:

@@ -1,33 +1,26 @@
-"""A client of the provider's queries: QuerySendDetails for one number and day, QuerySendStatistics for days."""
+"""A client of the provider's queries: QuerySendDetails and QueryMessage for sends, QuerySendStatistics for days."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings, number
+from smsreceipt.errors import AuthError
+from smsreceipt.model import is_mainland
+from smsreceipt.sources.query import messages
+from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings
 from smsreceipt.sources.query.rate import Halted, Rate
+from smsreceipt.sources.query.totals import Statistics, read_pages
 
 if TYPE_CHECKING:
     from aliyunsdkcore.request import RpcRequest
 
     from smsreceipt.aliyun.rpc import Pace
 
-__all__ = [
-    "HISTORY_DAYS",
-    "ORIGIN",
-    "DayTotals",
-    "Halted",
-    "QueryClient",
-    "Question",
-    "Rate",
-    "Rows",
-    "Statistics",
-    "oldest_day",
-]
+__all__ = ["HISTORY_DAYS", "ORIGIN", "Halted", "QueryClient", "Question", "Rate", "Rows", "oldest_day"]
 
 ORIGIN = "QuerySendDetails"  #: of the deliveries made of its answers
 HISTORY_DAYS = 30  #: the provider answers about today and so many days before it, by Beijing's calendar
@@ -53,29 +46,8 @@ class Rows(NamedTuple):
     rows: tuple[bytes, ...]  #: one JSON object each: the frames of a delivery
     calls: int  #: requests that were sent, retries included
     stable: bool  #: False: pages and totals contradicted each other in every reading
-
-
-@dataclass(frozen=True, slots=True)
-class DayTotals:
-    """The provider's totals of one Beijing day, in billed parts."""
-
-    day: date
-    sent: int
-    succeeded: int
-    failed: int
-    no_response: int
-
-    def __add__(self, other: DayTotals) -> DayTotals:
-        counts = zip(astuple(self)[1:], astuple(other)[1:], strict=True)
-        return DayTotals(self.day, *(mine + more for mine, more in counts))
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """The provider's totals of some days."""
-
-    days: tuple[DayTotals, ...]  #: ascending; days without sends may be absent
-    unread: int = 0  #: rows without a day that was asked for, or with a count that cannot be read, which is 0 here
+    origin: str = ORIGIN  #: the action that gave the rows
+    refused: str = ""  #: without rows: the code with which the provider refused to look for the MessageId
 
 
 class Caller(Protocol):
@@ -94,10 +66,48 @@ class QueryClient:
 
     def __init__(self, caller: Caller, *, rate: Rate | None = None) -> None:
         self.rate = rate or Rate(50)
+        self._messages = Rate(messages.QPS, sleep=self.rate.pause)
         self._caller = caller
 
     def ask(self, question: Question) -> Rows:
-        """Return all rows that match *question*, as they are now."""
+        """Return all rows that match *question*, as they are now.
+
+        An id of digits alone may be a MessageId, of which QuerySendDetails knows nothing: QueryMessage is asked about
+        it, first if the number is not one of the mainland, else if QuerySendDetails has no record.
+        """
+        if not messages.may_be_message_id(question.biz_id):
+            return self._details(question)
+        pace = _MessagePace(self.rate, self._messages)
+        if not is_mainland(question.phone):
+            found = self._message(question.biz_id, pace)
+            if found.rows:
+                return found
+            rows = self._details(question)
+            return rows._replace(calls=rows.calls + found.calls, refused="" if rows.rows else found.refused)
+        rows = self._details(question)
+        if rows.rows:
+            return rows
+        found = rows
+        with suppress(AuthError):  # the key had an answer: it lacks the right for this action, which may not be needed
+            found = self._message(question.biz_id, pace)
+        return (found if found.rows else rows)._replace(calls=rows.calls + pace.calls)
+
+    def _message(self, message_id: str, pace: _MessagePace) -> Rows:
+        """The record of an international message. A refusal for good is an answer too."""
+        from smsreceipt.aliyun.retry import Verdict, verdict
+        from smsreceipt.aliyun.rpc import ApiError
+
+        try:
+            answer = self._caller.call(messages.request(message_id), pace=pace)
+        except ApiError as exc:
+            if verdict(exc.status, exc.code, temporary=False) is not Verdict.FINAL:
+                raise
+            refused = "" if messages.no_record(exc.code) else exc.code
+            return Rows((), pace.calls, stable=True, refused=refused)
+        return Rows(messages.rows(answer), pace.calls, stable=True, origin=messages.ORIGIN)
+
+    def _details(self, question: Question) -> Rows:
+        """The rows of QuerySendDetails, read until they agree."""
         pace = _CountedPace(self.rate)
 
         def page(count: int) -> Page:
@@ -115,27 +125,15 @@ class QueryClient:
         return Rows(readings.rows(), pace.calls, readings.settled)
 
     def statistics(self, first: date, last: date, *, globe: int) -> Statistics:
-        """The totals of the days *first* to *last*, both included. Rows of the same day are added up.
+        """The totals of the days *first* to *last*, both included.
 
         *globe* is 1 for numbers of the mainland, 2 for all others.
         """
-        days: dict[date, DayTotals] = {}
-        unread = 0
-        for page in range(1, (last - first).days // PAGE + 3):
-            data = self._caller.call(_statistics(first, last, globe, page), pace=self.rate).get("Data")
-            listed = data.get("TargetList") if isinstance(data, dict) else None
-            if not isinstance(listed, list):
-                unread += 1
-                break
-            for found, whole in map(_totals, listed):
-                if found is not None and first <= found.day <= last:
-                    days[found.day] = days[found.day] + found if found.day in days else found
-                    unread += not whole
-                else:
-                    unread += 1
-            if len(listed) < PAGE:
-                break
-        return Statistics(tuple(days[day] for day in sorted(days)), unread)
+
+        def page(count: int) -> dict[str, Any]:
+            return self._caller.call(_statistics(first, last, globe, count), pace=self.rate)
+
+        return read_pages(page, first, last)
 
 
 class _CountedPace:
@@ -149,6 +147,18 @@ class _CountedPace:
     def acquire(self) -> None:
         self._rate.acquire()
         self.calls += 1
+
+
+class _MessagePace(_CountedPace):
+    """As _CountedPace, within the lower limit of QueryMessage."""
+
+    def __init__(self, rate: Rate, limit: Rate) -> None:
+        super().__init__(rate)
+        self._limit = limit
+
+    def acquire(self) -> None:
+        self._limit.acquire()
+        super().acquire()
 
 
 def _read(page: Callable[[int], Page], first: Page) -> Reading:
@@ -184,24 +194,3 @@ def _statistics(first: date, last: date, globe: int, page: int) -> RpcRequest:
     request.set_PageIndex(page)
     request.set_PageSize(PAGE)
     return request
-
-
-def _totals(row: object) -> tuple[DayTotals | None, bool]:
-    """The totals in one row of an answer, None where it names no day; and whether all of its counts could be read."""
-    if not isinstance(row, dict) or (day := _day(row.get("SendDate"))) is None:
-        return None, False
-    names = ("TotalCount", "RespondedSuccessCount", "RespondedFailCount", "NoRespondedCount")
-    counts = [number(row.get(name)) for name in names]
-    return DayTotals(day, *(count or 0 for count in counts)), None not in counts
-
-
-def _day(value: object) -> date | None:
-    """The day of a row: documented is 20261128; 2026-11-28 and 2026/11/28, with a time of day or without, are read."""
-    found = _DAY.match(str(value).strip())
-    try:
-        return date(*map(int, found.group(1, 3, 4))) if found else None
-    except ValueError:
-        return None
-
-
-_DAY = re.compile(r"([0-9]{4})([-/]?)([0-9]{2})\2([0-9]{2})(?:$|[ T])")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,8 @@ from typing import TypeVar
 from smsreceipt.aliyun import mns, retry, signing
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials
-from smsreceipt.aliyun.faults import BadAnswer, TimedOut, TransportError, Untrusted
+from smsreceipt.aliyun.dial import in_thread
+from smsreceipt.aliyun.faults import BadAnswer, Hopeless, TimedOut, TransportError, Unreached
 from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.mns import Message, MnsError, QueueAttributes
 from smsreceipt.aliyun.tokens import Tokens
@@ -25,7 +25,6 @@ _T = TypeVar("_T")
 
 _SLACK = 10.0  # seconds for an answer beyond the wait of its long poll; the provider delays a throttled one by up to 5
 _FRESH_TOKENS = 6  # replacements, for one request, of tokens that the provider calls expired
-_QUIET_FAILURES = 3  # failures in a row that are reported only with -v
 _TRIES = 24  # in a row, once the provider has answered; a budget's 120 s usually end sooner
 _UNREADABLE_HINT = (
     "A gateway or proxy may answer in place of the service: check SMSRECEIPT_MNS_ENDPOINT and the network. Nothing is"
@@ -70,6 +69,7 @@ class QueueClient:
         self._learnt_at = -1.0
         self.batch_size = BatchSize()
         self._unreadable = 0  # since the last message
+        self._budget = budget
         self._receiving = budget()
         self._deleting = budget()  # separate: stored messages can still be deleted when receiving fails
 
@@ -141,6 +141,8 @@ class QueueClient:
         await self._credentials()  # without these no request can succeed: this raises
         try:
             return await self._ask(partial(mns.attributes, self.queue.name), _SLACK, retry.Budget(3, 10), _attributes)
+        except Unreached:
+            raise
         except (ProviderError, AuthError):  # a general failure shows in the first receive
             return None
 
@@ -156,10 +158,11 @@ class QueueClient:
 
         *request* is made anew for each try. An answer counts as a success once *read* has understood it; where *read*
         raises BadAnswer, the answer counts as lost, and as a failure of *budget*. *on_lost* gets the fault; None when
-        the request was cancelled.
+        the request was cancelled. Failures to connect do not count against *budget*: they have limits of their own.
         """
         once = {retry.Verdict.CLOCK}
         tokens = 0
+        connecting: retry.Budget | None = None
         while True:
             credentials = await self._credentials()
             try:
@@ -172,11 +175,15 @@ class QueueClient:
                     found = read(response)
                     _proven(budget)
                     return found
-            except Untrusted:
+            except Hopeless:
                 raise
             except asyncio.CancelledError:
                 on_lost(None)  # the provider may still answer the request
                 raise
+            except Unreached as fault:
+                connecting = connecting or self._connect_budget()
+                await self._connect_later(connecting, fault)
+                continue
             except TransportError as fault:
                 if fault.sent:
                     on_lost(fault)
@@ -204,9 +211,23 @@ class QueueClient:
         wait = budget.failed(asyncio.get_running_loop().time(), retry_after, random.random)
         if wait is None:
             raise self._final(failure)
-        if budget.failures == _QUIET_FAILURES:
-            self._tell(f"{self.queue.name}: {failure}; trying again for up to {budget.seconds:.0f} s", 0)
-        self._tell(f"{self.queue.name}: {failure}; trying again in {wait:.1f} s", 1)
+        for line, verbosity in budget.lines(failure, wait):
+            self._tell(f"{self.queue.name}: {line}", verbosity)
+        await asyncio.sleep(wait)
+
+    def _connect_budget(self) -> retry.Budget:
+        """The limits for connecting; more is tried once the provider has answered."""
+        budget = self._budget()
+        if self._learnt_at >= 0:
+            budget.tries = _TRIES
+        return budget
+
+    async def _connect_later(self, budget: retry.Budget, failure: Unreached) -> None:
+        now = asyncio.get_running_loop().time()
+        wait = budget.unreached(now)
+        if wait is None:
+            raise failure
+        self._pool.reporter.failed(failure, budget.left(now))
         await asyncio.sleep(wait)
 
     def _final(self, failure: SmsReceiptError) -> SmsReceiptError:
@@ -262,7 +283,7 @@ def _attributes(response: Response) -> QueueAttributes:
 
 def _allowed(error: MnsError) -> int:
     """How many fresh tokens to try after *error*: one, unless its code says that the token is at fault."""
-    return _FRESH_TOKENS if error.code in {"SecurityTokenExpired", "InvalidSecurityToken"} else 1
+    return _FRESH_TOKENS if retry.token_lapsed(error.code) else 1
 
 
 def _refused(body: bytes, handles: Sequence[bytes]) -> dict[bytes, str]:
@@ -274,31 +295,3 @@ def _refused(body: bytes, handles: Sequence[bytes]) -> dict[bytes, str]:
     except BadAnswer:
         return dict.fromkeys(handles, "")
     return {handle: failed[handle] for handle in handles if handle in failed}
-
-
-async def in_thread(function: Callable[[], _T]) -> _T:
-    """Return what *function* returns in a thread of its own: a daemon, so that it cannot delay an exit."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[_T] = loop.create_future()
-
-    def settle(value: _T | None, exc: BaseException | None) -> None:
-        if answer.done():
-            return
-        if exc is None:
-            answer.set_result(value)  # type: ignore[arg-type]  # set when there is no exception
-        else:
-            answer.set_exception(exc)
-
-    def run() -> None:
-        outcome: tuple[_T | None, BaseException | None]
-        try:
-            outcome = function(), None
-        except BaseException as exc:  # noqa: BLE001 - raised where it is awaited
-            outcome = None, exc
-        try:
-            loop.call_soon_threadsafe(settle, *outcome)
-        except RuntimeError:
-            return  # the loop is closed
-
-    threading.Thread(target=run, daemon=True).start()
-    return await answer

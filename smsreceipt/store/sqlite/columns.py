@@ -30,7 +30,7 @@ _RARE = Form("{} or None", "ifnull(?,'')", "{}")
 _NUMBER = Form("-1 if {0} is None else {0}", "?", "None if {0} < 0 else {0}", "INTEGER", "-2")
 _BOOLEAN = Form("{}", "?", "bool({})", "INTEGER", "-2")
 #: Names, which have no spaces.
-_NAMES = Form("' '.join({})", "?", "tuple({}.split())")
+_NAMES = Form("' '.join({0}) if {0} else None", "ifnull(?,'')", "tuple({0}.split()) if {0} else ()")
 _OUTCOME = Form("{} or ''", "?", "outcomes[{0}] if {0} else None")
 
 
@@ -59,7 +59,7 @@ COLUMNS = (
     Column("digest", "digest", _SAME),
     Column("parts", "billed_parts", _NUMBER, since=5),
     Column("talk_seconds", "talk_seconds", _NUMBER, since=5),
-    Column("numbers", "numbers", _SAME, since=6),
+    Column("numbers", "numbers", _RARE, since=6),
     Column("unread", "unread", _NAMES, since=6),
 )
 #: What a batch works out for itself: see InsertBatch. The identity starts with its part at position `lead`.

@@ -17,17 +17,27 @@ import apsw
 import msgspec
 from msgspec import structs
 
-from smsreceipt.model import Instant, Source, StoredReceipt, beijing_day
+from smsreceipt.matching import SEND_DETAIL
+from smsreceipt.model import Instant, Receipt, Source, StoredReceipt, beijing_day
 from smsreceipt.store.promise import Reread
 from smsreceipt.store.sqlite.columns import ADDED, NUMBERS, SELECTED, UNREAD, receipt_from
 from smsreceipt.store.sqlite.rows import Members, rows
 from smsreceipt.store.values import Query
 
 _Value = str | int
-_STORED = f"statement.seq, received_at, source, origin, times_seen, signed, {UNREAD}, {SELECTED}"
-_ARRIVAL = 7  # columns of _STORED before SELECTED
+#: With the template's code and the signature of the send that the receipt is about.
+_STORED = (
+    "statement.seq, received_at, source, origin, times_seen, signed, ifnull(template_code, ''), ifnull(sign_name, ''),"
+    f" native, {UNREAD}, {SELECTED}"
+)
+_ARRIVAL = 10  # columns of _STORED before SELECTED
 _SOURCES = Members(Source)
 _TABLES = "statement {} CROSS JOIN kind ON kind.id = statement.kind CROSS JOIN road ON road.id = statement.road"
+#: A lookup by primary key for each row that is yielded.
+_LEDGER = (
+    " LEFT JOIN (SELECT biz_id AS its_biz_id, phone AS its_phone, template_code, sign_name FROM send)"
+    " ON its_biz_id = statement.biz_id AND its_phone = statement.phone"
+)
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
 _MAX_STREAMS = 400  # beyond that many, reading the table in seq order is cheaper
 _RARE = 2_000  # an index that holds fewer rows than this for a value is read whole at once
@@ -44,7 +54,7 @@ class _Stream(NamedTuple):
 def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[StoredReceipt]:
     """Yield what matches *query*, in ascending seq. Raises ValueError for a value that is never written."""
     backward = query.newest and query.limit is not None
-    found = _merged(db, query, _STORED, backward=backward)
+    found = _merged(db, query, _STORED, _LEDGER, backward=backward)
     if query.limit is not None:
         found = islice(found, query.limit)
     if backward:
@@ -70,15 +80,17 @@ def _lines(db: apsw.Connection, reread: Reread, stored: StoredReceipt) -> Iterat
 
 def count(db: apsw.Connection, query: Query, at_most: int) -> int:
     """How many receipts match *query*, at most *at_most*."""
-    return sum(1 for _ in islice(_merged(db, query, "statement.seq", backward=False), at_most))
+    return sum(1 for _ in islice(_merged(db, query, "statement.seq", "", backward=False), at_most))
 
 
-def _merged(db: apsw.Connection, query: Query, columns: str, *, backward: bool) -> Iterator[tuple[Any, ...]]:
+def _merged(
+    db: apsw.Connection, query: Query, columns: str, joined: str, *, backward: bool
+) -> Iterator[tuple[Any, ...]]:
     terms, values = _terms(query)
     order = "DESC" if backward else "ASC"
     streams = [
         db.execute(
-            f"SELECT {columns} FROM {_TABLES.format(stream.by and 'INDEXED BY ' + stream.by)}"
+            f"SELECT {columns} FROM {_TABLES.format(stream.by and 'INDEXED BY ' + stream.by)}{joined}"
             f" WHERE {' AND '.join([stream.condition, *terms])} ORDER BY statement.seq {order}",
             (*stream.values, *values),
         )
@@ -268,10 +280,19 @@ def _rare_kind(db: apsw.Connection, query: Query) -> bool:
 
 
 def _stored(reread: Reread, row: tuple[Any, ...]) -> StoredReceipt:
-    seq, received, source, origin, seen, signed, unread = row[:_ARRIVAL]
+    seq, received, source, origin, seen, signed, template, sign, native, unread = row[:_ARRIVAL]
     receipt = receipt_from(*row[_ARRIVAL:])
     if sha256(receipt.body).digest() != receipt.digest:
         raise ValueError("a body does not have the digest that was stored with it")
     if unread and (again := reread(receipt.kind, receipt.body)):
         receipt = structs.replace(receipt, **{column.field: getattr(again, column.field) for column in ADDED})
-    return StoredReceipt(seq, receipt, received, _SOURCES[source], origin, seen, bool(signed))
+    if not (template or native):
+        template = _answered_template(reread, receipt)
+    arrived = (received, _SOURCES[source], origin, seen, bool(signed))
+    return StoredReceipt(seq, receipt, *arrived, template, sign)
+
+
+def _answered_template(reread: Reread, receipt: Receipt) -> str:
+    """The template's code in the answer of a query that the receipt shows; "" where it shows none."""
+    detail = receipt if receipt.kind == SEND_DETAIL else reread(receipt.kind, receipt.body)
+    return detail.identity[2] if detail and detail.kind == SEND_DETAIL else ""

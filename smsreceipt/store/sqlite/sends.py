@@ -13,7 +13,7 @@ import msgspec
 
 from smsreceipt.model import SETTLED, Answer, Asked, Instant, Outcome, Send, beijing_day
 from smsreceipt.store.sqlite.rows import number, rows
-from smsreceipt.store.values import Imported, SendQuery, SendState, StoredSend
+from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, SendState, StoredSend
 
 #: Kinds whose identity is [biz_id, phone]: receipts of sends.
 REPORTS = ("SmsReport", "DypnsSmsVerifyReport", "GlobeSmsReport")
@@ -23,6 +23,8 @@ _OWN = "biz_id, phone, day, sent_at, out_id, template_code, sign_name, parts"
 _SAME_TIME = 60_000  # two notes of one time may differ by so many milliseconds: their clocks do
 _RESUMED = 6 * 3_600_000  # milliseconds; a comparison that began longer ago starts anew
 _FINAL = "('delivered', 'failed', 'expired')"
+#: Whether a number is one of the mainland, in SQL: model.is_mainland.
+_MAINLAND = "(length(phone) = 11 AND phone GLOB '1[3-9]*')"
 _DIFFERS = (
     "SELECT ?9, day, sent_at, out_id, template_code, sign_name, parts FROM send WHERE biz_id = ?1 AND phone = ?2"
     " AND (day, sent_at, out_id, template_code, sign_name, parts) <> (?3, ?4, ?5, ?6, ?7, ?8)"
@@ -147,6 +149,31 @@ class Sends:
         """How many sends there are of these days."""
         days = "SELECT count(*) FROM send WHERE settled IN (0, 1) AND day BETWEEN ? AND ?"
         return number(self._db, days, first_day, last_day)
+
+    def by_day(self, first_day: int, last_day: int) -> list[DaySends]:
+        """How many sends there are of each of these days."""
+        found = rows(
+            self._db,
+            f"SELECT day, sum({_MAINLAND}), count(*) FROM send INDEXED BY send_day"
+            " WHERE settled IN (0, 1) AND day BETWEEN ? AND ? GROUP BY day ORDER BY day",
+            (first_day, last_day),
+        )
+        return [DaySends(day, mainland, sends - mainland) for day, mainland, sends in found]
+
+    def parts(self, first_day: int, last_day: int) -> list[ListedParts]:
+        """The billed parts of the sends of these days, by mainland or not."""
+        told = (
+            "SELECT max(billed_parts) FROM statement INDEXED BY statement_key WHERE id1 = send.biz_id"
+            f" AND id2 = send.phone AND id3 = '' AND id4 = '' AND +kind IN ({self._reports()}) AND billed_parts > 0"
+        )
+        found = rows(
+            self._db,
+            "SELECT mainland, total(size), sum(size IS NULL), sum(size IS NULL AND answer = ?) FROM ("
+            f" SELECT {_MAINLAND} AS mainland, answer, ifnull(({told}), iif(parts > 0, parts, NULL)) AS size"
+            " FROM send INDEXED BY send_day WHERE settled IN (0, 1) AND day BETWEEN ? AND ?) GROUP BY mainland",
+            (Answer.NO_RECORD, first_day, last_day),
+        )
+        return [ListedParts(bool(mainland), int(known), *others) for mainland, known, *others in found]
 
     def open(self) -> int:
         """How many sends have no final receipt."""

@@ -36,9 +36,11 @@ from smsreceipt.store.values import (
     CallGap,
     ConsumerLease,
     DayParts,
+    DaySends,
     Imported,
     Kept,
     KindFacts,
+    ListedParts,
     Query,
     SendQuery,
     StoredSend,
@@ -111,7 +113,7 @@ class SqliteStore:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._refuse_harmed_files(self._files.hold_earlier_commits)
-                before = self._db.total_changes()
+                before = self._pages_written()
                 yield
                 self._db.execute("COMMIT")
             except BaseException as exc:
@@ -121,8 +123,12 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-        if self._db.total_changes() != before:
+        if self._pages_written() != before:
             self._refuse_harmed_files(self._files.hold_the_commit)
+
+    def _pages_written(self) -> int:
+        """How many pages this connection has written. A transaction that changes nothing writes none."""
+        return self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     def _refuse_harmed_files(self, hold: Callable[[], bool]) -> None:
         """Raise StoreDamaged if a commit goes, or went, into files that somebody changed: it must not be acked."""
@@ -218,6 +224,16 @@ class SqliteStore:
         """How many sends the ledger holds of these Beijing days, both included."""
         with reading(self._path):
             return self._sends.count(first_day, last_day)
+
+    def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
+        """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""
+        with reading(self._path):
+            return self._sends.by_day(first_day, last_day)
+
+    def listed_parts(self, first_day: int, last_day: int) -> Sequence[ListedParts]:
+        """The billed parts of the sends of these Beijing days: one value for the mainland, one for others."""
+        with reading(self._path):
+            return self._sends.parts(first_day, last_day)
 
     def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""

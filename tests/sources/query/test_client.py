@@ -22,7 +22,8 @@ from smsreceipt.aliyun.rpc import ApiError, Caller, Pace
 from smsreceipt.errors import AuthError, ProviderError
 from smsreceipt.model import BEIJING
 from smsreceipt.sandbox import Options, PastSend, Sandbox
-from smsreceipt.sources.query.client import DayTotals, Halted, QueryClient, Question, Rate, Rows, Statistics, oldest_day
+from smsreceipt.sources.query.client import Halted, QueryClient, Question, Rate, Rows, oldest_day
+from smsreceipt.sources.query.totals import DayTotals
 
 DAY = date(2026, 11, 20)
 QUESTION = Question("13800000001", DAY)
@@ -390,51 +391,8 @@ def test_day_totals_are_those_of_the_sends(provider: Make) -> None:
         )
     )
     day = noon.date()
-    assert client.statistics(day - timedelta(days=40), day, globe=1) == Statistics((DayTotals(day, 3, 1, 1, 1),))
-    assert client.statistics(day, day, globe=2) == Statistics(())
-
-
-def _row(day: object, *counts: object) -> dict[str, object]:
-    names = ("TotalCount", "RespondedSuccessCount", "RespondedFailCount", "NoRespondedCount")
-    return {"SendDate": day, **dict(zip(names, counts, strict=False))}
-
-
-@pytest.mark.parametrize(
-    ("listed", "totals", "unread"),
-    [
-        ([_row(spelling, 10, 8, 1, 1)], (10, 8, 1, 1), 0)
-        for spelling in (
-            "20261120",
-            20261120,
-            "2026-11-20",
-            "2026/11/20",
-            "2026-11-20 00:00:00",
-            "2026-11-20T00:00:00Z",
-        )
-    ]
-    + [
-        ([_row("20261120", "3", "1", "1", "1"), _row("2026-11-20", 4, 4, 0, 0)], (7, 5, 1, 1), 0),
-        (
-            [_row("20261120", 3, 1, 1, 1), {}, 7, _row("2026", 1), _row("20261301", 1, 1, 1, 1)],
-            (3, 1, 1, 1),
-            4,
-        ),
-        ([_row("20261120", 3)], (3, 0, 0, 0), 1),
-        ([_row("20261120", 3, -1, None, "x")], (3, 0, 0, 0), 1),
-        ([_row("20261121", 3, 1, 1, 1)], None, 1),
-        (None, None, 1),
-        ({}, None, 1),
-    ],
-)
-def test_rows_of_statistics_are_read_added_up_and_told_where_they_cannot_be_read(
-    listed: object, totals: tuple[int, int, int, int] | None, unread: int
-) -> None:
-    class Odd:
-        def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
-            return {"Data": {"TargetList": listed}}
-
-    expected = () if totals is None else (DayTotals(DAY, *totals),)
-    assert QueryClient(Odd()).statistics(DAY, DAY, globe=1) == Statistics(expected, unread)
+    assert client.statistics(day - timedelta(days=40), day, globe=1).days == [DayTotals(day, 3, 1, 1, 1)]
+    assert client.statistics(day, day, globe=2).days == []
 
 
 def test_the_oldest_day_is_thirty_days_back() -> None:

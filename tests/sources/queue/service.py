@@ -15,8 +15,9 @@ from typing import Any, TypeVar, cast
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.credentials import Credentials
 from smsreceipt.aliyun.endpoints import Endpoint
-from smsreceipt.aliyun.faults import ConnectionLost
+from smsreceipt.aliyun.faults import ConnectionLost, Unreached
 from smsreceipt.aliyun.http import Pool, Response
+from smsreceipt.aliyun.reporter import ConnectionReporter
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.errors import ProviderError
 from smsreceipt.model import Delivery, Kind
@@ -97,6 +98,8 @@ class Service:
         self.waiting_peak = 0
         self.tokens_refused: set[str] = set()
         self.latency = 0.001
+        self.told: list[str] = []
+        self.reporter = ConnectionReporter(lambda text, _verbosity: self.told.append(text))
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -245,7 +248,7 @@ async def lost_before(_service: Service, _request: bytes, _real: Callable[[], Aw
 
 
 async def never_sent(_service: Service, _request: bytes, _real: Callable[[], Awaitable[Response]]) -> Response:
-    raise ConnectionLost("no connection", sent=False)
+    raise Unreached("cannot reach x (connection refused)")
 
 
 async def half(_service: Service, _request: bytes, real: Callable[[], Awaitable[Response]]) -> Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
 
+from smsreceipt.aliyun.faults import Unreached
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound, SmsReceiptError
 from smsreceipt.sources.queue.client import QueueClient
 from tests.sources.queue.service import (
@@ -76,6 +78,36 @@ def test_a_receive_whose_answer_was_lost_is_told_of_and_another_is_made(fault: o
     _, _, lost = asking(service, lambda client: client.receive(16, 1))
     assert lost == 1
     assert len(service.receives()) == 2
+
+
+def test_a_service_that_never_was_reached_is_tried_for_as_long_as_was_announced() -> None:
+    service = Service()
+    for kind in ("GET", "ATTRIBUTES"):
+        service.faults[kind] = deque([never_sent] * 99)
+    for work in (lambda client: client.receive(16, 1), lambda client: client.attributes()):
+        service.asked.clear()
+        service.told.clear()
+        found, _, lost = asking(service, work)
+        assert isinstance(found, Unreached)
+        assert (len(service.asked), lost) == (8, 0)
+        assert service.told[0] == "cannot reach x (connection refused); trying again, 32 s left"
+        assert service.asked[-1][3] - service.asked[0][3] == pytest.approx(32.4, abs=0.1)
+
+
+def test_a_service_that_had_answered_is_tried_for_two_minutes() -> None:
+    service = Service()
+    service.put(b"one")
+    service.faults["GET"].extend([None, *[never_sent] * 12])
+
+    async def twice(client: QueueClient) -> float:
+        await client.receive(16, 1)
+        began = service.loop.time()
+        await client.receive(16, 1)
+        return service.loop.time() - began
+
+    found, _, _ = asking(service, twice)
+    assert isinstance(found, float)
+    assert 60 < found < 120
 
 
 def test_what_was_never_sent_was_not_lost() -> None:
