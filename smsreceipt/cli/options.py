@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from smsreceipt.cli.types import Size
 from smsreceipt.settings import Setting, Settings
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable
 
 def min_free_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --min-free, of the commands that receive."""
+    from smsreceipt.cli.types import Size  # not for --help
+
     added = option(
         "--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free."
     )

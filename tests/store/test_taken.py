@@ -15,7 +15,7 @@ import pytest
 from smsreceipt.errors import StoreDamaged, StoreUnavailable
 from smsreceipt.model import Send, Source
 from smsreceipt.store import Query, SendQuery
-from smsreceipt.store.sqlite import files
+from smsreceipt.store.sqlite import connect, files
 from smsreceipt.store.sqlite.migrations import triggers
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import decoded, report
@@ -266,8 +266,15 @@ def test_a_soundly_closed_store_is_read_where_nothing_can_be_written(path: Path)
     with read_only(folder):
         with closing(open_reader(inside)) as reader:
             assert [each.receipt.biz_id for each in reader.list(Query(sources=[Source.MNS, *Source]))] == ["1^0"]
-        with pytest.raises(StoreUnavailable):
-            open_store(inside)
+        link = path.parent / "link.db"
+        link.symlink_to(inside)
+        with closing(open_reader(link)) as reader:
+            assert reader.facts().last_seq == 1
+        for each in (inside, folder / "new.db"):
+            with pytest.raises(StoreUnavailable, match=r"Read-only file system$") as refused:
+                open_store(each)  # rights are not the cause: nobody is told who owns it
+            assert "--store" in refused.value.hint
+            assert "again" not in refused.value.hint
 
 
 def test_one_that_was_not_closed_soundly_is_refused_there(path: Path) -> None:
@@ -344,3 +351,11 @@ def test_local_file_systems_are_not(path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(files, "_filesystem", lambda _folder: kind)
     with closing(open_store(path)) as store:
         keep(store, "1^0")
+
+
+def test_a_check_that_does_not_come_to_its_end_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(open_store(path)) as store:
+        keep(store, *(f"{n}^0" for n in range(3_000)))
+        assert store.check()
+        monkeypatch.setattr(connect, "_CHECK_SECONDS", -1.0)
+        assert not store.check()
