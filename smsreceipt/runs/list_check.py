@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
-from smsreceipt.errors import SmsReceiptError
+from smsreceipt.errors import AuthError, SmsReceiptError
 from smsreceipt.model import Instant, date_of, number_of, start_of_day
 from smsreceipt.reconcile.calendar import MIDNIGHT_MS, end_of
 from smsreceipt.reconcile.coverage import Coverage, coverage
@@ -77,7 +77,12 @@ class ListCheck:
             self.unlisted, self._certain = self._compare(self.total, store)
 
     def failed(self, failure: SmsReceiptError) -> None:
-        """Tell why the provider's totals are not known."""
+        """Tell why the provider's totals are not known.
+
+        Raises the failure where nothing else was asked for and the provider was not reached: then it is the run's own.
+        """
+        if not self._listed and not isinstance(failure, AuthError) and not getattr(failure, "code", ""):
+            raise failure
         self._app.warn(f"the provider's totals are not known: {failure}")
 
     def tell(self) -> None:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from smsreceipt import codes
 from smsreceipt.app import App
-from smsreceipt.errors import AuthError, SmsReceiptError, UsageError
+from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.model import beijing_day, date_of
 from smsreceipt.runs.access import access, connection_reporter, proxies
 from smsreceipt.sources.query.workers import LAST_CALLS, QueryWorkers
@@ -68,14 +67,6 @@ def refuse_unanswerable(first: date, last: date, today: date) -> None:
             f"{asked}: the provider answers about {oldest} to {today}",
             hint=f"That is the last {HISTORY_DAYS} days, by the calendar of Beijing.",
         )
-
-
-def final_refusal(failure: SmsReceiptError) -> bool:
-    """Whether the provider answered and refused for good, so that asking again cannot help."""
-    code = getattr(failure, "code", None)
-    return isinstance(failure, AuthError) or (
-        code is not None and codes.api_class(code) is not codes.ApiClass.LATER and bool(code)
-    )
 
 
 @dataclass(frozen=True, slots=True)

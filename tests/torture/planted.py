@@ -205,14 +205,14 @@ def hasty(factor: float = 1.0) -> None:
         finally:
             here.asks = False
 
-    def init(rate: Rate, qps: float) -> None:
+    def init(rate: Rate, qps: float, **more: Any) -> None:
         def clock() -> float:
             now = time.monotonic()
             if getattr(here, "asks", False) and rate._due - rate._leeway <= now:
                 let_go.append(now)
             return now
 
-        made(rate, qps * factor)
+        made(rate, qps * factor, **more)
         rate._clock = clock
 
     patch.object(Rate, "acquire", acquire).start()
