@@ -59,7 +59,7 @@ def build(path: Path, receipts: int, *, scattered: bool) -> None:
         db.execute(
             "INSERT INTO statement SELECT NULL, 1, 0, 2, biz_id, phone, '', '', 'delivered', 'DELIVERED',"
             " sent_at + 3000, '', sent_at, sent_at + 3500, day, phone, biz_id, out_id, '', 1, 1, 1, 1, 0, 0, 1,"
-            " zeroblob(32), zeroblob(230), 1, -1 FROM send WHERE (sent_at + day) % ? > 0",
+            " zeroblob(32), zeroblob(230), 1, -1, '', '' FROM send WHERE (sent_at + day) % ? > 0",
             (LOST,),
         )
         db.execute("UPDATE counter SET sends = ?1, last_seq = ?1, phones_to = ?1", (receipts,))
