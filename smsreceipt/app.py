@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from smsreceipt.config import Config
+from smsreceipt.config import Config, data_directory
 from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
 from smsreceipt.model import Instant, Kind, Receipt
@@ -32,12 +32,8 @@ def _clock() -> Instant:
 
 
 def _data_directory() -> Path:
-    import platformdirs
-
-    with contextlib.suppress(RuntimeError):  # platformdirs from 4.10 on: the user has no home directory
-        found = platformdirs.user_data_path("smsreceipt", appauthor=False)
-        if found.is_absolute():  # older ones leave "~/…" as it is
-            return found
+    if found := data_directory():
+        return found
     raise UsageError(
         "there is no place for the store: this user has no home directory",
         hint="Name a file: --store FILE or SMSRECEIPT_STORE; or set HOME.",

@@ -68,13 +68,25 @@ class Config(msgspec.Struct, frozen=True):
 
 def directory() -> Path | None:
     """The directory for configuration files of this platform; None where the user has no home directory."""
+    return _of_user("user_config_path")
+
+
+def data_directory() -> Path | None:
+    """The directory for the data of programs of this platform; None where the user has no home directory."""
+    return _of_user("user_data_path")
+
+
+def _of_user(what: str) -> Path | None:
     import platformdirs
 
     try:
-        found = platformdirs.user_config_path("smsreceipt", appauthor=False)
-    except RuntimeError:  # platformdirs from 4.10 on
+        found: Path = getattr(platformdirs, what)("smsreceipt", appauthor=False)
+    except RuntimeError:  # platformdirs from 4.10 on: there is no home directory
         return None
-    return found if found.is_absolute() else None  # older ones leave "~/…" as it is
+    if not found.is_absolute():  # older ones leave "~/…" as it is
+        return None
+    # Containers give a user whom no table names the root directory for a home.
+    return None if found.parts[1] in {".config", ".local", "Library"} else found
 
 
 def expanded(name: str) -> Path:

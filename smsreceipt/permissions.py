@@ -8,28 +8,36 @@ import stat
 from pathlib import Path
 
 _DENIED = {errno.EACCES, errno.EPERM}
+_EFFECTIVE = os.access in os.supports_effective_ids
 
 
-def why_denied(path: Path | str, *, write: bool = False) -> str:
+def why_denied(path: Path | str, *, write: bool = False, called: str = "it") -> str:
     """Who owns the file or folder that bars the way to *path*, its mode, and the user of this process.
 
-    "" where nothing on the way to *path* is barred. *write*: the file is to be written, or made.
+    "" where rights are not the cause. *write*: the file is to be written, or made. *called*: the file in the sentence.
     """
     barrier = _barrier(Path(os.path.realpath(path)), write)
     if barrier is None:
         return ""
     found = barrier.stat()
-    what = "the folder" if stat.S_ISDIR(found.st_mode) else "it"
-    named = f"{what} {barrier}" if what != "it" else what
-    return f"{named} belongs to {_name(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):04o}; {_me()}"
+    what = f"the folder {barrier}" if stat.S_ISDIR(found.st_mode) else called
+    return (
+        f"{what} belongs to {_name(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):04o}; you are uid {os.geteuid()}"
+    )
 
 
-def denied_hint(path: Path | str, *, write: bool = False) -> str:
-    """What to do about it; "" where why_denied() is empty."""
+def denied_hint(path: Path | str, option: str = "", *, write: bool = False) -> str:
+    """What to do about it; "" where why_denied() is empty. *option*: the one that names another place."""
     barrier = _barrier(Path(os.path.realpath(path)), write)
     if barrier is None:
         return ""
-    owner = _name(barrier.stat().st_uid)
+    found = barrier.stat()
+    is_folder = stat.S_ISDIR(found.st_mode)
+    if found.st_uid == os.geteuid():
+        return f"Give yourself the right: chmod u+{'rwx' if is_folder else 'rw' if write else 'r'} {barrier}"
+    owner = _name(found.st_uid)
+    if is_folder:  # of the system perhaps: nobody is told to change its owner
+        return f"Run this as {owner}, or use a folder of your own{f' with {option}' if option else ''}."
     return f"Run this as {owner}, or have root give it to you: chown {os.geteuid()} {barrier}"
 
 
@@ -41,25 +49,31 @@ def reason(error: OSError, path: Path | str, *, write: bool = False) -> str:
 
 def _barrier(path: Path, write: bool) -> Path | None:
     """The outermost folder that must not be entered, else the file or the folder that must not be read or written."""
+    nearest = Path(path.anchor)
     for folder in reversed(path.parents):
         if not folder.is_dir():
-            return None  # there is nothing to own yet
-        if not os.access(folder, os.X_OK, effective_ids=_EFFECTIVE):
+            break  # it is to be made, as the file
+        if not _may(folder, os.X_OK):
             return folder
-    if os.path.lexists(path):
-        wanted = os.R_OK | (os.W_OK if write else 0)
-        if not os.access(path, wanted, effective_ids=_EFFECTIVE):
-            return path
-    if write and path.parent.is_dir() and not os.access(path.parent, os.W_OK, effective_ids=_EFFECTIVE):
-        return path.parent
-    return None
+        nearest = folder
+    if os.path.lexists(path) and not _may(path, os.R_OK | (os.W_OK if write else 0)):
+        return path
+    return nearest if write and not _may(nearest, os.W_OK) else None
 
 
-_EFFECTIVE = os.access in os.supports_effective_ids
-
-
-def _me() -> str:
-    return f"you are uid {os.geteuid()}"
+def _may(place: Path, wanted: int) -> bool:
+    """Whether this user has the rights; also where the system refuses for another cause, such as read-only media."""
+    if os.access(place, wanted, effective_ids=_EFFECTIVE):
+        return True
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        wanted &= ~os.W_OK
+    found = place.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid == os.geteuid():
+        mode >>= 6
+    elif found.st_gid in {os.getegid(), *os.getgroups()}:
+        mode >>= 3
+    return mode & wanted == wanted
 
 
 def _name(uid: int) -> str:

@@ -62,6 +62,21 @@ def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable
     return click.option(*flags, cls=Option, **attrs)
 
 
+def min_free_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --min-free, of the commands that receive."""
+    from smsreceipt.cli.types import Size  # not for --help
+
+    added = option(
+        "--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free."
+    )
+    return added(command)
+
+
+def limit_option(told: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add --limit, of the commands that list; *told* is its help."""
+    return option("--limit", type=click.IntRange(1), metavar="N", help=told, example=100)
+
+
 def _sets(name: str, *, when_true: object = None) -> Callable[[click.Context, click.Parameter, Any], None]:
     """A callback that sets *name* to the value of the option, or to *when_true* if the option is a flag that is given.
 

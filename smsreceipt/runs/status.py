@@ -21,9 +21,7 @@ def run(app: App, kinds: Sequence[Kind], max_age: float | None) -> None:
     where a check finds damage.
     """
     with app.open_store(readonly=True) as store:
-        if not store.check():
-            app.say("the store is large: the check for damage covered a part of it", verbosity=1)
-        facts = store.facts()
+        facts = replace(store.facts(), checked=store.check())
         say_unknown_kinds(app, kinds, store)
     if kinds:
         facts = replace(facts, kinds=tuple(one for one in facts.kinds if one.kind in kinds))

@@ -172,6 +172,7 @@ class StoreFacts:
     kinds: tuple[KindFacts, ...] = field(default=())
     sends: int = 0  #: in the ledger
     open_sends: int = 0  #: of them, those without a final receipt
+    checked: bool = False  #: all of it was looked through for damage
 
 
 @dataclass(frozen=True, slots=True)

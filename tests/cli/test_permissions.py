@@ -106,3 +106,54 @@ def test_a_user_without_a_home_is_asked_for_a_place_and_can_do_everything_with_o
     assert (ended.returncode, json.loads(ended.stdout)["biz_id"]) == (0, report()["biz_id"])
     assert as_nobody("config", "show", "--store", store, cwd=folder).returncode == 0
     assert not (folder / "~").exists()
+
+
+@pytest.mark.parametrize("home", ["/", "", "relative"])
+def test_a_container_without_a_home_makes_no_store_in_the_root_directory(folder: Path, home: str) -> None:
+    for words in (["status"], ["replay", str(folder / "one.ndjson")], ["config", "init"]):
+        ended = as_nobody(*words, cwd=folder, HOME=home)
+        assert (ended.returncode, "this user has no home directory" in ended.stderr) == (2, True), ended.stderr
+    store = str(folder / "own" / "r.db")
+    assert as_nobody("--store", store, "status", cwd=folder, HOME=home).returncode == 0
+
+
+def test_a_home_that_is_not_there_leads_to_the_option(folder: Path) -> None:
+    ended = as_nobody("replay", str(folder / "one.ndjson"), cwd=folder, HOME="/nonexistent")
+    assert ended.returncode == 6
+    assert "the folder / belongs to root (uid 0), mode 0755; you are uid 12345" in ended.stderr
+    assert "or use a folder of your own with --store." in ended.stderr
+    assert "chown" not in ended.stderr  # nobody is told to give the root directory away
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+def test_a_journal_of_root_is_called_so(folder: Path, suffix: str) -> None:
+    store = folder / "own" / "r.db"
+    root = Program(folder)
+    assert root("--store", str(store), "replay", str(folder / "one.ndjson")).code == 0
+    left = store.with_name(store.name + suffix)
+    left.write_bytes(bytes(100))
+    left.chmod(0o600)
+    os.chown(store, NOBODY, NOBODY)
+    ended = as_nobody("--store", str(store), "replay", str(folder / "one.ndjson"), cwd=folder)
+    assert ended.returncode == 6
+    assert f"its file {left} belongs to root (uid 0), mode 0600; you are uid 12345" in ended.stderr
+    assert f"chown 12345 {left}" in ended.stderr
+
+
+def test_a_profile_of_root_is_called_so(folder: Path) -> None:
+    profile = folder / ".aliyun" / "config.json"
+    profile.parent.mkdir()
+    profile.write_text("{}")
+    profile.chmod(0o600)
+    words = ["--store", str(folder / "own" / "r.db"), "query-details", "--date", "today", "--phone", "13800000000"]
+    ended = as_nobody(*words, cwd=folder, HOME=str(folder))
+    assert ended.returncode == 4
+    assert f"{profile} cannot be read: it belongs to root (uid 0), mode 0600; you are uid 12345" in ended.stderr
+
+
+def test_who_owns_the_file_gets_the_right_by_chmod(folder: Path) -> None:
+    closed = folder / "own" / "closed"
+    closed.mkdir(mode=0o500)
+    os.chown(closed, NOBODY, NOBODY)
+    ended = as_nobody("--store", str(closed / "r.db"), "replay", str(folder / "one.ndjson"), cwd=folder)
+    assert (ended.returncode, f"hint: Give yourself the right: chmod u+rwx {closed}" in ended.stderr) == (6, True)

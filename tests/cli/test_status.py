@@ -4,6 +4,7 @@ import io
 import pytest
 
 from smsreceipt.model import Instant
+from smsreceipt.store.sqlite.store import SqliteStore
 from tests.cli.program import FAILED, NOW, REPLY, Program, report
 
 
@@ -12,6 +13,16 @@ def test_an_empty_store_is_a_status_too(program: Program) -> None:
     assert (found["exists"], found["receipts"], found["kinds"], found["last_received_at"]) == (False, 0, [], None)
     assert "not there yet" in program("status", "-o", "table").out
     assert "No receipts yet." in program("status", "-o", "table").out
+
+
+def test_whether_all_of_the_store_was_checked_for_damage(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    program.keep("SmsReport", report())
+    part = "none found in the part that was checked"
+    assert program("status").objects[0]["checked"] is True
+    assert part not in program("status", "-o", "table").out
+    monkeypatch.setattr(SqliteStore, "check", lambda _: False)
+    assert program("status").objects[0]["checked"] is False
+    assert part in program("status", "-o", "table").out
 
 
 def test_counts_by_kind(program: Program) -> None:

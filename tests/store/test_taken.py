@@ -15,7 +15,7 @@ import pytest
 from smsreceipt.errors import StoreDamaged, StoreUnavailable
 from smsreceipt.model import Send, Source
 from smsreceipt.store import Query, SendQuery
-from smsreceipt.store.sqlite import files
+from smsreceipt.store.sqlite import connect, files
 from smsreceipt.store.sqlite.migrations import triggers
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import decoded, report
@@ -56,20 +56,72 @@ def another_database(path: Path) -> None:
         file.write(other.read_bytes())
 
 
+def cut_the_last_byte(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def cut_in_the_middle(path: Path) -> None:
+    """Beyond the head, and beyond the frames that the next commit adds: the file is as long as before after it."""
+    os.truncate(path, 32 + (path.stat().st_size - 32) // 2)
+
+
+def clear_the_end(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size - 4120)
+        file.write(bytes(4120))
+
+
+def another_journal(path: Path) -> None:
+    """That of another store, with as many bytes."""
+    size = path.stat().st_size
+    with closing(open_store(path.with_name("other.db"))) as other:
+        for n in range(100):
+            keep(other, f"{n}^0")
+        content = path.with_name("other.db-wal").read_bytes()
+    assert len(content) >= size
+    with path.open("r+b") as file:
+        file.write(content)
+
+
+def an_older_copy(path: Path) -> None:
+    """What a careless restore does: `cp backup.db receipts.db`."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.write(path.with_name("backup.db").read_bytes())
+        file.truncate(size)
+
+
 HARMS = [(harm, suffix) for harm in (cut, fill, another_database, Path.unlink) for suffix in ("", "-wal")]
 
 
-@pytest.mark.parametrize(("harm", "suffix"), [*HARMS, (cut_to_a_page, "")])
+FILE_HARMS = [(cut_to_a_page, ""), (cut_the_last_byte, ""), (an_older_copy, ""), (Path.unlink, "-shm")]
+
+
+@pytest.mark.parametrize(("harm", "suffix"), [*HARMS, *FILE_HARMS])
 def test_harm_to_a_file_in_use_is_noticed_at_the_next_commit(
     path: Path, harm: Callable[[Path], None], suffix: str
 ) -> None:
     with closing(open_store(path)) as store:
+        shutil.copy(path, path.with_name("backup.db"))
         for n in range(50):
             keep(store, f"{n}^0")
         store.consolidate()
         keep(store, "last^0")
         harm(path.with_name(path.name + suffix))
         with pytest.raises(StoreDamaged, match=r"replaced or deleted while in use, or overwritten|damaged"):
+            keep(store, "after^0")
+
+
+@pytest.mark.parametrize("harm", [cut_to_a_page, cut_the_last_byte, cut_in_the_middle, clear_the_end, another_journal])
+def test_harm_to_a_part_of_the_journal_is_noticed_before_the_next_commit_hides_it(
+    path: Path, harm: Callable[[Path], None]
+) -> None:
+    with closing(open_store(path)) as store:
+        for n in range(50):
+            keep(store, f"{n}^0")
+        harm(path.with_name(path.name + "-wal"))
+        with pytest.raises(StoreDamaged, match="replaced or deleted while in use, or overwritten"):
             keep(store, "after^0")
 
 
@@ -93,6 +145,50 @@ def test_a_write_by_another_process_and_its_checkpoints_are_no_harm(path: Path) 
         keep(store, "end^0")
     with closing(open_reader(path)) as reader:
         assert len(list(reader.list(Query()))) == 61
+
+
+@pytest.mark.parametrize(
+    "mode", [apsw.SQLITE_CHECKPOINT_PASSIVE, apsw.SQLITE_CHECKPOINT_RESTART, apsw.SQLITE_CHECKPOINT_TRUNCATE]
+)
+def test_what_other_programs_may_do_is_no_harm(path: Path, mode: int) -> None:
+    with closing(open_store(path)) as store, closing(apsw.Connection(str(path))) as shell:
+        for n in range(200):
+            keep(store, f"{n}^0", *(f"{n}-{m}^0" for m in range(20)))
+        shell.execute("CREATE TABLE mine AS SELECT * FROM statement")
+        store.consolidate()
+        keep(store, "between^0")
+        full = path.stat().st_size
+        shell.execute("DROP TABLE mine; VACUUM")
+        shell.wal_checkpoint(mode=mode)
+        assert path.stat().st_size < full
+        keep(store, "after^0")
+        shell.wal_checkpoint(mode=mode)
+        keep(store, "again^0")
+    with closing(open_reader(path)) as reader:
+        assert len(list(reader.list(Query()))) == 200 * 21 + 3
+
+
+@pytest.mark.parametrize("opened", [open_store, open_reader])
+@pytest.mark.parametrize(
+    ("harm", "told"), [(cut, "is empty, but its journal"), (Path.unlink, "is gone, but its journal")]
+)
+def test_a_journal_that_outlived_its_store_is_kept(
+    path: Path, opened: Callable[[Path], SqliteStore], harm: Callable[[Path], None], told: str
+) -> None:
+    left = path.with_name("left.db")
+    with closing(open_store(path)) as store:
+        keep(store, "1^0")
+        for suffix in ("", "-wal"):
+            shutil.copy(path.with_name(path.name + suffix), left.with_name(left.name + suffix))
+    whole, journal = left.read_bytes(), left.with_name(left.name + "-wal")
+    before = journal.read_bytes()
+    harm(left)
+    with pytest.raises(StoreDamaged, match=told):
+        opened(left)
+    assert journal.read_bytes() == before
+    left.write_bytes(whole)
+    with closing(opened(left)) as again:
+        assert [each.receipt.biz_id for each in again.list(Query())] == ["1^0"]
 
 
 def test_a_copy_of_the_file_alone_is_whole_once_it_was_consolidated(path: Path) -> None:
@@ -136,6 +232,7 @@ def test_a_file_without_tables_is_no_empty_store(path: Path, opened: Callable[[P
             f"DROP TRIGGER {OURS}; CREATE TRIGGER {OURS} AFTER INSERT ON reject BEGIN SELECT 1; END",
             f"trigger .*: {OURS}",
         ),
+        ("CREATE UNIQUE INDEX once ON statement (phone)", "unique index .*: once"),
     ],
 )
 def test_triggers_and_views_that_are_not_ours_are_refused(
@@ -154,7 +251,8 @@ def test_a_table_of_the_users_own_is_no_harm(path: Path) -> None:
     with closing(open_store(path)) as store:
         keep(store, "1^0")
     with closing(apsw.Connection(str(path))) as db:
-        db.execute("CREATE TABLE notes (text)")
+        db.execute("CREATE TABLE notes (text UNIQUE); CREATE UNIQUE INDEX one ON notes (text)")
+        db.execute("CREATE INDEX mine ON statement (received_at)")
     with closing(open_store(path)) as store:
         keep(store, "2^0")
 
@@ -168,8 +266,15 @@ def test_a_soundly_closed_store_is_read_where_nothing_can_be_written(path: Path)
     with read_only(folder):
         with closing(open_reader(inside)) as reader:
             assert [each.receipt.biz_id for each in reader.list(Query(sources=[Source.MNS, *Source]))] == ["1^0"]
-        with pytest.raises(StoreUnavailable):
-            open_store(inside)
+        link = path.parent / "link.db"
+        link.symlink_to(inside)
+        with closing(open_reader(link)) as reader:
+            assert reader.facts().last_seq == 1
+        for each in (inside, folder / "new.db"):
+            with pytest.raises(StoreUnavailable, match=r"Read-only file system$") as refused:
+                open_store(each)  # rights are not the cause: nobody is told who owns it
+            assert "--store" in refused.value.hint
+            assert "again" not in refused.value.hint
 
 
 def test_one_that_was_not_closed_soundly_is_refused_there(path: Path) -> None:
@@ -202,10 +307,13 @@ class read_only:  # noqa: N801 - a context manager
             subprocess.run(["umount", self._folder], check=True)
 
 
-def test_mount_points_with_blanks_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "my mount"
+@pytest.mark.parametrize(
+    "name", ["my mount", "a\ttab", "line\nend", "back\\slash", "数据 盘", "\u2028", os.fsdecode(b"\xff")]
+)
+def test_mount_points_with_any_name_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    folder = tmp_path / name
     folder.mkdir()
-    escaped = str(folder).replace(" ", "\\040")
+    escaped = "".join(f"\\{ord(each):03o}" if each in " \t\n\\" else each for each in str(folder))
     listed = f"/dev/vda / ext4 rw 0 0\nossfs {escaped} fuse.ossfs rw 0 0\n"
     read = Path.read_text
     monkeypatch.setattr(
@@ -226,6 +334,9 @@ def test_mount_points_with_blanks_are_found(tmp_path: Path, monkeypatch: pytest.
         "9p",
         "nfs4",
         "cifs",
+        "smb3",
+        "alifuse.aliyun-alinas-efc",
+        "fuse.sshfs",
         "fuse",
     ],
 )
@@ -240,3 +351,11 @@ def test_local_file_systems_are_not(path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(files, "_filesystem", lambda _folder: kind)
     with closing(open_store(path)) as store:
         keep(store, "1^0")
+
+
+def test_a_check_that_does_not_come_to_its_end_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(open_store(path)) as store:
+        keep(store, *(f"{n}^0" for n in range(3_000)))
+        assert store.check()
+        monkeypatch.setattr(connect, "_CHECK_SECONDS", -1.0)
+        assert not store.check()

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from smsreceipt.app import App
 from smsreceipt.cli.filters import filters, query_of
-from smsreceipt.cli.options import cli_command, option
+from smsreceipt.cli.options import cli_command, limit_option, option
 
 
 @cli_command("list", data=True)
 @filters
-@option(
-    "--limit",
-    type=click.IntRange(1),
-    metavar="N",
-    help="At most N: in a table the newest (50 unless told), in json and csv, or with --after, the first.",
-    example=100,
-)
+@limit_option("At most N: in a table the newest (50 unless told), in json and csv, or with --after, the first.")
 @option("-f", "--follow", is_flag=True, help="Go on printing what is new until stopped.")
 @option("--raw-csv", is_flag=True, help="Leave fields that a spreadsheet takes for formulas as they are.")
 @option("--no-body", is_flag=True, help="Leave out what the provider sent, in json and csv.")

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import cli_command, option
-from smsreceipt.cli.types import Address, Size
+from smsreceipt.cli.options import cli_command, min_free_option, option
+from smsreceipt.cli.types import Address
 
 _METRICS = "127.0.0.1:9464"
 
@@ -42,7 +42,7 @@ _METRICS = "127.0.0.1:9464"
 @option(
     "--fd", type=click.IntRange(3), metavar="N", example=3, help="Listen on this inherited socket instead of --bind."
 )
-@option("--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free.")
+@min_free_option
 def command(app: App, **chosen: Any) -> None:
     """Receive HTTP pushes: store, answer, show.
 

@@ -8,8 +8,8 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.filters import complete_kind
-from smsreceipt.cli.options import cli_command, option
-from smsreceipt.cli.types import Duration, Size
+from smsreceipt.cli.options import cli_command, min_free_option, option
+from smsreceipt.cli.types import Duration
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -51,7 +51,7 @@ def _complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str)
 @option("--wait", type=click.IntRange(0, 30), default=5, show_default=True, help="Seconds of a long poll.")
 @option("--peek", is_flag=True, help="Show what waits; store nothing, delete nothing.")
 @option("--no-settle", is_flag=True, help="Do not wait for what a crashed run may have hidden.")
-@option("--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free.")
+@min_free_option
 def command(app: App, **chosen: Any) -> None:
     """Drain the queues: store, delete, show.
 

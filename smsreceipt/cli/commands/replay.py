@@ -9,8 +9,7 @@ from click.core import ParameterSource
 
 from smsreceipt.app import App
 from smsreceipt.cli.filters import complete_kind
-from smsreceipt.cli.options import cli_command, option
-from smsreceipt.cli.types import Size
+from smsreceipt.cli.options import cli_command, min_free_option, option
 from smsreceipt.errors import UsageError
 
 
@@ -41,7 +40,7 @@ from smsreceipt.errors import UsageError
     metavar="X",
     help="Times the 1, 5, 10 minutes after which a push is tried again.",
 )
-@option("--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free.")
+@min_free_option
 def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
     """Feed saved payloads into the store, or send them to a URL.
 

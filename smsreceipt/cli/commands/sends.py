@@ -18,7 +18,7 @@ from smsreceipt.cli.filters import (
     since_option,
     until_option,
 )
-from smsreceipt.cli.options import Group, cli_command, confirm, option
+from smsreceipt.cli.options import Group, cli_command, confirm, limit_option, option
 from smsreceipt.cli.types import When, Zone, span
 from smsreceipt.errors import UsageError
 from smsreceipt.model import beijing_day
@@ -115,13 +115,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     example="open",
     help="Only open (no final receipt), with_receipt, waiting or no_record (as the provider said).",
 )
-@option(
-    "--limit",
-    type=click.IntRange(1),
-    metavar="N",
-    help="At most N: in a table the newest (50 unless told), else the first.",
-    example=100,
-)
+@limit_option("At most N: in a table the newest (50 unless told), else the first.")
 def list_command(app: App, *, limit: int | None, **chosen: Any) -> None:
     """List what was sent, by day and BizId, each with what is known of its receipt.
 

@@ -70,6 +70,7 @@ STATUS = View[StoreFacts](
         Column(key="engine", of="engine"),
         Column(key="schema", of="schema"),
         Column(key="size", of="size"),
+        Column(key="checked", of="checked"),
         Column(key="last_seq", of="last_seq"),
         Column(key="last_received_at", convert=_last_received_at),
         Column(key="receipts", convert=_receipts),

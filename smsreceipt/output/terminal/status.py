@@ -22,6 +22,7 @@ def status(facts: StoreFacts, display: Display) -> str:
             localized("engine", "引擎"),
             Text(display.dot.join([facts.engine, f"schema {facts.schema}", size(facts.size)])),
         ),
+        *([] if facts.checked else [(localized("damage", "损坏检查"), _partly_checked(display))]),
         *([(localized("sends", "发送"), _sends(facts, display))] if facts.sends else []),
         (localized("conflicts", "矛盾"), _alarm(facts.conflicts, "list --conflicts")),
         (localized("rejects", "拒收"), _alarm(facts.rejects, "rejects list")),
@@ -30,6 +31,11 @@ def status(facts: StoreFacts, display: Display) -> str:
     if not facts.kinds:
         return draw(display, top, "", Text(localized("No receipts yet.", "还没有回执。"), "dim"))
     return draw(display, top, "") + Table(display, KINDS).draw(facts.kinds)
+
+
+def _partly_checked(display: Display) -> Text:
+    """That the check for damage did not come to the end of a large store."""
+    return Text(display.localized("none found in the part that was checked", "已检查的部分未见损坏"), "dim")
 
 
 def _sends(facts: StoreFacts, display: Display) -> Text:

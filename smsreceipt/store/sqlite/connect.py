@@ -10,7 +10,7 @@ import apsw
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreUnavailable
 from smsreceipt.store.sqlite import files, leases
 from smsreceipt.store.sqlite.faults import damaged, translated
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma, triggers
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma, tables, triggers
 
 OPENING_MS = 5_000  #: how long opening waits for another process
 _CHECK_SECONDS = 2.0  # the longest that a start may take after an unclean end; a larger store is checked in part
@@ -97,7 +97,8 @@ def _keep_journal(connection: apsw.Connection, path: Path) -> None:
 
 def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
     if is_blank(connection):
-        if not files.size(path):
+        # Looked at twice: another process may make the store meanwhile.
+        if not files.size(path) or not is_blank(connection):
             return
         raise StoreDamaged(
             f"{path} has no tables: it is no store, or one whose journal ({path.name}-wal) is gone",
@@ -120,15 +121,23 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
 
 
 def _refuse_foreign_code(connection: apsw.Connection, path: Path) -> None:
-    """Raise StoreDamaged for triggers and views that are not ours: they can change or drop what is written."""
+    """Raise StoreDamaged for triggers, views and rules that are not ours: they change or refuse what is written.
+
+    Tables and plain indexes of the user's own are no harm, nor are unique indexes on such tables.
+    """
     ours = dict(triggers())
-    found = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view')")
-    for what, name, text in found:
-        if ours.get(name) != text:
+    for what, name, table, text in connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view')"
+        " OR type = 'index' AND sql LIKE 'CREATE UNIQUE%' AND name <> 'statement_key'"
+    ):
+        if ours.get(name) != text and (what != "index" or table in tables()):
             raise StoreDamaged(
-                f"the store {path} has a {what} that is not smsreceipt's: {name}",
+                f"the store {path} has {_NAMES[what]} that is not smsreceipt's: {name}",
                 hint=f'It was not touched. Remove it: sqlite3 FILE "DROP {what.upper()} {name}", then run this again.',
             )
+
+
+_NAMES = {"trigger": "a trigger", "view": "a view", "index": "a unique index"}
 
 
 def quick_check(connection: apsw.Connection, path: Path) -> bool:

@@ -6,18 +6,20 @@ import contextlib
 import os
 import re
 import stat
+import struct
 import threading
 from pathlib import Path
 from typing import ClassVar
 
-from smsreceipt.errors import StoreUnavailable
+from smsreceipt.errors import StoreDamaged, StoreUnavailable
 from smsreceipt.permissions import denied_hint, why_denied
 
 #: SQLite cannot lock files safely on these, or share its index of the journal: disks of other machines, object stores,
 #: and folders that a program or the host of a virtual machine shows.
 _NETWORK = (
-    *("nfs", "cifs", "smb", "afs", "ncpfs", "9p", "ceph", "glusterfs", "lustre", "gpfs", "beegfs"),
-    *("virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "davfs", "fuse.", "fuse"),
+    *("nfs", "cifs", "smb", "afs", "coda", "ncpfs", "9p", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "orangefs"),
+    *("pvfs2", "panfs", "wekafs", "alinas", "alifuse", "cpfs", "davfs", "fuse"),
+    *("virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "wslfs", "osxfs", "grpcfuse"),
 )
 _LOCAL = ("fuseblk", "fusectl")  # disks of this machine all the same
 
@@ -31,6 +33,17 @@ def beside(path: Path, suffix: str) -> Path:
     return Path(os.path.realpath(path) + suffix)
 
 
+def refuse_lost(path: Path) -> None:
+    """Raise StoreDamaged where a journal has outlived its store: SQLite would delete it, with the receipts in it."""
+    journal = beside(path, "-wal")
+    if size(path) == 0 and size(journal) > _JOURNAL_HEAD:
+        raise StoreDamaged(
+            f"the store {path} is {'empty' if path.exists() else 'gone'}, but its journal {journal} is not",
+            hint="It was not touched. Put the store's file back beside it; or move the journal away, then restore a"
+            " backup or begin anew.",
+        )
+
+
 def prepare_file(path: Path) -> None:
     """Make the directory 0700 and the file 0600 before SQLite writes a byte; refuse places that cannot be trusted.
 
@@ -38,6 +51,7 @@ def prepare_file(path: Path) -> None:
     """
     for place in {path, beside(path, "")}:
         _refuse_unsafe(place)
+    refuse_lost(path)
     try:
         for folder in (*reversed(path.parent.parents), path.parent):  # mkdir's own parents get what the umask leaves
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -48,9 +62,16 @@ def prepare_file(path: Path) -> None:
 
 def unavailable(path: Path, what: str, *, write: bool) -> StoreUnavailable:
     """The error for a store that cannot be opened: it names the owner where rights are the cause."""
-    if why := why_denied(path, write=write):
-        return StoreUnavailable(f"the store {path} {what}: {why}", hint=denied_hint(path, write=write))
-    return StoreUnavailable(f"the store {path} {what}")
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file = beside(path, suffix)
+        if suffix and not file.exists():
+            continue
+        if why := why_denied(file, write=write, called=f"its file {file}" if suffix else "it"):
+            return StoreUnavailable(f"the store {path} {what}: {why}", hint=denied_hint(file, "--store", write=write))
+    return StoreUnavailable(
+        f"the store {path} {what}",
+        hint="Nothing is lost. See to it that its disk and folder can be written, or name another file with --store.",
+    )
 
 
 def _refuse_unsafe(path: Path) -> None:
@@ -76,7 +97,7 @@ def _filesystem(folder: Path) -> str:
     here = str(folder.resolve())
     best, kind = "", ""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/mounts").read_text("utf-8", "replace").splitlines():
+        for line in Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").split("\n")[:-1]:
             _, mount, fstype, *_ = line.split(" ")
             mount = _OCTAL.sub(lambda found: chr(int(found[1], 8)), mount)
             inside = here == mount or here.startswith(mount.rstrip("/") + "/")
@@ -123,7 +144,8 @@ def size_to_read(path: Path) -> int:
 def on_read_only_media(path: Path) -> bool:
     """Whether nothing can be written beside the file, whoever asks."""
     try:
-        return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY) or not os.access(path.parent, os.W_OK)
+        folder = beside(path, "").parent
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY) or not os.access(folder, os.W_OK)
     except OSError:
         return False
 
@@ -136,9 +158,15 @@ def size(path: Path) -> int:
         return 0
 
 
-_MAGIC, _OURS = b"SQLite format 3\0", (68, 72)  # where the header of a database has the number of its application
+_MAGIC = b"SQLite format 3\0"  # how a database begins
+#: What its head says: the size of a page, the number of changes of the head, which only grows, the number of pages, the
+#: number of its application.
+_HEAD = struct.Struct(">16xH6xII36xI")
 _JOURNAL = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # how a journal begins
-_JOURNAL_HEAD = 32  # bytes
+_JOURNAL_HEAD, _FRAME_HEAD = 32, 24  # bytes: of the journal, and of each page in it
+_SALT = slice(16, 24)  # of the journal's head; each frame repeats it
+#: What the index of the journal says: the size of a page, the number of frames, checksum of the last one, salt.
+_INDEX = struct.Struct("=14xHI4xII8s")
 
 
 class Files:
@@ -148,55 +176,79 @@ class Files:
     """
 
     def __init__(self, path: Path, application_id: int) -> None:
-        self._path, self._wal = path, beside(path, "-wal")
-        self._application = application_id.to_bytes(4, "big")
-        self._id = file_id(path)
-        self._journal: tuple[int, int] | None = None
-        self._least = size(path)
-        self._handle = _Handle.of(path) if self._id is not None else None
+        self._path = path
+        self._application = application_id
+        self._store = _Handle.of(path)
+        self._journal: _Handle | None = None
+        self._index: _Handle | None = None
+        self._least, self._changes = size(path), 0
 
     @property
     def in_memory(self) -> bool:
         """Whether there is no file."""
-        return self._id is None
+        return self._store is None
 
     @property
-    def has_its_name(self) -> bool:
-        """Whether the path still leads to the file that was opened."""
-        return file_id(self._path) == self._id
+    def have_their_names(self) -> bool:
+        """Whether the paths still lead to the files that were opened."""
+        return all(each is None or each.has_its_name() for each in (self._store, self._journal, self._index))
+
+    def hold_earlier_commits(self) -> bool:
+        """Whether the files are as long, and begin and end, as the last commit left them.
+
+        Call it inside a write transaction, before it writes: no other process adds to the journal then, or empties it.
+        """
+        self._journal = self._journal or _Handle.of(beside(self._path, "-wal"))
+        self._index = self._index or _Handle.of(beside(self._path, "-shm"))
+        if self._store is None or self._journal is None or self._index is None or not self.have_their_names:
+            return False
+        return self._is_whole(self._store) and self._is_complete(self._journal, self._index)
 
     def hold_the_commit(self) -> bool:
-        """Whether a commit that has just ended is in files that have their names, their sizes and their heads."""
-        try:
-            store, journal = self._path.stat(), os.open(self._wal, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            found, head = os.fstat(journal), os.pread(journal, _JOURNAL_HEAD, 0)
-        finally:
-            os.close(journal)
-        ids = (found.st_dev, found.st_ino)
-        self._journal = self._journal or ids
-        whole = (store.st_dev, store.st_ino) == self._id and store.st_size >= self._least and ids == self._journal
-        self._least = max(self._least, store.st_size)
-        return whole and len(head) == _JOURNAL_HEAD and head.startswith(_JOURNAL) and self._is_ours()
+        """Whether a commit that has just ended is in a journal that has its name and its head."""
+        head = self._journal.read(_JOURNAL_HEAD) if self._journal else b""
+        return len(head) == _JOURNAL_HEAD and head.startswith(_JOURNAL) and self.have_their_names
 
-    def _is_ours(self) -> bool:
-        head = self._handle.read(100) if self._handle else b""
-        return head.startswith(_MAGIC) and head[slice(*_OURS)] == self._application
+    def _is_whole(self, store: _Handle) -> bool:
+        length, head = store.size(), store.read(_HEAD.size)
+        if len(head) < _HEAD.size or not head.startswith(_MAGIC):
+            return False
+        page, changes, pages, application = _HEAD.unpack(head)
+        # A checkpoint writes the head first: the file grows, or is cut after VACUUM, a little later.
+        least = min(length, pages * _page_size(page))
+        self._least = least if changes > self._changes else max(self._least, least)
+        whole: bool = length >= self._least and changes >= self._changes and application == self._application
+        self._changes = max(self._changes, changes)
+        return whole
+
+    @staticmethod
+    def _is_complete(journal: _Handle, index: _Handle) -> bool:
+        page, frames, first, second, salt = _INDEX.unpack(index.read(_INDEX.size))
+        if not frames:
+            return True
+        frame = _FRAME_HEAD + _page_size(page)
+        head, last = journal.read(_JOURNAL_HEAD), journal.read(_FRAME_HEAD, _JOURNAL_HEAD + (frames - 1) * frame)
+        long_enough: bool = journal.size() >= _JOURNAL_HEAD + frames * frame
+        return long_enough and (head[_SALT], last[8:]) == (salt, salt + struct.pack(">II", first, second))
 
     def close(self) -> None:
-        """Release the file. Call it after SQLite has closed it."""
-        if self._handle is not None:
-            self._handle.release()
-            self._handle = None
+        """Release the files. Call it after SQLite has closed them."""
+        for handle in (self._store, self._journal, self._index):
+            if handle is not None:
+                handle.release()
+        self._store = self._journal = self._index = None
+
+
+def _page_size(noted: int) -> int:
+    """In bytes; 65,536, which needs a bit more than there is room for, is noted as 1."""
+    return noted if noted > 1 else 1 << 16
 
 
 class _Handle:
-    """A descriptor of a store's file, shared by all of its users in this process.
+    """A descriptor of a file that SQLite uses, shared by all of its users in this process.
 
-    To close any descriptor of a file gives away all locks that the process has on it, those of SQLite included: so one
-    is opened before SQLite opens the file, and closed after the last user has gone.
+    To close any descriptor of a file gives away all locks that the process has on it, those of SQLite included: so it
+    is closed after the last user, who has closed the database, has gone.
     """
 
     _all: ClassVar[dict[tuple[int, int], _Handle]] = {}
@@ -204,11 +256,11 @@ class _Handle:
 
     def __init__(self, path: Path, key: tuple[int, int]) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._key, self._users = key, 0
+        self._name, self._key, self._users = str(path), key, 0
 
     @classmethod
     def of(cls, path: Path) -> _Handle | None:
-        """The handle of the file at *path*, with one more user; None if the file has gone meanwhile."""
+        """The handle of the file at *path*, with one more user; None if there is no file."""
         with cls._lock:
             key = file_id(path)
             if key is None:
@@ -217,9 +269,21 @@ class _Handle:
             found._users += 1
             return found
 
-    def read(self, count: int) -> bytes:
-        """The first bytes of the file."""
-        return os.pread(self._descriptor, count, 0)
+    def read(self, count: int, offset: int = 0) -> bytes:
+        """The bytes of the file from *offset* on."""
+        return os.pread(self._descriptor, count, offset)
+
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self._descriptor).st_size
+
+    def has_its_name(self) -> bool:
+        """Whether the path still leads to the file."""
+        try:
+            found = os.stat(self._name)  # noqa: PTH116 - as fast as can be: three for each commit
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._key
 
     def release(self) -> None:
         """One user has gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib import resources
 
 import apsw
@@ -63,6 +64,14 @@ def _take(connection: apsw.Connection, step: int) -> None:
 def triggers() -> list[tuple[str, str]]:
     """The names and texts of the triggers that a store has, as SQLite keeps them."""
     return [(f"unread_{column.name}", _trigger(column)) for column in COLUMNS if column.since > 1]
+
+
+def tables() -> set[str]:
+    """The names of the tables that a store has."""
+    with contextlib.closing(apsw.Connection(":memory:")) as connection:
+        migrate(connection)
+        found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        return {str(name) for (name,) in found}
 
 
 def _trigger(column: Column) -> str:

@@ -67,6 +67,7 @@ def open_store(
 
 def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
     """Open the store at *path* for reading only. One that does not exist yet is an empty store."""
+    files.refuse_lost(path)
     if files.size_to_read(path):
         connection = connect(path, writable=False)
         if not is_blank(connection):
@@ -111,6 +112,7 @@ class SqliteStore:
         with translated(self._path):
             try:
                 self._db.execute("BEGIN IMMEDIATE")
+                self._refuse_harmed_files(self._files.hold_earlier_commits)
                 before = self._pages_written()
                 yield
                 self._db.execute("COMMIT")
@@ -122,15 +124,15 @@ class SqliteStore:
                     self._db.execute("ROLLBACK")
                 raise
         if self._pages_written() != before:
-            self._refuse_replaced_file()
+            self._refuse_harmed_files(self._files.hold_the_commit)
 
     def _pages_written(self) -> int:
         """How many pages this connection has written. A transaction that changes nothing writes none."""
         return self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
-    def _refuse_replaced_file(self) -> None:
-        """Raise StoreDamaged if the commit went into a file that no longer has its name: it must not be acked."""
-        if not self._files.in_memory and not self._files.hold_the_commit():
+    def _refuse_harmed_files(self, hold: Callable[[], bool]) -> None:
+        """Raise StoreDamaged if a commit goes, or went, into files that somebody changed: it must not be acked."""
+        if not self._files.in_memory and not hold():
             self._sound = False
             raise StoreDamaged(
                 f"the store {self._path} or its -wal file was replaced or deleted while in use, or overwritten",
@@ -298,14 +300,14 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        if self._sound and not self._files.in_memory and self._files.has_its_name:
+        if self._sound and not self._files.in_memory and self._files.have_their_names:
             self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._db.close(True)
         self._files.close()
 
     def consolidate(self) -> None:
         """Write what is committed into the file itself, as far as other processes that read it allow."""
-        if self._sound and not self._files.in_memory and self._files.has_its_name:
+        if self._sound and not self._files.in_memory and self._files.have_their_names:
             with translated(self._path), suppress(apsw.BusyError, apsw.LockedError):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
