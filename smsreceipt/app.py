@@ -17,7 +17,7 @@ from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
 from smsreceipt.model import Instant, Kind, Receipt
 from smsreceipt.output.safe import safe
-from smsreceipt.permissions import denied_hint, reason
+from smsreceipt.permissions import unusable
 from smsreceipt.settings import Settings
 from smsreceipt.store import LOCK_WAIT, Store, opening
 from smsreceipt.streams import discard
@@ -207,7 +207,7 @@ class App:
             try:
                 return Path(file).open("rb")
             except OSError as exc:
-                raise UsageError(f"{file} cannot be read: {reason(exc, file)}", hint=denied_hint(file)) from exc
+                raise unusable(f"{file} cannot be read", exc, file) from exc
         if self.stdin is None:
             raise UsageError("standard input is closed: there is nothing for - to read")
         return contextlib.nullcontext(self.stdin)

@@ -15,7 +15,7 @@ import msgspec
 
 from smsreceipt.errors import UsageError
 from smsreceipt.model import visible
-from smsreceipt.permissions import denied_hint, reason
+from smsreceipt.permissions import unusable
 
 FILE = "smsreceipt.toml"
 MAX_BYTES = 1 << 20  #: of a configuration file; a longer one is refused
@@ -106,7 +106,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as exc:  # a folder above may not be entered
-        raise UsageError(f"{path}: {reason(exc, path)}", hint=denied_hint(path)) from exc
+        raise unusable(f"{path}", exc, path) from exc
 
 
 def load(path: Path, schema: Schema) -> Config:
@@ -126,7 +126,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(_bytes(path).removeprefix(codecs.BOM_UTF8).decode("utf-8"))
     except OSError as exc:
-        raise UsageError(f"{path}: {reason(exc, path)}", hint=denied_hint(path)) from exc
+        raise unusable(f"{path}", exc, path) from exc
     except UnicodeDecodeError as exc:
         raise UsageError(f"{path}: not UTF-8", hint="Save it as UTF-8.") from exc
     except tomllib.TOMLDecodeError as exc:

@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+from smsreceipt.errors import UsageError
+
 _DENIED = {errno.EACCES, errno.EPERM}
 _EFFECTIVE = os.access in os.supports_effective_ids
 
@@ -41,10 +43,14 @@ def denied_hint(path: Path | str, option: str = "", *, write: bool = False) -> s
     return f"Run this as {owner}, or have root give it to you: chown {os.geteuid()} {barrier}"
 
 
-def reason(error: OSError, path: Path | str, *, write: bool = False) -> str:
-    """Why the system refused the file: whose it is where that is the cause, else the system's own words."""
+def unusable(what: str, error: OSError, path: Path | str, *, write: bool = False, hint: str = "") -> UsageError:
+    """The error for a file of the user: *what*, and whose it is where that is the cause, else the system's own words.
+
+    *hint*: the next step where rights are not the cause.
+    """
     why = why_denied(path, write=write) if error.errno in _DENIED else ""
-    return why or error.strerror or "it cannot be read"
+    text = why or error.strerror or "it cannot be read"
+    return UsageError(f"{what}: {text}", hint=denied_hint(path, write=write) or hint)
 
 
 def _barrier(path: Path, write: bool) -> Path | None:

@@ -19,9 +19,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util.ssltransport import SSLTransport
 
+from . import way
 from .answer import Response, read
 from .endpoints import Endpoint
-from .faults import BadAnswer, TransportError, Unreached, Untrusted, in_words
+from .faults import BadAnswer, TransportError, Unreached, in_words
 from .proxies import Proxy
 from .reporter import ConnectionReporter
 
@@ -61,7 +62,7 @@ class BlockingPool:
                 return connection
         connection = self._new()
         try:
-            with self._reporter.connecting(self._peer):
+            with self._reporter.connecting(way.first_peer(self._endpoint, self._proxy)):
                 _connect(connection, CONNECT)
         except BaseException as exc:
             arrived = connection.has_connected_to_proxy
@@ -136,27 +137,16 @@ class BlockingPool:
         connection.set_tunnel(endpoint.host, endpoint.port, headers=proxy.headers, scheme=scheme)
         return connection
 
-    @property
-    def _peer(self) -> str:
-        """Who is connected to, in words."""
-        return f"the proxy {self._proxy}" if self._proxy else self._endpoint.netloc
-
     def _failure(self, exc: BaseException, *, arrived: bool) -> Exception:
         """The exception for a connection that could not be opened; *arrived*: only as far as the proxy."""
         if (refused := _REFUSED_TUNNEL.match(str(exc))) and self._proxy:
             return self._proxy.refusal(int(refused[1]), self._endpoint)
         if isinstance(exc, HTTPException) and not isinstance(exc, OSError):
-            return Unreached(f"{self._peer} does not answer as an HTTP proxy does")
-        way = f"{self._endpoint.netloc} through {self._peer}" if arrived else self._peer
-        if isinstance(exc, ssl.SSLCertVerificationError):
-            return Untrusted(f"{way if self._proxy else self._endpoint}: {exc.verify_message}")
-        return Unreached(f"cannot reach {way} ({_why(exc)})")
+            return Unreached(f"{way.first_peer(self._endpoint, self._proxy)} does not answer as an HTTP proxy does")
+        return way.failure(_cause(exc), self._endpoint, self._proxy, arrived=arrived, seconds=CONNECT)
 
     def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            context = ssl.create_default_context()
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            self._tls = context
+        self._tls = self._tls or way.tls_context()
         return self._tls
 
 
@@ -239,11 +229,8 @@ def _exchange(plug: socket.socket, request: bytes) -> tuple[Response, bool]:
             raise TimeoutError
 
 
-def _why(exc: BaseException) -> str:
-    """Why no connection could be opened."""
+def _cause(exc: BaseException) -> BaseException:
+    """The socket's own error behind those of urllib3."""
     if isinstance(exc, LocationParseError):
-        return in_words(socket.gaierror())
-    cause = exc.__cause__ if isinstance(exc, HTTPError) and exc.__cause__ else exc  # the socket's own error
-    if isinstance(cause, TimeoutError):
-        return f"timed out while connecting, after {CONNECT:.0f} s"
-    return in_words(cause)
+        return socket.gaierror()
+    return exc.__cause__ if isinstance(exc, HTTPError) and exc.__cause__ else exc

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smsreceipt.errors import AuthError, UsageError
-from smsreceipt.permissions import denied_hint, reason, why_denied
+from smsreceipt.permissions import denied_hint, unusable, why_denied
 
 _HINT = (
     "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET,"
@@ -95,9 +95,7 @@ def load(environ: Mapping[str, str], profile: str | None, home: Path) -> Loaded:
         config = _config(path.read_bytes())
     except OSError as exc:
         if wanted:
-            raise UsageError(
-                f"profile {wanted}: {path} cannot be read: {reason(exc, path)}", hint=denied_hint(path) or _HINT
-            ) from exc
+            raise unusable(f"profile {wanted}: {path} cannot be read", exc, path, hint=_HINT) from exc
         if why := why_denied(path):
             raise AuthError(f"{path} cannot be read: {why}", hint=denied_hint(path)) from exc
         raise AuthError("no credentials were found", hint=_HINT) from None

@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from typing import cast
 
+from . import way
 from .answer import Response, may_end, read
 from .dial import dial
 from .endpoints import Endpoint
-from .faults import BadAnswer, ConnectionLost, TimedOut, Unreached, Untrusted, in_words
+from .faults import BadAnswer, ConnectionLost, TimedOut
 from .proxies import Proxy
 from .reporter import ConnectionReporter
 from .tunnel import forwarded, open_tunnel
@@ -221,20 +222,15 @@ class Pool:
         return None
 
     async def _open(self) -> _Connection:
-        proxy = self._proxy
         arrived: list[bool] = []  # at the proxy
-        way = f"the proxy {proxy}" if proxy else self.endpoint.netloc
         try:
-            with self.reporter.connecting(way):
+            with self.reporter.connecting(way.first_peer(self.endpoint, self._proxy)):
                 async with asyncio.timeout(self._connect_timeout):
                     connection = await self._connected(lambda: arrived.append(True))
         except (OSError, UnicodeError) as exc:  # TimeoutError and errors of TLS are OSErrors
-            if arrived:
-                way = f"{self.endpoint.netloc} through {way}"
-            if isinstance(exc, ssl.SSLCertVerificationError):
-                raise Untrusted(f"{way if proxy else self.endpoint}: {exc.verify_message}") from exc
-            late = f"timed out while connecting, after {self._connect_timeout:g} s"
-            raise Unreached(f"cannot reach {way} ({late if isinstance(exc, TimeoutError) else in_words(exc)})") from exc
+            raise way.failure(
+                exc, self.endpoint, self._proxy, arrived=bool(arrived), seconds=self._connect_timeout
+            ) from exc
         if self._closed:
             connection.abort()
             raise ConnectionLost("the pool is closed", sent=False)
@@ -249,7 +245,5 @@ class Pool:
         return (await dial(make, first.host, first.port, self._context() if first.tls else None))[1]
 
     def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls = self._tls or way.tls_context()
         return self._tls

@@ -39,15 +39,20 @@ _UNREADABLE_HINT = (
 
 
 class ApiError(ProviderError, ServerException):  # type: ignore[misc]  # the SDK ships no types
-    """A final refusal of a call. `message` is the provider's text and may quote a phone number; str() leaves it out."""
+    """A refusal of a call. `message` is the provider's text and may quote a phone number; str() leaves it out."""
 
     def __init__(self, status: int, code: str, message: str, request_id: str) -> None:
         ServerException.__init__(self, code, message, status, request_id)
         self.args = (status, code, request_id)  # without the message: repr shows them
         self.status = status
         self.code = code
-        if code and verdict(status, code, temporary=False) is Verdict.FINAL:
+        if code and self.final:
             self.hint = hint(code)
+
+    @property
+    def final(self) -> bool:
+        """Whether asking again cannot help; else the condition may pass, and the retry budget was spent."""
+        return verdict(self.status, self.code, temporary=False) is Verdict.FINAL
 
     def __str__(self) -> str:
         return f"the provider answered {self.code or self.status} (request {self.args[2] or 'unknown'})"
@@ -130,8 +135,7 @@ class Caller:
                 failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
                 judged = Verdict.LATER
             else:
-                found = _code(answer)
-                code = "" if found == "OK" else found
+                code = _code(answer)
                 if status == 200 and not code and _from_provider(answer) and understood(answer):
                     if pace:
                         pace.ok()
@@ -218,5 +222,6 @@ def _text(answer: dict[str, Any], name: str) -> str:
 
 
 def _code(answer: dict[str, Any]) -> str:
-    """The code of an answer. International actions name it ResponseCode; beside a Status that is the send's own."""
-    return _text(answer, "Code") or ("" if answer.get("Status") else _text(answer, "ResponseCode"))
+    """The code of a refusal. International actions name it ResponseCode; beside a Status that is the send's own."""
+    code = _text(answer, "Code") or ("" if answer.get("Status") else _text(answer, "ResponseCode"))
+    return "" if code == "OK" else code

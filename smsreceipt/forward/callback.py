@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.proxies import Proxies
+from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
 from smsreceipt.model import Kind
 
@@ -112,17 +112,11 @@ class _Verified(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         """As in the base class, with this TLS context."""
-        super().init_poolmanager(*args, ssl_context=_context(), **more)
+        super().init_poolmanager(*args, ssl_context=tls_context(), **more)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
         """As in the base class, with this TLS context."""
-        return super().proxy_manager_for(proxy, ssl_context=_context(), proxy_ssl_context=_context(), **more)
-
-
-def _context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+        return super().proxy_manager_for(proxy, ssl_context=tls_context(), proxy_ssl_context=tls_context(), **more)
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:

@@ -18,7 +18,7 @@ from smsreceipt.model.receipts import (
     leg_of,
     said_in,
 )
-from smsreceipt.model.sends import Answer, Asked, Send, billed_parts
+from smsreceipt.model.sends import Answer, Asked, Send, billed_parts, may_be_message_id
 from smsreceipt.model.state import Claim, contradictory, decide
 from smsreceipt.model.times import (
     BEIJING,
@@ -62,6 +62,7 @@ __all__ = [
     "iso_beijing",
     "iso_utc",
     "leg_of",
+    "may_be_message_id",
     "narrow",
     "normalise_phone",
     "number_of",

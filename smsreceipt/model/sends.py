@@ -10,6 +10,11 @@ from smsreceipt.model.phones import is_mainland
 from smsreceipt.model.times import Instant, start_of_day
 
 
+def may_be_message_id(biz_id: str) -> bool:
+    """Whether an id may be a MessageId, which is digits alone. A BizId mostly ends with ^ and a number."""
+    return biz_id.isascii() and biz_id.isdigit()
+
+
 class Send(msgspec.Struct, frozen=True):
     """One message that was sent to one number: a row of the ledger. The text of the message is never kept."""
 
@@ -29,8 +34,8 @@ class Send(msgspec.Struct, frozen=True):
 
     @property
     def by_message_id(self) -> bool:
-        """Whether it is an international message with a MessageId: digits alone, and no number of the mainland."""
-        return self.biz_id.isascii() and self.biz_id.isdigit() and not is_mainland(self.phone)
+        """Whether it is an international message with a MessageId."""
+        return may_be_message_id(self.biz_id) and not is_mainland(self.phone)
 
 
 class Answer(StrEnum):

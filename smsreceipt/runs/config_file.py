@@ -14,7 +14,7 @@ from smsreceipt.config import ENDPOINTS, FILE, directory, expanded
 from smsreceipt.errors import UsageError
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
 from smsreceipt.output.printer import print_rows
-from smsreceipt.permissions import denied_hint, reason
+from smsreceipt.permissions import unusable
 
 _COMMON = (
     "config",
@@ -137,7 +137,7 @@ def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
     except FileExistsError as exc:
         raise UsageError(f"{path} is there already", hint="Replace it with --force.") from exc
     except OSError as exc:
-        raise UsageError(f"{path}: {reason(exc, path, write=True)}", hint=denied_hint(path, write=True)) from exc
+        raise unusable(f"{path}", exc, path, write=True) from exc
     app.say(f"written: {path}")
 
 

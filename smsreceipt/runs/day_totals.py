@@ -108,9 +108,8 @@ def ask_totals(app: App, client: QueryClient, first: int, last: int, scopes: Seq
 
 def _of_scope(failure: SmsReceiptError, answered: Collection[int]) -> bool:
     """Whether the provider refused one scope for good; a key that has had an answer is not to blame."""
-    from smsreceipt.aliyun.retry import Verdict, verdict
+    from smsreceipt.aliyun.rpc import ApiError
 
     if isinstance(failure, AuthError):
         return bool(answered)
-    code, status = getattr(failure, "code", ""), getattr(failure, "status", 0)
-    return bool(code) and verdict(status, code, temporary=False) is Verdict.FINAL
+    return isinstance(failure, ApiError) and failure.code != "" and failure.final

@@ -12,7 +12,7 @@ from smsreceipt.config import expanded
 from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.output.objects.comparison import DETAILS, Detail
 from smsreceipt.output.printer import Printer
-from smsreceipt.permissions import denied_hint, reason
+from smsreceipt.permissions import unusable
 from smsreceipt.reconcile import Calendar, Finding
 from smsreceipt.store import opening
 
@@ -72,6 +72,4 @@ def _create(app: App, where: str) -> BinaryIO:
     try:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
     except OSError as exc:
-        raise UsageError(
-            f"--details {where}: {reason(exc, path, write=True)}", hint=denied_hint(path, write=True)
-        ) from exc
+        raise unusable(f"--details {where}", exc, path, write=True) from exc

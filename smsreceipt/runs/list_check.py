@@ -93,20 +93,21 @@ class ListCheck:
         """
         if not self._listed:
             counted = "" if self.total is None else f", and the provider counts {self.total:,} billed parts"
-            self._tell(f"no send of {_days(self._first, self._last)} is in the list{counted}: import what was sent with"
-                       " `smsreceipt sends import`; --totals compares receipts without a list")  # fmt: skip
+            self._app.needs_a_look(
+                f"no send of {_days(self._first, self._last)} is in the list{counted}: import what was sent with"
+                " `smsreceipt sends import`; --totals compares receipts without a list"
+            )
             return
         if absent := [*self._absent()]:
             named = ", ".join(f"{date_of(day)}" for day in absent[:_NAMED])
             more = f" and {len(absent) - _NAMED} more days" if len(absent) > _NAMED else ""
-            self._tell(f"no send of {named}{more} is in the list: import what was sent")
+            self._app.needs_a_look(f"no send of {named}{more} is in the list: import what was sent")
         if self._certain:
             days = _days(self._first, self._last)
-            self._tell(f"the provider counts {self.unlisted:,} billed parts of {days} that the list does not have:"
-                       " import the rest, or say --no-totals if the list is a part on purpose")  # fmt: skip
-
-    def _tell(self, text: str) -> None:
-        self._app.needs_a_look(text)
+            self._app.needs_a_look(
+                f"the provider counts {self.unlisted:,} billed parts of {days} that the list does not have:"
+                " import the rest, or say --no-totals if the list is a part on purpose"
+            )
 
     def _absent(self) -> Iterator[int]:
         """The days before today without a send in the list, except those of which the provider counts none either."""

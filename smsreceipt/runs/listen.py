@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 import socket
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.metrics import serve
-from smsreceipt.runs.receiving import Receiving, refuse_full_disk
+from smsreceipt.runs.receiving import Receiving, refuse_full_disk, rejects_kept
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.sockets import HostPort, adopt, begin_listening, listener, raise_descriptor_limit
 from smsreceipt.sources.push.app import Receiver
@@ -186,8 +185,8 @@ class _Listening:
         here = f"{f'[{host}]' if ':' in host else host}:{port}" if port else "a local socket"
         say = self._app.say
         if self._secrets.created:
-            path = "/".join(["", *self._options.path_prefix.split("/"), self._secrets.current, "SmsReport"])
-            path = re.sub("/+", "/", path)
+            words = [*filter(None, self._options.path_prefix.split("/")), self._secrets.current, "SmsReport"]
+            path = "/" + "/".join(words)
             say(f"callback URL: http://{here}{path}")
             say(f"in the console, behind your own name and TLS: https://YOUR.HOST{path}, and so on for each type")
             say(f"shown this once: its path is the password. It is kept in {self._secrets.path}")
@@ -221,7 +220,7 @@ class _Listening:
         if large:
             self._app.warn(f"{large} pushes were too large and answered 413: over 1 MiB, or over 2,000 elements")
         if rejects:
-            self._app.say(f"what could not be read is kept ({rejects} new): smsreceipt rejects list")
+            self._app.say(rejects_kept(rejects))
         if large or rejects:
             self._told_large, self._told_rejects = self.receiver.pushes[413], self._told_rejects + rejects
             self._next_refusal_warning = now + _BETWEEN_REFUSALS

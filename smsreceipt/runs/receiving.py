@@ -160,4 +160,9 @@ def report_failures(app: App, failures: Sequence[BaseException]) -> None:
 def point_to_rejects(app: App, tally: Tally) -> None:
     """If there are rejects that were not stored before: name the command that lists them, and set exit code 3."""
     if tally.fresh_rejects:
-        app.needs_a_look(f"what could not be read is kept ({tally.fresh_rejects} new): smsreceipt rejects list")
+        app.needs_a_look(rejects_kept(tally.fresh_rejects))
+
+
+def rejects_kept(count: int) -> str:
+    """The sentence about so many new rejects."""
+    return f"what could not be read is kept ({count} new): smsreceipt rejects list"

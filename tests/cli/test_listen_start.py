@@ -8,17 +8,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import apsw
 import pytest
 
 from smsreceipt.sources.push.secrets import PushSecrets
 from tests.cli.listening import SECRET, Listen, until
 from tests.cli.program import Program, report
 from tests.cli.test_listen import stored
+from tests.locks import locked
 
 
 @pytest.fixture
@@ -167,31 +166,19 @@ def test_a_full_disk_at_the_start_is_6_before_anything_is_made(tmp_path: Path) -
     assert not program.store.exists()
 
 
-@contextmanager
-def _locked(store: Path) -> Iterator[None]:
-    """Another process holds the store's write lock."""
-    other = apsw.Connection(str(store))
-    other.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
-
-
 @pytest.mark.parametrize("exists", [True, False])
 def test_it_serves_before_it_waits_for_a_locked_store(store: Path, exists: bool) -> None:
     if exists:
         Program(store.parent).keep("SmsReport", report())
         assert store.exists()
-    with _locked(store), Listen(store) as listen:
+    with locked(store), Listen(store) as listen:
         began = time.monotonic()
         assert listen.push(report("13800008000", "2^0")) == 503
         assert listen.ask("GET", "/healthz")[0] == 503
         assert time.monotonic() - began < 1.2  # two answers of at most 600 ms
         assert listen.ask("GET", f"/{SECRET}") == (200, {"code": 0, "msg": "成功"})
     with Listen(store) as listen:
-        with _locked(store):
+        with locked(store):
             pass
         until(lambda: listen.ask("GET", "/healthz")[0] == 200)
         assert listen.push(report("13800008000", "2^0")) == 200
@@ -201,10 +188,10 @@ def test_it_serves_before_it_waits_for_a_locked_store(store: Path, exists: bool)
 
 def test_a_lock_that_goes_lets_it_begin_and_a_signal_ends_the_waiting(store: Path) -> None:
     Program(store.parent).keep("SmsReport", report())
-    with _locked(store), Listen(store) as listen:
+    with locked(store), Listen(store) as listen:
         assert listen.push(report("13800008000", "2^0")) == 503
         assert listen.stop() == 143
-    other = _locked(store)
+    other = locked(store)
     other.__enter__()
     with Listen(store) as listen:
         assert listen.push(report("13800008000", "3^0")) == 503

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from smsreceipt.sandbox import Options, Sandbox
 from smsreceipt.store import Query
 from smsreceipt.store.sqlite.store import open_reader
+from tests.locks import locked
 
 QUEUE = "Alicom-Queue-1000000001-SmsReport"
 
@@ -75,17 +75,6 @@ def until(sandbox: Sandbox, **wanted: int) -> None:
 def stored(path: Path) -> int:
     with closing(open_reader(path)) as store:
         return sum(1 for _ in store.list(Query()))
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
 
 
 @pytest.mark.slow

@@ -5,13 +5,10 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from pathlib import Path
-
-import apsw
+from contextlib import nullcontext, suppress
 
 from tests.bench.pusher import body_of
+from tests.locks import locked
 from tests.torture.disk import small_disk
 from tests.torture.listener import Figures, Listener, stored_by_number
 from tests.torture.siege import garbage
@@ -32,7 +29,7 @@ def load(seconds: float, *, receipts: int = 1, kills: int = 2, bug: str = "", co
         until(lambda: listener.written > before or pusher.poll() is not None)
         for number in range(kills):
             time.sleep(seconds / (kills + 1))
-            with _held(listener.store) if number % 2 else nullcontext():
+            with locked(listener.store) if number % 2 else nullcontext():
                 time.sleep(0.3)  # some pushes are waiting for the store then
                 kill(listener.process)
             listener.look_for_tracebacks()
@@ -44,23 +41,10 @@ def load(seconds: float, *, receipts: int = 1, kills: int = 2, bug: str = "", co
         return listener.judge(pusher, receipts)
 
 
-@contextmanager
-def _held(store: Path) -> Iterator[None]:
-    """Hold the store's write lock."""
-    other = apsw.Connection(str(store))
-    other.set_busy_timeout(10_000)
-    other.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
-
-
 def stall(seconds: float, *, bug: str = "") -> Figures:
     """Push while another process holds the store, then send again what was refused."""
     with Listener(bug=bug) as listener:
-        with _held(listener.store):
+        with locked(listener.store):
             pusher = listener.pusher(seconds, "--connections", "16")
             pusher.wait(seconds + 30)
             healthy = listener.status("GET", "/healthz")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from smsreceipt.errors import SmsReceiptError, UsageError
-from smsreceipt.permissions import denied_hint, reason
+from smsreceipt.permissions import unusable
 
 BLOCK = 256 * 1024  #: bytes read or unpacked at once: about a thousand receipts
 RATIO = 100  #: unpacked bytes for each packed one; more is taken for a decompression bomb
@@ -73,7 +73,7 @@ def find(names: Sequence[str], tell: Callable[[str], None]) -> list[FoundFile]:
         try:
             mode = path.lstat().st_mode
         except OSError as exc:
-            raise UsageError(f"{FoundFile(path, ()).name}: {reason(exc, path)}", hint=denied_hint(path)) from exc
+            raise unusable(f"{FoundFile(path, ()).name}", exc, path) from exc
         if stat.S_ISDIR(mode):
             found += _below(path, tell)
         elif stat.S_ISREG(mode):
@@ -90,9 +90,7 @@ def _below(folder: Path, tell: Callable[[str], None]) -> list[FoundFile]:
     found: list[FoundFile] = []
 
     def unreadable(exc: OSError) -> None:
-        raise UsageError(
-            f"{FoundFile(Path(exc.filename), ()).name}: {reason(exc, exc.filename)}", hint=denied_hint(exc.filename)
-        ) from exc
+        raise unusable(f"{FoundFile(Path(exc.filename), ()).name}", exc, exc.filename) from exc
 
     for here, _, names in os.walk(folder, onerror=unreadable):
         for name in names:
@@ -131,9 +129,7 @@ class InputFile:
         try:
             stream = os.fdopen(os.open(named.path, flags), "rb", buffering=0)
         except OSError as exc:
-            raise UsageError(
-                f"{named.name} cannot be read: {reason(exc, named.path)}", hint=denied_hint(named.path)
-            ) from exc
+            raise unusable(f"{named.name} cannot be read", exc, named.path) from exc
         opened = cls(stream, named.name)
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
-from smsreceipt.permissions import denied_hint, reason
+from smsreceipt.permissions import unusable
 
 _SHORTEST = 16
 _SECRET = re.compile(r"[A-Za-z0-9._~-]+")
@@ -66,7 +66,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as exc:  # the name is too long, or a folder above may not be entered
-        raise UsageError(f"the secret file {path} cannot be read: {reason(exc, path)}", hint=denied_hint(path)) from exc
+        raise unusable(f"the secret file {path} cannot be read", exc, path) from exc
 
 
 def _create(path: Path) -> bool:
@@ -89,10 +89,7 @@ def _create(path: Path) -> bool:
             draft.unlink()
         _flush(path.parent)
     except OSError as exc:
-        raise UsageError(
-            f"the secret file {path} cannot be made: {reason(exc, path, write=True)}",
-            hint=denied_hint(path, write=True),
-        ) from exc
+        raise unusable(f"the secret file {path} cannot be made", exc, path, write=True) from exc
     return True
 
 
@@ -112,7 +109,7 @@ def _read(path: Path) -> tuple[bytes, ...]:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(1 << 16).removeprefix(codecs.BOM_UTF8).decode("ascii", "replace")
     except OSError as exc:
-        raise UsageError(f"the secret file {path} cannot be read: {reason(exc, path)}", hint=denied_hint(path)) from exc
+        raise unusable(f"the secret file {path} cannot be read", exc, path) from exc
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"others can read the secret file {path}", hint=f"chmod 600 {path}")
     found = []

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from smsreceipt.errors import AuthError
-from smsreceipt.model import is_mainland
+from smsreceipt.model import is_mainland, may_be_message_id
 from smsreceipt.sources.query import messages
 from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings
 from smsreceipt.sources.query.rate import Halted, Rate
@@ -75,7 +75,7 @@ class QueryClient:
         An id of digits alone may be a MessageId, of which QuerySendDetails knows nothing: QueryMessage is asked about
         it, first if the number is not one of the mainland, else if QuerySendDetails has no record.
         """
-        if not messages.may_be_message_id(question.biz_id):
+        if not may_be_message_id(question.biz_id):
             return self._details(question)
         pace = _MessagePace(self.rate, self._messages)
         if not is_mainland(question.phone):
@@ -94,13 +94,12 @@ class QueryClient:
 
     def _message(self, message_id: str, pace: _MessagePace) -> Rows:
         """The record of an international message. A refusal for good is an answer too."""
-        from smsreceipt.aliyun.retry import Verdict, verdict
         from smsreceipt.aliyun.rpc import ApiError
 
         try:
             answer = self._caller.call(messages.request(message_id), pace=pace)
         except ApiError as exc:
-            if verdict(exc.status, exc.code, temporary=False) is not Verdict.FINAL:
+            if not exc.final:
                 raise
             refused = "" if messages.no_record(exc.code) else exc.code
             return Rows((), pace.calls, stable=True, refused=refused)

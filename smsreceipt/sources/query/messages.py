@@ -17,11 +17,6 @@ QPS = 300.0  #: calls a second that the provider allows an account
 _NO_RECORD = "DATA_NOT_EXIST"
 
 
-def may_be_message_id(biz_id: str) -> bool:
-    """Whether an id may be a MessageId, which is digits alone. A BizId mostly ends with ^ and a number."""
-    return biz_id.isascii() and biz_id.isdigit()
-
-
 def request(message_id: str) -> RpcRequest:
     """The call. The SDK has no request object for this version."""
     from aliyunsdkcore.request import RpcRequest

@@ -300,14 +300,19 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        if self._sound and not self._files.in_memory and self._files.have_their_names:
+        if self._may_write_back:
             self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         self._db.close(True)
         self._files.close()
 
+    @property
+    def _may_write_back(self) -> bool:
+        """Whether the journal may be written into the file: both are what they were, and sound."""
+        return self._sound and not self._files.in_memory and self._files.have_their_names
+
     def consolidate(self) -> None:
         """Write what is committed into the file itself, as far as other processes that read it allow."""
-        if self._sound and not self._files.in_memory and self._files.have_their_names:
+        if self._may_write_back:
             with translated(self._path), suppress(apsw.BusyError, apsw.LockedError):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
