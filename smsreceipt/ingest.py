@@ -69,11 +69,8 @@ class LockRetry:
                     self._say(f"{exc}; waiting, {waited:.0f} s so far")
 
 
-class Committer(Generic[T]):
-    """One thread that owns the store and commits whatever waits in its queue: many receivers share each fsync.
-
-    The queue has no bound of its own: each source bounds the deliveries that it has in flight.
-    """
+class _Commits(Generic[T]):
+    """What waits for its commit, and the commits. Subclasses say in which thread they are made."""
 
     def __init__(
         self,
@@ -85,9 +82,9 @@ class Committer(Generic[T]):
         on_failure: Callable[[], None] = lambda: None,
         on_full: Callable[[Sequence[Delivery]], None] | None = None,
     ) -> None:
-        """All callbacks are called in the committer's thread. *decode* never raises, and is called once for each item.
+        """All callbacks are called in the thread of the commit. *decode* never raises, and is called once an item.
 
-        *on_kept* is called after a commit and its acknowledgements, *on_failure* when the committer gives up. With
+        *on_kept* is called after a commit and its acknowledgements, *on_failure* when no more commits are made. With
         *on_full*, a full disk is no failure: *on_full* gets the deliveries that could not be stored, unacknowledged,
         and the next commit is tried as usual.
         """
@@ -100,9 +97,56 @@ class Committer(Generic[T]):
         self._on_failure = on_failure
         self._on_full = on_full
         self._waiting: deque[T] = deque()
+        self._consolidated = True  # since the last commit
+        self._start()
+
+    def _start(self) -> None:
+        """Make what a subclass has beside this."""
+
+    def _fail(self, exc: BaseException) -> None:
+        self.failure = exc
+        self._on_failure()
+
+    def _commit(self, batch: Sequence[Decoded]) -> None:
+        self._consolidated = False
+        try:
+            kept = self._lock_retry.call(partial(take, batch, self._store))
+        except StoreFull:
+            if self._on_full is None:
+                raise
+            self._on_full([item.delivery for item in batch])
+            return
+        self.tally += kept.tally
+        self._on_kept(kept)
+
+    def _consolidate(self) -> None:
+        self._consolidated = True
+        with contextlib.suppress(StoreUnavailable):  # the next commit tells what is wrong
+            self._store.consolidate()
+
+    def _decoded(self) -> list[Decoded]:
+        """Decode the deliveries of the next commit."""
+        batch: list[Decoded] = []
+        frames = size = 0
+        for _ in range(len(self._waiting)):  # not those that arrive meanwhile: they would delay these
+            batch.append(self._decode(self._waiting.popleft()))
+            received = batch[-1].delivery.frames
+            frames += len(received)
+            size += sum(map(len, received))
+            if frames >= COMMIT_FRAMES or size >= COMMIT_BYTES:
+                break
+        return batch
+
+
+class Committer(_Commits[T]):
+    """One thread that owns the store and commits whatever waits in its queue: many receivers share each fsync.
+
+    The queue has no bound of its own: each source bounds the deliveries that it has in flight.
+    """
+
+    def _start(self) -> None:
         self._not_empty = threading.Condition()
         self._closing = False
-        self._consolidated = True  # since the last commit
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
@@ -127,21 +171,8 @@ class Committer(Generic[T]):
         try:
             while batch := self._next():
                 self._commit(batch)
-                self._consolidated = False
         except BaseException as exc:  # noqa: BLE001 - kept for the thread that closes the committer, which raises it
-            self.failure = exc
-            self._on_failure()
-
-    def _commit(self, batch: Sequence[Decoded]) -> None:
-        try:
-            kept = self._lock_retry.call(partial(take, batch, self._store))
-        except StoreFull:
-            if self._on_full is None:
-                raise
-            self._on_full([item.delivery for item in batch])
-            return
-        self.tally += kept.tally
-        self._on_kept(kept)
+            self._fail(exc)
 
     def _something_waits(self) -> bool:
         """Wait for a delivery or the end; False if neither came for a second and the store is to be consolidated."""
@@ -151,22 +182,65 @@ class Committer(Generic[T]):
                     return False
         return True
 
-    def _consolidate(self) -> None:
-        self._consolidated = True
-        with contextlib.suppress(StoreUnavailable):  # the next commit tells what is wrong
-            self._store.consolidate()
-
     def _next(self) -> list[Decoded]:
         """Wait for deliveries, and decode those of the next commit; an empty list after the last one."""
         while not self._something_waits():
             self._consolidate()
-        batch: list[Decoded] = []
-        frames = size = 0
-        for _ in range(len(self._waiting)):  # not those that arrive meanwhile: they would delay these
-            batch.append(self._decode(self._waiting.popleft()))
-            received = batch[-1].delivery.frames
-            frames += len(received)
-            size += sum(map(len, received))
-            if frames >= COMMIT_FRAMES or size >= COMMIT_BYTES:
-                break
-        return batch
+        return self._decoded()
+
+
+class TurnCommitter(_Commits[T]):
+    """Commits in the thread of its caller, one commit at a time: no thread has to be woken for it.
+
+    Only one thread at a time may call put and next_commit. What they return may be called in any thread.
+    """
+
+    def _start(self) -> None:
+        self._free = threading.Lock()  # held during a commit
+        self._committed_at = 0.0
+
+    def put(self, item: T) -> None:
+        """Queue a delivery. It is acknowledged once it is stored, and never after a failure."""
+        self._waiting.append(item)
+
+    def next_commit(self) -> Callable[[], None] | None:
+        """A function that commits what waits now, or consolidates an idle store; it raises nothing: see failure.
+
+        None while the last one has not returned, and when there is nothing to do.
+        """
+        if not self._waiting and (self._consolidated or time.monotonic() < self._committed_at + _IDLE):
+            return None
+        if self.failure is not None or not self._free.acquire(blocking=False):
+            return None
+        return self._commit_waiting
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Commit what waits; idempotent. Returns False if that takes longer than *timeout* seconds.
+
+        Raises nothing: see failure.
+        """
+        last = threading.Thread(target=self._commit_rest, name="committer", daemon=True)
+        last.start()
+        last.join(timeout)
+        return not last.is_alive()
+
+    def _commit_rest(self) -> None:
+        with self._free:
+            while self._waiting and self.failure is None:
+                self._commit_some()
+
+    def _commit_waiting(self) -> None:
+        try:
+            if self._waiting:
+                self._commit_some()
+            else:
+                self._consolidate()
+        finally:
+            self._free.release()
+
+    def _commit_some(self) -> None:
+        try:
+            self._commit(self._decoded())
+        except BaseException as exc:  # noqa: BLE001 - kept for whoever closes the committer, who raises it
+            self._fail(exc)
+        self._committed_at = time.monotonic()

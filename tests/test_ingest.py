@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smsreceipt import ingest
 from smsreceipt.decode import decode
 from smsreceipt.errors import StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
-from smsreceipt.ingest import COMMIT_BYTES, Committer, LockRetry, take
+from smsreceipt.ingest import COMMIT_BYTES, Committer, LockRetry, TurnCommitter, take
 from smsreceipt.model import Answer, Asked, Decoded, Delivery, Instant, Kind, Source, Tally
 from smsreceipt.store import Kept, Query, Store
 from smsreceipt.store.sqlite.store import open_reader, open_store
@@ -65,6 +67,9 @@ class Recorder:
             self.acked.set()
 
         return Delivery(frames or (frame(report()[1]),), Kind("SmsReport"), Source.MNS, "q", NOW, ack)
+
+    def consolidate(self) -> None:
+        self.events.append("consolidated")
 
     @property
     def store(self) -> Store:
@@ -345,6 +350,97 @@ def test_a_close_that_may_not_wait_tells_that_a_commit_is_under_way() -> None:
     seen.gate.set()
     assert committer.close(10)
     assert seen.events == ["kept", "acked"]
+
+
+def test_a_commit_in_turn_is_made_by_whoever_calls_it() -> None:
+    seen = Recorder()
+    committer = TurnCommitter(seen.store, decode, on_kept=lambda _: seen.events.append(threading.get_ident()))
+    assert committer.next_commit() is None
+    for n in range(3):
+        committer.put(seen.delivery(name=n))
+    commit = committer.next_commit()
+    assert seen.events == []
+    assert commit is not None
+    assert committer.next_commit() is None  # one at a time
+    commit()
+    assert seen.events == ["kept", 0, 1, 2, threading.get_ident()]
+    assert committer.tally == Tally(3, 3)
+    assert committer.next_commit() is None
+
+
+def test_commits_in_turn_take_no_more_than_they_should() -> None:
+    seen = Recorder()
+    committer = TurnCommitter(seen.store, decode)
+    crowd = [frame(report(str(n))[1]) for n in range(1_000)]
+    for _ in range(9):
+        committer.put(seen.delivery(*crowd))
+    while commit := committer.next_commit():
+        commit()
+    assert seen.batches == [4, 4, 1]
+
+
+def test_a_failure_of_a_commit_in_turn_is_raised_to_nobody_and_ends_them() -> None:
+    seen = Recorder(StoreUnavailable("no space left"))
+    failed = threading.Event()
+    committer = TurnCommitter(seen.store, decode, on_failure=failed.set)
+    committer.put(seen.delivery())
+    commit = committer.next_commit()
+    assert commit is not None
+    commit()
+    assert failed.is_set()
+    assert isinstance(committer.failure, StoreUnavailable)
+    committer.put(seen.delivery())
+    assert committer.next_commit() is None
+    assert committer.close(10)
+    assert seen.events == ["refused"]
+
+
+def test_closing_makes_the_commits_in_turn_that_are_left_or_tells_that_one_hangs() -> None:
+    seen = Recorder()
+    committer = TurnCommitter(seen.store, decode)
+    committer.put(seen.delivery(name="first"))
+    commit = committer.next_commit()
+    assert commit is not None
+    seen.gate.clear()
+    hanging = threading.Thread(target=commit)
+    hanging.start()
+    assert seen.entered.wait(10)
+    committer.put(seen.delivery(name="second"))
+    assert not committer.close(0.01)
+    seen.gate.set()
+    assert committer.close(10)
+    hanging.join()
+    assert seen.events == ["kept", "first", "kept", "second"]
+
+
+def test_on_a_full_disk_commits_in_turn_go_on() -> None:
+    refused: list[Sequence[Delivery]] = []
+    seen = Recorder(StoreFull("no space left"))
+    committer = TurnCommitter(seen.store, decode, on_full=refused.append)
+    first = seen.delivery(name="first")
+    for each in (first, seen.delivery(name="second")):
+        committer.put(each)
+        commit = committer.next_commit()
+        assert commit is not None
+        commit()
+    assert refused == [[first]]
+    assert seen.events == ["refused", "kept", "second"]
+
+
+def test_an_idle_store_is_consolidated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "_IDLE", 0.05)
+    seen = Recorder()
+    committer = TurnCommitter(seen.store, decode)
+    committer.put(seen.delivery())
+    made = 0
+    deadline = time.monotonic() + 10
+    while made < 2 and time.monotonic() < deadline:
+        if commit := committer.next_commit():
+            commit()
+            made += 1
+    assert seen.events == ["kept", "acked", "consolidated"]
+    time.sleep(0.1)
+    assert committer.next_commit() is None
 
 
 def test_the_committer_and_a_real_store(tmp_path: Path) -> None:

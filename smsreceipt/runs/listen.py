@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import socket
+import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-
-import uvloop
 
 from smsreceipt.app import App
 from smsreceipt.decode import decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
+from smsreceipt.ingest import TurnCommitter
 from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.metrics import serve
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk, rejects_kept
-from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.sockets import HostPort, adopt, begin_listening, listener, raise_descriptor_limit
 from smsreceipt.sources.push.app import Receiver
 from smsreceipt.sources.push.intake import Intake
 from smsreceipt.sources.push.secrets import PushSecrets
 from smsreceipt.sources.push.server import Server
-from smsreceipt.store import ConsumerLease, Kept, Store, opening
+from smsreceipt.store import ConsumerLease, Store, opening
 
 _LOCK_WAIT = 0.3  # seconds that a commit waits for another process before it tries again; pushes get 503 meanwhile
 _SLOW = 0.35  # seconds for an answer, half of what the provider allows, from which on there is a warning
@@ -84,13 +82,19 @@ class _Listening:
         self._app, self._options, self._bound, self._secrets = app, options, bound, secrets
         self._open_store = open_store
         self._store: Store | None = None
-        self._opening_failure: SmsReceiptError | None = None
+        self._opening_failure: BaseException | None = None
         self._receiving = Receiving[Delivery](app, decode, lock_budget=math.inf)
         self._reporter = self._receiving.reporter
-        # Set inside the event loop.
-        self.intake: Intake
-        self.receiver: Receiver
-        self._server: Server | None = None
+        self.intake = Intake(self._put, room=self._reporter.room, space=self._space, ready=False)
+        self.receiver = Receiver(self.intake, secrets, now=app.now, kind=self._kind, prefix=options.path_prefix)
+        self._server = Server(
+            self.receiver,
+            connections=options.max_connections,
+            next_commit=self._next_commit,
+            tick=self._tick,
+            tell=lambda text: app.say(text, verbosity=-1),
+        )
+        self._committer: TurnCommitter[Delivery] | None = None
         self._lease: ConsumerLease | None = None
         self._next_refresh = self._next_slow_warning = self._next_reader_warning = self._next_refusal_warning = 0.0
         self._told_large = self._told_rejects = 0
@@ -104,14 +108,25 @@ class _Listening:
     @property
     def connections(self) -> int:
         """The number of open connections."""
-        return self._server.connections if self._server else 0
+        return self._server.connections
 
     def run(self) -> None:
         """Listen until a signal comes; set the exit code of the worst failure."""
         receiving = self._receiving
         with receiving.signals(self._stop) as stopping:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(self._serve(stopping))
+            with ExitStack() as stack:
+                self._serve_metrics(stack)
+                opening = threading.Thread(target=self._begin, name="opening", daemon=True)
+                opening.start()
+                opening.join(_OPENS_WITHIN)
+                begin_listening(self._bound)
+                if self._opening_failure is None:
+                    self._say_where()
+                if stopping.requested:
+                    self._server.stop()
+                self._next_slow_warning = time.monotonic() + _PERIOD
+                self._server.run_on(self._bound)
+                opening.join()
             receiving.lock_retry.stop()
             failures = receiving.close(self._release, stopped=True)
             failures += filter(None, [self._opening_failure])
@@ -119,66 +134,35 @@ class _Listening:
             # Pushes that waited for a locked store were answered with 503.
             receiving.end([each for each in failures if not isinstance(each, StoreLocked)], *self._figures())
 
-    async def _serve(self, stopping: GracefulStop) -> None:
-        self.intake = Intake(self._put, room=self._reporter.room, space=self._space, ready=False)
-        self.receiver = Receiver(
-            self.intake, self._secrets, now=self._app.now, kind=self._kind, prefix=self._options.path_prefix
-        )
-        self._server = Server(
-            self.receiver,
-            connections=self._options.max_connections,
-            tick=self._tick,
-            tell=lambda text: self._app.say(text, verbosity=-1),
-        )
-        with ExitStack() as stack:
-            self._serve_metrics(stack)
-            stack.enter_context(stopping.inside_loop())
-            opening = asyncio.create_task(self._begin())
-            await asyncio.wait({opening}, timeout=_OPENS_WITHIN)
-            begin_listening(self._bound)
-            if self._opening_failure is None:
-                self._say_where()
-            if stopping.requested:
-                self._server.stop()
-            self._next_slow_warning = time.monotonic() + _PERIOD
-            await self._server.run_on(self._bound)
-            await opening
-
-    async def _begin(self) -> None:
-        """Open the store in a thread, while the server answers 503; then begin to receive."""
-        loop = asyncio.get_running_loop()
+    def _begin(self) -> None:
+        """Open the store, while the server answers 503; then begin to receive. Runs in a thread of its own."""
+        retry = self._receiving.lock_retry
         try:
-            await asyncio.to_thread(self._open)
-        except SmsReceiptError as exc:
+            self._store = store = retry.call(self._open_store)
+            self._lease = retry.call(lambda: store.acquire_lease("push"))
+        except BaseException as exc:  # noqa: BLE001 - run() reports it, and raises it if it is a bug
             self._opening_failure = exc
             self._stop()
             return
 
-        def kept(_kept: Kept) -> None:
-            self.intake.wake()
-
         def failed() -> None:
             self.intake.fail()
-            with suppress(RuntimeError):  # the event loop may be closed already
-                loop.call_soon_threadsafe(self._stop)
+            self._stop()
 
-        assert self._store is not None  # noqa: S101 - _open has set it
-        self._receiving.start(self._store, on_failure=failed, on_kept=kept, on_full=self.intake.full)
+        self._committer = self._receiving.start_in_turns(store, on_failure=failed, on_full=self.intake.full)
         self.intake.begin()
 
-    def _open(self) -> None:
-        retry = self._receiving.lock_retry
-        self._store = store = retry.call(self._open_store)
-        self._lease = retry.call(lambda: store.acquire_lease("push"))
-
     def _put(self, delivery: Delivery) -> None:
-        self._receiving.committer.put(delivery)
+        assert self._committer is not None  # noqa: S101 - the intake is open
+        self._committer.put(delivery)
+
+    def _next_commit(self) -> Callable[[], None] | None:
+        return self._committer.next_commit() if self._committer else None
 
     def _stop(self) -> None:
         if self._lease is None:  # the run may still wait for the store
             self._receiving.lock_retry.stop()
-        if self._server is not None:
-            self._server.stop()
+        self._server.stop()
 
     def _say_where(self) -> None:
         host, port = self._bound.getsockname()[:2] if self._bound.family != socket.AF_UNIX else ("", 0)
@@ -193,7 +177,7 @@ class _Listening:
         say(f"listening on {here}; secrets from {self._secrets.path}")
 
     def _tick(self) -> None:
-        """Refresh the secrets once a second and print warnings that are due; called ten times a second in the loop."""
+        """Refresh the secrets once a second and print warnings that are due. The server calls it ten times a second."""
         now = time.monotonic()
         if now >= self._next_refresh:
             self._next_refresh = now + 1

@@ -17,6 +17,7 @@ from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
 from smsreceipt.decode import decode, kind_of_queue, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.ingest import Committer
 from smsreceipt.model import Delivery, Instant, narrow, visible
 from smsreceipt.runs.access import access, connection_reporter, proxies
 from smsreceipt.runs.kinds import unknown_kind_warning
@@ -137,9 +138,9 @@ class _Pull:
         """Pull until the queues are empty, the options end the run, or a signal comes."""
         receiving = self._receiving
         with receiving.signals(self._stop) as stopping:
-            receiving.start(self._store, on_failure=self._end_at_once)
+            committer = receiving.start(self._store, on_failure=self._end_at_once)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                drained = runner.run(self._drain(stopping))
+                drained = runner.run(self._drain(stopping, committer))
             puller = self._puller
             assert puller is not None  # noqa: S101 - made by _drain
             failures = receiving.close(partial(self._release, puller.hidden(), settled=drained and self._settle))
@@ -148,14 +149,14 @@ class _Pull:
             counts = {"deleted": puller.counts.deleted, "undeleted": puller.counts.undeleted}
             receiving.end([*puller.failures, *failures], counts)
 
-    async def _drain(self, stopping: GracefulStop) -> bool:
+    async def _drain(self, stopping: GracefulStop, committer: Committer[Delivery]) -> bool:
         """Pull; return whether all queues were drained, invisible messages of earlier runs included."""
         app, receiving = self._app, self._receiving
         clients = self._provider.lines(self._queues, app.say)
         puller = self._puller = Puller(
-            clients, receiving.committer, self._provider.clock, self._options, say=app.say, room=receiving.reporter.room
+            clients, committer, self._provider.clock, self._options, say=app.say, room=receiving.reporter.room
         )
-        if receiving.committer.failure is not None or stopping.requested:  # before the puller was there to be stopped
+        if committer.failure is not None or stopping.requested:  # before the puller was there to be stopped
             puller.abandon()
         # asyncio would log the messages of exceptions in tasks that are not awaited, and messages may quote data.
         asyncio.get_running_loop().set_exception_handler(

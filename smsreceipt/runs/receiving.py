@@ -14,11 +14,11 @@ from typing import Generic, TypeVar
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.exits import gravest, worst
-from smsreceipt.ingest import LOCK_BUDGET, Committer, LockRetry
+from smsreceipt.ingest import LOCK_BUDGET, Committer, LockRetry, TurnCommitter
 from smsreceipt.model import Decoded, Delivery, Tally
 from smsreceipt.runs.reporter import Reporter
 from smsreceipt.runs.signals import GracefulStop
-from smsreceipt.store import Kept, Store, opening
+from smsreceipt.store import Store, opening
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Receiving(Generic[T]):
         self._decode = decode
         self.reporter = Reporter(app, read=read)
         self.lock_retry = LockRetry(app.say, budget=lock_budget)
-        self._committer: Committer[T] | None = None
+        self._committer: Committer[T] | TurnCommitter[T] | None = None
         self.stopping: GracefulStop  #: set by signals
         self._finished = True
 
@@ -58,12 +58,6 @@ class Receiving(Generic[T]):
     def tally(self) -> Tally:
         """The counters of what is committed so far."""
         return self._committer.tally if self._committer else Tally()
-
-    @property
-    def committer(self) -> Committer[T]:
-        """The committer, once start() was called."""
-        assert self._committer is not None  # noqa: S101 - callers have started it
-        return self._committer
 
     @contextmanager
     def signals(self, stop: Callable[[], None]) -> Iterator[GracefulStop]:
@@ -76,25 +70,26 @@ class Receiving(Generic[T]):
         with GracefulStop(self.app, first) as self.stopping:
             yield self.stopping
 
-    def start(
-        self,
-        store: Store,
-        *,
-        on_failure: Callable[[], None],
-        on_kept: Callable[[Kept], None] | None = None,
-        on_full: Callable[[Sequence[Delivery]], None] | None = None,
-    ) -> Committer[T]:
-        """Start the committer of *store*, which hands its commits to the reporter and calls the callbacks."""
-
-        def kept(kept: Kept) -> None:
-            if on_kept is not None:
-                on_kept(kept)
-            self.reporter.kept(kept)
-
-        self._committer = Committer(
-            store, self._decode, lock_retry=self.lock_retry, on_kept=kept, on_failure=on_failure, on_full=on_full
+    def start(self, store: Store, *, on_failure: Callable[[], None]) -> Committer[T]:
+        """Start the committer of *store*, which hands its commits to the reporter. *on_failure*: it has given up."""
+        self._committer = committer = Committer(
+            store, self._decode, lock_retry=self.lock_retry, on_kept=self.reporter.kept, on_failure=on_failure
         )
-        return self._committer
+        return committer
+
+    def start_in_turns(
+        self, store: Store, *, on_failure: Callable[[], None], on_full: Callable[[Sequence[Delivery]], None]
+    ) -> TurnCommitter[T]:
+        """As start, with a committer that has no thread. *on_full* gets the deliveries that did not fit on the disk."""
+        self._committer = committer = TurnCommitter(
+            store,
+            self._decode,
+            lock_retry=self.lock_retry,
+            on_kept=self.reporter.kept,
+            on_failure=on_failure,
+            on_full=on_full,
+        )
+        return committer
 
     def close(
         self, release: Callable[[], Iterable[BaseException]] = tuple, *, stopped: bool | None = None

@@ -1,4 +1,4 @@
-"""An ASGI app that takes the provider's pushes as deliveries, and answers 200 only after they are stored on disk.
+"""What the provider's pushes are, and how they are answered: 200 only after they are stored on disk.
 
 By the provider's documentation (SMS and number privacy, "HTTP batch push"): a POST with a JSON array, to be answered
 within 700 ms with 200 and ``{"code": 0, "msg": "成功"}``; otherwise it is sent again after 1, 5 and 10 minutes.
@@ -12,10 +12,10 @@ import re
 import time
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from hmac import compare_digest
-from typing import Any
+from http import HTTPStatus
 
 from smsreceipt.model import Delivery, Instant, Kind, Source
 from smsreceipt.sources.push.intake import ANSWER_WITHIN, Intake, Push
@@ -23,13 +23,9 @@ from smsreceipt.sources.push.latency import AnswerTimes
 
 MAX_BODY = 1 << 20  #: bytes
 MAX_ELEMENTS = 2_000
-ARRIVED = "smsreceipt.arrived"  #: key of the scope: time.monotonic() at the request's first byte
 
-Scope = Mapping[str, Any]
-Message = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = Sequence[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]  #: the names in lower case
+Route = tuple[Kind | None, str]  #: the kind that a path names, and the origin of what is pushed to it
 
 _KIND = re.compile(rb"[A-Za-z0-9_-]{1,64}")
 _KINDS = 100  # kinds in paths that are cached
@@ -39,7 +35,7 @@ _OBJECT = re.compile(rb"\{[^{}]*+\}")
 _DEEPEST = 4  # nested objects that the count of elements removes
 
 #: Methods that ask whether somebody is there --> the status of the answer. Gateways and monitors use all of them.
-_PROBES = {"GET": 200, "HEAD": 200, "OPTIONS": 204}
+_PROBES = {b"GET": 200, b"HEAD": 200, b"OPTIONS": 204}
 _TEXTS = {200: ("成功", 0), 503: ("busy, push again", 503)}
 _REASONS = {
     400: "bad request",
@@ -48,33 +44,33 @@ _REASONS = {
     413: "too large",
     415: "unsupported encoding",
 }
+_ALLOWED = b"allow: GET, HEAD, OPTIONS, POST\r\n"
+#: After any other answer the connection is closed: the request's body may be unread.
+KEEPING = frozenset({*_TEXTS, 204})
 
 
-_ALLOWED = b"GET, HEAD, OPTIONS, POST"
+def answer(status: int, *, connection: bytes = b"", body: bool = True) -> bytes:
+    """The answer with this status. Nothing of a request is repeated in it.
 
-
-def _answer(status: int) -> tuple[Message, Message]:
-    """The two ASGI messages of an answer. They are constants: nothing of a request is repeated in them."""
-    text, code = _TEXTS.get(status) or (_REASONS[status], status)
-    body = f'{{"code":{code},"msg":"{text}"}}'.encode()
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    if status == 405:
-        headers.append((b"allow", _ALLOWED))
-    if status not in _TEXTS:  # the request's body may be unread
-        headers.append((b"connection", b"close"))
-    start = {"type": "http.response.start", "status": status, "headers": headers}
-    return start, {"type": "http.response.body", "body": body}
-
-
-_ANSWERS = {status: _answer(status) for status in (*_TEXTS, *_REASONS)}
-_ANSWERS[204] = (  # to OPTIONS
-    {"type": "http.response.start", "status": 204, "headers": [(b"allow", _ALLOWED)]},
-    {"type": "http.response.body", "body": b""},
-)
+    *connection*: the value of that header, if it is to be sent. Without *body* only the head is sent.
+    """
+    head = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
+    text = b""
+    if status in _TEXTS or status in _REASONS:
+        message, code = _TEXTS.get(status) or (_REASONS[status], status)
+        text = f'{{"code":{code},"msg":"{message}"}}'.encode()
+        head += b"content-type: application/json; charset=utf-8\r\n"
+    if status != HTTPStatus.NO_CONTENT:
+        head += b"content-length: %d\r\n" % len(text)
+    if status in {204, 405}:
+        head += _ALLOWED
+    if connection:
+        head += b"connection: %s\r\n" % connection
+    return head + b"\r\n" + (text if body else b"")
 
 
 class Receiver:
-    """The ASGI app. Its counters are read by the summary and the metrics."""
+    """Tells how a request is answered. Its counters are read by the summary and the metrics."""
 
     def __init__(
         self,
@@ -93,45 +89,64 @@ class Receiver:
         self.times = AnswerTimes()  #: from a push's first byte to its answer
         self.pushes: Counter[int] = Counter()  #: by the status of the answer
         self.unauthorized_requests = 0  #: without a valid secret, or with another method
-        self._intake, self._secrets, self._now, self._kind = intake, secrets, now, kind
-        self._known: dict[bytes, tuple[Kind, str]] = {}
+        self.intake = intake  #: of the pushes that wait
+        self._secrets, self._now, self._kind = secrets, now, kind
+        self._known: dict[bytes, Route] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        arrived = scope.get(ARRIVED) or time.monotonic()
-        path = scope["raw_path"]
+    def judge(self, method: bytes, path: bytes, headers: Headers, arrived: float) -> int | Route:
+        """The status with which to answer a request by its head alone; else the route of a push: its body is awaited.
+
+        *arrived*: time.monotonic() at its first byte.
+        """
         words = _words(path)
-        if words[: len(self._prefix)] == self._prefix:
+        if self._prefix and words[: len(self._prefix)] == self._prefix:
             words = words[len(self._prefix) :]
         if words == [b"healthz"]:
-            status = self._health(scope["method"])
-        elif (route := self._route(words)) is None:
-            status = self._unauthorized(404)
-        elif scope["method"] == "POST":
-            status = await self._push(route, scope["headers"], receive, arrived)
-            if not status:
-                return
-            self.times.note(time.monotonic() - arrived)
-            self.pushes[status] += 1
+            return self._health(method)
+        route = self._route(words)
+        if route is None:
+            return self._unauthorized(404)
+        if method != b"POST":
+            return _PROBES.get(method) or self._unauthorized(405)
+        status = refusal(headers) or (0 if self.intake.open else 503)
+        return self._answered(status, arrived) if status else route
+
+    def refuse(self, size: int, arrived: float) -> int:
+        """The status with which to refuse a push of which *size* bytes have come so far; 0: read on."""
+        status = 413 if size > MAX_BODY else 0 if self.intake.open else 503
+        return self._answered(status, arrived) if status else 0
+
+    def push(self, route: Route, body: bytes, arrived: float, answer: Callable[[int], None]) -> None:
+        """Take a push. *answer* is called once with the status to answer, now or after the commit."""
+        if len(body) > MAX_BODY or too_many_elements(body):
+            answer(self._answered(413, arrived))
+        elif not self.intake.open:
+            answer(self._answered(503, arrived))
         else:
-            status = _PROBES.get(scope["method"]) or self._unauthorized(405)
-        start, body = _ANSWERS[status]
-        await send(start)
-        await send(body)
+            make = partial(_delivery, body, route, self._now())
+            self.intake.submit(make, len(body), _deadline(arrived), partial(self._settled, arrived, answer))
+
+    def _settled(self, arrived: float, answer: Callable[[int], None], kept: bool) -> None:
+        answer(self._answered(200 if kept else 503, arrived))
+
+    def _answered(self, status: int, arrived: float) -> int:
+        self.times.note(time.monotonic() - arrived)
+        self.pushes[status] += 1
+        return status
 
     def _unauthorized(self, status: int) -> int:
         self.unauthorized_requests += 1
         return status
 
-    def _health(self, method: str) -> int:
+    def _health(self, method: bytes) -> int:
         status = _PROBES.get(method, 405)
-        return 503 if status == 200 and not self._intake.healthy else status
+        return 503 if status == 200 and not self.intake.healthy else status
 
-    def _route(self, words: Sequence[bytes]) -> tuple[Kind | None, str] | None:
+    def _route(self, words: Sequence[bytes]) -> Route | None:
         """The kind and the origin in the words of a path; None if the first is no valid secret."""
         given, *rest = words or [b""]
         # Every secret is compared, in a time that does not depend on how much of it was right.
-        if not sum(compare_digest(given, secret) for secret in self._secrets()):
+        if not sum([compare_digest(given, secret) for secret in self._secrets()]):
             return None
         if not rest:
             return None, "/"
@@ -139,7 +154,7 @@ class Receiver:
             return None
         return self._known.get(rest[0]) or self._learn(rest[0])
 
-    def _learn(self, name: bytes) -> tuple[Kind, str] | None:
+    def _learn(self, name: bytes) -> Route | None:
         if not _KIND.fullmatch(name):
             return None
         kind = self._kind(name.decode("ascii"))
@@ -148,54 +163,11 @@ class Receiver:
             self._known[name] = found
         return found
 
-    async def _push(self, route: tuple[Kind | None, str], headers: Headers, receive: Receive, arrived: float) -> int:
-        """The status to answer; 0 if the client has disconnected."""
-        if status := refusal(headers):
-            return status
-        intake = self._intake
-        if not intake.open:
-            return 503
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return 0
-        body = message["body"]
-        if message["more_body"]:
-            whole = await self._rest(body, receive)
-            if isinstance(whole, int):
-                return whole
-            body = whole
-        if len(body) > MAX_BODY or too_many_elements(body):
-            return 413
-        if not intake.open:
-            return 503
-        make = partial(_delivery, body, route, self._now())
-        return 200 if await intake.submit(make, len(body), self._deadline(arrived)) else 503
 
-    def _deadline(self, arrived: float) -> float:
-        """When to answer 503. A client that took longer than that to send its body is given the same time once more."""
-        now = time.monotonic()
-        return (arrived if now - arrived < ANSWER_WITHIN else now) + ANSWER_WITHIN
-
-    async def _rest(self, body: bytes, receive: Receive) -> bytes | int:
-        """The whole of a body that comes in pieces, or the status to answer at once."""
-        pieces, size, more = [body], len(body), True
-        self._intake.hold(size)
-        try:
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return 0
-                body, more = message["body"], message["more_body"]
-                pieces.append(body)
-                size += len(body)
-                self._intake.hold(len(body))
-                if size > MAX_BODY:
-                    return 413
-                if not self._intake.open:
-                    return 503
-        finally:
-            self._intake.hold(-size)
-        return b"".join(pieces)
+def _deadline(arrived: float) -> float:
+    """When to answer 503. A client that took longer than that to send its body is given the same time once more."""
+    now = time.monotonic()
+    return (arrived if now - arrived < ANSWER_WITHIN else now) + ANSWER_WITHIN
 
 
 def _words(path: bytes) -> list[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import json
@@ -15,15 +14,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import pytest
-import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.decode import known_kind
 from smsreceipt.model import Delivery, Instant, Kind, Source
 from smsreceipt.sources.push.app import MAX_BODY, MAX_ELEMENTS, Receiver, too_many_elements
+from smsreceipt.sources.push.http import Seconds
 from smsreceipt.sources.push.intake import Intake
-from smsreceipt.sources.push.server import Seconds, Server
+from smsreceipt.sources.push.server import Server
 
 pytestmark = pytest.mark.slow
 
@@ -34,20 +33,50 @@ BODY = b'[{"biz_id":"1^0"}]'
 
 
 class Sink:
-    """Stands for the committer: takes deliveries, and acks them at once unless it holds."""
+    """Stands for the committer: a commit acks all that waits; while it holds, a commit takes until release()."""
 
     def __init__(self) -> None:
         self.taken: list[Delivery] = []
         self.arrived = threading.Semaphore(0)
         self.holds = False
+        self.fails = self.is_full = False
+        self._waiting: list[Delivery] = []
+        self._released = threading.Event()
+        self._free = threading.Lock()
+        self.threads: set[int] = set()  # that made a commit
         self.intake: Intake
 
     def put(self, delivery: Delivery) -> None:
         self.taken.append(delivery)
-        if not self.holds:
-            delivery.ack()
-            self.intake.wake()
+        self._waiting.append(delivery)
         self.arrived.release()
+
+    def next_commit(self) -> Callable[[], None] | None:
+        if self._waiting and self._free.acquire(blocking=False):
+            return self._commit
+        return None
+
+    def _commit(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self.threads.add(threading.get_ident())
+        if self.holds:
+            assert self._released.wait(20)
+        if self.is_full:
+            self.intake.full(batch)
+        elif self.fails:
+            self.intake.fail()
+        else:
+            for delivery in batch:
+                delivery.ack()
+        self._free.release()
+
+    def hold(self) -> None:
+        self.holds = True
+        self._released.clear()
+
+    def release(self) -> None:
+        self.holds = False
+        self._released.set()
 
     def wait(self) -> None:
         assert self.arrived.acquire(timeout=10)
@@ -61,27 +90,22 @@ class Listener:
     ) -> None:
         self.sink = Sink()
         self.messages: list[str] = []
-        self._ready = threading.Event()
-        self._prefix = prefix
-        self._connections, self._seconds, self._bounds = connections, seconds or Seconds(), bounds
-        self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
-
-    async def _run(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.intake = self.sink.intake = Intake(self.sink.put, **self._bounds)
+        self.intake = self.sink.intake = Intake(self.sink.put, **bounds)
         secrets = (SECRET.encode(), OLD.encode())
-        self.receiver = Receiver(self.intake, lambda: secrets, now=lambda: NOW, kind=known_kind, prefix=self._prefix)
+        self.receiver = Receiver(self.intake, lambda: secrets, now=lambda: NOW, kind=known_kind, prefix=prefix)
         self.server = Server(
-            self.receiver, connections=self._connections, seconds=self._seconds, tell=self.messages.append
+            self.receiver,
+            connections=connections,
+            seconds=seconds or Seconds(),
+            next_commit=self.sink.next_commit,
+            tell=self.messages.append,
         )
-        with socket.create_server(("127.0.0.1", 0)) as door:
-            self.port = door.getsockname()[1]
-            self._ready.set()
-            await self.server.run_on(door)
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port = self._door.getsockname()[1]
+        self._thread = threading.Thread(target=self.server.run_on, args=(self._door,), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,7 +114,7 @@ class Listener:
         assert not self._thread.is_alive()
 
     def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self.server.stop)
+        self.server.stop()
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -305,7 +329,7 @@ def test_until_the_store_is_there_everything_is_refused_at_once() -> None:
         assert listener.push()[0] == 503
         assert listener.ask("GET", "/healthz")[0] == 503
         assert listener.ask("GET", f"/{SECRET}") == (200, GOOD)
-        listener.loop.call_soon_threadsafe(listener.intake.begin)
+        listener.intake.begin()
         assert listener.ask("GET", "/healthz") == (200, GOOD)
         assert listener.push() == (200, GOOD)
         assert len(listener.sink.taken) == 1
@@ -505,21 +529,20 @@ def test_a_dripping_body_has_all_its_time_and_no_more() -> None:
 
 def test_nothing_is_answered_before_it_is_acked() -> None:
     with Listener() as listener, listener.line() as line:
-        listener.sink.holds = True
+        listener.sink.hold()
         line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
         listener.sink.wait()
         line.settimeout(0.2)
         with pytest.raises(TimeoutError):
             line.recv(1)
-        listener.sink.taken[0].ack()
-        listener.intake.wake()
+        listener.sink.release()
         line.settimeout(10)
         assert one(line).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_stalled_store_is_503_in_time_and_what_was_taken_stays_in_hand() -> None:
     with Listener() as listener:
-        listener.sink.holds = True
+        listener.sink.hold()
         began = time.monotonic()
         status, text = listener.push()
         assert status == 503
@@ -528,25 +551,99 @@ def test_a_stalled_store_is_503_in_time_and_what_was_taken_stays_in_hand() -> No
         assert listener.ask("GET", "/healthz")[0] == 503
         assert (listener.intake.pushes, listener.intake.size) == (1, len(BODY))
         assert listener.ask("GET", f"/{SECRET}") == (200, GOOD)  # the probe asks for no store
-        listener.sink.taken[0].ack()  # it lands late
-        listener.intake.wake()
+        listener.sink.release()  # it lands late
         until(lambda: listener.intake.pushes == 0)
         assert listener.intake.size == 0
         assert listener.ask("GET", "/healthz") == (200, GOOD)
         assert listener.receiver.pushes == {503: 1}
 
 
+def test_the_serving_changes_threads_whenever_a_commit_takes_long() -> None:
+    with Listener() as listener:
+        for _ in range(6):
+            listener.sink.hold()
+            with listener.line() as line:
+                line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+                listener.sink.wait()
+                began = time.monotonic()
+                assert listener.ask("GET", f"/{SECRET}") == (200, GOOD)
+                assert time.monotonic() - began < 0.3
+                listener.sink.release()
+                assert one(line).startswith(b"HTTP/1.1 200 ")
+            for _ in range(3):  # and no push is forgotten between the two
+                assert listener.push() == (200, GOOD)
+                listener.sink.wait()
+        assert len(listener.sink.threads) == 2
+        assert listener.receiver.pushes == {200: 24}
+
+
+def test_the_serving_thread_commits_itself_as_long_as_it_is_quick() -> None:
+    with Listener() as listener:
+        for _ in range(50):
+            assert listener.push() == (200, GOOD)
+        assert len(listener.sink.threads) == 1
+
+
+def test_pushes_that_arrive_during_a_slow_commit_are_stored_by_the_next() -> None:
+    with Listener() as listener, contextlib.ExitStack() as stack:
+        listener.sink.hold()
+        lines = [stack.enter_context(listener.line()) for _ in range(5)]
+        for line in lines:
+            line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
+            listener.sink.wait()
+        listener.sink.release()
+        assert [one(line)[:13] for line in lines] == [b"HTTP/1.1 200 "] * 5
+        assert listener.intake.pushes == 0
+
+
+def test_a_push_that_is_refused_after_its_body_keeps_the_connection() -> None:
+    open_ = True
+    with Listener(room=lambda: open_) as listener, listener.line() as line:
+        wire = head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY
+        line.sendall(wire[:-4])
+        time.sleep(0.1)
+        open_ = False
+        line.sendall(wire[-4:] + wire)
+        answers = b""
+        while answers.count(b"busy") < 2:
+            answers += line.recv(65536)
+        open_ = True
+        line.sendall(wire)
+        assert one(line).startswith(b"HTTP/1.1 200 ")
+        assert listener.messages == []
+
+
+def test_a_sender_that_waits_for_it_is_told_to_continue(listener: Listener) -> None:
+    with listener.line() as line:
+        line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}", "Expect: 100-continue"))
+        assert line.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        line.sendall(BODY)
+        assert one(line).startswith(b"HTTP/1.1 200 ")
+    refused = listener.say(head("/nope", "Content-Length: 5", "Expect: 100-continue"))
+    assert refused.startswith(b"HTTP/1.1 404 ")
+
+
+def test_a_client_that_does_not_take_its_answers_is_cut_off() -> None:
+    with Listener(seconds=HASTY) as listener, listener.line() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request = head(f"/{SECRET}", method="GET")
+        line.settimeout(0.05)
+        with contextlib.suppress(OSError):
+            for _ in range(20_000):
+                line.sendall(request * 4)
+        until(lambda: listener.server.connections == 0)
+        assert listener.messages == []
+
+
 @pytest.mark.parametrize("ahead", [1, 2, 30])
 def test_a_sender_that_leaves_costs_nothing_however_much_it_sent_ahead(ahead: int) -> None:
     with Listener() as listener:
-        listener.sink.holds = True
+        listener.sink.hold()
         with listener.line() as line:
             line.sendall((head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY) * ahead)
             listener.sink.wait()
         until(lambda: not listener.server.connections)
-        for taken in listener.sink.taken:
-            taken.ack()
-        listener.intake.wake()
+        listener.sink.release()
         until(lambda: listener.intake.pushes == 0)
         assert listener.messages == []
 
@@ -554,7 +651,7 @@ def test_a_sender_that_leaves_costs_nothing_however_much_it_sent_ahead(ahead: in
 @pytest.mark.parametrize("bounds", [{"max_pushes": 3}, {"max_bytes": 3 * len(BODY)}])
 def test_what_is_in_hand_is_bounded_and_then_503_comes_at_once(bounds: dict[str, Any]) -> None:
     with Listener(**bounds) as listener, contextlib.ExitStack() as stack:
-        listener.sink.holds = True
+        listener.sink.hold()
         for _ in range(3):
             line = stack.enter_context(listener.line())
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
@@ -563,10 +660,7 @@ def test_what_is_in_hand_is_bounded_and_then_503_comes_at_once(bounds: dict[str,
         assert listener.push()[0] == 503
         assert time.monotonic() - began < 0.3
         assert listener.ask("GET", "/healthz")[0] == 503
-        for taken in listener.sink.taken:
-            taken.ack()
-        listener.intake.wake()
-        listener.sink.holds = False
+        listener.sink.release()
         until(lambda: listener.intake.pushes == 0)
         assert listener.push()[0] == 200
 
@@ -583,27 +677,29 @@ def test_a_reader_that_does_not_keep_up_holds_back_the_receiving() -> None:
 def test_a_full_disk_is_503_at_once_until_there_is_space() -> None:
     space = False
     with Listener(space=lambda: space) as listener:
-        listener.sink.holds = True
+        listener.sink.hold()
         with listener.line() as line:
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
             listener.sink.wait()
-            listener.intake.full(listener.sink.taken)
+            listener.sink.is_full = True
+            listener.sink.release()
             assert one(line).startswith(b"HTTP/1.1 503 ")
         assert listener.intake.pushes == listener.intake.size == 0
         assert listener.ask("GET", "/healthz")[0] == 503
         space = True
-        listener.sink.holds = False
+        listener.sink.is_full = False
         assert listener.push()[0] == 200  # a push always tries
         assert listener.ask("GET", "/healthz")[0] == 200
 
 
 def test_when_the_committer_gives_up_everybody_is_told_503() -> None:
     with Listener() as listener:
-        listener.sink.holds = True
+        listener.sink.hold()
         with listener.line() as line:
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
             listener.sink.wait()
-            listener.intake.fail()
+            listener.sink.fails = True
+            listener.sink.release()
             assert one(line).startswith(b"HTTP/1.1 503 ")
         assert listener.push()[0] == 503
         assert listener.ask("GET", "/healthz")[0] == 503
@@ -619,7 +715,7 @@ def test_a_crowd_of_silent_connections_keeps_nobody_out() -> None:
 
 def test_beyond_the_limit_a_connection_is_told_503_when_all_others_are_busy() -> None:
     with Listener(connections=2) as listener, contextlib.ExitStack() as stack:
-        listener.sink.holds = True
+        listener.sink.hold()
         for _ in range(2):
             line = stack.enter_context(listener.line())
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
@@ -630,7 +726,7 @@ def test_beyond_the_limit_a_connection_is_told_503_when_all_others_are_busy() ->
 def test_a_stop_finishes_what_is_in_flight() -> None:
     listener = Listener()
     with listener:
-        listener.sink.holds = True
+        listener.sink.hold()
         with listener.line() as line, listener.line() as idle:
             line.sendall(head(f"/{SECRET}", f"Content-Length: {len(BODY)}") + BODY)
             listener.sink.wait()
@@ -638,8 +734,7 @@ def test_a_stop_finishes_what_is_in_flight() -> None:
             assert rest(idle) == b""
             with pytest.raises(OSError, match="refused"):
                 listener.line().__enter__()
-            listener.sink.taken[0].ack()
-            listener.intake.wake()
+            listener.sink.release()
             answer = rest(line)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" in answer
