@@ -66,10 +66,11 @@ def garbage(requests: int, *, idle: int = 1_000, warm: float = 1, rate: float = 
         listener.pusher(warm, "--receipts", "10").communicate(timeout=warm + 30)
         siege.before, siege.before_p99, _, _ = _legitimate(listener, 10**6, _until_time(3))
         memory, descriptors = _memory(listener.process.pid), _descriptors(listener.process.pid)
-        done = threading.Event()
+        done, begun = threading.Event(), threading.Event()
         result: list[Any] = []
-        provider = threading.Thread(target=lambda: result.append(_legitimate(listener, 2 * 10**6, done)))
+        provider = threading.Thread(target=lambda: result.append(_legitimate(listener, 2 * 10**6, done, begun)))
         provider.start()
+        begun.wait(5)  # of connections that never sent a request, the oldest is closed for a new one
         with _idlers(listener, idle):
             besiegers = multiprocessing.get_context("spawn").Process(  # or they would hold up those who measure
                 target=_besiege, args=(listener.port, requests, rate, dice.random())
@@ -95,8 +96,13 @@ def _until_time(seconds: float) -> threading.Event:
     return over
 
 
-def _legitimate(listener: Listener, first: int, done: threading.Event) -> tuple[float, float, int, int]:
-    """Push every 20 ms over a connection as the provider does; median and p99 in ms, how many were good, and not."""
+def _legitimate(
+    listener: Listener, first: int, done: threading.Event, begun: threading.Event | None = None
+) -> tuple[float, float, int, int]:
+    """Push every 20 ms over a connection as the provider does; median and p99 in ms, how many were good, and not.
+
+    *begun* is set after the first answer.
+    """
     times, refused, number = [], 0, first
     head = f"POST /{PATH_SECRET}/SmsReport HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
     line = socket.create_connection(("127.0.0.1", listener.port), timeout=5)
@@ -110,6 +116,8 @@ def _legitimate(listener: Listener, first: int, done: threading.Event) -> tuple[
         except OSError:
             status = b""
         times.append(time.perf_counter() - began)
+        if begun is not None:
+            begun.set()
         if status != b"200":
             refused += 1
             line.close()

@@ -43,6 +43,7 @@ class Host(Protocol):
     seconds: Seconds
     app: Receiver
     stopping: bool  #: every answer is the last one on its connection
+    arrived: float  #: time.monotonic() when what is read now had not come yet: a server that was held up reads late
 
     def watch(self, connection: Connection, events: int) -> None:
         """Call the connection's on_ready when these events come; 0: never."""
@@ -68,8 +69,8 @@ class _Request:
     __slots__ = ("answered", "arrived", "complete", "connection", "expects", "headers", "held", "keep", "method",
                  "pieces", "route", "status", "submitted", "url")  # fmt: skip
 
-    def __init__(self) -> None:
-        self.arrived = time.monotonic()
+    def __init__(self, arrived: float) -> None:
+        self.arrived = arrived
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self.method = b""
@@ -98,7 +99,7 @@ class Connection:
         self._piece = 0
         self._refused_with = 400  # when the parser cannot read a request
         self._requests: deque[_Request] = deque()  # whose heads are read, up to the one that is being read
-        self._reading = _Request()
+        self._reading = _Request(host.arrived)
         self._unsent = b""
         self._open = True
         self._closing = False  # once everything is sent
@@ -208,7 +209,7 @@ class Connection:
             raise ValueError
         self._end_phase(_Phase.HEAD, self._seconds.head)
         self._fed = self._piece  # the end of an earlier request may be counted too
-        self._reading = _Request()
+        self._reading = _Request(self._host.arrived)
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""

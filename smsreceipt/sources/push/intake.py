@@ -11,7 +11,7 @@ from smsreceipt.model import Delivery
 ANSWER_WITHIN = 0.55  #: seconds after which a push is answered 503; the provider closes the connection after 0.7
 MAX_PUSHES = 10_000  #: pending at once, those included that were answered 503 and wait for their commit
 MAX_BYTES = 32 << 20  #: of pending bodies, those included that are still arriving
-SWEEP = 0.02  #: seconds between two checks for pushes that waited too long
+SWEEP = 0.01  #: seconds between two checks for pushes that waited too long
 _FULL_FOR = 5.0  # seconds before the free space of a full disk is looked at again
 
 

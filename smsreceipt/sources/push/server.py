@@ -23,6 +23,7 @@ _TICK = 0.1  # seconds between two looks for connections whose time is over
 _HELD_UP = 0.04  # seconds of a commit after which the other thread takes over
 _LOOK = 0.02  # seconds between two looks whether that is so
 _RESTS_AFTER = 50  # looks in a row without a commit, after which the thread that stands by looks no more
+_BLINK = 0.0005  # seconds that a look takes when something is there already, at most
 _ACCEPTED = 64  # connections accepted at once
 _BUSY = answer(503, connection=b"close")
 
@@ -54,6 +55,7 @@ class Server:
         self._accepts_again_at = 0.0
         self._next_tick = 0.0
         self._ends_at = float("inf")
+        self.arrived = self._looked_at = time.monotonic()
         self._waker, self._woken = socket.socketpair()
         # The thread that holds `_lead` serves; only it touches the connections.
         self._lead = threading.Lock()
@@ -143,7 +145,12 @@ class Server:
         self.app.intake.settle()
         now = time.monotonic()
         until_tick = max(0.0, self._next_tick - now)
-        for key, events in self._selector.select(min(SWEEP, until_tick) if self.app.intake.waits else until_tick):
+        ready = self._selector.select(min(SWEEP, until_tick) if self.app.intake.waits else until_tick)
+        looked_at = time.monotonic()
+        # What was there at once may have come at any time since the last look; what was waited for has come just now.
+        self.arrived = looked_at if looked_at - now > _BLINK else self._looked_at
+        self._looked_at = looked_at
+        for key, events in ready:
             key.data(events)
         now = time.monotonic()
         if now >= self._next_tick:
