@@ -62,6 +62,7 @@ class Server:
         self._committing_since: float | None = None
         self._begun = threading.Event()  # a commit has begun since the thread that stands by looked last
         self._over = threading.Event()
+        self._bug: Exception | None = None
 
     @property
     def connections(self) -> int:
@@ -90,14 +91,16 @@ class Server:
         for leads in (True, False):
             threading.Thread(target=self._work, args=(leads,), name="server", daemon=True).start()
         self._over.wait()  # in the main thread, where signals are handled meanwhile
+        if self._bug is not None:
+            raise self._bug
 
     def _work(self, leads: bool) -> None:
         while leads or self._stand_by():
             leads = False
             try:
                 self._serve()
-            except Exception as exc:  # noqa: BLE001 - told, and then the listener ends
-                self.tell(exc)
+            except Exception as exc:  # noqa: BLE001 - run_on raises it
+                self._bug = exc
                 self._end()
 
     # Which thread serves

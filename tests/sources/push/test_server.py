@@ -751,3 +751,12 @@ def test_a_bug_is_told_by_its_type_alone(capfd: pytest.CaptureFixture[str]) -> N
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert listener.messages == ["error: internal: ValueError"]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_bug_of_the_server_itself_ends_it_and_is_raised() -> None:
+    listener = Listener()
+    listener.server._tick = lambda: listener.nothing_of_that_name  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        listener.server.run_on(listener._door)
+    with pytest.raises(OSError, match="refused"):
+        listener.line().__enter__()
