@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from smsreceipt import ingest
 from smsreceipt.cli.main import main
+from smsreceipt.sources.push import server
 from tests.torture.planted import plant
 
 #: What a pull imports on its way: thousands of calls that say nothing about it.
@@ -57,6 +58,14 @@ def run() -> None:
         original(committer)
 
     patch.object(ingest.Committer, "_run", traced).start()
+    serve = server.Server._work
+
+    def traced_too(self: server.Server, leads: bool) -> None:
+        if leads:  # as long as commits are quick, this thread makes them
+            attach(tracer)
+        serve(self, leads)
+
+    patch.object(server.Server, "_work", traced_too).start()
     main()
 
 
