@@ -4,8 +4,9 @@ PYTHON ?= python3
 PYTEST ?= -n auto
 BIN := .venv/bin
 NODE := tests/sandbox/node
+PEERS := tests/bench/peers
 
-.PHONY: demo test bench audit torture completions reference format wheel
+.PHONY: demo test bench bench-peers audit torture completions reference format wheel
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -14,7 +15,7 @@ demo: .venv/installed
 test: .venv/installed-test node-clients
 	$(BIN)/python -m pytest $(PYTEST)
 
-bench: .venv/installed-test node-clients
+bench: .venv/installed-test node-clients bench-peers
 	$(BIN)/python -m tests.bench.decode
 	$(BIN)/python -m tests.bench.startup
 	$(BIN)/python -m tests.bench.ingest
@@ -25,6 +26,16 @@ bench: .venv/installed-test node-clients
 	$(BIN)/python -m tests.bench.ask
 	$(BIN)/python -m tests.bench.ledger
 	$(BIN)/python -m tests.bench.look
+
+# What the benchmarks compare us with in Go, Node and Bun. Without its tools, a benchmark says what it does not measure.
+bench-peers:
+	@if command -v npm >/dev/null; then \
+	  [ $(PEERS)/node/node_modules/.package-lock.json -nt $(PEERS)/node/package-lock.json ] \
+	    || npm ci --prefix $(PEERS)/node --no-audit --no-fund --silent || echo "npm ci failed" >&2; \
+	else echo "no npm: no Node and Bun peers" >&2; fi
+	@if command -v go >/dev/null; then \
+	  cd $(PEERS)/go && GO111MODULE=off GOPATH=/usr/share/gocode go build -o ../build/peers . || echo "go build failed" >&2; \
+	else echo "no go: no Go peers" >&2; fi
 
 # Known holes in what we depend on; asks the network, so it is no part of `make test`.
 audit: .venv/installed-audit

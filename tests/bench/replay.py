@@ -1,8 +1,8 @@
-"""How fast a saved file is stored: ours, decoded and committed, against sqlite-utils, which only inserts.
+"""How fast a saved file is stored: ours, against sqlite-utils, and against loaders in Python and Go that check nothing.
 
     python -m tests.bench.replay [--receipts 1000000] [--rounds 3] [--full]
 
-Both get the same NDJSON file and a fresh database, the peer with a primary key, so that both store each receipt once;
+All get the same NDJSON file and a fresh database, the peers with a primary key, so that all store each receipt once;
 they take turns in each round, each in a process of its own whose whole life is measured. Ours prints every new
 statement as JSON, to /dev/null. --full also shows that memory does not grow with the file: 1 GB as lines, as one array
 on one line, and packed.
@@ -27,10 +27,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import smsreceipt
+from tests.bench import durability
+from tests.bench.peers import programs
 from tests.bench.provider import bodies
 
 GIGABYTE = 10**9
-GOALS = "goals: >= 50,000/s, >= 1.5 x the peer, --dry-run >= 150,000/s, <= 150 MiB"
+GOALS = "goals: >= 60,000/s, >= 2 x sqlite-utils, --dry-run >= 150,000/s, <= 150 MiB"
+OURS = "smsreceipt replay"
+DRY = "smsreceipt replay --dry-run"
+TRACED = 30_000  # receipts of the run that counts fsyncs
+_LINE = "{:34} {:>28} {:>12} {:>9} {:>13}"
 
 
 @dataclass(frozen=True)
@@ -57,29 +63,52 @@ def measure(receipts: int, *words: str) -> Run:
     child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - began
     if child.returncode:
-        raise SystemExit(f"{words[2]} ended with {child.returncode}:\n{talk}")
+        raise SystemExit(f"{' '.join(words[:3])} ended with {child.returncode}:\n{talk}")
     return Run(receipts / seconds, (usage.ru_utime + usage.ru_stime) / receipts * 1e6, usage.ru_maxrss / 1024)
 
 
 def commands(saved: str, folder: str) -> dict[str, tuple[str, ...]]:
-    """The peer, then ours."""
+    """The peers that can run here, then ours."""
     python, ours = sys.executable, (sys.executable, "-m", "smsreceipt", "replay", saved)
-    keys = ("--pk", "biz_id", "--pk", "phone_number")
-    return {
+    to_peer = (saved, f"{folder}/peer.db")
+    found = {
         "sqlite-utils insert --nl": (
-            python,
-            "-m",
-            "sqlite_utils",
-            "insert",
-            f"{folder}/peer.db",
-            "t",
-            saved,
-            "--nl",
-            *keys,
+            *(python, "-m", "sqlite_utils", "insert", f"{folder}/peer.db", "t", saved, "--nl"),
+            *("--pk", "biz_id", "--pk", "phone_number"),
         ),
-        "smsreceipt replay": (*ours, "--store", f"{folder}/ours.db", "--json"),
-        "smsreceipt replay --dry-run": (*ours, "--dry-run", "--json"),
+        "Python, msgspec + sqlite3": (python, str(Path(__file__).parent / "peers" / "saved_file.py"), *to_peer),
+        "Go, encoding/json + go-sqlite3": programs.go("replay", *to_peer),
+        OURS: (*ours, "--store", f"{folder}/ours.db", "--json"),
+        DRY: (*ours, "--dry-run", "--json"),
     }
+    return {name: words for name, words in found.items() if words}
+
+
+def syncs(words: tuple[str, ...]) -> durability.Syncs | None:
+    """The fsyncs of a short file. It may all be in one commit."""
+
+    def run(before: tuple[str, ...]) -> tuple[int, float]:
+        measure(TRACED, *before, *words)
+        return TRACED, 1
+
+    return durability.count(run)
+
+
+def counted(folder: str) -> dict[str, durability.Syncs | None]:
+    """The fsyncs of each command."""
+    saved, found = Path(folder, "short.ndjson"), {}
+    with saved.open("wb") as file:
+        file.writelines(lines(TRACED))
+    for name, words in commands(str(saved), folder).items():
+        if name != DRY:
+            found[name] = syncs(words)
+            _remove_databases(folder)
+    return found
+
+
+def _remove_databases(folder: str) -> None:
+    for database in Path(folder).glob("*.db*"):
+        database.unlink()
 
 
 def compare(receipts: int, rounds: int, folder: str) -> None:
@@ -91,20 +120,23 @@ def compare(receipts: int, rounds: int, folder: str) -> None:
     for _ in range(rounds):
         for name, words in commands(str(saved), folder).items():
             runs.setdefault(name, []).append(measure(receipts, *words))
-        for database in Path(folder).glob("*.db*"):
-            database.unlink()
+            _remove_databases(folder)
+    flushed = counted(folder)
     print(f"\n{receipts:,} receipts, {saved.stat().st_size / 1e6:,.0f} MB, median of {rounds} (min to max):")
-    print(f"{'command':30} {'receipts/s':>28} {'CPU µs each':>12} {'peak MiB':>9}")
+    print(_LINE.format("command", "receipts/s", "CPU µs each", "peak MiB", "fsyncs/1,000"))
     for name, found in runs.items():
         rates = sorted(run.rate for run in found)
         cpu, memory = (statistics.median(getattr(run, field) for run in found) for field in ("cpu", "memory"))
         rate = f"{statistics.median(rates):,.0f} ({rates[0]:,.0f} to {rates[-1]:,.0f})"
-        print(f"{name:30} {rate:>28} {cpu:>12.1f} {memory:>9.0f}")
-    peer, ours, _ = runs.values()
-    pairs = list(zip(ours, peer, strict=True))
-    faster = statistics.median(a.rate / b.rate for a, b in pairs)
-    leaner = statistics.median(b.cpu / a.cpu for a, b in pairs)
-    print(f"against sqlite-utils: {faster:.2f} x the rate, 1/{leaner:.2f} of the CPU per receipt; {GOALS}")
+        flushes = durability.cell(flushed[name]) if name in flushed else "-"
+        print(_LINE.format(name, rate, f"{cpu:.1f}", f"{memory:.0f}", flushes))
+    for peer in [name for name in runs if name not in {OURS, DRY}]:
+        pairs = list(zip(runs[OURS], runs[peer], strict=True))
+        faster = statistics.median(a.rate / b.rate for a, b in pairs)
+        leaner = statistics.median(b.cpu / a.cpu for a, b in pairs)
+        print(f"against {peer}: {faster:.2f} × the rate, 1/{leaner:.2f} of the CPU per receipt")
+    print(GOALS)
+    durability.tell(flushed)
 
 
 def flat(folder: str, size: int) -> None:
