@@ -16,7 +16,7 @@ from smsreceipt.errors import StoreDamaged, StoreUnavailable
 from smsreceipt.model import Send, Source
 from smsreceipt.store import Query, SendQuery
 from smsreceipt.store.sqlite import connect, files
-from smsreceipt.store.sqlite.migrations import triggers
+from smsreceipt.store.sqlite.migrations import TABLES, triggers
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import decoded, report
 
@@ -233,9 +233,11 @@ def test_a_file_without_tables_is_no_empty_store(path: Path, opened: Callable[[P
             f"trigger .*: {OURS}",
         ),
         ("CREATE UNIQUE INDEX once ON statement (phone)", "unique index .*: once"),
+        ("CREATE TABLE notes (x, seq REFERENCES Statement ON DELETE CASCADE)", "foreign key .*: notes, of statement"),
+        ("CREATE TABLE notes (x, FOREIGN KEY (x) references 'send' (phone))", "foreign key .*: notes, of send"),
     ],
 )
-def test_triggers_and_views_that_are_not_ours_are_refused(
+def test_triggers_views_and_keys_that_are_not_ours_are_refused(
     path: Path, opened: Callable[[Path], SqliteStore], made: str, told: str
 ) -> None:
     with closing(open_store(path)) as store:
@@ -247,11 +249,18 @@ def test_triggers_and_views_that_are_not_ours_are_refused(
     assert "DROP" in refused.value.hint
 
 
+def test_the_names_of_our_tables_are_known(path: Path) -> None:
+    with closing(open_store(path)) as store:
+        found = store._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        assert {name for (name,) in found} == TABLES
+
+
 def test_a_table_of_the_users_own_is_no_harm(path: Path) -> None:
     with closing(open_store(path)) as store:
         keep(store, "1^0")
     with closing(apsw.Connection(str(path))) as db:
         db.execute("CREATE TABLE notes (text UNIQUE); CREATE UNIQUE INDEX one ON notes (text)")
+        db.execute("CREATE TABLE more (note REFERENCES notes (text))")
         db.execute("CREATE INDEX mine ON statement (received_at)")
     with closing(open_store(path)) as store:
         keep(store, "2^0")

@@ -10,7 +10,7 @@ import apsw
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreUnavailable
 from smsreceipt.store.sqlite import files, leases
 from smsreceipt.store.sqlite.faults import damaged, translated
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma, tables, triggers
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, TABLES, is_blank, migrate, pragma, triggers
 
 OPENING_MS = 5_000  #: how long opening waits for another process
 _CHECK_SECONDS = 2.0  # the longest that a start may take after an unclean end; a larger store is checked in part
@@ -123,17 +123,27 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
 def _refuse_foreign_code(connection: apsw.Connection, path: Path) -> None:
     """Raise StoreDamaged for triggers, views and rules that are not ours: they change or refuse what is written.
 
-    Tables and plain indexes of the user's own are no harm, nor are unique indexes on such tables.
+    Tables and plain indexes of the user's own are no harm, nor are unique indexes on such tables. A foreign key from
+    one to a table of ours is: it would refuse our deletes, or follow them.
     """
     ours = dict(triggers())
     for what, name, table, text in connection.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view')"
         " OR type = 'index' AND sql LIKE 'CREATE UNIQUE%' AND name <> 'statement_key'"
     ):
-        if ours.get(name) != text and (what != "index" or table in tables()):
+        if ours.get(name) != text and (what != "index" or table in TABLES):
             raise StoreDamaged(
                 f"the store {path} has {_NAMES[what]} that is not smsreceipt's: {name}",
                 hint=f'It was not touched. Remove it: sqlite3 FILE "DROP {what.upper()} {name}", then run this again.',
+            )
+    for name, table in connection.execute(
+        'SELECT DISTINCT name, lower("table") FROM sqlite_schema JOIN pragma_foreign_key_list(name)'
+        " WHERE type = 'table' AND sql LIKE '%REFERENCES%'"
+    ):
+        if name not in TABLES and table in TABLES:
+            raise StoreDamaged(
+                f"the store {path} has a table whose foreign key names one of smsreceipt's: {name}, of {table}",
+                hint="It was not touched. Make the table again without REFERENCES, or DROP it, then run this again.",
             )
 
 
