@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -362,9 +364,29 @@ def test_local_file_systems_are_not(path: Path, monkeypatch: pytest.MonkeyPatch,
         keep(store, "1^0")
 
 
-def test_a_check_that_does_not_come_to_its_end_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_ends_in_time_and_says_that_it_saw_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock takes as long as a quarter of what the check may take."""
     with closing(open_store(path)) as store:
         keep(store, *(f"{n}^0" for n in range(3_000)))
         assert store.check()
-        monkeypatch.setattr(connect, "_CHECK_SECONDS", -1.0)
+        clock = count(0, connect.LOOK_SECONDS / 4)
+        monkeypatch.setattr(time, "monotonic", lambda: next(clock))
         assert not store.check()
+        assert next(clock) == pytest.approx(connect.LOOK_SECONDS * 6 / 4)
+        assert connect.LOOK_SECONDS < connect.START_SECONDS
+
+
+def test_the_journal_stays_small_where_commits_never_pause(path: Path) -> None:
+    """SQLite writes it into the file after 4,000 pages, and begins it anew, also while others read now and then."""
+    journal = path.with_name(path.name + "-wal")
+    longest = 0
+    with closing(open_store(path)) as store:
+        for each in range(60):
+            bodies = (report(f"{each}-{n}^0", content=os.urandom(30_000).hex()) for n in range(16))
+            store.keep([decoded(*bodies)])
+            longest = max(longest, journal.stat().st_size)
+            if each % 10 == 0:
+                with closing(open_reader(path)) as reader:
+                    assert len(list(reader.list(Query(limit=1)))) == 1
+    assert path.stat().st_size > 50_000_000
+    assert longest < 24_000_000

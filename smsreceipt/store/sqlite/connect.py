@@ -13,7 +13,9 @@ from smsreceipt.store.sqlite.faults import damaged, translated
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, TABLES, is_blank, migrate, pragma, triggers
 
 OPENING_MS = 5_000  #: how long opening waits for another process
-_CHECK_SECONDS = 2.0  # the longest that a start may take after an unclean end; a larger store is checked in part
+START_SECONDS = 2.0  #: the longest that a start looks for damage after an unclean end
+LOOK_SECONDS = 0.25  #: the longest that a command does for which people wait
+_PROGRESS = 1_000  # steps of SQLite between two looks at the clock: about a millisecond
 
 _SETTINGS = """
 PRAGMA synchronous = FULL;
@@ -73,7 +75,7 @@ def _secure(connection: apsw.Connection, path: Path, *, writable: bool) -> None:
         _keep_journal(connection, path)
         migrate(connection)
         if leases.unclean(connection):
-            quick_check(connection, path)
+            quick_check(connection, path, START_SECONDS)
     elif not is_blank(connection) and pragma(connection, "user_version") != SCHEMA:
         raise StoreUnavailable(
             f"the store {path} has an older schema", hint="Any command that writes, such as pull, upgrades it."
@@ -150,10 +152,10 @@ def _refuse_foreign_code(connection: apsw.Connection, path: Path) -> None:
 _NAMES = {"trigger": "a trigger", "view": "a view", "index": "a unique index"}
 
 
-def quick_check(connection: apsw.Connection, path: Path) -> bool:
-    """Look for damage, for two seconds at most; False if that was not enough for all of it. Raises StoreDamaged."""
-    deadline = time.monotonic() + _CHECK_SECONDS
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+def quick_check(connection: apsw.Connection, path: Path, seconds: float) -> bool:
+    """Look for damage, for *seconds* at most; False if that was not enough for all of it. Raises StoreDamaged."""
+    deadline = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _PROGRESS)
     try:
         found = connection.execute("PRAGMA quick_check(1)").fetchall()
     except apsw.InterruptError:
