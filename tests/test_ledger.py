@@ -264,11 +264,18 @@ def test_an_encoding_is_told_by_its_mark_or_by_a_heading_that_it_makes_known(enc
         assert read(data) == [send(sign_name="阿里云")]
 
 
-def test_an_encoding_that_was_named_is_not_replaced_and_without_a_known_heading_none_is_guessed() -> None:
-    for text, form in (("手机号,回执ID,发送时间\n", {"encoding": "utf-8"}), ("甲,乙,丙\n", {})):
-        with pytest.raises(UsageError) as caught:
-            read(text.encode("gb18030"), **form)
-        assert "--encoding" in caught.value.hint
+def test_an_encoding_that_was_named_is_not_replaced() -> None:
+    with pytest.raises(UsageError) as caught:
+        read("手机号,回执ID,发送时间\n".encode("gb18030"), encoding="utf-8")
+    assert "--encoding" in caught.value.hint
+
+
+def test_the_columns_of_a_heading_that_is_not_known_can_be_read() -> None:
+    text = f"甲,乙,丙\n{PHONE},900^0,2026-11-20 15:49:55\n".encode("gb18030")
+    with pytest.raises(UsageError) as caught:
+        read(text)
+    assert "甲, 乙, 丙" in caught.value.hint
+    assert read(text, names={"phone": "甲", "biz_id": "乙", "sent_at": "丙"}) == [send()]
 
 
 @pytest.mark.parametrize(

@@ -363,11 +363,68 @@ def test_an_array_of_one_long_line_is_read_in_pieces() -> None:
         "手机号,biz_id,time,content",
         "phone,biz_id,time,短信内容",
         "phone,biz_id,time,备注",
+        "phone,biz_id,time,content",
+        "发送明细\nphone,biz_id,time,content",
+        "phone,biz_id,time",
+        "phone,biz_id,time,sign_name",
     ],
 )
-def test_a_heading_that_is_known_by_its_ascii_names_is_gb18030_too(heading: str) -> None:
-    text = f"{heading}\n{PHONE},900^0,2026-11-20 15:49:55,您好\n"
-    assert [each.biz_id for each in read(text.encode("gb18030")) if isinstance(each, Send)] == ["900^0"]
+def test_a_list_with_a_known_heading_is_gb18030_wherever_its_chinese_is(heading: str) -> None:
+    sign = "您好" if "sign" in heading else ""
+    text = f"{heading}\n" + "".join(f"{PHONE},{n}^0,2026-11-20 15:49:55,您好\n" for n in range(3))
+    if heading.endswith("time"):
+        text = text.replace(",您好", "") + "合计：三条\n"
+    found = read(text.encode("gb18030"))
+    assert [(each.biz_id, each.sign_name) for each in found if isinstance(each, Send)] == [
+        (f"{n}^0", sign) for n in range(3)
+    ]
+    assert not any(isinstance(each, BadRow) for each in found)
+
+
+SIGNED = "phone,biz_id,time,sign_name\n", f"{PHONE},%d^0,2026-11-20 15:49:55,%s\n"
+
+
+@pytest.mark.parametrize("damaged", [0, 1, 1_500])
+@pytest.mark.parametrize("sign", ["阿里云", "您好", "示例公司", "【云通信】", "é"])
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_damaged_character_costs_its_row_and_makes_no_list_gb18030(damaged: int, sign: str, cut: int) -> None:
+    heading, row = SIGNED
+    rows = [(row % (n, sign)).encode() for n in range(2_000)]
+    rows[damaged] = (row % (damaged, "?")).encode().replace(b"?", sign.encode()[:-cut] or b"\xe9")
+    found = read(heading.encode() + b"".join(rows))
+    assert [n for n, each in enumerate(found) if isinstance(each, BadRow)] == [damaged]
+    assert {each.sign_name for each in found if isinstance(each, Send)} == {sign}
+
+
+def test_a_damaged_character_alone_is_no_chinese() -> None:
+    heading, row = SIGNED
+    for sign in ("您好".encode()[:-2], "示例公司".encode()[:-2], "é".encode("latin-1") + b"l"):
+        (found,) = read((heading + row % (1, "?")).encode().replace(b"?", sign))
+        assert isinstance(found, BadRow)
+        assert "--encoding" in found.reason
+
+
+def test_a_damaged_byte_in_gb18030_costs_its_row_only() -> None:
+    heading, row = SIGNED
+    rows = [(row % (n, "阿里云")).encode("gb18030") for n in range(5)]
+    rows[2] = rows[2].replace("里".encode("gb18030"), b"\xff")
+    found = read(heading.encode() + b"".join(rows))
+    assert [each.sign_name if isinstance(each, Send) else "" for each in found] == [
+        *["阿里云"] * 2, "", *["阿里云"] * 2,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sep", ["\n", ",", ", "])
+def test_objects_and_logs_may_be_gb18030(sep: str) -> None:
+    rows = [{"phone": PHONE, "biz_id": f"{n}^0", "time": AT, "sign_name": "镕基金融公司" * 5} for n in range(12_000)]
+    text = sep.join(json.dumps(row, ensure_ascii=False) for row in rows)
+    found = read((text if sep == "\n" else f"[{text}]").encode("gb18030"))
+    assert [each.biz_id for each in found if isinstance(each, Send) and each.sign_name == rows[0]["sign_name"]] == [
+        row["biz_id"] for row in rows
+    ]
+    line = f"2026-11-20 15:49:55 发送 {json.dumps(rows[0], ensure_ascii=False)}\n"
+    (logged,) = [each for each in read(line.encode("gb18030")) if isinstance(each, Send)]
+    assert logged.sign_name == rows[0]["sign_name"]
 
 
 @pytest.mark.parametrize(

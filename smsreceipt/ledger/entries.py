@@ -54,7 +54,7 @@ class Form:
 
     names: Mapping[str, str] = field(default_factory=dict)  #: field -> the name of its column
     day: int | None = None  #: Beijing day of the rows without a time
-    encoding: str | None = None  #: None: UTF-8, UTF-16 by its mark, or GB18030 where that makes a heading known
+    encoding: str | None = None  #: None: UTF-8, UTF-16 by its mark, or GB18030, as the lines tell
     zone: tzinfo | None = None  #: of the times without an offset; None: Beijing
 
     @property
@@ -88,7 +88,7 @@ def entries(stream: BinaryIO, form: Form = Form()) -> Iterator[Entry]:
     if any(map(in_log_line, ahead)) and not _names_columns(ahead, form):
         yield from _from_objects(chain(ahead, text), number, form, log=True)
     else:
-        table = csv_table(chain(ahead, text), number, form.wanted, guess=form.encoding is None)
+        table = csv_table(chain(ahead, text), number, form.wanted)
         yield from _from_table(table, form)
 
 
@@ -101,7 +101,7 @@ def _is_text(line: str) -> bool:
 
 def _names_columns(ahead: list[str], form: Form) -> bool:
     try:
-        csv_table(iter(ahead), 1, form.wanted, guess=form.encoding is None)
+        csv_table(iter(ahead), 1, form.wanted)
     except UsageError:
         return False
     return True

@@ -13,8 +13,8 @@ from smsreceipt.ledger.logs import NOT_JSON, Logs, decode, items
 from smsreceipt.ledger.names import columns
 from smsreceipt.ledger.rows import delimiter_of, says_nothing
 from smsreceipt.ledger.sheets import sheets
-from smsreceipt.ledger.text import as_gb18030, is_sheet, lines, unpacked
-from smsreceipt.ledger.values import UNDECODABLE, number_of
+from smsreceipt.ledger.text import is_sheet, lines, unpacked
+from smsreceipt.ledger.values import number_of
 from smsreceipt.model import visible
 
 _HEADING_WITHIN = 20  # rows
@@ -39,8 +39,6 @@ def _rows(text: Iterator[str]) -> Iterator[_Row]:
     """The rows of a text; an object or an array of JSON is a row of its numbers."""
     logs = Logs({})
     for number, line in enumerate(text, 1):
-        if UNDECODABLE.search(line):
-            line = as_gb18030(line)  # noqa: PLW2901 - the same line
         line = visible(line)  # noqa: PLW2901
         if not line.strip("[] ,") or line.startswith("#"):
             continue

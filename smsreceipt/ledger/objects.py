@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from smsreceipt.ledger.logs import NOT_JSON, decode
-from smsreceipt.ledger.text import LONGEST_LINE
 from smsreceipt.ledger.values import WRONG_ENCODING
 
 LONGEST_VALUE = 16 << 20  #: characters of one object
@@ -85,11 +84,13 @@ class Objects:
         number, carried = first, ""
         for piece in lines:
             line = carried + piece
-            cut = len(line) >= LONGEST_LINE and not line.endswith("\n")
+            cut = line[-1:] not in {"\n", "\r"}
             carried = yield from self._line(line, number, cut)
             if len(carried) > LONGEST_VALUE:
                 self._size, carried = LONGEST_VALUE + 1, ""
             number += not cut
+        if carried:
+            yield from self._line(carried, number, cut=False)
         if self._stack:
             yield self._broken()
 

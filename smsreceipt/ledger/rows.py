@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from smsreceipt.errors import UsageError
 from smsreceipt.ledger.names import columns
-from smsreceipt.ledger.text import as_gb18030
 from smsreceipt.ledger.values import UNDECODABLE, RawSend
 
 _DELIMITERS = ",;\t|"
@@ -45,11 +44,8 @@ class Table(NamedTuple):
     rows: Iterator[TableRow]
 
 
-def csv_table(lines: Iterator[str], first: int, wanted: Wanted, *, guess: bool) -> Table:
-    """The table in the lines of a CSV, the first of which is number *first*.
-
-    *guess*: the encoding was not named, so what is no UTF-8 is GB18030 if its heading is then known. Raises UsageError.
-    """
+def csv_table(lines: Iterator[str], first: int, wanted: Wanted) -> Table:
+    """The table in the lines of a CSV, the first of which is number *first*. Raises UsageError."""
     ahead: list[str] = []
 
     def from_line(start: int) -> Iterator[str]:
@@ -66,16 +62,13 @@ def csv_table(lines: Iterator[str], first: int, wanted: Wanted, *, guess: bool) 
             break
         if not line.strip() or _SEPARATOR_LINE.fullmatch(line):
             continue
-        for convert in (as_gb18030, str) if guess and UNDECODABLE.search(line) else (str,):
-            names, used = _cells(map(convert, islice(from_line(start), _HEADING_WITHIN)), delimiter_of(convert(line)))
-            places = columns(names, wanted.names)
-            if all(field in places for field in wanted.fields):
-                rest = _Rows(
-                    map(convert, chain(ahead[start + used :], lines)), first + start + used, delimiter_of(line)
-                )
-                return Table(names, places, iter(rest))
-            if len(places) > len(best[2]) or not best[1]:
-                best = (start, names, places)
+        names, used = _cells(islice(from_line(start), _HEADING_WITHIN), delimiter_of(line))
+        places = columns(names, wanted.names)
+        if all(field in places for field in wanted.fields):
+            rest = _Rows(chain(ahead[start + used :], lines), first + start + used, delimiter_of(line))
+            return Table(names, places, iter(rest))
+        if len(places) > len(best[2]) or not best[1]:
+            best = (start, names, places)
     raise _no_heading(best[1], best[2], wanted, any(map(UNDECODABLE.search, ahead[:1])))
 
 

@@ -92,24 +92,26 @@ class _Comparison:
     def plan(self, *, totals: bool) -> None:
         """Compare without queries: sends to be queried are counted as unasked.
 
-        The planned calls are those of the same command without --dry-run; with *totals* those for totals alone.
+        The planned calls are those about what the mode compares: sends, or totals of days. The time that the calls take
+        includes the check of the list.
         """
         survey, counts = self._survey(self._calendar.now)
         for job in survey.plan:
             self._enter(counts, unasked(job.sends))
         counts.check(survey.sent, survey.missing)
+        mode = "totals" if totals else self._check.mode
         sends = 0 if totals else survey.plan.calls
         days = day_totals.planned_calls(self._first, self._last) if totals else self._check.planned_calls
         qps = self._options.qps
         figures: dict[str, object] = {
             "conflicts": self._conflicts(),
             "api_calls": 0,
-            "planned_calls": sends + days,
+            "planned_calls": sends if mode == "sends" else days,
             "seconds": round(sends / qps + days / min(qps, day_totals.QPS), 1),
         }
         if not totals:
             self._check.tell()
-        self._report(counts, figures, mode="totals" if totals else self._check.mode)
+        self._report(counts, figures, mode=mode)
 
     def compare(self) -> None:
         """Compare, and query the provider about missing receipts until there are no more, or a signal comes."""

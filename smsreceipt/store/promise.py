@@ -151,7 +151,7 @@ class Store(Receipts, Rejects, Sends, Consumers, Protocol):
         """
 
     def check(self) -> bool:
-        """Look for damage, for two seconds at most; False if that was not enough for all of it. Raises StoreDamaged."""
+        """Look for damage for a moment; False if that was not enough for all of the store. Raises StoreDamaged."""
 
     def close(self) -> None:
         """Release the store; idempotent."""

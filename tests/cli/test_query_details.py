@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from smsreceipt.aliyun import retry
 from smsreceipt.errors import ProviderError, UsageError
 from smsreceipt.model import BEIJING, Instant
 from smsreceipt.runs.queries import answers, refuse_unanswerable
@@ -20,6 +21,7 @@ from smsreceipt.sandbox import Options, PastSend, Sandbox
 from smsreceipt.sources.query.client import QueryClient, Question, Rate
 from tests.aliyun.peer import says, serving
 from tests.cli.program import NOW, Ended, Program
+from tests.runs.peer import Peer
 
 KEYS = [
     "phone", "outcome", "code", "sent_at", "reported_at", "out_id", "template_code", "content", "biz_id", "meaning",
@@ -320,11 +322,30 @@ def test_pages_that_contradict_each_other_end_with_3(desk: Make) -> None:
     assert "13800000001" not in ended.err
 
 
+@pytest.mark.parametrize("command", ["query-details", "reconcile"])
+def test_a_success_that_says_nothing_is_tried_again_told_and_ends_with_5(
+    desk: Make, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(retry, "CAP", 0.001)
+    with Peer() as empty:
+        empty.answers["QuerySendDetails"] = (200, {"Code": "OK", "RequestId": "R"})
+        environ = empty.environment
+        ask = desk()
+        ask.program.stdin = f"phone,biz_id,sent_at\n13800000001,900^0,{YESTERDAY} 12:00:00\n".encode()
+        assert ask("sends", "import", "-").code == 0
+        words = ("--phone", "13800000001") if command == "query-details" else ("--no-totals",)
+        ended = ask(command, "--date", YESTERDAY, *words, "--json", environ=environ)
+    assert ended.code == 5
+    assert len(empty.calls) == retry.Budget().tries
+    assert "QuerySendDetails: the answer of http://127.0.0.1" in ended.err
+    assert not [each for each in ended.objects if each.get("no_record")]
+
+
 def test_a_stop_ends_the_answers_and_keeps_those_that_came() -> None:
     rate = Rate(5000)
 
     class Slow:
-        def call(self, request: Any, *, pace: Any = None) -> dict[str, Any]:
+        def call(self, request: Any, *, pace: Any = None, understood: Any = bool) -> dict[str, Any]:  # noqa: ARG002
             pace.acquire()
             if request.get_PhoneNumber() == "13800000005":
                 rate.halt()
@@ -338,7 +359,7 @@ def test_a_stop_ends_the_answers_and_keeps_those_that_came() -> None:
 
 def test_a_failure_is_an_answer_and_the_others_go_on() -> None:
     class Refusing:
-        def call(self, request: Any, *, pace: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        def call(self, request: Any, *, pace: Any = None, understood: Any = bool) -> dict[str, Any]:  # noqa: ARG002
             if request.get_PhoneNumber() == "13800000001":
                 raise ProviderError("no")
             return {"TotalCount": 1, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{}]}}
@@ -354,7 +375,7 @@ def test_a_reader_that_goes_away_ends_the_questions_and_their_threads() -> None:
         def __init__(self) -> None:
             self.calls = 0
 
-        def call(self, request: Any, *, pace: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        def call(self, request: Any, *, pace: Any = None, understood: Any = bool) -> dict[str, Any]:  # noqa: ARG002
             pace.acquire()
             self.calls += 1
             return {"TotalCount": 1, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{}]}}
@@ -371,7 +392,7 @@ def test_a_call_that_hangs_holds_up_a_stop_only_for_a_while() -> None:
     over, rate = threading.Event(), Rate(5000)
 
     class Hanging:
-        def call(self, request: Any, *, pace: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        def call(self, request: Any, *, pace: Any = None, understood: Any = bool) -> dict[str, Any]:  # noqa: ARG002
             if request.get_PhoneNumber() == "13800000002":
                 rate.halt()
                 assert over.wait(20)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -16,7 +18,7 @@ from smsreceipt.errors import StoreDamaged, StoreUnavailable
 from smsreceipt.model import Send, Source
 from smsreceipt.store import Query, SendQuery
 from smsreceipt.store.sqlite import connect, files
-from smsreceipt.store.sqlite.migrations import triggers
+from smsreceipt.store.sqlite.migrations import TABLES, triggers
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from tests.store.statements import decoded, report
 
@@ -233,9 +235,11 @@ def test_a_file_without_tables_is_no_empty_store(path: Path, opened: Callable[[P
             f"trigger .*: {OURS}",
         ),
         ("CREATE UNIQUE INDEX once ON statement (phone)", "unique index .*: once"),
+        ("CREATE TABLE notes (x, seq REFERENCES Statement ON DELETE CASCADE)", "foreign key .*: notes, of statement"),
+        ("CREATE TABLE notes (x, FOREIGN KEY (x) references 'send' (phone))", "foreign key .*: notes, of send"),
     ],
 )
-def test_triggers_and_views_that_are_not_ours_are_refused(
+def test_triggers_views_and_keys_that_are_not_ours_are_refused(
     path: Path, opened: Callable[[Path], SqliteStore], made: str, told: str
 ) -> None:
     with closing(open_store(path)) as store:
@@ -247,11 +251,18 @@ def test_triggers_and_views_that_are_not_ours_are_refused(
     assert "DROP" in refused.value.hint
 
 
+def test_the_names_of_our_tables_are_known(path: Path) -> None:
+    with closing(open_store(path)) as store:
+        found = store._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        assert {name for (name,) in found} == TABLES
+
+
 def test_a_table_of_the_users_own_is_no_harm(path: Path) -> None:
     with closing(open_store(path)) as store:
         keep(store, "1^0")
     with closing(apsw.Connection(str(path))) as db:
         db.execute("CREATE TABLE notes (text UNIQUE); CREATE UNIQUE INDEX one ON notes (text)")
+        db.execute("CREATE TABLE more (note REFERENCES notes (text))")
         db.execute("CREATE INDEX mine ON statement (received_at)")
     with closing(open_store(path)) as store:
         keep(store, "2^0")
@@ -353,9 +364,29 @@ def test_local_file_systems_are_not(path: Path, monkeypatch: pytest.MonkeyPatch,
         keep(store, "1^0")
 
 
-def test_a_check_that_does_not_come_to_its_end_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_ends_in_time_and_says_that_it_saw_a_part(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock takes as long as a quarter of what the check may take."""
     with closing(open_store(path)) as store:
         keep(store, *(f"{n}^0" for n in range(3_000)))
         assert store.check()
-        monkeypatch.setattr(connect, "_CHECK_SECONDS", -1.0)
+        clock = count(0, connect.LOOK_SECONDS / 4)
+        monkeypatch.setattr(time, "monotonic", lambda: next(clock))
         assert not store.check()
+        assert next(clock) == pytest.approx(connect.LOOK_SECONDS * 6 / 4)
+        assert connect.LOOK_SECONDS < connect.START_SECONDS
+
+
+def test_the_journal_stays_small_where_commits_never_pause(path: Path) -> None:
+    """SQLite writes it into the file after 4,000 pages, and begins it anew, also while others read now and then."""
+    journal = path.with_name(path.name + "-wal")
+    longest = 0
+    with closing(open_store(path)) as store:
+        for each in range(60):
+            bodies = (report(f"{each}-{n}^0", content=os.urandom(30_000).hex()) for n in range(16))
+            store.keep([decoded(*bodies)])
+            longest = max(longest, journal.stat().st_size)
+            if each % 10 == 0:
+                with closing(open_reader(path)) as reader:
+                    assert len(list(reader.list(Query(limit=1)))) == 1
+    assert path.stat().st_size > 50_000_000
+    assert longest < 24_000_000

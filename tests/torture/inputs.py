@@ -293,7 +293,7 @@ def table(rng: random.Random, cases: int) -> tuple[bytes, set[str]]:
             lines.append("")
     lines.append(f"合计{delimiter}{cases}")
     text = rng.choice(("\n", "\r\n")).join(lines)
-    coding = rng.choice(("utf-8", "utf-8-sig", "utf-16", "utf-8" if heading.isascii() else "gb18030"))
+    coding = rng.choice(("utf-8", "utf-8-sig", "utf-16", "gb18030"))
     if coding == "gb18030":
         text = text.replace("\u200b", "")
     return text.encode(coding), wanted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from smsreceipt.errors import AuthError
 from smsreceipt.model import is_mainland, may_be_message_id
 from smsreceipt.sources.query import messages
-from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings
+from smsreceipt.sources.query.pages import PAGE, READINGS, Page, Reading, Readings, is_page
 from smsreceipt.sources.query.rate import Halted, Rate
 from smsreceipt.sources.query.totals import Statistics, read_pages
 
@@ -53,8 +53,10 @@ class Rows(NamedTuple):
 class Caller(Protocol):
     """Sends requests: aliyun.rpc.Caller."""
 
-    def call(self, request: RpcRequest, *, pace: Pace | None = None) -> dict[str, Any]:
-        """Return an answer with the code OK."""
+    def call(
+        self, request: RpcRequest, *, pace: Pace | None = None, understood: Callable[[dict[str, Any]], bool] = bool
+    ) -> dict[str, Any]:
+        """Return an answer that has the code OK and is *understood*."""
 
 
 class QueryClient:
@@ -110,7 +112,7 @@ class QueryClient:
         pace = _CountedPace(self.rate)
 
         def page(count: int) -> Page:
-            return Page(self._caller.call(_details(question, count), pace=pace))
+            return Page(self._caller.call(_details(question, count), pace=pace, understood=is_page))
 
         first = page(1)
         if first.whole:

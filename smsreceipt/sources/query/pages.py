@@ -23,11 +23,8 @@ class Page:
     """One page of QuerySendDetails."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
-        listed = answer.get("SmsSendDetailDTOs")
-        rows = listed.get("SmsSendDetailDTO") if isinstance(listed, dict) else listed
-        self._rows: list[object] = rows if isinstance(rows, list) else []
+        self._rows = _listed(answer) or []
         self.total = number(answer.get("TotalCount"))  #: None: absent, or no number
-        self.blank = self.total is None and not isinstance(rows, list)  #: it has neither rows nor a total
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -49,6 +46,17 @@ class Page:
             compact({name: row[name] for name in row if name not in _CHANGING}) if isinstance(row, dict) else body
             for row, body in zip(self._rows, self.bodies, strict=True)
         ]
+
+
+def is_page(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer has a list of rows or their total. One with neither does not say that there are no rows."""
+    return _listed(answer) is not None or number(answer.get("TotalCount")) is not None
+
+
+def _listed(answer: Mapping[str, Any]) -> list[object] | None:
+    listed = answer.get("SmsSendDetailDTOs")
+    rows = listed.get("SmsSendDetailDTO") if isinstance(listed, dict) else listed
+    return rows if isinstance(rows, list) else None
 
 
 class Reading:
@@ -95,8 +103,8 @@ class Reading:
 
     @property
     def incomplete(self) -> bool:
-        """Whether any page announces more rows than were found, or is blank."""
-        return any(page.blank or (page.total is not None and page.total > _count(self.rows)) for page in self._pages)
+        """Whether any page announces more rows than were found."""
+        return any(page.total is not None and page.total > _count(self.rows) for page in self._pages)
 
     def agrees(self, other: Reading) -> bool:
         """Whether two readings found the same rows, and both are complete."""

@@ -10,10 +10,12 @@ import apsw
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreUnavailable
 from smsreceipt.store.sqlite import files, leases
 from smsreceipt.store.sqlite.faults import damaged, translated
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma, tables, triggers
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, TABLES, is_blank, migrate, pragma, triggers
 
 OPENING_MS = 5_000  #: how long opening waits for another process
-_CHECK_SECONDS = 2.0  # the longest that a start may take after an unclean end; a larger store is checked in part
+START_SECONDS = 2.0  #: the longest that a start looks for damage after an unclean end
+LOOK_SECONDS = 0.25  #: the longest that a command does for which people wait
+_PROGRESS = 1_000  # steps of SQLite between two looks at the clock: about a millisecond
 
 _SETTINGS = """
 PRAGMA synchronous = FULL;
@@ -73,7 +75,7 @@ def _secure(connection: apsw.Connection, path: Path, *, writable: bool) -> None:
         _keep_journal(connection, path)
         migrate(connection)
         if leases.unclean(connection):
-            quick_check(connection, path)
+            quick_check(connection, path, START_SECONDS)
     elif not is_blank(connection) and pragma(connection, "user_version") != SCHEMA:
         raise StoreUnavailable(
             f"the store {path} has an older schema", hint="Any command that writes, such as pull, upgrades it."
@@ -123,27 +125,37 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
 def _refuse_foreign_code(connection: apsw.Connection, path: Path) -> None:
     """Raise StoreDamaged for triggers, views and rules that are not ours: they change or refuse what is written.
 
-    Tables and plain indexes of the user's own are no harm, nor are unique indexes on such tables.
+    Tables and plain indexes of the user's own are no harm, nor are unique indexes on such tables. A foreign key from
+    one to a table of ours is: it would refuse our deletes, or follow them.
     """
     ours = dict(triggers())
     for what, name, table, text in connection.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view')"
         " OR type = 'index' AND sql LIKE 'CREATE UNIQUE%' AND name <> 'statement_key'"
     ):
-        if ours.get(name) != text and (what != "index" or table in tables()):
+        if ours.get(name) != text and (what != "index" or table in TABLES):
             raise StoreDamaged(
                 f"the store {path} has {_NAMES[what]} that is not smsreceipt's: {name}",
                 hint=f'It was not touched. Remove it: sqlite3 FILE "DROP {what.upper()} {name}", then run this again.',
+            )
+    for name, table in connection.execute(
+        'SELECT DISTINCT name, lower("table") FROM sqlite_schema JOIN pragma_foreign_key_list(name)'
+        " WHERE type = 'table' AND sql LIKE '%REFERENCES%'"
+    ):
+        if name not in TABLES and table in TABLES:
+            raise StoreDamaged(
+                f"the store {path} has a table whose foreign key names one of smsreceipt's: {name}, of {table}",
+                hint="It was not touched. Make the table again without REFERENCES, or DROP it, then run this again.",
             )
 
 
 _NAMES = {"trigger": "a trigger", "view": "a view", "index": "a unique index"}
 
 
-def quick_check(connection: apsw.Connection, path: Path) -> bool:
-    """Look for damage, for two seconds at most; False if that was not enough for all of it. Raises StoreDamaged."""
-    deadline = time.monotonic() + _CHECK_SECONDS
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+def quick_check(connection: apsw.Connection, path: Path, seconds: float) -> bool:
+    """Look for damage, for *seconds* at most; False if that was not enough for all of it. Raises StoreDamaged."""
+    deadline = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _PROGRESS)
     try:
         found = connection.execute("PRAGMA quick_check(1)").fetchall()
     except apsw.InterruptError:

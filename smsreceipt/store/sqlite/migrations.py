@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from importlib import resources
 
 import apsw
@@ -11,6 +10,11 @@ from smsreceipt.store.sqlite.columns import COLUMNS, Column
 
 APPLICATION_ID = 0x534D5352  #: "SMSR"; a database with another one belongs to another program
 _FILES = 5  # the newest migration in sql/
+#: The tables that a store has.
+TABLES = frozenset({
+    *("kind", "road", "statement", "body", "phone", "reject", "send"),
+    *("run", "counter", "comparison", "replay", "tie", "backfill"),
+})  # fmt: skip
 SCHEMA = max(_FILES, *(column.since for column in COLUMNS))
 
 
@@ -64,14 +68,6 @@ def _take(connection: apsw.Connection, step: int) -> None:
 def triggers() -> list[tuple[str, str]]:
     """The names and texts of the triggers that a store has, as SQLite keeps them."""
     return [(f"unread_{column.name}", _trigger(column)) for column in COLUMNS if column.since > 1]
-
-
-def tables() -> set[str]:
-    """The names of the tables that a store has."""
-    with contextlib.closing(apsw.Connection(":memory:")) as connection:
-        migrate(connection)
-        found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        return {str(name) for (name,) in found}
 
 
 def _trigger(column: Column) -> str:

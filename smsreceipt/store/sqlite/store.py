@@ -25,7 +25,7 @@ from smsreceipt.model import (
 from smsreceipt.store.promise import LOCK_WAIT, Reread
 from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals
 from smsreceipt.store.sqlite.attribution import Attribution
-from smsreceipt.store.sqlite.connect import connect, quick_check
+from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate
@@ -317,5 +317,5 @@ class SqliteStore:
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def check(self) -> bool:
-        """Look for damage, for two seconds at most; False if that was not enough for all of it. Raises StoreDamaged."""
-        return self._files.in_memory or quick_check(self._db, self._path)
+        """Look for damage for a moment; False if that was not enough for all of the store. Raises StoreDamaged."""
+        return self._files.in_memory or quick_check(self._db, self._path, LOOK_SECONDS)

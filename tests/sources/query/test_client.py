@@ -51,7 +51,7 @@ class Script:
         self.pages: list[int] = []
         self.asked: list[dict[str, Any]] = []
 
-    def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:
+    def call(self, request: Any, *, pace: Pace | None = None, understood: Any = bool) -> dict[str, Any]:  # noqa: ARG002
         assert pace is not None
         pace.acquire()
         self.asked.append(dict(request.get_query_params()))
@@ -134,19 +134,28 @@ def test_nothing_where_there_should_be_something_is_asked_again_then_reported() 
 
 
 @pytest.mark.parametrize("answer", [{}, {"SmsSendDetailDTOs": None}, {"SmsSendDetailDTOs": {}, "TotalCount": []}])
-def test_an_answer_without_a_list_is_an_empty_one(answer: dict[str, Any]) -> None:
+@pytest.mark.parametrize("page", [1, 2])
+def test_an_answer_with_neither_rows_nor_total_is_not_understood(answer: dict[str, Any], page: int) -> None:
+    whole = Script(honest([row(number) for number in range(60)]))
+    seen: list[bool] = []
+
     class Odd:
-        def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
-            return answer
+        """Gives an odd answer before that of one page, and repeats what is not understood."""
+
+        def call(self, request: Any, *, pace: Pace | None = None, understood: Any = bool) -> dict[str, Any]:
+            if int(request.get_CurrentPage()) == page:
+                seen.append(understood({"Code": "OK", **answer}))
+            return whole.call(request, pace=pace)
 
     found = QueryClient(Odd()).ask(QUESTION)
-    assert (found.rows, found.stable) == ((), False)  # which does not mean that there is none
+    assert (len(found.rows), found.stable, seen) == (60, True, [False])
 
 
 @pytest.mark.parametrize("answer", [{"TotalCount": "0"}, {"SmsSendDetailDTOs": {"SmsSendDetailDTO": []}}])
 def test_nothing_is_believed_where_it_is_said(answer: dict[str, Any]) -> None:
     class Empty:
-        def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:  # noqa: ARG002
+        def call(self, request: Any, *, pace: Pace | None = None, understood: Any = bool) -> dict[str, Any]:  # noqa: ARG002
+            assert understood(answer)
             return answer
 
     found = QueryClient(Empty()).ask(QUESTION)

@@ -26,7 +26,7 @@ class Script:
         self.actions: list[str] = []
         self.versions: list[str] = []
 
-    def call(self, request: Any, *, pace: Pace | None = None) -> dict[str, Any]:
+    def call(self, request: Any, *, pace: Pace | None = None, understood: Any = bool) -> dict[str, Any]:  # noqa: ARG002
         assert pace is not None
         pace.acquire()
         self.actions.append(request.get_action_name())
