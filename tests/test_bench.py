@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,17 @@ def test_without_strace_nobody_is_called_durable(
     durability.tell({"anybody": found})
     assert durability.cell(found) == "?"
     assert capsys.readouterr().out == "not checked: durability (strace is absent)\n"
+
+
+def test_a_peer_that_loses_a_receipt_is_no_peer(tmp_path: Path) -> None:
+    database = tmp_path / "peer.db"
+    durability.check_rows(database, 2, 2)  # of a peer that stores nothing there is none
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE receipt (biz_id TEXT)")
+        connection.executemany("INSERT INTO receipt VALUES (?)", [("1",), ("2",)])
+    durability.check_rows(database, 1, 2)
+    with pytest.raises(SystemExit, match="stored 2 receipts instead of 3 to 4"):
+        durability.check_rows(database, 3, 4)
 
 
 @pytest.mark.needs("strace")

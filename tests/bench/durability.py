@@ -1,4 +1,4 @@
-"""Whether what a program stores is on disk: its fsync and fdatasync calls, counted by strace.
+"""Whether a program stores what it acknowledges: the rows of a peer's database, and the fsyncs that strace counts.
 
 strace slows a program down, so the counts come from a short run of their own, never from a timed one.
 """
@@ -6,8 +6,10 @@ strace slows a program down, so the counts come from a short run of their own, n
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,16 @@ def count(run: Callable[[tuple[str, ...]], tuple[int, float]]) -> Syncs | None:
         # With -o, strace itself ignores the signal that ends the program, and ends with it.
         receipts, least = run(("strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", str(summary)))
         return Syncs(calls_in(summary.read_text()), receipts, least)
+
+
+def check_rows(database: Path, least: int, most: int) -> None:
+    """Exit unless a peer's database, where there is one, has so many receipts: a fast peer must not lose any."""
+    if not database.exists():
+        return
+    with closing(sqlite3.connect(database)) as connection:
+        (rows,) = connection.execute("SELECT count(*) FROM receipt").fetchone()
+    if not least <= rows <= most:
+        raise SystemExit(f"a peer stored {rows:,} receipts instead of {least:,} to {most:,}")
 
 
 def cell(syncs: Syncs | None) -> str:

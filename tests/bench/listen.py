@@ -109,6 +109,9 @@ def measure(receiver: Receiver, receipts: int, seconds: float, connections: int,
         finally:
             os.killpg(child.pid, signal.SIGTERM)
             child.wait()
+        stored = told["statuses"].get("200", 0) * receipts
+        # The answers of the last pushes may not have been waited for.
+        durability.check_rows(Path(folder, "peer.db"), stored, stored + connections * receipts)
     answered = sum(told["statuses"].values())
     refused = answered - told["statuses"].get("200", 0) + told["broken"]
     cpu = used / max(answered, 1) * 1e6

@@ -110,6 +110,7 @@ def measure(client: Client, messages: int, latency: float, before: tuple[str, ..
         child.returncode = os.waitstatus_to_exitcode(status)
         finished.append(time.perf_counter())
         watch.join()
+        durability.check_rows(Path(folder, "peer.db"), messages, messages)
     served = _cpu_of(provider.pid) - served
     provider.stdin.close()
     provider.wait()

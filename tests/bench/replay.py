@@ -73,7 +73,7 @@ def commands(saved: str, folder: str) -> dict[str, tuple[str, ...]]:
     to_peer = (saved, f"{folder}/peer.db")
     found = {
         "sqlite-utils insert --nl": (
-            *(python, "-m", "sqlite_utils", "insert", f"{folder}/peer.db", "t", saved, "--nl"),
+            *(python, "-m", "sqlite_utils", "insert", f"{folder}/peer.db", "receipt", saved, "--nl"),
             *("--pk", "biz_id", "--pk", "phone_number"),
         ),
         "Python, msgspec + sqlite3": (python, str(Path(__file__).parent / "peers" / "saved_file.py"), *to_peer),
@@ -120,6 +120,7 @@ def compare(receipts: int, rounds: int, folder: str) -> None:
     for _ in range(rounds):
         for name, words in commands(str(saved), folder).items():
             runs.setdefault(name, []).append(measure(receipts, *words))
+            durability.check_rows(Path(folder, "peer.db"), receipts, receipts)
             _remove_databases(folder)
     flushed = counted(folder)
     print(f"\n{receipts:,} receipts, {saved.stat().st_size / 1e6:,.0f} MB, median of {rounds} (min to max):")
