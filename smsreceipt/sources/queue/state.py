@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -36,7 +35,7 @@ def delivery(
 class Options:
     """The options of a pull."""
 
-    workers: int = 4  #: receivers in all: one long poll a queue, the rest helps while full batches come
+    workers: int = 32  #: receivers at most: one long poll a queue, the rest helps while full batches come
     wait: int = 5  #: seconds of a long poll; 0: short polls, a second apart
     follow: bool = False  #: go on after the queues are drained
     most: int | None = None  #: messages to receive at most
@@ -67,10 +66,10 @@ class QueueState:
     retention: int = 4 * 86_400_000  #: milliseconds
     in_flight: int = 0
     helpers: int = 0
+    full: bool = False  #: the last answer had as many messages as were asked for
     short: bool = False  #: long polls are answered at once: the account has too many of them open
     warned: bool = False  #: of the age of its messages
     failing: bool = False
-    to_delete: deque[tuple[Message, float]] = field(default_factory=deque)  #: with the end of its handle, as below
     pause_until: float = 0.0  #: by the loop's clock; until then nothing is received
     warned_of_redelivery: bool = False
     redelivery: Redelivery = field(default_factory=Redelivery)
