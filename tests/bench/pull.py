@@ -50,7 +50,7 @@ class Run:
     provider: float  # µs of the sandbox's CPU a message
 
 
-def clients(workers: int) -> list[Client]:
+def clients() -> list[Client]:
     """Those that can run here."""
     python = sys.executable
     sdk = str(HERE / "peers" / "mns_sdk.py")
@@ -62,8 +62,8 @@ def clients(workers: int) -> list[Client]:
         found.append(Client("@alicloud/mns, 32 loops", ("node", str(HERE / "peers" / "mns.cjs"), "URL", QUEUE, "32")))
     else:
         print("not measured: @alicloud/mns (node or its package is absent; `make test` installs it)")
-    ours = (python, "-m", "smsreceipt", "pull", "--queue", QUEUE, "--wait", "1", "--workers", str(workers))
-    return [*found, Client(f"smsreceipt pull --workers {workers}", ours)]
+    ours = (python, "-m", "smsreceipt", "pull", "--queue", QUEUE, "--wait", "1")
+    return [*found, Client("smsreceipt pull", ours)]
 
 
 def measure(client: Client, messages: int, latency: float) -> Run:
@@ -132,11 +132,11 @@ def _cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def compare(messages: int, rounds: int, latency: float, workers: int) -> None:
+def compare(messages: int, rounds: int, latency: float) -> None:
     """Let the clients take turns, then print medians and ratios."""
     runs: dict[str, list[Run]] = {}
     for _ in range(rounds):
-        for client in clients(workers):
+        for client in clients():
             runs.setdefault(client.name, []).append(measure(client, messages, latency))
     print(f"\n{messages:,} messages, {latency:g} ms per request, median of {rounds} (min to max):")
     print(f"{'client':34} {'messages/s':>26} {'CPU µs/msg':>11} {'peak MiB':>9} {'server µs/msg':>14}")
@@ -166,11 +166,10 @@ def main() -> None:
     compileall.compile_dir(Path(smsreceipt.__file__).parent, quiet=2)  # as after an ordinary installation
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, peak of this harness {_peak()} MiB")
     for latency in asked.latency or [0.0, 10.0]:
-        workers = 4 if latency < 1 else 32
         if asked.only_ours:
-            print(measure(clients(workers)[-1], asked.messages, latency))
+            print(measure(clients()[-1], asked.messages, latency))
         else:
-            compare(asked.messages, asked.rounds, latency, workers)
+            compare(asked.messages, asked.rounds, latency)
 
 
 def _peak() -> int:

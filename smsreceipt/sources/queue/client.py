@@ -183,7 +183,7 @@ class QueueClient:
                 response = await self._pool.send(
                     signing.mns(request(), self._pool.endpoint.netloc, credentials, self._clock.http_date()), timeout
                 )
-                self._learn(response)
+                self._learn(response, loop.time())
                 error = _error(response)
                 if error is None:
                     found = read(response)
@@ -259,8 +259,7 @@ class QueueClient:
             return failure
         return ProviderError(f"queue {self.queue.name}: the answers cannot be read: {failure}", hint=_UNREADABLE_HINT)
 
-    def _learn(self, response: Response) -> None:
-        now = asyncio.get_running_loop().time()
+    def _learn(self, response: Response, now: float) -> None:
         if response.status < 300 and now - self._learnt_at < 1.0:
             return  # Date has whole seconds
         self._learnt_at = now

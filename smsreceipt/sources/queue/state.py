@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from smsreceipt.aliyun.mns import Message
+from smsreceipt.aliyun.mns import Message, damaged
 from smsreceipt.model import Delivery, Instant, Source
 from smsreceipt.sources.queue.client import Queue, QueueClient
 from smsreceipt.sources.queue.redelivery import Redelivery
@@ -27,8 +27,8 @@ def delivery(
 ) -> Delivery:
     """The messages of one answer as a delivery."""
     bodies = tuple([message.body for message in messages])
-    damaged = frozenset([n for n, message in enumerate(messages) if message.damaged])
-    return Delivery(bodies, queue.kind, Source.MNS, queue.name, received_at, ack, damaged)
+    spoilt = frozenset([n for n, message in enumerate(messages) if damaged(message.body, message.md5)])
+    return Delivery(bodies, queue.kind, Source.MNS, queue.name, received_at, ack, spoilt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
