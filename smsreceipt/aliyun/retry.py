@@ -106,6 +106,7 @@ class Budget:
     tries: int = 8
     seconds: float = 120.0
     failures: int = field(default=0, init=False)
+    retry_at: float = field(default=0.0, init=False)  #: the end of the delay after the last failure
     _began: float | None = field(default=None, init=False)
 
     def failed(self, now: float, retry_after: float | None, random: Callable[[], float]) -> float | None:
@@ -116,6 +117,7 @@ class Budget:
         wait = delay(self.failures, retry_after, random)
         if self.failures >= self.tries or now + wait - self._began > self.seconds:
             return None
+        self.retry_at = now + wait
         return wait
 
     def unreached(self, now: float) -> float | None:
@@ -136,6 +138,7 @@ class Budget:
     def succeeded(self) -> None:
         """Reset the count and the time: an answer came."""
         self.failures = 0
+        self.retry_at = 0.0
         self._began = None
 
     def lines(self, failure: Exception, wait: float) -> list[tuple[str, int]]:

@@ -202,7 +202,7 @@ def test_every_example_is_a_value_that_its_option_takes(words: tuple[str, ...], 
 
 def test_the_template_shows_defaults_and_nothing_dangerous() -> None:
     lines = TEMPLATE.splitlines()
-    assert {"#workers = 4", '#min-free = "64MiB"', "#port = 8901", "#follow = false"} <= set(lines)
+    assert {"#workers = 32", '#min-free = "64MiB"', "#port = 8901", "#follow = false"} <= set(lines)
     assert not {"[rejects.drop]", "[config.init]", "#yes = false", "#force = false"} & set(lines)
 
 

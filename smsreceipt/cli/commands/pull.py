@@ -47,7 +47,13 @@ def _complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str)
 @option("-f", "--follow", is_flag=True, help="Go on when the queues are empty, until stopped.")
 @option("--max", type=click.IntRange(1), metavar="N", help="Stop after N received messages.", example=1000)
 @option("--for", type=Duration(), metavar="TIME", help="Stop after this long: 45s, 10m, 2h.", example="10m")
-@option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Receivers at once under load.")
+@option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=32,
+    show_default=True,
+    help="Receivers at most; a queue has one until its batches come full.",
+)
 @option("--wait", type=click.IntRange(0, 30), default=5, show_default=True, help="Seconds of a long poll.")
 @option("--peek", is_flag=True, help="Show what waits; store nothing, delete nothing.")
 @option("--no-settle", is_flag=True, help="Do not wait for what a crashed run may have hidden.")

@@ -26,7 +26,10 @@ class BatchSize:
             self._since += self.calm
         return min(wanted, self._most)
 
-    def halve(self, now: float) -> None:
-        """An answer could not be read at *now*."""
-        self._most = max(1, self._most // 2)
+    def halve(self, asked: int, now: float) -> None:
+        """An answer could not be read at *now* whose request had asked for *asked* messages.
+
+        Answers that spoil together, because their requests ran at once, halve the size once.
+        """
+        self._most = min(self._most, max(1, asked // 2))
         self._since = now

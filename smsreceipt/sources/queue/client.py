@@ -58,10 +58,14 @@ class QueueClient:
     ) -> None:
         """*on_lost* is called when the answer of a receive was lost: up to 16 messages may be invisible because of it.
 
+        The attribute on_refused is called when the provider asks to send a request later, with the loop's time at which
+        the request was sent.
+
         *tell* gets a line about each retry, and the verbosity (count of -v) from which on it is shown.
         """
         self.queue = queue
         self.on_lost = on_lost
+        self.on_refused: Callable[[float], None] = lambda _sent_at: None
         self._pool = pool
         self._tokens = tokens
         self._clock = clock
@@ -73,25 +77,32 @@ class QueueClient:
         self._receiving = budget()
         self._deleting = budget()  # separate: stored messages can still be deleted when receiving fails
 
-    async def receive(self, batch: int, wait: int) -> list[Message]:
+    async def receive(self, batch: int, wait: int, *, once: bool = False) -> list[Message]:
         """Receive up to *batch* messages; an empty list if none came within *wait* seconds.
 
-        A lost answer cannot be asked for again: on_lost is called, and another receive is sent.
+        A lost answer cannot be asked for again: on_lost is called, and another receive is sent. With *once*, a failure
+        that may pass is raised instead: another receiver of the queue retries.
         """
         loop = asyncio.get_running_loop()
-        queue, size = self.queue.name, self.batch_size
+        asked = 0
+
+        def request() -> mns.Request:
+            nonlocal asked
+            asked = self.batch_size.at_most(batch, loop.time())
+            return mns.receive(self.queue.name, asked, wait)
+
         messages = await self._ask(
-            lambda: mns.receive(queue, size.at_most(batch, loop.time()), wait),
+            request,
             wait + _SLACK,
-            self._receiving,
+            None if once else self._receiving,
             _received,
-            self._receive_lost,
+            lambda fault: self._receive_lost(fault, asked, once=once),
         )
         if messages:
             self._unreadable = 0
         return messages
 
-    def _receive_lost(self, fault: TransportError | None) -> None:
+    def _receive_lost(self, fault: TransportError | None, asked: int, *, once: bool) -> None:
         """Messages may be hidden by an answer that did not come, or that could not be read.
 
         An unreadable answer makes the next receives smaller, so that the message that spoils it hides no neighbours.
@@ -100,13 +111,13 @@ class QueueClient:
         """
         self.on_lost()
         if isinstance(fault, BadAnswer):
-            self._unreadable += 1
+            self._unreadable += not once
             if self._unreadable >= _UNREADABLE:
                 self._unreadable = 0
                 raise self._final(fault)
         elif not isinstance(fault, TimedOut) or not self._receiving.failures:
             return
-        self.batch_size.halve(asyncio.get_running_loop().time())
+        self.batch_size.halve(asked, asyncio.get_running_loop().time())
 
     async def peek(self) -> list[Message]:
         """Return up to 16 messages from the front of the queue, which stay visible."""
@@ -150,7 +161,7 @@ class QueueClient:
         self,
         request: Callable[[], mns.Request],
         timeout: float,  # noqa: ASYNC109 - handed on: the transport has the timer
-        budget: retry.Budget,
+        budget: retry.Budget | None,
         read: Callable[[Response], _T],
         on_lost: Callable[[TransportError | None], None] = lambda _: None,
     ) -> _T:
@@ -159,17 +170,20 @@ class QueueClient:
         *request* is made anew for each try. An answer counts as a success once *read* has understood it; where *read*
         raises BadAnswer, the answer counts as lost, and as a failure of *budget*. *on_lost* gets the fault; None when
         the request was cancelled. Failures to connect do not count against *budget*: they have limits of their own.
+        Without a budget, no failure is waited out.
         """
+        loop = asyncio.get_running_loop()
         once = {retry.Verdict.CLOCK}
         tokens = 0
         connecting: retry.Budget | None = None
         while True:
             credentials = await self._credentials()
+            sent_at = loop.time()
             try:
                 response = await self._pool.send(
                     signing.mns(request(), self._pool.endpoint.netloc, credentials, self._clock.http_date()), timeout
                 )
-                self._learn(response)
+                self._learn(response, loop.time())
                 error = _error(response)
                 if error is None:
                     found = read(response)
@@ -181,6 +195,8 @@ class QueueClient:
                 on_lost(None)  # the provider may still answer the request
                 raise
             except Unreached as fault:
+                if budget is None:
+                    raise
                 connecting = connecting or self._connect_budget()
                 await self._connect_later(connecting, fault)
                 continue
@@ -197,6 +213,7 @@ class QueueClient:
             elif judged in once:
                 once.discard(judged)
             elif judged is retry.Verdict.LATER:
+                self.on_refused(sent_at)
                 wait = retry.retry_after(response.headers.get("retry-after"))
                 await self._back_off(budget, mns.refusal(error, self.queue.name), wait)
             else:
@@ -207,8 +224,14 @@ class QueueClient:
         held = self._tokens.held(kind, queue)
         return held if held is not None else await in_thread(lambda: self._tokens.get(kind, queue))
 
-    async def _back_off(self, budget: retry.Budget, failure: SmsReceiptError, retry_after: float | None) -> None:
-        wait = budget.failed(asyncio.get_running_loop().time(), retry_after, random.random)
+    async def _back_off(self, budget: retry.Budget | None, failure: SmsReceiptError, retry_after: float | None) -> None:
+        if budget is None:
+            raise failure
+        now = asyncio.get_running_loop().time()
+        if now < budget.retry_at:  # requests that ran at once failed together: one failure, counted and reported once
+            await asyncio.sleep(retry.delay(budget.failures, retry_after, random.random))
+            return
+        wait = budget.failed(now, retry_after, random.random)
         if wait is None:
             raise self._final(failure)
         for line, verbosity in budget.lines(failure, wait):
@@ -236,18 +259,18 @@ class QueueClient:
             return failure
         return ProviderError(f"queue {self.queue.name}: the answers cannot be read: {failure}", hint=_UNREADABLE_HINT)
 
-    def _learn(self, response: Response) -> None:
-        now = asyncio.get_running_loop().time()
+    def _learn(self, response: Response, now: float) -> None:
         if response.status < 300 and now - self._learnt_at < 1.0:
             return  # Date has whole seconds
         self._learnt_at = now
         self._clock.learn(response.headers.get("date"), response.sent_at, response.received_at)
 
 
-def _proven(budget: retry.Budget) -> None:
+def _proven(budget: retry.Budget | None) -> None:
     """After an answer, further failures are taken for temporary: more tries are allowed, within the budget's time."""
-    budget.succeeded()
-    budget.tries = _TRIES
+    if budget is not None:
+        budget.succeeded()
+        budget.tries = _TRIES
 
 
 def _error(response: Response) -> MnsError | None:

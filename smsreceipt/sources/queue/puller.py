@@ -1,13 +1,16 @@
 """Drain queues: one long poll each, further receivers while they answer full batches, deletes only after commits.
 
 Received messages are handed on as a Delivery. Its ack, called once they are stored durably, queues them for deletion.
+Each full batch starts one more receiver, so their number doubles with every round trip, up to the share of the queue.
+A receiver ends when its batch is not full, when a request fails, or when so many messages are in flight that the store
+is the bottleneck. The long poll of each queue always stays.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -16,15 +19,15 @@ from smsreceipt.aliyun.mns import BATCH, Message
 from smsreceipt.errors import ProviderError, QueueNotFound, SmsReceiptError
 from smsreceipt.model import Instant
 from smsreceipt.sources.queue.client import QueueClient
+from smsreceipt.sources.queue.concurrency import Concurrency
+from smsreceipt.sources.queue.deletes import Deletes, Stored
 from smsreceipt.sources.queue.state import LONGEST, VISIBILITY, Counts, DeliverySink, Options, QueueState, delivery
 
 #: Messages received and not yet deleted, at most. The provider throttles a consumer that has 5,000 of them.
 IN_FLIGHT = 2_000
-_MARGIN = 2_000  # milliseconds before its expiry from which on a handle is not used
 _GRACE = 0.3  # seconds after a stop for receives whose answer is on its way
 _FINISH = 7.0  # seconds after a stop for commits and deletes
 _LOOK_AGAIN = 60.0  # seconds after which a queue that failed is tried again, with --follow
-_MOST_WAITS = 5  # a message received more often than this is not waited for again in the same run
 
 
 class Puller:
@@ -56,8 +59,8 @@ class Puller:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._deletes: set[asyncio.Task[None]] = set()
-        self._deleters = asyncio.Semaphore(max(2, options.workers))
+        self._concurrency = Concurrency(options.workers)
+        self._deletes = Deletes(self._concurrency, self.counts, say, on_settled=self._settled, on_done=self._done)
         self._bugs: list[BaseException] = []
         self._answered = False  # by any queue
         self._abandoned = False
@@ -74,6 +77,7 @@ class Puller:
         """
         for state in self._states:
             state.client.on_lost = partial(self._lost, state)
+            state.client.on_refused = partial(self._refused, state)
             self._start(self._begin(state, hidden=(unsettled or {}).get(state.client.queue.name)))
         stopped = self._loop.create_task(self._stopping.wait())
         try:
@@ -110,6 +114,10 @@ class Puller:
 
     def _lost(self, state: QueueState) -> None:
         state.hide(self._loop.time())
+
+    def _refused(self, state: QueueState, sent_at: float) -> None:
+        state.full = False
+        self._concurrency.refused(sent_at, self._loop.time())
 
     def _start(self, work: object) -> None:
         task: asyncio.Task[None] = self._loop.create_task(work)  # type: ignore[arg-type]  # coroutines of this class only
@@ -202,57 +210,67 @@ class Puller:
         return quiet and not self._options.follow
 
     async def _help(self, state: QueueState) -> None:
-        """Receive beside the long poll while full batches come."""
+        """Receive beside the long poll while full batches come. A failure ends it: the long poll meets it too."""
         try:
-            while state.pause_until <= self._loop.time() and (want := await self._reserve(helping=True)) > 0:
-                full = state.client.batch_size.at_most(want, self._loop.time())
-                if await self._receive(state, want, 0) < full:
-                    break
+            with contextlib.suppress(SmsReceiptError):
+                while self._may_help(state, state.helpers) and (want := self._try_reserve()):
+                    await self._receive(state, want, 0, once=True)
+                    if not state.full:
+                        break
         finally:
             state.helpers -= 1
 
-    async def _receive(self, state: QueueState, want: int, wait: int) -> int:
+    def _may_help(self, state: QueueState, helpers: int) -> bool:
+        """Whether *state* may have so many *helpers*: the queues whose batches are full share them equally."""
+        now = self._loop.time()
+        others = sum(other.helpers for other in self._states) - state.helpers
+        busy = sum(other.full for other in self._states)
+        most = self._concurrency.limit(now) - 1
+        return state.pause_until <= now and helpers + others <= most and helpers <= most // max(1, busy)
+
+    async def _receive(self, state: QueueState, want: int, wait: int, *, once: bool = False) -> int:
+        """Receive and hand on up to *want* reserved messages; return how many. A full batch starts a helper."""
         got = 0
+        full = state.client.batch_size.at_most(want, self._loop.time())
         try:
-            messages = await state.client.receive(want, wait)
+            messages = await state.client.receive(want, wait, once=once)
             got = len(messages)
         finally:
+            state.full = got >= full
             self._release(want - got)
             self._reserved -= got
         self._answered, state.failing = True, False
         if messages:
             self._deliver(state, messages)
-            helpers = sum(other.helpers for other in self._states)
-            full = state.client.batch_size.at_most(want, self._loop.time())
-            if got >= full and helpers < self._options.workers - 1 and not self._stopping.is_set():
+            if state.full and self._in_flight + BATCH <= self._cap and self._may_help(state, state.helpers + 1):
                 state.helpers += 1
                 self._start(self._help(state))
         return got
 
-    async def _reserve(self, *, helping: bool = False) -> int:
-        """Reserve a batch of messages, waiting until they may be received; 0: receive no more.
-
-        A helper does not wait for what other receivers may give back of --max: while it waited, its queue would not
-        count as drained.
-        """
+    async def _reserve(self) -> int:
+        """Reserve a batch of messages, waiting until they may be received; 0: receive no more."""
         if self._remaining is not None:
             await asyncio.sleep(0)  # or the poll that has just given its share back would always take it again
-        while not self._stopping.is_set():
-            if self._remaining == 0 and (helping or not self._reserved):
-                return 0
-            want = BATCH if self._remaining is None else min(BATCH, self._remaining)
+        while not self._stopping.is_set() and (self._remaining != 0 or self._reserved):
+            if want := self._try_reserve():
+                return want
             if not self._room():
                 await asyncio.sleep(_GRACE)
                 continue
-            if want and self._in_flight + want <= self._cap:
-                self._in_flight += want
-                self._reserved += want
-                if self._remaining is not None:
-                    self._remaining -= want
-                return want
             self._changed.clear()
             await self._changed.wait()
         return 0
+
+    def _try_reserve(self) -> int:
+        """Reserve a batch of messages; 0: none may be received now."""
+        want = BATCH if self._remaining is None else min(BATCH, self._remaining)
+        if not want or self._in_flight + want > self._cap or self._stopping.is_set() or not self._room():
+            return 0
+        self._in_flight += want
+        self._reserved += want
+        if self._remaining is not None:
+            self._remaining -= want
+        return want
 
     def _release(self, unused: int) -> None:
         self._reserved -= unused
@@ -290,20 +308,17 @@ class Puller:
         """Delete the messages that have been stored."""
         self._flush_due = False
         now = self._loop.time()
+        stored: dict[QueueState, list[Stored]] = defaultdict(list)
         while self._stored:
             state, messages, expiries, received_at = self._stored.popleft()
-            state.to_delete.extend(zip(messages, expiries, strict=True))
+            stored[state].extend(zip(messages, expiries, strict=True))
             self._watch(state, messages)
             if now - received_at > state.visibility / 2000:  # the store is slower than the handles last
                 self._cap = max(BATCH, self._cap // 2)
             elif self._cap < IN_FLIGHT:
                 self._cap += BATCH
-        for state in self._states:
-            while state.to_delete:
-                batch = [state.to_delete.popleft() for _ in range(min(BATCH, len(state.to_delete)))]
-                task = self._loop.create_task(self._delete(state, batch))
-                self._deletes.add(task)
-                task.add_done_callback(self._deleted)
+        for state, pairs in stored.items():
+            self._deletes.put(state, pairs)
 
     def _watch(self, state: QueueState, messages: list[Message]) -> None:
         """Pause, and warn once, when the queue delivers little else than messages that were stored several times."""
@@ -333,33 +348,11 @@ class Puller:
                 " a proxy answers; else open a ticket with the provider. Run the same command again later.",
             )
 
-    def _deleted(self, task: asyncio.Task[None]) -> None:
-        self._deletes.discard(task)
-        self._done(task)
-
-    async def _delete(self, state: QueueState, batch: list[tuple[Message, float]]) -> None:
-        """Delete stored messages; those that cannot be deleted are received again and count as duplicates then."""
-        try:
-            async with self._deleters:
-                left = await self._try_delete(state, batch)
-        except SmsReceiptError as exc:
-            self._say(f"{len(batch)} stored messages were not deleted and will come again: {exc}")
-            left = batch
-        finally:
-            state.in_flight -= len(batch)
-            self._in_flight -= len(batch)
-            self._changed.set()
-        self.counts.deleted += len(batch) - len(left)
-        again = [expiry for message, expiry in left if message.times_received < _MOST_WAITS]
-        if again:
-            state.hold_until = max(state.hold_until, max(again) + 1, self._loop.time() + 1)
-
-    async def _try_delete(self, state: QueueState, batch: list[tuple[Message, float]]) -> list[tuple[Message, float]]:
-        deadline = self._loop.time() + min(_MARGIN, state.visibility // 4) / 1000
-        dead = {message.handle for message, expiry in batch if 0 < expiry < deadline}
-        alive = [message.handle for message, _ in batch if message.handle not in dead]
-        left = dead | (await state.client.delete(alive)).keys() if alive else dead
-        return [pair for pair in batch if pair[0].handle in left] if left else []
+    def _settled(self, state: QueueState, messages: int) -> None:
+        """Count *messages* as no longer in flight."""
+        state.in_flight -= messages
+        self._in_flight -= messages
+        self._changed.set()
 
     async def _finish(self) -> None:
         """Wait a moment for answers on their way, cancel the other receives, then wait for commits and deletes."""
@@ -375,8 +368,7 @@ class Puller:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            for task in self._deletes:
-                task.cancel()
+            self._deletes.cancel()
 
     def _awaiting_acks(self) -> bool:
         return not self._abandoned and any(state.in_flight for state in self._states)

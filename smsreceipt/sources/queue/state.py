@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from smsreceipt.aliyun.mns import Message
+from smsreceipt.aliyun.mns import Message, damaged
 from smsreceipt.model import Delivery, Instant, Source
 from smsreceipt.sources.queue.client import Queue, QueueClient
 from smsreceipt.sources.queue.redelivery import Redelivery
@@ -28,15 +27,15 @@ def delivery(
 ) -> Delivery:
     """The messages of one answer as a delivery."""
     bodies = tuple([message.body for message in messages])
-    damaged = frozenset([n for n, message in enumerate(messages) if message.damaged])
-    return Delivery(bodies, queue.kind, Source.MNS, queue.name, received_at, ack, damaged)
+    spoilt = frozenset([n for n, message in enumerate(messages) if damaged(message.body, message.md5)])
+    return Delivery(bodies, queue.kind, Source.MNS, queue.name, received_at, ack, spoilt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The options of a pull."""
 
-    workers: int = 4  #: receivers in all: one long poll a queue, the rest helps while full batches come
+    workers: int = 32  #: receivers at most: one long poll a queue, the rest helps while full batches come
     wait: int = 5  #: seconds of a long poll; 0: short polls, a second apart
     follow: bool = False  #: go on after the queues are drained
     most: int | None = None  #: messages to receive at most
@@ -67,10 +66,10 @@ class QueueState:
     retention: int = 4 * 86_400_000  #: milliseconds
     in_flight: int = 0
     helpers: int = 0
+    full: bool = False  #: the last answer had as many messages as were asked for
     short: bool = False  #: long polls are answered at once: the account has too many of them open
     warned: bool = False  #: of the age of its messages
     failing: bool = False
-    to_delete: deque[tuple[Message, float]] = field(default_factory=deque)  #: with the end of its handle, as below
     pause_until: float = 0.0  #: by the loop's clock; until then nothing is received
     warned_of_redelivery: bool = False
     redelivery: Redelivery = field(default_factory=Redelivery)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 import selectors
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from email.utils import formatdate
 from itertools import count
@@ -98,6 +98,10 @@ class Service:
         self.waiting_peak = 0
         self.tokens_refused: set[str] = set()
         self.latency = 0.001
+        self.ceiling = 10**9  #: requests at once beyond which the service refuses
+        self.running: Counter[str] = Counter()  #: requests at present, by queue and kind
+        self.peak: Counter[str] = Counter()  #: the most of them since the test emptied it
+        self.refused = 0
         self.told: list[str] = []
         self.reporter = ConnectionReporter(lambda text, _verbosity: self.told.append(text))
 
@@ -122,7 +126,22 @@ class Service:
         kind = verb if path else "ATTRIBUTES"
         parameters = dict(pair.split("=", 1) for pair in query.split("&") if pair)
         self.asked.append((kind, name, parameters, self.loop.time()))
-        await asyncio.sleep(self.latency)
+        self._count(kind, name, 1)
+        try:
+            await asyncio.sleep(self.latency)
+            return await self._respond(kind, name, parameters, request)
+        finally:
+            self._count(kind, name, -1)
+
+    def _count(self, kind: str, name: str, change: int) -> None:
+        for key in (kind, f"{kind} {name}"):
+            self.running[key] += change
+            self.peak[key] = max(self.peak[key], self.running[key])
+
+    async def _respond(self, kind: str, name: str, parameters: dict[str, str], request: bytes) -> Response:
+        if self.running["GET"] + self.running["DELETE"] > self.ceiling:
+            self.refused += 1
+            return self.answer(*refusal(429, "TooManyRequests"))
         token = re.search(rb"security-token: (\S+)", request)
         if token and token[1].decode() in self.tokens_refused:
             return self.answer(*refusal(403, "SecurityTokenExpired"))

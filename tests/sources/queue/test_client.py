@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -323,3 +324,50 @@ def test_attributes_that_cannot_be_had_are_none(fault: object) -> None:
     service = Service()
     service.faults["ATTRIBUTES"] += [fault] * 9  # type: ignore[list-item]
     assert asking(service, lambda client: client.attributes())[0] is None
+
+
+@pytest.mark.parametrize("fault", [refusing(503, "ServiceUnavailable"), lost_before, never_sent])
+def test_a_receive_that_is_tried_once_raises_its_failure(fault: object) -> None:
+    service = Service()
+    service.faults["GET"].append(fault)  # type: ignore[arg-type]
+    found, _, lost = asking(service, lambda client: client.receive(16, 0, once=True))
+    assert isinstance(found, SmsReceiptError)
+    assert lost == (fault is lost_before)
+    assert len(service.receives()) == 1
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_an_answer_that_asks_to_come_later_is_reported_with_the_time_of_its_request(once: bool) -> None:
+    service = Service()
+    service.latency = 0.5
+    service.faults["GET"].append(refusing(429, "TooManyRequests"))
+    refused: list[float] = []
+
+    def work(client: QueueClient) -> Awaitable[object]:
+        client.on_refused = refused.append
+        return client.receive(16, 0, once=once)
+
+    asking(service, work)
+    assert refused == [0.0]
+
+
+def test_deletes_that_fail_together_fail_once() -> None:
+    service = Service()
+    service.faults["DELETE"] += [refusing(503, "ServiceUnavailable")] * 64 + [answering(204)] * 32
+
+    async def work(client: QueueClient) -> list[dict[bytes, str]]:
+        return await asyncio.gather(*(client.delete([b"1-%d" % n]) for n in range(32)))
+
+    assert asking(service, work)[0] == [{}] * 32
+
+
+def test_deletes_that_fail_together_for_good_give_up_within_two_minutes() -> None:
+    service = Service()
+    service.faults["DELETE"] = deque([refusing(503, "ServiceUnavailable")] * 9_999)
+
+    async def work(client: QueueClient) -> int:
+        found = await asyncio.gather(*(client.delete([b"1-%d" % n]) for n in range(32)), return_exceptions=True)
+        assert service.loop.time() < 160
+        return sum(isinstance(each, ProviderError) for each in found)
+
+    assert asking(service, work)[0] == 32

@@ -22,7 +22,8 @@ def test_the_size_stays_between_1_and_what_is_wanted_and_recovers(events: list[t
         now += pause
         before = size.at_most(BATCH, now)
         if unreadable:
-            size.halve(now)
+            size.halve(before, now)
+            size.halve(before, now)  # another answer to a request of the same size
             assert size.at_most(BATCH, now) == max(1, before // 2)
         assert 1 <= size.at_most(want, now) <= want
     assert size.at_most(BATCH, now + 4 * CALM + 0.001) == BATCH  # the sum of four periods is rounded
