@@ -9,9 +9,10 @@ import apsw
 import pytest
 
 from smsreceipt.ingest import take
-from smsreceipt.model import Kind, Source
+from smsreceipt.model import Decoded, Kind, Reached, Source
 from smsreceipt.store import Query
 from smsreceipt.store.sqlite.keep import Keeper
+from smsreceipt.store.sqlite.rows import number
 from smsreceipt.store.sqlite.store import SqliteStore, open_store
 
 from .statements import FAILED, NOW, call, decoded, mixed, reply, report
@@ -83,6 +84,31 @@ def test_first_and_last_received_span_all_deliveries_of_a_commit(store: SqliteSt
     spans = {facts.kind: (facts.first_received_at, facts.last_received_at) for facts in store.facts().kinds}
     assert spans == {Kind("SmsReport"): (NOW - 5, NOW + 5), Kind("SecretReport"): (NOW, NOW)}
     store.close()
+
+
+def test_phones_are_indexed_in_larger_lots_while_a_large_file_is_read(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"_PHONES": 20, "_BULK_PHONES": 100, "_BULK": 10}.items():
+        monkeypatch.setattr(f"smsreceipt.store.sqlite.keep.{name}", value)
+
+    def indexed_after(begin: int, end: int, *, done: bool | None = None) -> int:
+        item = decoded(*(report(str(n), f"1380000{n:04}") for n in range(begin, end)))
+        store.keep([item if done is None else _reaching(item, done=done)])
+        assert len(list(store.list(Query(phones=[f"1380000{end - 1:04}"])))) == 1  # indexed or not, it is found
+        return number(store._db, "SELECT count(*) FROM phone")
+
+    assert [indexed_after(n, n + 30, done=False) for n in range(0, 90, 30)] == [0, 0, 0]
+    assert indexed_after(90, 120, done=False) == 120
+    assert indexed_after(120, 150, done=False) == 120
+    assert indexed_after(150, 180, done=True) == 180  # the end of the file
+    assert indexed_after(180, 210) == 180
+    assert indexed_after(210, 211) == 211  # a small commit: the flood is over
+    store.close()
+
+
+def _reaching(item: Decoded, *, done: bool) -> Decoded:
+    return replace(item, delivery=replace(item.delivery, reached=Reached("file", 1, "mark", done)))
 
 
 def test_no_insert_is_too_long_for_the_cache_of_prepared_statements() -> None:

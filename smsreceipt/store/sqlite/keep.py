@@ -23,6 +23,9 @@ _KEY = ("id1", "id2", "id3", "id4", "kind", *(column.name for column in COLUMNS 
 _SAME_KEY = " AND ".join(f"{name} = ?" for name in _KEY)
 _SAME_IDENTITY = "id1 = ? AND id2 = ? AND id3 = ? AND id4 = ? AND kind = ?"
 _PHONES = 20_000  # statements whose phones are looked up one by one; a few milliseconds
+#: While many come at once, so many: an index of millions is written nearly whole for each lot, whatever its size.
+_BULK_PHONES = 100_000
+_BULK = 2_000  # statements in one commit that mean that many more follow
 _ROW = f"({PLACEHOLDERS},1,0,1)"
 _LONGEST = 16_000  # apsw prepares a text beyond 16 KiB anew each time
 
@@ -68,15 +71,19 @@ class Keeper:
         contested |= {_identity(batch.row(seq)) for (seq,) in rows(self._db, self._contested, (last_seq,))}
         for identity in sorted(contested):
             identities.update(self.decide(identity))
-        self._advance(last_seq, last_seq + len(batch))
+        self._advance(last_seq, last_seq + len(batch), more=_more_follow(batch, decoded))
         self._count(batch, identities, statements)
         return NewReceipts(batch, set(repeated)), len(batch)
 
-    def _advance(self, before: int, last_seq: int) -> None:
-        """Note the last seq. Once enough statements have come, index their phones and settle their sends."""
+    def _advance(self, before: int, last_seq: int, *, more: bool) -> None:
+        """Note the last seq. Once enough statements have come, index their phones and settle their sends.
+
+        *more*: many more statements are about to follow.
+        """
         self._db.execute("UPDATE counter SET last_seq = ?", (last_seq,))
         backfill.advance(self._db, before, last_seq)
-        if last_seq - number(self._db, "SELECT phones_to FROM counter") >= _PHONES:
+        unindexed = last_seq - number(self._db, "SELECT phones_to FROM counter")
+        if unindexed >= (_BULK_PHONES if more else _PHONES):
             self._db.execute(
                 f"INSERT INTO phone {NUMBERED.format('seq > (SELECT phones_to FROM counter)')} ORDER BY 1, 2"
             )
@@ -248,6 +255,11 @@ class Keeper:
                 )
                 fresh += seen == 1
         return fresh, total
+
+
+def _more_follow(batch: InsertBatch, decoded: Sequence[Decoded]) -> bool:
+    """Whether this looks like a commit in the middle of a large file."""
+    return len(batch) >= _BULK and not any(item.delivery.reached and item.delivery.reached.done for item in decoded)
 
 
 def _counted(kinds: list[int], tests: list[bool]) -> Counter[tuple[int, bool]]:
