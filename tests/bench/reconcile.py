@@ -4,7 +4,7 @@
 
 Both talk to a sandbox in a process of its own, one after the other, in each round. Ours begins when its process starts
 and ends when it has ended: it reads the ledger, plans, asks, stores every answer with an fsync, and prints the summary.
-The SDK gets the list of what is missing for nothing, and stores nothing. The day is made up: see tests/bench/day.py.
+The SDK gets the list of what is missing for nothing, and stores nothing. Neither asks for the totals of the day. The day is made up: see tests/bench/day.py.
 Then how long it takes to find what is missing of one day in a store of so many receipts, as tests/bench/ledger.py does.
 """
 
@@ -119,7 +119,19 @@ def measure(day: Day, latency: float, workers: int) -> tuple[Run, Run]:
             sdk = run([sys.executable, str(HERE / "peers" / "sms_sdk.py"), url, str(todo)], env)
             days = sorted({beijing_day(at(truth.noted)) for truth in missing})
             begin, end = (f"{datetime.fromtimestamp(day * 86_400, BEIJING):%Y-%m-%d}" for day in (days[0], days[-1]))
-            words = ["reconcile", "--from", begin, "--to", end, "--qps", "5000", "--workers", str(workers), "--json"]
+            words = [
+                "reconcile",
+                "--from",
+                begin,
+                "--to",
+                end,
+                "--qps",
+                "5000",
+                "--workers",
+                str(workers),
+                "--json",
+                "--no-totals",
+            ]
             ours = run([sys.executable, "-m", "smsreceipt", *map(str, words)], env)
         finally:
             provider.terminate()
