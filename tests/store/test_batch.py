@@ -17,7 +17,7 @@ from smsreceipt.store.sqlite.store import SqliteStore, open_store
 
 from .statements import FAILED, NOW, call, decoded, mixed, reply, report
 
-MANY = 297  # more than one INSERT of each size
+MANY = 497  # more than one INSERT of each size
 
 
 @pytest.fixture

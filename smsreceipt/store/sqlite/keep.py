@@ -14,7 +14,7 @@ import apsw
 from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide, leg_of, said_in
 from smsreceipt.store.sqlite import backfill
 from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, NewReceipts, Row
-from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, NUMBERED, PLACEHOLDERS, SHOWN
+from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, NUMBERED, SHOWN, WRITTEN
 from smsreceipt.store.sqlite.migrations import sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
@@ -26,7 +26,7 @@ _PHONES = 20_000  # statements whose phones are looked up one by one; a few mill
 #: While many come at once, so many: an index of millions is written nearly whole for each lot, whatever its size.
 _BULK_PHONES = 100_000
 _BULK = 2_000  # statements in one commit that mean that many more follow
-_ROW = f"({PLACEHOLDERS},1,0,1)"
+_ROW = f"({','.join('?' * WIDTH)})"
 _LONGEST = 16_000  # apsw prepares a text beyond 16 KiB anew each time
 
 
@@ -35,9 +35,10 @@ class Keeper:
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
-        insert, _, conflict = sql("keep.sql").replace("/* columns */", ", ".join(INSERTED)).partition("/* rows */")
-        most = min(128, (_LONGEST - len(insert) - len(conflict)) // (len(_ROW) + 1))
-        self._inserts = [(count, insert + ",".join([_ROW] * count) + conflict) for count in (most, 16, 1)]
+        text = sql("keep.sql").replace("/* columns */", ", ".join(INSERTED)).replace("/* values */", WRITTEN)
+        insert, _, conflict = text.partition("/* rows */")
+        most = (_LONGEST - len(insert) - len(conflict)) // (len(_ROW) + 1)
+        self._inserts = [(count, insert + ",".join([_ROW] * count) + conflict) for count in (most, 16, 4, 1)]
         self._contested = sql("contested.sql")
         self._kinds: dict[str, int] = {}
         self._roads: dict[tuple[str, str], int] = {}
