@@ -4,7 +4,8 @@
 
 Both talk to a sandbox in a process of its own, one after the other, in each round. Ours begins when its process starts
 and ends when it has ended: it reads the ledger, plans, asks, stores every answer with an fsync, and prints the summary.
-The SDK gets the list of what is missing for nothing, and stores nothing. Neither asks for the totals of the day. The day is made up: see tests/bench/day.py.
+The SDK gets the list of what is missing for nothing, and stores nothing. Neither asks for the totals of the day.
+The day is made up: see tests/bench/day.py.
 Then how long it takes to find what is missing of one day in a store of so many receipts, as tests/bench/ledger.py does.
 """
 

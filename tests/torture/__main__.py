@@ -13,6 +13,7 @@ HARNESSES = (
     "powercut",
     "order",
     "syscalls",
+    "cuts",
     "kills",
     "disk",
     "faults",

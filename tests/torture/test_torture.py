@@ -12,6 +12,7 @@ import pytest
 from smsreceipt.store.sqlite import connect
 from tests.torture import (
     clocks,
+    cuts,
     damage,
     disk,
     faults,
@@ -185,6 +186,13 @@ def test_a_failing_disk_ends_a_listener_with_6_and_costs_nothing() -> None:
     )
     assert planted.lost
     assert figures.good, figures
+
+
+@pytest.mark.needs("strace")
+def test_a_listener_and_a_replay_that_die_at_a_system_call_lose_nothing() -> None:
+    planted, (killed, figures) = together(lambda: cuts.listen_dies("pwrite64", 7, "ok-before-commit")[1], cuts.sample)
+    assert not planted.good
+    assert (killed, figures.good) == (len(cuts.SAMPLE), True), figures
 
 
 def test_mixed_inputs_are_counted_and_nothing_is_lost_for_a_side_field() -> None:
