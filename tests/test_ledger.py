@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from smsreceipt.errors import UsageError
 from smsreceipt.ledger import BadRow, Declined, Entry, Form, InvalidValue, Skipped, entries, number_of
 from smsreceipt.ledger.cells import cell
+from smsreceipt.ledger.logs import Logs
 from smsreceipt.ledger.times import moment_of
 from smsreceipt.ledger.values import RawSend, send_of
 from smsreceipt.model import BEIJING, Instant, Send, beijing_day, billed_parts
@@ -502,3 +503,33 @@ def test_rows_come_while_the_rest_is_not_there_yet() -> None:
 def test_the_last_row_needs_no_line_end() -> None:
     assert read(f"phone,biz_id,time\n{PHONE},900^0,2026-11-20 15:49:55") == [send()]
     assert read(lines({"phone": PHONE, "biz_id": "900^0", "time": AT}).rstrip()) == [send()]
+
+
+_JSON_NAMES = (
+    "phone",
+    "PhoneNumbers",
+    "bizId",
+    "BizId",
+    "sendTime",
+    "code",
+    "Code",
+    "RequestId",
+    "content",
+    "response",
+)
+_JSON_VALUES = ("", PHONE, "900^0", "OK", '{"Code":"OK","BizId":"901^0"}', "[1]", None, 7, ["a"], {"BizId": "902^0"})
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(_JSON_NAMES), st.sampled_from(_JSON_VALUES)), min_size=1, max_size=4))
+def test_objects_of_texts_are_read_as_any_other(objects: list[dict[str, Any]]) -> None:
+    """Their names are looked at once for all objects that have the same; a value that is no text ends that."""
+    logs = Logs({})
+    for each in objects:
+        assert [row.found for row in logs.rows(each)] == [row.found for row in _Thorough({}).rows(each)]
+
+
+class _Thorough(Logs):
+    """Looks at every name and value of every object."""
+
+    def _plain(self, top: dict[str, Any]) -> None:  # noqa: ARG002 - named as in Logs
+        return None

@@ -66,9 +66,10 @@ def numbers(peer: object, *others: object) -> str:
 
 
 def _number(value: object) -> str:
-    if type(value) is str and len(value) == 11 and value.isascii() and value.isdigit():
-        return value
-    number = normalise_phone(str(value)) if isinstance(value, (str, int)) else ""
+    text = str(value) if isinstance(value, (str, int)) else ""
+    if text.isdigit() and text.isascii() and (len(text) == 11 or not text.startswith(("86", "00"))):
+        return text
+    number = normalise_phone(text)
     return number if number.isascii() and number.isdigit() else ""
 
 

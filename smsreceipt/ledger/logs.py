@@ -27,6 +27,7 @@ _ANSWERS = {"response", "resp", "res", "rsp", "answer", "reply", "result", "outp
 _LISTS = {"records", "rows", "data", "hits", "items", "list", "results", "result"}
 _TABLES = {"records", "rows", "hits"}  # that may be empty
 _MAX_DEPTH = 5
+_MAX_SHAPES = 1_000  # remembered
 _MAX_PHONES = 1_000  # in one request
 _PHONES = re.compile(r"[,;，；、|\n]+")
 _EMPTY: tuple[Any, ...] = ("", None, [])
@@ -37,6 +38,8 @@ decode = msgspec.json.Decoder(float_hook=str).decode
 NOT_JSON = (msgspec.DecodeError, RecursionError, UnicodeError)  #: what decode raises
 _container = lru_cache(maxsize=4096)(lambda name: normalised(name) in _REQUESTS | _ANSWERS)
 _answer = lru_cache(maxsize=4096)(lambda name: normalised(name) in _ANSWERS)
+
+_Shape = list[tuple[str, str]]  # name in the object, field
 
 
 class Row:
@@ -63,6 +66,7 @@ class Logs:
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = {normalised(name): field for field, name in names.items()}
         self._fixed = frozenset(names)
+        self._shapes: dict[tuple[str, ...], _Shape | None] = {}
 
     def rows(self, top: dict[str, Any]) -> Iterator[Row]:
         """The rows in an object: itself, or those of the list in it."""
@@ -75,6 +79,8 @@ class Logs:
 
     def _found(self, top: dict[str, Any]) -> dict[str, Any]:
         """Field -> value. The outermost object takes precedence, then the order of a field's names."""
+        if (plain := self._plain(top)) is not None:
+            return plain
         found: dict[str, tuple[int, int, Any]] = {}
         for depth, in_answer, values in _levels(top):
             for name, value in values.items():
@@ -95,6 +101,33 @@ class Logs:
                 if field not in values and field not in self._fixed and (said := answer.get(name)):
                     values[field] = said
         return values
+
+    def _plain(self, top: dict[str, Any]) -> dict[str, Any] | None:
+        """As _found, of an object that holds only texts, none of which holds an object; None of any other.
+
+        Most rows are such, and have the same names: which of these are fields is found out once.
+        """
+        try:
+            if "{" in "".join(top.values()):
+                return None
+        except TypeError:
+            return None
+        names = tuple(top)
+        if names not in self._shapes:
+            if len(self._shapes) == _MAX_SHAPES:
+                self._shapes.clear()
+            self._shapes[names] = self._shape(names)
+        shape = self._shapes[names]
+        if shape is None:
+            return None
+        return {field: value for name, field in shape if (value := top[name])}
+
+    def _shape(self, names: Iterable[str]) -> _Shape | None:
+        """The names that are fields; None where the values decide which is: two names of one field, or an answer."""
+        places = [(name, place[0]) for name in names if (place := self._place(name, False)) is not None]
+        fields = {field for _, field in places}
+        answer = any(name.lower() == "requestid" for name in names)
+        return None if answer or len(fields) < len(places) else places
 
     def _place(self, name: str, in_answer: bool) -> tuple[str, int] | None:
         if self._names and (mapped := self._names.get(normalised(name))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from operator import itemgetter
 from typing import NamedTuple
@@ -165,7 +166,8 @@ class _Rows:
 def extractor(places: Mapping[str, int]) -> Callable[[list[str]], RawSend]:
     """A function from the cells of a row, with one empty cell after them, to its fields."""
     cells_of = itemgetter(*[places.get(name, -1) for name in RawSend._fields])
-    return lambda row: RawSend._make(map(str.strip, cells_of(row)))
+    new: Callable[[Iterable[str]], RawSend] = partial(tuple.__new__, RawSend)  # _make() would count the fields again
+    return lambda row: new(map(str.strip, cells_of(row)))
 
 
 def says_nothing(row: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-from smsreceipt.ledger.cells import InvalidValue, cell, is_plain, shared_cell, whole_number
+from smsreceipt.ledger.cells import InvalidValue, are_plain_ids, cell, is_plain, shared_cell, whole_number
 from smsreceipt.ledger.times import quick_moment
 from smsreceipt.model import Send, billed_parts, narrow, normalise_phone, visible
 
@@ -43,22 +43,20 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
     may be days of a spreadsheet.
     """
     phone, biz_id, sent_at, out_id, template, sign, parts, content, _ = raw
-    if not (biz_id.replace("^", "").isdigit() and biz_id.isascii()) and not is_plain(biz_id):
-        biz_id = whole_number(cell(narrow(biz_id)))
-    if not biz_id:
-        raise InvalidValue("no BizId")
-    if out_id and not is_plain(out_id):
-        out_id = whole_number(cell(out_id))
+    ids = f"{biz_id} {out_id}"
+    if len(ids) > _MAX_LENGTH or not are_plain_ids(ids):
+        if not is_plain(biz_id):
+            biz_id = whole_number(cell(narrow(biz_id)))
+        if not biz_id:
+            raise InvalidValue("no BizId")
+        if out_id and not is_plain(out_id):
+            out_id = whole_number(cell(out_id))
+        _require_storable(biz_id, out_id)
     if template or sign:
         template, sign = _shared(template, sign)
-    own = biz_id + out_id
-    if len(own) > _MAX_LENGTH or not own.isascii() or "\0" in own:
-        _require_storable(biz_id, out_id)
     if content and UNDECODABLE.search(content):
         raise InvalidValue(WRONG_ENCODING)
-    if not sent_at[:4].isdigit():
-        sent_at = cell(sent_at)
-    if sent_at and (sent_at[0] != "0" or (sent_at := cell(sent_at))):
+    if sent_at and (sent_at[0] in "123456789" or (sent_at := cell(sent_at))):
         on, at = quick_moment(sent_at, zone, serials=serials)
     elif day is None:
         raise InvalidValue(NO_TIME)
