@@ -52,7 +52,7 @@ def listen_dies(call: str, n: int, bug: str = "") -> tuple[bool, Figures]:
             answered[status] += 1
             if status == 200:
                 acked.add(number)
-        died = listener.process.poll() is not None
+        died = answered[0] > 0
         kill(listener.process)
         listener.look_for_tracebacks()
         early = stored_by_number(listener.store)

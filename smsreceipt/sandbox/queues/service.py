@@ -115,7 +115,12 @@ class QueueService:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Response] = loop.create_future()
         poll = Poll(future, take)
-        timer = loop.call_later(seconds, lambda: future.set_result(mns.refused(_NO_MESSAGE, request)))
+
+        def over() -> None:
+            if not future.done():  # its client may have gone just now
+                future.set_result(mns.refused(_NO_MESSAGE, request))
+
+        timer = loop.call_later(seconds, over)
         self._polling += 1
 
         def done(_future: asyncio.Future[Response]) -> None:
