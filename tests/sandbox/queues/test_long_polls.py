@@ -1,10 +1,12 @@
 """Long polls: they end with a message or with their time, and their number is limited."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from smsreceipt.sandbox import Sandbox
+from smsreceipt.sandbox.wire.http import Request, Response
 from tests.sandbox.clients import REPORTS, Got, Wire
 
 MESSAGES = f"/queues/{REPORTS}/messages"
@@ -88,6 +90,23 @@ def test_a_disconnected_client_takes_no_message(sandbox: Sandbox) -> None:
     wait_for_polls(sandbox, 0)
     sandbox.put(REPORTS, "a")
     assert sandbox.state()["queued"] == 1
+
+
+def test_a_client_that_leaves_at_the_very_end_of_its_poll_is_no_fault(sandbox: Sandbox) -> None:
+    faults: list[object] = []
+
+    async def leave() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: faults.append(context))
+        polls: list[asyncio.Future[Response]] = []
+        loop.call_later(0, lambda: polls[0].cancel())  # in the same turn of the loop as the end, and before it
+        request = Request("GET", MESSAGES, {}, b"")
+        polls.append(sandbox._queues._poll(request, sandbox._queues.queue(REPORTS), 0, lambda: Response(200)))
+        await asyncio.sleep(0.05)
+        assert polls[0].cancelled()
+
+    asyncio.run(leave())
+    assert faults == []
 
 
 def test_a_stopped_sandbox_drops_waiting_receives_and_keeps_its_messages(sandbox: Sandbox) -> None:
