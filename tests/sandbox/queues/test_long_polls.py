@@ -99,7 +99,11 @@ def test_a_client_that_leaves_at_the_very_end_of_its_poll_is_no_fault(sandbox: S
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _loop, context: faults.append(context))
         polls: list[asyncio.Future[Response]] = []
-        loop.call_later(0, lambda: polls[0].cancel())  # in the same turn of the loop as the end, and before it
+
+        def go() -> None:
+            polls[0].cancel()
+
+        loop.call_later(0, go)  # in the same turn of the loop as the end, and before it
         request = Request("GET", MESSAGES, {}, b"")
         polls.append(sandbox._queues._poll(request, sandbox._queues.queue(REPORTS), 0, lambda: Response(200)))
         await asyncio.sleep(0.05)
