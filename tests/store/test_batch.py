@@ -103,7 +103,9 @@ def test_phones_are_indexed_in_larger_lots_while_a_large_file_is_read(
     assert indexed_after(120, 150, done=False) == 120
     assert indexed_after(150, 180, done=True) == 180  # the end of the file
     assert indexed_after(180, 210) == 180
-    assert indexed_after(210, 211) == 211  # a small commit: the flood is over
+    assert indexed_after(210, 240) == 180
+    assert [indexed_after(n, n + 1) for n in range(240, 243)] == [200, 220, 240]  # small commits: few at a time
+    assert indexed_after(243, 244) == 240
     store.close()
 
 

@@ -72,24 +72,26 @@ class Keeper:
         contested |= {_identity(batch.row(seq)) for (seq,) in rows(self._db, self._contested, (last_seq,))}
         for identity in sorted(contested):
             identities.update(self.decide(identity))
-        self._advance(last_seq, last_seq + len(batch), more=_more_follow(batch, decoded))
+        self._advance(last_seq, last_seq + len(batch), done=_ends_a_file(decoded))
         self._count(batch, identities, statements)
         return NewReceipts(batch, set(repeated)), len(batch)
 
-    def _advance(self, before: int, last_seq: int, *, more: bool) -> None:
+    def _advance(self, before: int, last_seq: int, *, done: bool) -> None:
         """Note the last seq. Once enough statements have come, index their phones and settle their sends.
 
-        *more*: many more statements are about to follow.
+        *done*: a file was read to its end with them. In the middle of a large file, which is told by the size of the
+        commit, more are waited for. A small commit indexes few at a time, since its sender waits for the answer.
         """
         self._db.execute("UPDATE counter SET last_seq = ?", (last_seq,))
         backfill.advance(self._db, before, last_seq)
-        unindexed = last_seq - number(self._db, "SELECT phones_to FROM counter")
-        if unindexed >= (_BULK_PHONES if more else _PHONES):
+        bulk, indexed = last_seq - before >= _BULK, number(self._db, "SELECT phones_to FROM counter")
+        if last_seq - indexed >= (_BULK_PHONES if bulk and not done else _PHONES):
+            to = last_seq if bulk or done else indexed + _PHONES
             self._db.execute(
-                f"INSERT INTO phone {NUMBERED.format('seq > (SELECT phones_to FROM counter)')} ORDER BY 1, 2"
+                f"INSERT INTO phone {NUMBERED.format('seq > ?1 AND seq <= ?2')} ORDER BY 1, 2", (indexed, to)
             )
-            Sends(self._db).settle(number(self._db, "SELECT phones_to FROM counter"))
-            self._db.execute("UPDATE counter SET phones_to = last_seq")
+            Sends(self._db).settle(indexed)
+            self._db.execute("UPDATE counter SET phones_to = ?", (to,))
 
     def _insert(self, batch: InsertBatch) -> tuple[list[int], int]:
         """Insert new statements as the state of their identities, and count plain repeats.
@@ -258,9 +260,8 @@ class Keeper:
         return fresh, total
 
 
-def _more_follow(batch: InsertBatch, decoded: Sequence[Decoded]) -> bool:
-    """Whether this looks like a commit in the middle of a large file."""
-    return len(batch) >= _BULK and not any(item.delivery.reached and item.delivery.reached.done for item in decoded)
+def _ends_a_file(decoded: Sequence[Decoded]) -> bool:
+    return any(item.delivery.reached and item.delivery.reached.done for item in decoded)
 
 
 def _counted(kinds: list[int], tests: list[bool]) -> Counter[tuple[int, bool]]:
