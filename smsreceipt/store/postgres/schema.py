@@ -1,0 +1,59 @@
+"""The schema's versions: making it, and proving that it is one that this program knows."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import psycopg
+
+from smsreceipt.errors import StoreDamaged, StoreUnavailable
+
+SCHEMA = 1
+_LOCK = "SELECT pg_advisory_xact_lock(1936552562, 2)"
+
+
+def sql(name: str) -> str:
+    """A file of the folder sql."""
+    return resources.files(__package__).joinpath("sql", name).read_text("utf-8")
+
+
+def version_of(db: psycopg.Connection[Any], location: str) -> int:
+    """The version of the schema in the database; 0 where there is none. Raises StoreDamaged for a foreign one."""
+    row = db.execute("SELECT to_regclass('smsreceipt.meta')::oid, to_regclass('smsreceipt.statement')::oid").fetchone()
+    meta, statement = row or (None, None)
+    if meta is None:
+        if statement is not None:
+            raise StoreDamaged(f"the store {location} has tables, but no schema version")
+        return 0
+    found = db.execute("SELECT version FROM smsreceipt.meta").fetchall()
+    if len(found) != 1:
+        raise StoreDamaged(f"the store {location} has tables, but no schema version")
+    return int(found[0][0])
+
+
+def require_known(version: int, location: str) -> None:
+    """Raise for a schema that is newer or older than this program's."""
+    if version > SCHEMA:
+        raise StoreDamaged(
+            f"the store {location} has schema {version}, this program knows {SCHEMA}",
+            hint="It was not touched. Use the newer smsreceipt that wrote it.",
+        )
+    if version < SCHEMA:
+        raise StoreUnavailable(
+            f"the store {location} has the older schema {version}",
+            hint="Once no older smsreceipt uses it any more: smsreceipt store upgrade.",
+        )
+
+
+def set_up(db: psycopg.Connection[Any], location: str) -> None:
+    """Make the schema in an empty database, in one transaction; other processes that do the same wait."""
+    with db.transaction():
+        db.execute(_LOCK)
+        if version_of(db, location):
+            return
+        if db.execute("SELECT to_regnamespace('smsreceipt')::oid").fetchone() == (None,):
+            db.execute("CREATE SCHEMA smsreceipt")
+        db.execute(sql("0001.sql"))
+        db.execute("CREATE TABLE smsreceipt.meta (version integer NOT NULL)")
+        db.execute("INSERT INTO smsreceipt.meta VALUES (%s)", (SCHEMA,))
