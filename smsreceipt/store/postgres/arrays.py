@@ -12,6 +12,7 @@ from psycopg.adapt import Dumper, PyFormat
 from psycopg.pq import Format
 
 _BOOL, _BYTEA, _INT8, _INT4, _TEXT, _UUID = 16, 17, 20, 23, 25, 2950
+_NULL = b"\xff\xff\xff\xff"
 _ARRAYS = {_BOOL: 1000, _BYTEA: 1001, _INT8: 1016, _INT4: 1007, _TEXT: 1009, _UUID: 2951}
 
 
@@ -49,21 +50,25 @@ def register(connection: Connection[Any]) -> None:
     connection.adapters.register_dumper(Packed, PackedDumper)
 
 
-def array_of(element: int, array: int, items: Sequence[bytes]) -> Packed:
-    """An array of values that are packed already."""
+def array_of(element: int, array: int, items: Sequence[bytes | None]) -> Packed:
+    """An array of values that are packed already; None is NULL."""
     if not items:
         return Packed(array, struct.pack(">iii", 0, 0, element))
     count = len(items)
-    parts: list[bytes] = [struct.pack(">iiiii", 1, 0, element, count, 1)]
+    parts: list[bytes] = [struct.pack(">iiiii", 1, None in items, element, count, 1)]
     for item in items:
-        parts += (len(item).to_bytes(4, "big"), item)
+        parts += (_NULL,) if item is None else (len(item).to_bytes(4, "big"), item)
     return Packed(array, b"".join(parts))
 
 
 def _fixed(element: int, code: str, values: Sequence[Any]) -> Packed:
-    size = struct.calcsize(">" + code)
+    """An array of values of one size, some of which may be None."""
+    if None in values:
+        pack = struct.Struct(">" + code).pack
+        return array_of(element, _ARRAYS[element], [None if value is None else pack(value) for value in values])
     if not values:
         return array_of(element, _ARRAYS[element], ())
+    size = struct.calcsize(">" + code)
     pairs = [part for value in values for part in (size, value)]
     data = struct.pack(f">iiiii{('i' + code) * len(values)}", 1, 0, element, len(values), 1, *pairs)
     return Packed(_ARRAYS[element], data)

@@ -34,7 +34,10 @@ _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "08": (StoreUnavailable, "cannot be reached", "Is the server up, and the address right?"),
     "XX001": (StoreDamaged, "is damaged", "Look into the server's log; restore a backup if pages are corrupted."),
     "XX002": (StoreDamaged, "has a damaged index", "REINDEX the database, then run this again."),
-    "42": (StoreDamaged, "has not the tables of this program", "Restore a backup, or name another database."),
+    "42P01": (StoreDamaged, "has not the tables of this program", "Restore a backup, or name another database."),
+    "42703": (StoreDamaged, "has not the columns of this program", "Restore a backup, or name another database."),
+    "42883": (StoreDamaged, "has not the functions of this program", "Restore a backup, or name another database."),
+    "3F": (StoreDamaged, "has not the schema of this program", "Restore a backup, or name another database."),
 }  # fmt: skip
 _LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 #: Sentences of libpq about a connection that failed, which have no SQLSTATE, and what they mean.

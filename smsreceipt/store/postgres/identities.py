@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from smsreceipt.model import Claim, Instant, Outcome, decide, leg_of, said_in
-from smsreceipt.store.postgres.arrays import booleans, byteas, int4s, int8s, uuids
+from smsreceipt.store.postgres.arrays import booleans, byteas, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import Key, Row, columns, packed_rows
 from smsreceipt.store.postgres.columns import SHOWN, TYPES
 from smsreceipt.store.postgres.session import Db
@@ -21,7 +21,7 @@ Counts = Counter[tuple[int, bool]]  #: identities by kind, and by whether their 
 
 _READ = (
     "SELECT statement.place, uuid_send(statement.ident), statement.kind, seq, uuid_send(said), outcome, code, detail,"
-    " reported_at, numbers, times_seen, signed, current, conflict, test, native, digest, sent_at, out_id, received_at"
+    " reported_at, numbers, times_seen, signed, current, conflict, test, native, digest, sent_at, out_id, phone, received_at"
     " FROM unnest(%s::int8[], %s::uuid[], %s::int4[]) AS wanted (place, ident, kind)"
     " JOIN smsreceipt.statement ON statement.place = wanted.place AND statement.ident = wanted.ident"
     " AND statement.kind = wanted.kind AND"
@@ -39,6 +39,19 @@ _SHOW = (
     " WHERE statement.seq = shown.seq AND statement.place = shown.place"
 )
 INSERT = f"INSERT INTO smsreceipt.statement ({', '.join(TYPES)}) SELECT * FROM unnest(%s::smsreceipt.statement[])"
+#: What a statement that is made of another one does not copy.
+_MADE = {
+    "seq": "made.seq", "kind": "made.kind", "ident": "made.ident", "biz_id": "made.biz_id", "signed": "made.signed",
+    "current": "made.current", "conflict": "made.conflict", "times_seen": "1", "test": "false", "native": "false",
+    "id1": "''", "identity": "''",
+}  # fmt: skip
+_COPY = (
+    f"INSERT INTO smsreceipt.statement ({', '.join(TYPES)})"
+    f" SELECT {', '.join(_MADE.get(name, 'statement.' + name) for name in TYPES)}"
+    " FROM unnest(%s::int8[], %s::int8[], %s::uuid[], %s::int4[], %s::text[], %s::bool[], %s::bool[], %s::bool[])"
+    " AS made (copied, seq, ident, kind, biz_id, signed, current, conflict)"
+    " JOIN smsreceipt.statement ON statement.seq = made.copied"
+)
 _FURTHER = (
     "INSERT INTO smsreceipt.body (place, seq, digest, native, body)"
     " SELECT * FROM unnest(%s::int8[], %s::int8[], %s::bytea[], %s::bool[], %s::bytea[])"
@@ -86,6 +99,7 @@ class Statement(msgspec.Struct, gc=False):
     digest: bytes
     sent_at: int
     out_id: str
+    phone: str
     received_at: int
     was: tuple[Any, ...] = ()  #: the values that _CHANGE writes, as they are stored; () for a new statement
     was_test: bool = False
@@ -93,6 +107,8 @@ class Statement(msgspec.Struct, gc=False):
     body: bytes | None = None  #: the stored body that it shows, where it was read
     further: dict[bytes, tuple[bool, bytes]] | None = None  #: bodies to be stored beside it, by their digests
     no_further: set[bytes] | None = None  #: digests of bodies that are not beside it any more
+    copy_of: int = 0  #: of a new one that is made of a stored statement: that one's seq
+    biz_id: str = ""  #: of such a new one
 
     @property
     def flags(self) -> tuple[Any, ...]:
@@ -114,7 +130,7 @@ class Statement(msgspec.Struct, gc=False):
             row.key, row.seq, row.said, str(receipt.outcome or ""), receipt.code, receipt.detail,
             -1 if receipt.reported_at is None else receipt.reported_at, receipt.numbers, row.times_seen, row.signed,
             False, False, receipt.test, row.native, receipt.digest,
-            -1 if receipt.sent_at is None else receipt.sent_at, receipt.out_id, row.received_at, shown=row,
+            -1 if receipt.sent_at is None else receipt.sent_at, receipt.out_id, receipt.phone, row.received_at, shown=row,
         )  # fmt: skip
 
     def repeat(self, row: Row) -> None:
@@ -229,7 +245,8 @@ class Identities:
         changed = [each for each in everything if each.was and each.flags != each.was]
         for current in (False, True):  # what ceases to be the state first: there is never more than one
             self._change([each for each in changed if each.current is current])
-        if new := [each.row() for each in everything if not each.was]:
+        self._copy([each for each in everything if each.copy_of])
+        if new := [each.row() for each in everything if not each.was and not each.copy_of]:
             new.sort(key=lambda row: (row.key, row.seq))
             self._db.execute(INSERT, (packed_rows(new, self._types.array, self._types.row),))
         if shown := [each.row() for each in everything if each.was and each.shown]:
@@ -240,6 +257,15 @@ class Identities:
             counts[each.key.kind, each.test] += each.current
         counts.subtract(self._before)
         return counts
+
+    def _copy(self, made: list[Statement]) -> None:
+        """Insert statements that are made of stored ones."""
+        if made:
+            values = columns(
+                [(e.copy_of, e.seq, e.key.ident, e.key.kind, e.biz_id, e.signed, e.current, e.conflict) for e in made], 8
+            )
+            packers = (int8s, int8s, uuids, int4s, texts, booleans, booleans, booleans)
+            self._db.execute(_COPY, [pack(column) for pack, column in zip(packers, values, strict=True)])
 
     def _change(self, changed: list[Statement]) -> None:
         if changed:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import SETTLED, Asked, Decoded, Delivery
 from smsreceipt.store.postgres.arrays import byteas, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import Batch, Key, Row, columns, packed_rows
@@ -55,6 +56,16 @@ class Numbers:
         self._kinds: dict[str, int] = {}
         self._roads: dict[tuple[str, str], int] = {}
 
+    def prepare(self, db: Db) -> None:
+        """Look up the kinds that a transaction needs whatever it writes: in it, none can be added."""
+        for kind in (SEND_DETAIL, *sorted(OF_SENDS)):
+            self.kind(db, kind)
+
+    @property
+    def of_sends(self) -> list[int]:
+        """The kinds whose receipts are those of sends."""
+        return [self._kinds[kind] for kind in OF_SENDS]
+
     def kind(self, db: Db, kind: str) -> int:
         """The number of a kind."""
         if kind not in self._kinds:
@@ -84,8 +95,11 @@ def _numbered(db: Db, table: str, names: str, values: tuple[str, ...]) -> int:
     return int(found[0])
 
 
-def receipts(db: Db, batch: Batch, types: RowTypes, kinds_of_sends: Collection[int], *, has_sends: bool) -> set[int]:
-    """Write the rows of the batch, which have their seqs; return the seqs of the new statements."""
+def receipts(db: Db, batch: Batch, types: RowTypes, settling: Collection[int]) -> set[int]:
+    """Write the rows of the batch, which have their seqs; return the seqs of the new statements.
+
+    *settling*: the kinds whose receipts settle sends of the ledger.
+    """
     first, later = batch.folded()
     rows = [first[key] for key in sorted(first)]
     written = db.execute(_KEEP, (packed_rows(rows, types.array, types.row),), binary=True).fetchall()
@@ -99,8 +113,8 @@ def receipts(db: Db, batch: Batch, types: RowTypes, kinds_of_sends: Collection[i
         new |= more
         counts.update(changed)
     statements = Counter(row.key.kind for row in batch.rows if row.seq in new)
-    if has_sends:
-        _settle(db, [row for row in batch.rows if row.seq in new and row.key.kind in kinds_of_sends])
+    if settling:
+        _settle(db, [row for row in batch.rows if row.seq in new and row.key.kind in settling])
     count(db, counts, statements, batch.arrivals)
     return new
 
@@ -124,7 +138,7 @@ def _settle(db: Db, rows: list[Row]) -> None:
         db.execute(_SETTLE, (int8s(places), uuids(idents)))
 
 
-def count(db: Db, identities: Counts, statements: Counter[int], arrivals: dict[int, tuple[int, int]]) -> None:
+def count(db: Db, identities: Counts, statements: Counter[int], arrivals: Mapping[int, tuple[int | None, int | None]]) -> None:
     """Add to the counters of the kinds that *arrivals* names, with the times of the first and the last delivery."""
     if not arrivals:
         return
@@ -208,8 +222,3 @@ def note_reached(db: Db, decoded: Sequence[Decoded]) -> None:
                 " ON CONFLICT (key) DO UPDATE SET reached = excluded.reached, mark = excluded.mark",
                 (key, reached.file, reached.offset, reached.mark),
             )
-
-
-def kinds_of_sends(db: Db, numbers: Numbers) -> frozenset[int]:
-    """The numbers of the kinds whose receipts are those of sends."""
-    return frozenset(numbers.kind(db, name) for name in sorted(OF_SENDS))

@@ -42,6 +42,7 @@ class Begun(NamedTuple):
     seqs: Sequence[int]
     has_details: bool  #: the store holds answers of a query that may be attributed
     has_sends: bool  #: the ledger holds sends
+    alone: bool  #: no other writer is at work
 
 
 class NeedsAloneError(Exception):
@@ -87,6 +88,12 @@ class Connections:
             else:
                 db.close()
 
+    def server_version(self) -> str:
+        """The version of the server, such as 16.4."""
+        with self.lend() as db:
+            major, minor = divmod(db.info.server_version, 10_000)
+            return f"{major}.{minor}"
+
     def close(self) -> None:
         """Close those that are not in use."""
         while self._idle:
@@ -115,6 +122,17 @@ class Reader:
         for row in self.rows(query, values):
             return int(row[0] or 0)
         return 0
+
+    def within(self, seconds: float, query: str) -> list[tuple[Any, ...]] | None:
+        """All rows of a query; None if that takes longer than *seconds*."""
+        if self.blank:
+            return []
+        with self._borrow() as db, self._moment(db):
+            db.execute("SELECT set_config('statement_timeout', %s, true)", (str(round(seconds * 1000)),))
+            try:
+                return db.execute(query).fetchall()
+            except psycopg.errors.QueryCanceled:
+                return None
 
     def horizon(self) -> int:
         """Up to which seq statements may be shown; to be asked before they are read."""
@@ -226,7 +244,7 @@ class Writer:
             ).fetchone()
             assert row is not None  # noqa: S101 - a function of one row
             attempt.in_doubt = False  # an earlier one of this number was not committed
-            result = attempt.work(db, Begun(row[0] or (), row[1], row[2]))
+            result = attempt.work(db, Begun(row[0] or (), row[1], row[2], attempt.alone))
             attempt.in_doubt, attempt.result = True, [result]
             self._commit(db)
         except BaseException:

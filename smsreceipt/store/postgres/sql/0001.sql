@@ -23,8 +23,8 @@ CREATE TABLE smsreceipt.tally (
     identities     bigint   NOT NULL,
     tests          bigint   NOT NULL,            -- identities of the console's test push; not in identities
     statements     bigint   NOT NULL,
-    first_received bigint   NOT NULL,
-    last_received  bigint   NOT NULL,            -- repeats included
+    first_received bigint,                       -- NULL in a slot that has seen none
+    last_received  bigint,                       -- repeats included
     PRIMARY KEY (kind, slot)
 ) WITH (fillfactor = 50);
 
@@ -194,7 +194,7 @@ BEGIN
     ELSE
         PERFORM pg_advisory_xact_lock_shared(1936552562, 1);
     END IF;
-    IF seqs > 0 THEN
+    IF seqs > 0 OR alone THEN
         PERFORM pg_advisory_xact_lock_shared((SELECT last_value + is_called::int FROM smsreceipt.seq) | (1::bigint << 62));
         SELECT array_agg(nextval('smsreceipt.seq')) INTO first_seqs FROM generate_series(1, seqs);
     END IF;
