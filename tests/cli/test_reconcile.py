@@ -270,7 +270,7 @@ def test_a_provider_out_of_reach_is_5_and_a_store_that_cannot_be_written_6(compa
         ended = company.reconcile("--workers", "1", environ=environ)  # there is one answer for one connection
     assert (ended.code, ended.objects[0]["unasked"]) == (5, 8)
 
-    def full(location: str, readonly: bool, _lock_wait: float) -> Store:
+    def full(location: str, readonly: bool, *_: object) -> Store:
         class Full(SqliteStore):
             def keep(self, *_args: Any, **_more: Any) -> Kept:
                 raise StoreFull("no space left")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,11 +40,11 @@ class Sqlite:
 
     def log(self, store: Store) -> dict[tuple[Any, ...], list[Flags]]:
         assert isinstance(store, SqliteStore)
-        return _grouped(rows(store._db, f"SELECT id1, id2, id3, id4, {_COLUMNS} FROM statement"))
+        return _grouped(rows(store._db, f"SELECT id1, id2, id3, id4, {_COLUMNS} FROM statement"))  # noqa: S608
 
     def settled(self, store: Store) -> set[tuple[str, str]]:
         assert isinstance(store, SqliteStore)
-        return set(rows(store._db, "SELECT biz_id, phone FROM send WHERE settled = 1"))  # type: ignore[arg-type]
+        return set(rows(store._db, "SELECT biz_id, phone FROM send WHERE settled = 1"))
 
 
 class Postgres:
@@ -73,8 +72,8 @@ class Postgres:
         return Borrowed(Connections(Address.parse(url), insecure=False), reread, readonly=False)
 
     def log(self, store: Store) -> dict[tuple[Any, ...], list[Flags]]:
-        identity = "place, ident::text, id1, identity"
-        return _grouped(store._reader.rows(f"SELECT {identity}, {_COLUMNS} FROM smsreceipt.statement"))  # type: ignore[attr-defined]
+        log = f"SELECT place, ident::text, id1, identity, {_COLUMNS} FROM smsreceipt.statement"  # noqa: S608
+        return _grouped(store._reader.rows(log))  # type: ignore[attr-defined]
 
     def settled(self, store: Store) -> set[tuple[str, str]]:
         return set(store._reader.rows("SELECT biz_id, phone FROM smsreceipt.send WHERE settled"))  # type: ignore[attr-defined]
@@ -85,13 +84,9 @@ ENGINES: dict[str, Engine] = {"sqlite": Sqlite(), "postgres": Postgres()}
 
 def _grouped(log: Any) -> dict[tuple[Any, ...], list[Flags]]:
     found: dict[tuple[Any, ...], list[Flags]] = {}
-    for *identity, outcome, code, signed, reported, detail, numbers, current, conflict in _of(log):
+    for *identity, outcome, code, signed, reported, detail, numbers, current, conflict in log:
         settled = Outcome(outcome) if outcome else None
         at = None if reported < 0 else Instant(reported)
         claim = Claim(settled, code, bool(signed), at, detail, leg_of(numbers))
         found.setdefault(tuple(identity), []).append((claim, bool(current), bool(conflict)))
     return found
-
-
-def _of(log: Any) -> Iterator[tuple[Any, ...]]:
-    yield from log

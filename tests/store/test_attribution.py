@@ -186,9 +186,7 @@ class OrderOnPostgres(Order):
 
 
 Order.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=12, deadline=None)
-OrderOnPostgres.TestCase.settings = settings(
-    max_examples=max(EXAMPLES // 6, 1), stateful_step_count=12, deadline=None
-)
+OrderOnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 6, 1), stateful_step_count=12, deadline=None)
 TestOrder = Order.TestCase
 TestOrderOnPostgres = pytest.mark.needs("postgres")(OrderOnPostgres.TestCase)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,9 @@ from psycopg.pq import Format
 _BOOL, _BYTEA, _INT8, _INT4, _TEXT, _UUID = 16, 17, 20, 23, 25, 2950
 _NULL = b"\xff\xff\xff\xff"
 _ARRAYS = {_BOOL: 1000, _BYTEA: 1001, _INT8: 1016, _INT4: 1007, _TEXT: 1009, _UUID: 2951}
+
+
+Pack = Callable[[Sequence[Any]], "Packed"]  #: makes an array of values
 
 
 class Packed:

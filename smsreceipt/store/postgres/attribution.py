@@ -35,7 +35,7 @@ def phones_of(decoded: Sequence[Decoded]) -> set[str]:
 
 
 class Attribution:
-    """The attributions of some numbers, inside one transaction: retract(), then write what changes, then attribute()."""
+    """Attributes inside one transaction: first retract(), then its caller writes what changes, then attribute()."""
 
     def __init__(self, db: Db, types: RowTypes, numbers: Numbers) -> None:
         self._db = db

@@ -22,7 +22,7 @@ from smsreceipt.store.postgres.columns import (
 
 
 class Key(NamedTuple):
-    """An identity in the store. Rows are written in the order of their keys, so that writers do not block each other."""
+    """An identity in the store. Rows are written in the order of their keys, lest writers wait for each other."""
 
     place: int
     ident: bytes

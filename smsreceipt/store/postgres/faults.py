@@ -19,7 +19,7 @@ _RETRIED = {"40001", "40P01"}
 _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "25006": (StoreUnavailable, "is read-only: a standby, or a role or database that may not write",
               "Name the primary server in the URL, or add target_session_attrs=read-write to it."),
-    "28": (StoreUnavailable, "refused the user or the password", "Check user and password: PGPASSWORD, ~/.pgpass, URL."),
+    "28": (StoreUnavailable, "refused the user or the password", "Check PGPASSWORD, ~/.pgpass, the URL."),
     "3D": (StoreUnavailable, "does not exist: the server has no such database", "Make it: createdb."),
     "42501": (StoreUnavailable, "may not be used for this by this user",
               "The owner of the database has to grant the rights, or to run this command once."),
@@ -58,9 +58,7 @@ _REASONS = (
 
 def is_lost(exc: psycopg.Error) -> bool:
     """Whether the connection is gone, so that another one may do."""
-    return isinstance(exc, psycopg.OperationalError) and (
-        exc.sqlstate is None or exc.sqlstate.startswith(_LOST)
-    )
+    return isinstance(exc, psycopg.OperationalError) and (exc.sqlstate is None or exc.sqlstate.startswith(_LOST))
 
 
 def may_be_repeated(exc: psycopg.Error) -> bool:

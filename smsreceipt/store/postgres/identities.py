@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from smsreceipt.model import Claim, Instant, Outcome, decide, leg_of, said_in
-from smsreceipt.store.postgres.arrays import booleans, byteas, int4s, int8s, texts, uuids
+from smsreceipt.store.postgres.arrays import Pack, booleans, byteas, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import Key, Row, columns, packed_rows
 from smsreceipt.store.postgres.columns import SHOWN, TYPES
 from smsreceipt.store.postgres.session import Db
@@ -21,7 +21,8 @@ Counts = Counter[tuple[int, bool]]  #: identities by kind, and by whether their 
 
 _READ = (
     "SELECT statement.place, uuid_send(statement.ident), statement.kind, seq, uuid_send(said), outcome, code, detail,"
-    " reported_at, numbers, times_seen, signed, current, conflict, test, native, digest, sent_at, out_id, phone, received_at"
+    " reported_at, numbers, times_seen, signed, current, conflict, test, native, digest, sent_at, out_id, phone,"
+    " received_at"
     " FROM unnest(%s::int8[], %s::uuid[], %s::int4[]) AS wanted (place, ident, kind)"
     " JOIN smsreceipt.statement ON statement.place = wanted.place AND statement.ident = wanted.ident"
     " AND statement.kind = wanted.kind AND"
@@ -130,7 +131,8 @@ class Statement(msgspec.Struct, gc=False):
             row.key, row.seq, row.said, str(receipt.outcome or ""), receipt.code, receipt.detail,
             -1 if receipt.reported_at is None else receipt.reported_at, receipt.numbers, row.times_seen, row.signed,
             False, False, receipt.test, row.native, receipt.digest,
-            -1 if receipt.sent_at is None else receipt.sent_at, receipt.out_id, receipt.phone, row.received_at, shown=row,
+            -1 if receipt.sent_at is None else receipt.sent_at, receipt.out_id, receipt.phone, row.received_at,
+            shown=row,
         )  # fmt: skip
 
     def repeat(self, row: Row) -> None:
@@ -262,9 +264,10 @@ class Identities:
         """Insert statements that are made of stored ones."""
         if made:
             values = columns(
-                [(e.copy_of, e.seq, e.key.ident, e.key.kind, e.biz_id, e.signed, e.current, e.conflict) for e in made], 8
+                [(e.copy_of, e.seq, e.key.ident, e.key.kind, e.biz_id, e.signed, e.current, e.conflict) for e in made],
+                8,
             )
-            packers = (int8s, int8s, uuids, int4s, texts, booleans, booleans, booleans)
+            packers: tuple[Pack, ...] = (int8s, int8s, uuids, int4s, texts, booleans, booleans, booleans)
             self._db.execute(_COPY, [pack(column) for pack, column in zip(packers, values, strict=True)])
 
     def _change(self, changed: list[Statement]) -> None:
@@ -285,6 +288,4 @@ class Identities:
         ]
         if more:
             places, seqs, digests, natives, bodies = columns(more, 5)
-            self._db.execute(
-                _FURTHER, (int8s(places), int8s(seqs), byteas(digests), booleans(natives), byteas(bodies))
-            )
+            self._db.execute(_FURTHER, (int8s(places), int8s(seqs), byteas(digests), booleans(natives), byteas(bodies)))

@@ -37,7 +37,8 @@ _COUNT = (
 _REJECT = (
     "INSERT INTO smsreceipt.reject (place, n, id, kind, road, reason, received_at, times_seen, body)"
     " SELECT * FROM unnest(%s::int8[], %s::int8[], %s::text[], %s::text[], %s::int4[], %s::text[], %s::int8[],"
-    " %s::int4[], %s::bytea[]) ON CONFLICT (place, id) DO UPDATE SET times_seen = reject.times_seen + excluded.times_seen"
+    " %s::int4[], %s::bytea[])"
+    " ON CONFLICT (place, id) DO UPDATE SET times_seen = reject.times_seen + excluded.times_seen"
     " RETURNING id, times_seen"
 )
 #: Rows of the ledger that others write at the same time are left out: `settled` may be behind.
@@ -138,7 +139,9 @@ def _settle(db: Db, rows: list[Row]) -> None:
         db.execute(_SETTLE, (int8s(places), uuids(idents)))
 
 
-def count(db: Db, identities: Counts, statements: Counter[int], arrivals: Mapping[int, tuple[int | None, int | None]]) -> None:
+def count(
+    db: Db, identities: Counts, statements: Counter[int], arrivals: Mapping[int, tuple[int | None, int | None]]
+) -> None:
     """Add to the counters of the kinds that *arrivals* names, with the times of the first and the last delivery."""
     if not arrivals:
         return

@@ -122,12 +122,12 @@ def _terms(query: Query, kinds: list[int] | None, roads: list[int] | None) -> It
             yield _Condition(f"{column} = ANY(%s)", ([str(value) for value in wanted],))
     if query.phones:
         phones = list(query.phones)
-        yield _Condition(
-            "(phone = ANY(%s) OR numbers <> '' AND string_to_array(numbers, ' ') && %s)", (phones, phones)
-        )
+        yield _Condition("(phone = ANY(%s) OR numbers <> '' AND string_to_array(numbers, ' ') && %s)", (phones, phones))
     if query.ids:
         found = [each for text in query.ids for each in _with_id(_LEAD, text)]
-        yield _Condition(f"({' OR '.join(each.text for each in found)})", tuple(v for each in found for v in each.values))
+        yield _Condition(
+            f"({' OR '.join(each.text for each in found)})", tuple(v for each in found for v in each.values)
+        )
     for bound, comparison, day in ((query.since, ">=", ">="), (query.until, "<", "<=")):
         if bound is not None:
             yield _Condition(f"day {day} %s AND {_WHEN} {comparison} %s", (beijing_day(bound), bound))

@@ -10,7 +10,7 @@ from typing import Any
 
 from smsreceipt.model import Answer, Instant, Send, beijing_day
 from smsreceipt.store.ledger_rows import COLUMNS, REPORTS, RESUMED, merged, row_of, send_of, stored_send
-from smsreceipt.store.postgres.arrays import Packed, int4s, int8s, texts, uuids
+from smsreceipt.store.postgres.arrays import Pack, Packed, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import columns
 from smsreceipt.store.postgres.columns import ident_of, phone_place
 from smsreceipt.store.postgres.session import Db, Reader
@@ -49,18 +49,18 @@ def add(db: Db, sends: Sequence[Send], kinds: str) -> Imported:
     new = set(found)
     if len(new) == len(batch):
         return Imported(len(new))
-    completed, contradicting = _complete(db, batch, new)
+    completed, contradicting = _complete(db, batch)
     return Imported(len(new), len(batch) - len(new) - completed, completed, contradicting)
 
 
 def _packed(rows: dict[_Key, tuple[Any, ...]]) -> list[Packed]:
     """The values of _ROWS, in the order of their keys."""
     values = columns([(*key, *rows[key]) for key in sorted(rows)], 10)
-    kinds = (int8s, uuids, texts, texts, int4s, int8s, texts, texts, texts, int4s)
-    return [pack(column) for pack, column in zip(kinds, values, strict=True)]
+    packers: tuple[Pack, ...] = (int8s, uuids, texts, texts, int4s, int8s, texts, texts, texts, int4s)
+    return [pack(column) for pack, column in zip(packers, values, strict=True)]
 
 
-def _complete(db: Db, batch: Sequence[tuple[_Key, tuple[Any, ...]]], new: set[_Key]) -> tuple[int, int]:
+def _complete(db: Db, batch: Sequence[tuple[_Key, tuple[Any, ...]]]) -> tuple[int, int]:
     """Add the values that known sends lack; return how many sends got one, and how many have another value."""
     keys = sorted({key for key, _ in batch})
     places, idents = columns(keys, 2)
@@ -177,12 +177,14 @@ class Sends:
 
     def parts(self, first_day: int, last_day: int) -> list[ListedParts]:
         """The billed parts of the sends of these days, by mainland or not."""
-        about = f"(SELECT max(billed_parts) {_ABOUT.format('send', kinds_of_reports(self._reader))} AND billed_parts > 0"
+        about = (
+            f"(SELECT max(billed_parts) {_ABOUT.format('send', kinds_of_reports(self._reader))} AND billed_parts > 0"
+        )
         found = self._reader.rows(
             "SELECT mainland, coalesce(sum(size), 0)::int8, count(*) FILTER (WHERE size IS NULL),"
             " count(*) FILTER (WHERE size IS NULL AND answer = %s) FROM ("
-            f" SELECT {_MAINLAND} AS mainland, answer, coalesce(greatest({about} AND current), {about} AND NOT current)),"
-            " CASE WHEN parts > 0 THEN parts END) AS size"
+            f" SELECT {_MAINLAND} AS mainland, answer,"
+            f" coalesce(greatest({about} AND current), {about} AND NOT current)), CASE WHEN parts > 0 THEN parts END) AS size"
             " FROM smsreceipt.send WHERE day BETWEEN %s AND %s) AS sized GROUP BY mainland ORDER BY mainland",
             (str(Answer.NO_RECORD), first_day, last_day),
         )

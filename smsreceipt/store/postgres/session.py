@@ -19,7 +19,14 @@ from psycopg.pq import TransactionStatus
 from smsreceipt.errors import StoreDamaged, StoreLocked, StoreUnavailable, UsageError
 from smsreceipt.store.postgres import arrays, schema
 from smsreceipt.store.postgres.address import Address
-from smsreceipt.store.postgres.faults import COUNTED_ALREADY, error_of, is_lost, may_be_repeated, translated, unreachable
+from smsreceipt.store.postgres.faults import (
+    COUNTED_ALREADY,
+    error_of,
+    is_lost,
+    may_be_repeated,
+    translated,
+    unreachable,
+)
 
 T = TypeVar("T")
 Db = psycopg.Connection[Any]
@@ -58,7 +65,7 @@ class Connections:
         self._url = address.url
         sslmode = address.sslmode(os.environ, insecure=insecure)
         given = {name: value for name, value in _DEFAULTS.items() if name not in address.parameters}
-        self._options = given | ({"sslmode": sslmode} if sslmode else {})
+        self._options: dict[str, Any] = given | ({"sslmode": sslmode} if sslmode else {})
         self._idle: list[Db] = []
 
     def connect(self) -> Db:
@@ -144,13 +151,12 @@ class Reader:
             return
         self._streams += 1
         name = f"stream_{self._streams}"
-        with self._borrow() as db, self._moment(db):
-            with db.cursor(name) as cursor:
-                cursor.execute(query, values or None, binary=True)
+        with self._borrow() as db, self._moment(db), db.cursor(name) as cursor:
+            cursor.execute(query, values or None, binary=True)
+            found = cursor.fetchmany(_FETCHED)
+            while len(found) == _FETCHED:
+                yield from found
                 found = cursor.fetchmany(_FETCHED)
-                while len(found) == _FETCHED:
-                    yield from found
-                    found = cursor.fetchmany(_FETCHED)
         yield from found
 
     @contextlib.contextmanager
@@ -202,7 +208,9 @@ class Writer:
         self._id = ""  #: "" where the writer has no row, or one whose number is not known
         self._number = 0
 
-    def run(self, work: Callable[[Db, Begun], T], *, before: Callable[[Db], int] = lambda _: 0, alone: bool = False) -> T:
+    def run(
+        self, work: Callable[[Db, Begun], T], *, before: Callable[[Db], int] = lambda _: 0, alone: bool = False
+    ) -> T:
         """Return what *work* returns, once its transaction is committed.
 
         *before* is called before the transaction, for what is committed apart, and returns how many seqs *work* needs.
@@ -298,8 +306,8 @@ class Writer:
         self._id = ""
         raise StoreDamaged(
             f"the store {self._connections.location} does not hold what it confirmed a moment ago",
-            hint="Was a backup restored, or an older replica promoted? Nothing of the last batch was acked. Receipts may"
-            " be missing: replay what was kept elsewhere, and run reconcile.",
+            hint="Was a backup restored, or an older replica promoted? Nothing of the last batch was acked. Receipts"
+            " may be missing: replay what was kept elsewhere, and run reconcile.",
         )
 
     def _given_up(self, attempt: _Attempt[T], exc: Exception, *, gone: bool) -> Exception:

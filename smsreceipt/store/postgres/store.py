@@ -6,7 +6,19 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from smsreceipt.model import Asked, Decoded, Instant, Kind, Reached, Reason, Send, Source, StoredReceipt, StoredReject, Tally
+from smsreceipt.model import (
+    Asked,
+    Decoded,
+    Instant,
+    Kind,
+    Reached,
+    Reason,
+    Send,
+    Source,
+    StoredReceipt,
+    StoredReject,
+    Tally,
+)
 from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch, NewReceipts
@@ -44,7 +56,9 @@ _TWICE = (
 class PostgresStore:
     """A Store in a PostgreSQL database; the promises of its methods are those of Store."""
 
-    def __init__(self, connections: Connections, reread: Reread, *, readonly: bool, lock_wait: float = LOCK_WAIT) -> None:
+    def __init__(
+        self, connections: Connections, reread: Reread, *, readonly: bool, lock_wait: float = LOCK_WAIT
+    ) -> None:
         """Open the store, making it in a blank database unless *readonly*. Raises what opening a store raises."""
         self._connections = connections
         self._location = connections.location
@@ -234,13 +248,13 @@ class PostgresStore:
                     " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
                 )
             )
-            tables = [f"smsreceipt.{table}" for table in _TABLES]
+            size = "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name"
             return StoreFacts(
                 location=self._location,
                 exists=not reader.blank,
                 engine=f"PostgreSQL {self._connections.server_version()}",
                 schema=schema.SCHEMA,
-                size=reader.number("SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name", tables),
+                size=reader.number(size, [f"smsreceipt.{table}" for table in _TABLES]),
                 last_seq=reader.horizon(),
                 rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
                 conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),
