@@ -170,13 +170,12 @@ class Order(RuleBasedStateMachine):
         self.compare(dice)
 
     def compare(self, dice: random.Random) -> None:
-        other = self.engine.empty()
-        for batch in shuffled(self.given, dice):
-            give(other, batch)
-        for query in QUERIES:
-            assert shown(other, query) == shown(self.store, query)
-        assert facts(other) == facts(self.store)
-        other.close()
+        with closing(self.engine.empty()) as other:
+            for batch in shuffled(self.given, dice):
+                give(other, batch)
+            for query in QUERIES:
+                assert shown(other, query) == shown(self.store, query)
+            assert facts(other) == facts(self.store)
 
 
 class OrderOnPostgres(Order):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
 from hypothesis import settings
@@ -74,18 +75,17 @@ class Convergence(RuleBasedStateMachine):
     @rule(dice=st.randoms(use_true_random=False))
     def tell_it_otherwise(self, dice: random.Random) -> None:
         """Another store hears the same set in another order: what it holds must be the same."""
-        other = self.engine.empty()
-        for batch in split(self.given, dice):
-            other.keep(batch)
-        for query in (Query(), Query(history=True), Query(conflicts=True)):
-            assert timeless(other.list(query)) == timeless(self.store.list(query))
-        counts = [
-            [(each.kind, each.count, each.statements, each.tests, each.first_received_at, each.last_received_at)
-             for each in store.facts().kinds]
-            for store in (self.store, other)
-        ]  # fmt: skip
-        assert counts[0] == counts[1]
-        other.close()
+        with closing(self.engine.empty()) as other:
+            for batch in split(self.given, dice):
+                other.keep(batch)
+            for query in (Query(), Query(history=True), Query(conflicts=True)):
+                assert timeless(other.list(query)) == timeless(self.store.list(query))
+            counts = [
+                [(each.kind, each.count, each.statements, each.tests, each.first_received_at, each.last_received_at)
+                 for each in store.facts().kinds]
+                for store in (self.store, other)
+            ]  # fmt: skip
+            assert counts[0] == counts[1]
 
     @rule()
     def look(self) -> None:

@@ -174,10 +174,15 @@ class Attribution:
 
     def _count(self, identities: Counts, statements: Counter[int], made: Sequence[Statement] = ()) -> None:
         """Change the counters of kinds. One that was never received has the times of what it was made of."""
-        kinds = sorted({kind for kind, _ in identities} | set(statements))
+        kinds = sorted({kind for (kind, _), more in identities.items() if more} | set(+statements) | set(-statements))
         times = [each.received_at for each in made]
         spans: dict[int, tuple[int | None, int | None]] = dict.fromkeys(kinds, (None, None))
-        known = {kind for (kind,) in self._db.execute("SELECT DISTINCT kind FROM smsreceipt.tally")}
+        known = {
+            kind
+            for (kind,) in self._db.execute(
+                "SELECT DISTINCT kind FROM smsreceipt.tally WHERE last_received IS NOT NULL"
+            )
+        }
         if times and self._report not in known:
             spans[self._report] = min(times), max(times)
         count(self._db, identities, statements, spans)

@@ -20,16 +20,27 @@ def sql(name: str) -> str:
 
 def version_of(db: psycopg.Connection[Any], location: str) -> int:
     """The version of the schema in the database; 0 where there is none. Raises StoreDamaged for a foreign one."""
-    row = db.execute("SELECT to_regclass('smsreceipt.meta')::oid, to_regclass('smsreceipt.statement')::oid").fetchone()
-    meta, statement = row or (None, None)
-    if meta is None:
-        if statement is not None:
+    tables = _tables(db) or set()
+    if "meta" not in tables:
+        if "statement" in tables:
             raise StoreDamaged(f"the store {location} has tables, but no schema version")
         return 0
     found = db.execute("SELECT version FROM smsreceipt.meta").fetchall()
-    if len(found) != 1:
+    if len(found) != 1 or found[0][0] < 1:
         raise StoreDamaged(f"the store {location} has tables, but no schema version")
     return int(found[0][0])
+
+
+def _tables(db: psycopg.Connection[Any]) -> set[str] | None:
+    """The tables in our schema; None where there is no schema.
+
+    Read from the catalog: to_regclass() may answer from a cache that another process has made stale.
+    """
+    found = db.execute(
+        "SELECT relname FROM pg_catalog.pg_namespace LEFT JOIN pg_catalog.pg_class ON relnamespace = pg_namespace.oid"
+        " WHERE nspname = 'smsreceipt'"
+    ).fetchall()
+    return {name for (name,) in found} if found else None
 
 
 def require_known(version: int, location: str) -> None:
@@ -52,7 +63,7 @@ def set_up(db: psycopg.Connection[Any], location: str) -> None:
         db.execute(_LOCK)
         if version_of(db, location):
             return
-        if db.execute("SELECT to_regnamespace('smsreceipt')::oid").fetchone() == (None,):
+        if _tables(db) is None:
             db.execute("CREATE SCHEMA smsreceipt")
         db.execute(sql("0001.sql"))
         db.execute("CREATE TABLE smsreceipt.meta (version integer NOT NULL)")

@@ -159,8 +159,10 @@ def _indexed(column: str, wanted: Collection[str]) -> _Condition:
 def _by_id(text: str) -> Iterator[_Condition]:
     """Conditions that an index finds for the identities that begin with a text, or with the BizId *text*^N."""
     for column, guard in (("biz_id", "identity = '' AND biz_id <> ''"), ("id1", "id1 <> ''")):
-        for each in _with_id(f"left({column}, 200)", text[:199]):
-            yield _Condition(f"{guard} AND {each.text}", each.values)
+        same, with_suffix = _with_id(f"left({column}, 200)", text)
+        yield _Condition(f"{guard} AND {same.text}", (text[:200],))
+        if len(text) < 200:  # else the first 200 characters are the same
+            yield _Condition(f"{guard} AND {with_suffix.text}", with_suffix.values)
 
 
 def _with_id(column: str, text: str) -> list[_Condition]:

@@ -184,7 +184,8 @@ class Sends:
             "SELECT mainland, coalesce(sum(size), 0)::int8, count(*) FILTER (WHERE size IS NULL),"
             " count(*) FILTER (WHERE size IS NULL AND answer = %s) FROM ("
             f" SELECT {_MAINLAND} AS mainland, answer,"
-            f" coalesce(greatest({about} AND current), {about} AND NOT current)), CASE WHEN parts > 0 THEN parts END) AS size"
+            f" coalesce(greatest({about} AND current), {about} AND NOT current)),"
+            " CASE WHEN parts > 0 THEN parts END) AS size"
             " FROM smsreceipt.send WHERE day BETWEEN %s AND %s) AS sized GROUP BY mainland ORDER BY mainland",
             (str(Answer.NO_RECORD), first_day, last_day),
         )

@@ -121,8 +121,22 @@ class Reader:
         """All rows of a query that finds few."""
         if self.blank:
             return []
+        return self._again(lambda: self._rows(query, values))
+
+    def _rows(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         with self._borrow() as db:
             return db.execute(query, values or None, binary=True).fetchall()
+
+    def _again(self, read: Callable[[], T]) -> T:
+        """Read once more if the connection was lost since it was last used."""
+        with translated(self._connections.location):
+            try:
+                return read()
+            except psycopg.Error as exc:
+                if self._held or not is_lost(exc):
+                    raise
+            self._connections.close()
+            return read()
 
     def number(self, query: str, *values: Any) -> int:
         """The number in the first column of the first row; 0 where there is none."""
@@ -134,7 +148,7 @@ class Reader:
         """All rows of a query; None if that takes longer than *seconds*."""
         if self.blank:
             return []
-        with self._borrow() as db, self._moment(db):
+        with translated(self._connections.location), self._borrow() as db, self._moment(db):
             db.execute("SELECT set_config('statement_timeout', %s, true)", (str(round(seconds * 1000)),))
             try:
                 return db.execute(query).fetchall()
@@ -149,15 +163,24 @@ class Reader:
         """Yield the rows of a query that may find many, all of them of one moment."""
         if self.blank:
             return
-        self._streams += 1
-        name = f"stream_{self._streams}"
-        with self._borrow() as db, self._moment(db), db.cursor(name) as cursor:
-            cursor.execute(query, values or None, binary=True)
+        with translated(self._connections.location), contextlib.ExitStack() as stack:
+            cursor = self._again(lambda: self._cursor(stack, query, values))
             found = cursor.fetchmany(_FETCHED)
             while len(found) == _FETCHED:
                 yield from found
                 found = cursor.fetchmany(_FETCHED)
         yield from found
+
+    def _cursor(self, stack: contextlib.ExitStack, query: str, values: Sequence[Any]) -> psycopg.ServerCursor[Any]:
+        """A cursor on the server, closed with *stack*."""
+        self._streams += 1
+        with contextlib.ExitStack() as opening:
+            db = opening.enter_context(self._borrow())
+            opening.enter_context(self._moment(db))
+            cursor = opening.enter_context(db.cursor(f"stream_{self._streams}"))
+            cursor.execute(query, values or None, binary=True)
+            stack.push(opening.pop_all())
+        return cursor
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -165,8 +188,8 @@ class Reader:
         if self.blank or self._held:
             yield
             return
-        with self._borrow() as db:
-            horizon = self.horizon()
+        horizon = self.horizon()
+        with translated(self._connections.location), self._borrow() as db:
             with self._moment(db):
                 db.execute("SELECT 1")  # from here on
                 self._held = db, horizon
@@ -190,12 +213,11 @@ class Reader:
 
     @contextlib.contextmanager
     def _borrow(self) -> Iterator[Db]:
-        with translated(self._connections.location):
-            if self._held:
-                yield self._held[0]
-                return
-            with self._connections.lend() as db:
-                yield db
+        if self._held:
+            yield self._held[0]
+            return
+        with self._connections.lend() as db:
+            yield db
 
 
 class Writer:

@@ -63,7 +63,12 @@ class PostgresStore:
         self._connections = connections
         self._location = connections.location
         self._reread = reread
-        self._reader = Reader(connections, blank=not prepared(connections, writable=not readonly))
+        try:
+            blank = not prepared(connections, writable=not readonly)
+        except BaseException:
+            connections.close()
+            raise
+        self._reader = Reader(connections, blank=blank)
         self._writer = Writer(connections, lock_wait)
         self._sends = sends.Sends(self._reader)
         self._heart = leases.Heart(connections)
