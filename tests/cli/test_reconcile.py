@@ -26,6 +26,8 @@ from tests.cli.listening import until
 from tests.cli.program import CALL, CALL_ENDED, Ended, Program
 from tests.reconcile.test_calendar import ZONES
 
+pytestmark = pytest.mark.each_engine
+
 KEYS = [
     "date", "from", "to", "sent", "with_receipt", "young", "too_late", "missing", "compensated_delivered",
     "compensated_failed", "still_waiting", "no_record", "unasked", "conflicts", "api_calls", "days_left",

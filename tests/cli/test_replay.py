@@ -20,6 +20,8 @@ import pytest
 
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Ended, Program, report
 
+pytestmark = pytest.mark.each_engine
+
 PROGRAM = [sys.executable, "-m", "smsreceipt"]
 CHANGING = ("seq", "received_at", "source", "origin", "times_seen")
 

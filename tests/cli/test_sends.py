@@ -18,6 +18,8 @@ ROWS = (
     "13800008001,900^0,2026-11-20 15:49:50,order-2,SMS_1,阿里云\n"
     "13800008002,901^0,2026-11-19,,SMS_1,阿里云\n"
 )
+
+pytestmark = pytest.mark.each_engine
 KEYS = ["phone", "biz_id", "sent_at", "out_id", "template_code", "sign_name", "parts", "state"]
 
 

@@ -189,14 +189,13 @@ class Reader:
             yield
             return
         horizon = self.horizon()
-        with translated(self._connections.location), self._borrow() as db:
-            with self._moment(db):
-                db.execute("SELECT 1")  # from here on
-                self._held = db, horizon
-                try:
-                    yield
-                finally:
-                    self._held = None
+        with translated(self._connections.location), self._borrow() as db, self._moment(db):
+            db.execute("SELECT 1")  # from here on
+            self._held = db, horizon
+            try:
+                yield
+            finally:
+                self._held = None
 
     @contextlib.contextmanager
     def _moment(self, db: Db) -> Iterator[None]:
