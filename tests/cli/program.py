@@ -15,7 +15,7 @@ from smsreceipt.cli import tool
 from smsreceipt.cli.main import run
 from smsreceipt.decode import decode, reread
 from smsreceipt.model import BEIJING, Delivery, Instant, Kind, Source
-from smsreceipt.store import opening
+from smsreceipt.store import Store, opening
 
 NOW = Instant(int(datetime(2026, 11, 21, 12, 0, tzinfo=BEIJING).timestamp()) * 1000)
 
@@ -56,6 +56,10 @@ class Program:
         code = run(tool, words, self.app)
         return Ended(code, out.getvalue(), err.getvalue())
 
+    def opened(self) -> Store:
+        """The store, to be closed."""
+        return opening.open_store(self.location, readonly=False, reread=reread)
+
     def keep(
         self,
         kind: str | None,
@@ -71,7 +75,7 @@ class Program:
         )
         named = origin or f"Alicom-Queue-1000000001-{kind}"
         delivery = Delivery(frames, Kind(kind) if kind else None, source, named, received_at)
-        store = opening.open_store(self.location, readonly=False, reread=reread)
+        store = self.opened()
         try:
             store.keep([decode(delivery)])
         finally:

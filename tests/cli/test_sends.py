@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from smsreceipt.model import Answer, Asked
-from smsreceipt.store.sqlite.store import open_store
 from tests.cli.program import CALL, FAILED, NOW, REPLY, Ended, Program, report
 
 PHONE = "13800008000"
@@ -344,7 +343,7 @@ def test_forgetting_everything_by_a_slip_is_refused(program: Program, words: lis
 
 
 def ask(program: Program, answer: Answer) -> None:
-    store = open_store(program.store)
+    store = program.opened()
     store.keep([], asked=[Asked("901^0", "13800008002", NOW, answer)])
     store.close()
 
