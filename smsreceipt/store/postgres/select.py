@@ -27,11 +27,12 @@ _FURTHER = (
     "(SELECT array_agg(body.body ORDER BY body.digest) FROM smsreceipt.body"
     " WHERE body.place = statement.place AND body.seq = statement.seq)"
 )
+#: With the send that each is about, looked up for the rows that are yielded.
 _JOINED = (
     " JOIN smsreceipt.kind ON kind.id = statement.kind JOIN smsreceipt.road ON road.id = statement.road"
-    " LEFT JOIN smsreceipt.send ON statement.biz_id <> '' AND left(send.biz_id, 200) = left(statement.biz_id, 200)"
-    " AND left(send.phone, 40) = left(statement.phone, 40)"
-    " AND send.biz_id = statement.biz_id AND send.phone = statement.phone"
+    " LEFT JOIN LATERAL (SELECT template_code, sign_name FROM smsreceipt.send"
+    "  WHERE left(send.biz_id, 200) = left(statement.biz_id, 200) AND left(send.phone, 40) = left(statement.phone, 40)"
+    "  AND send.biz_id = statement.biz_id AND send.phone = statement.phone LIMIT 1) AS send ON statement.biz_id <> ''"
 )
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
 _LEAD = "CASE WHEN identity = '' THEN biz_id ELSE id1 END"
@@ -54,11 +55,10 @@ def receipts(reader: Reader, query: Query, reread: Reread) -> Iterator[StoredRec
     """Yield what matches *query*, in ascending seq. Raises ValueError or KeyError for a value that is never written."""
     backward = query.newest and query.limit is not None
     columns = _STORED.format(_FURTHER if query.bodies else "NULL::bytea[]")
-    source, values = _source(reader, query)
-    text = f"SELECT {columns} FROM {source}{_JOINED} ORDER BY statement.seq{' DESC' if backward else ''}"
-    if query.limit is not None:
-        text, values = f"{text} LIMIT %s", [*values, query.limit]
-    found = reader.stream(text, values)
+    # An expression keeps the planner from reading all rows in seq order, because it finds few among them.
+    order = f"ORDER BY seq{' + 0' if _lookup(query) else ''}{' DESC' if backward else ''}"
+    source, values = _source(reader, query, order, query.limit)
+    found = reader.stream(f"SELECT {columns} FROM {source}{_JOINED} {order}", values)
     if backward:
         found = iter(list(found)[::-1])
     lines = (line for row in found for line in _lines(reread, row))
@@ -69,12 +69,12 @@ def receipts(reader: Reader, query: Query, reread: Reread) -> Iterator[StoredRec
 
 def count(reader: Reader, query: Query, at_most: int) -> int:
     """How many receipts match *query*, at most *at_most*."""
-    source, values = _source(reader, query)
-    return reader.number(f"SELECT count(*) FROM (SELECT FROM {source} LIMIT %s) AS found", *values, at_most)
+    source, values = _source(reader, query, "", at_most)
+    return reader.number(f"SELECT count(*) FROM {source}", *values)
 
 
-def _source(reader: Reader, query: Query) -> tuple[str, list[Any]]:
-    """The matching rows, named `statement`, for FROM; and the values to bind in it."""
+def _source(reader: Reader, query: Query, order: str, limit: int | None) -> tuple[str, list[Any]]:
+    """The matching rows, at most *limit* in this order, named `statement`, for FROM; and the values to bind in it."""
     kinds = _numbers(reader, "kind", "name", query.kinds)
     roads = _numbers(reader, "road", "source", query.sources)
     terms = [_Condition("seq <= %s", (reader.horizon(),)), *_terms(query, kinds, roads)]
@@ -87,9 +87,17 @@ def _source(reader: Reader, query: Query) -> tuple[str, list[Any]]:
     pieces, values = [], list[Any]()
     for branch in branches:
         conditions = [branch, *terms]
-        pieces.append(f"SELECT * FROM smsreceipt.statement WHERE {' AND '.join(each.text for each in conditions)}")
+        where = " AND ".join(each.text for each in conditions)
         values += [value for each in conditions for value in each.values]
-    return f"({' UNION ALL '.join(pieces)}) AS statement", values
+        if limit is None:
+            pieces.append(f"SELECT * FROM smsreceipt.statement WHERE {where}")
+        else:  # as many of each branch, in order, so that no branch is read through
+            pieces.append(f"(SELECT * FROM smsreceipt.statement WHERE {where} {order} LIMIT %s)")
+            values.append(limit)
+    rows = " UNION ALL ".join(pieces)
+    if limit is None:
+        return f"({rows}) AS statement", values
+    return f"(SELECT * FROM ({rows}) AS found {order} LIMIT %s) AS statement", [*values, limit]
 
 
 def _numbers(reader: Reader, table: str, column: str, names: Collection[str]) -> list[int] | None:
@@ -137,7 +145,7 @@ def _lookup(query: Query) -> list[_Condition]:
     """Conditions each of which an index finds, that together hold every match; none where no filter is selective."""
     for column, wanted in (("biz_id", query.biz_ids), ("call_id", query.call_ids)):
         if wanted:
-            return [_indexed(column, wanted)]
+            return _indexed(column, wanted)
     if query.ids:
         return [each for text in query.ids for each in _by_id(text)]
     if query.phones:
@@ -148,12 +156,16 @@ def _lookup(query: Query) -> list[_Condition]:
             _Condition(f"NOT current AND {placed[0]}", placed[1]),
             _Condition(f"identity <> '' AND {_NUMBERS} && %s", (phones,)),
         ]
-    return [_indexed("out_id", query.out_ids)] if query.out_ids else []
+    return _indexed("out_id", query.out_ids)
 
 
-def _indexed(column: str, wanted: Collection[str]) -> _Condition:
-    values = [str(value) for value in wanted]
-    return _Condition(f"{column} <> '' AND left({column}, 200) = ANY(%s)", ([value[:200] for value in values],))
+def _indexed(column: str, wanted: Collection[str]) -> list[_Condition]:
+    """A condition for each value. Of many at once the planner expects so many rows that it reads the table."""
+    values = {str(value)[:200] for value in wanted}
+    same = f"{column} <> '' AND left({column}, 200) ="
+    if len(values) > _MAX_BRANCHES:
+        return [_Condition(f"{same} ANY(%s)", (list(values),))]
+    return [_Condition(f"{same} %s", (value,)) for value in values]
 
 
 def _by_id(text: str) -> Iterator[_Condition]:

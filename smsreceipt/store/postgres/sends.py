@@ -168,7 +168,7 @@ class Sends:
 
     def by_day(self, first_day: int, last_day: int) -> list[DaySends]:
         """How many sends there are of each of these days."""
-        found = self._reader.rows(
+        found = self._reader.sums(
             f"SELECT day, count(*) FILTER (WHERE {_MAINLAND}), count(*) FROM smsreceipt.send"
             " WHERE day BETWEEN %s AND %s GROUP BY day ORDER BY day",
             (first_day, last_day),
@@ -180,7 +180,7 @@ class Sends:
         about = (
             f"(SELECT max(billed_parts) {_ABOUT.format('send', kinds_of_reports(self._reader))} AND billed_parts > 0"
         )
-        found = self._reader.rows(
+        found = self._reader.sums(
             "SELECT mainland, coalesce(sum(size), 0)::int8, count(*) FILTER (WHERE size IS NULL),"
             " count(*) FILTER (WHERE size IS NULL AND answer = %s) FROM ("
             f" SELECT {_MAINLAND} AS mainland, answer,"

@@ -31,6 +31,8 @@ from smsreceipt.store.postgres.faults import (
 T = TypeVar("T")
 Db = psycopg.Connection[Any]
 
+#: Compiling a query takes longer than what is read here.
+_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off"
 _FETCHED = 2_000  # rows that are fetched together
 _REPEATS = 5  # of a transaction that met a deadlock
 _IN_DOUBT = 30.0  # seconds to find out whether a transaction was committed whose connection was lost
@@ -138,10 +140,14 @@ class Reader:
             self._connections.close()
             return read()
 
+    def sums(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query that reads many rows for few."""
+        return list(self.stream(query, values))
+
     def number(self, query: str, *values: Any) -> int:
         """The number in the first column of the first row; 0 where there is none."""
-        for row in self.rows(query, values):
-            return int(row[0] or 0)
+        for (found,) in self.sums(query, values):
+            return int(found or 0)
         return 0
 
     def within(self, seconds: float, query: str) -> list[tuple[Any, ...]] | None:
@@ -157,7 +163,9 @@ class Reader:
 
     def horizon(self) -> int:
         """Up to which seq statements may be shown; to be asked before they are read."""
-        return self._held[1] if self._held else self.number("SELECT smsreceipt.horizon()")
+        if self._held:
+            return self._held[1]
+        return next((int(top) for (top,) in self.rows("SELECT smsreceipt.horizon()")), 0)
 
     def stream(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query that may find many, all of them of one moment."""
@@ -203,7 +211,7 @@ class Reader:
         if self._held:
             yield
             return
-        db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        db.execute(_MOMENT)
         try:
             yield
         finally:

@@ -22,7 +22,7 @@ def day_parts(reader: Reader, first_day: int, last_day: int) -> list[DayParts]:
     """The SMS receipts of these Beijing days, added up. Parts that a receipt does not tell are the ledger's, else 1."""
     slot = f"CASE WHEN sent_at >= 0 THEN ((sent_at + {8 * 3_600_000}) %% {DAY_MS} / {SLOT})::int4 END"
     return days_of(
-        reader.rows(
+        reader.sums(
             f"SELECT day, outcome, {slot} AS slot, count(*),"
             f" sum(CASE WHEN billed_parts > 0 THEN billed_parts ELSE {_LEDGER_PARTS} END)::int8"
             " FROM smsreceipt.statement WHERE day BETWEEN %s AND %s"
