@@ -25,7 +25,7 @@ from tests.cli.listening import SECRET, Listen, until
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.each_engine]
+pytestmark = pytest.mark.slow
 
 #: One receipt of each type that both services push, by the provider's documentation.
 PUSHED: dict[str, dict[str, object]] = {

@@ -375,6 +375,7 @@ def test_a_signal_ends_it_with_its_number_and_the_next_run_goes_on(
         assert company.calls - summary["api_calls"] == rest["api_calls"]
 
 
+@pytest.mark.of_a_file
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_days_of_a_run_are_beijings_whatever_the_zone_of_the_host(
     program: Program, sandbox: Sandbox, zone: str, monkeypatch: pytest.MonkeyPatch

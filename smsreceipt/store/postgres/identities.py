@@ -103,7 +103,7 @@ class Statement(msgspec.Struct, gc=False):
     phone: str
     received_at: int
     was: tuple[Any, ...] = ()  #: the values that _CHANGE writes, as they are stored; () for a new statement
-    was_test: bool = False
+    road: int = 0  #: of a new statement
     shown: Row | None = None  #: the row whose body it shows, if that is not the stored one
     body: bytes | None = None  #: the stored body that it shows, where it was read
     further: dict[bytes, tuple[bool, bytes]] | None = None  #: bodies to be stored beside it, by their digests
@@ -132,7 +132,7 @@ class Statement(msgspec.Struct, gc=False):
             -1 if receipt.reported_at is None else receipt.reported_at, receipt.numbers, row.times_seen, row.signed,
             False, False, receipt.test, row.native, receipt.digest,
             -1 if receipt.sent_at is None else receipt.sent_at, receipt.out_id, receipt.phone, row.received_at,
-            shown=row,
+            road=row.road, shown=row,
         )  # fmt: skip
 
     def repeat(self, row: Row) -> None:
@@ -167,7 +167,7 @@ class Statement(msgspec.Struct, gc=False):
         shown = self.shown
         assert shown is not None  # noqa: S101 - it is asked of these two only
         return Row(
-            self.key, self.said, shown.receipt, shown.road, self.received_at, self.signed, self.native, self.seq,
+            self.key, self.said, shown.receipt, self.road, self.received_at, self.signed, self.native, self.seq,
             self.times_seen, self.current, self.conflict,
         )  # fmt: skip
 
@@ -194,7 +194,7 @@ class Identities:
             f"{_READ} current UNION ALL {_READ} NOT current", wanted * 2, binary=True
         ):
             statement = Statement(Key(place, ident, kind), *values)
-            statement.was, statement.was_test = statement.flags, statement.test
+            statement.was = statement.flags
             self._before[kind, statement.test] += statement.current
             self.known[statement.key][statement.said] = statement
 
