@@ -16,10 +16,10 @@ from smsreceipt.errors import UsageError
 
 _FORM = re.compile(
     r"postgres(?:ql)?://"
-    r"(?:(?P<user>[\w.~!$&'()*+,;=%-]*)(?::(?P<password>[\w.~!$&'()*+,;=:%-]*))?@)?"
+    r"(?:(?P<user>[\w.~!$&'*+(),;=%-]*)(?::(?P<password>[\w.~!$&'*+(),;=:%-]*))?@)?"
     r"(?P<hosts>(?:\[[\da-fA-F:.]+\]|[\w.%-]+)?(?::\d*)?(?:,(?:\[[\da-fA-F:.]+\]|[\w.%-]+)?(?::\d*)?)*)"
     r"(?:/(?P<database>[^/?#@\s]*))?"
-    r"(?:\?(?P<query>[\w.~!$&'()*+,;=:%/@-]*))?",
+    r"(?:\?(?P<query>[\w.~!$&'*+(),;=:%/@-]*))?",
     re.ASCII,
 )
 _PAIR = re.compile(r"[a-z_]+=[^=&]*")
