@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -46,11 +47,32 @@ def prepare_folder() -> None:
         return
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 31
-    folder = Path(tempfile.mkdtemp(prefix="smsreceipt-pg-", dir=memory if roomy else None))
+    pid = os.getpid()
+    folder = Path(tempfile.mkdtemp(prefix=f"smsreceipt-pg-{pid}-", dir=memory if roomy else None))
     os.environ[_FOLDER] = str(folder)
     _folders.append(str(folder))
-    pid = os.getpid()
+    _remove_abandoned(folder.parent)
     atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == pid else None)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Stop the servers of test runs that were killed, and remove their folders."""
+    for folder in parent.glob("smsreceipt-pg-[0-9]*-*"):
+        if _is_running(int(folder.name.split("-")[2])):
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int((folder / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGINT)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @cache
