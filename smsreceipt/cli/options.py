@@ -290,6 +290,9 @@ def common_options() -> list[Option]:
         _common(
             "--insecure-http", sets="insecure-http", is_flag=True, help="Allow endpoints without TLS beyond loopback."
         ),
+        _common(
+            "--insecure-db", sets="insecure-db", is_flag=True, help="Allow a database without TLS beyond loopback."
+        ),
     ]
 
 

@@ -27,6 +27,7 @@ _COMMON = (
     "no-color",
     "debug",
     "insecure-http",
+    "insecure-db",
 )
 _HEAD = """\
 # smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both.
@@ -72,7 +73,8 @@ def _common(app: App) -> Iterator[SettingRow]:
     for name in _COMMON:
         setting = app.settings.get(name)
         if setting is not None and setting.value is not None:
-            yield SettingRow(name, _word(setting.value), setting.origin)
+            value = app.store_location if name == "store" and "://" in setting.value else _word(setting.value)
+            yield SettingRow(name, value, setting.origin)
         else:
             origin = "found" if name == "config" and file else "default"
             yield SettingRow(name, defaults.get(name, "no"), origin)

@@ -22,6 +22,10 @@ class Engine(Protocol):
     def location(self) -> str:
         """As messages show it."""
 
+    @property
+    def has_password(self) -> bool:
+        """Whether the location as it was given contains a password."""
+
     def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open it; see open_store()."""
 
@@ -40,15 +44,23 @@ def checked(location: str) -> str:
     return _engine(location).location
 
 
-def open_store(location: str, *, readonly: bool, reread: Reread, lock_wait: float = LOCK_WAIT) -> Store:
+def has_password(location: str) -> bool:
+    """Whether the location contains a password."""
+    return _engine(location).has_password
+
+
+def open_store(
+    location: str, *, readonly: bool, reread: Reread, lock_wait: float = LOCK_WAIT, insecure: bool = False
+) -> Store:
     """Open the store for reading only, or for writing, which makes it where there is none.
 
     A store that does not exist yet is empty for readers. *reread* gives the fields that receipts stored by an older
     version lack, and the template in the answer of a query. A write raises StoreLocked after *lock_wait* seconds during
-    which another process held the write lock; opening itself waits up to LOCK_WAIT seconds.
+    which another process held the write lock; opening itself waits up to LOCK_WAIT seconds. *insecure*: a database on
+    another machine may be reached without TLS.
     Raises UsageError for a place that cannot hold a store, StoreUnavailable and StoreDamaged as every store does.
     """
-    return _engine(location).open(readonly=readonly, reread=reread, lock_wait=lock_wait)
+    return _engine(location, insecure=insecure).open(readonly=readonly, reread=reread, lock_wait=lock_wait)
 
 
 def free_bytes(location: str) -> int | None:
@@ -66,9 +78,16 @@ def occupies(location: str, path: Path) -> bool:
     return _engine(location).occupies(path)
 
 
-def _engine(location: str) -> Engine:
+def _engine(location: str, *, insecure: bool = False) -> Engine:
     if url := _URL.match(location):
-        raise UsageError(f"this store URL is not supported: {url[0]}…", hint="Give the path of a file.")
+        if (url[1] or "").lower() in {"postgresql", "postgres"}:
+            from smsreceipt.store.postgres.engine import PostgresDatabase
+
+            return PostgresDatabase(location, insecure=insecure)
+        raise UsageError(
+            f"this store URL is not supported: {url[0]}…",
+            hint="Give the path of a file, or postgresql://USER@HOST/DATABASE.",
+        )
     from smsreceipt.store.sqlite.engine import SqliteFile
 
     return SqliteFile(Path(location))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres
 from tests.cli.program import Program
 
 
@@ -24,6 +25,20 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     os.umask(before)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that are marked so, or whose module is, on each engine of the store."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "program" in metafunc.fixturenames and "each_engine" in marks and "of_a_file" not in marks:
+        engines = ["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))]
+        metafunc.parametrize("program", engines, indirect=True)
+
+
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path)
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Program]:
+    """The program with a store in a file, or in a database."""
+    program = Program(tmp_path)
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield program
+        return
+    with postgres.database() as program.location:
+        yield program

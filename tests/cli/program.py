@@ -13,9 +13,9 @@ from typing import Any
 from smsreceipt.app import App
 from smsreceipt.cli import tool
 from smsreceipt.cli.main import run
-from smsreceipt.decode import decode
+from smsreceipt.decode import decode, reread
 from smsreceipt.model import BEIJING, Delivery, Instant, Kind, Source
-from smsreceipt.store.sqlite.store import open_store
+from smsreceipt.store import Store, opening
 
 NOW = Instant(int(datetime(2026, 11, 21, 12, 0, tzinfo=BEIJING).timestamp()) * 1000)
 
@@ -43,6 +43,7 @@ class Program:
 
     def __init__(self, home: Path) -> None:
         self.store = home / "receipts.db"
+        self.location = str(self.store)  #: where the store is: this file, or a URL
         self.home = home
         self.stdin = b""
         self.app = App({}, home, None, None, None)
@@ -51,9 +52,13 @@ class Program:
         out, err = io.BytesIO(), io.StringIO()
         seams = {"stdout": out, "stderr": err, "environ": {}, "now": lambda: NOW, **seams}
         self.app = App(home=self.home, stdin=io.BytesIO(self.stdin), stdout_is_tty=terminal, columns=columns, **seams)
-        words = list(args) if "--store" in args else ["--store", str(self.store), *args]
+        words = list(args) if "--store" in args or not self.location else ["--store", self.location, *args]
         code = run(tool, words, self.app)
         return Ended(code, out.getvalue(), err.getvalue())
+
+    def opened(self) -> Store:
+        """The store, to be closed."""
+        return opening.open_store(self.location, readonly=False, reread=reread)
 
     def keep(
         self,
@@ -70,7 +75,7 @@ class Program:
         )
         named = origin or f"Alicom-Queue-1000000001-{kind}"
         delivery = Delivery(frames, Kind(kind) if kind else None, source, named, received_at)
-        store = open_store(self.store)
+        store = self.opened()
         try:
             store.keep([decode(delivery)])
         finally:

@@ -82,7 +82,7 @@ def test_a_line_of_ours_is_one_line_whatever_it_quotes(program: Program) -> None
         (["list", "--date", "today", "--since", "3h"], "--date is one day"),
         (["list", "-o", "xml"], "Invalid value for '-o' / '--output'"),
         (["show"], "Missing argument"),
-        (["list", "--store", "postgresql://user:secret@host/db"], "this store URL is not supported: postgresql://…"),
+        (["list", "--store", "mysql://user:secret@host/db"], "this store URL is not supported: mysql://…"),
         (["status", "--max-age", "soon"], "'soon' is no duration"),
         (["rejects", "show", "abc"], "no reject begins with 'abc'"),
         (["rejects", "retry"], "name the rejects to retry, or say --all"),

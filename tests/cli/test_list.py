@@ -50,6 +50,8 @@ LEDGER = (
     b"phone,biz_id,sent_at,template_code,sign_name\n13800008000,900619746936498440^0,2026-11-20 15:49:55,SMS_7,Acme\n"
 )
 
+pytestmark = pytest.mark.each_engine
+
 
 def of_send(program: Program, *words: str) -> list[tuple[object, object]]:
     return [(found["template_code"], found["sign_name"]) for found in program(*words, "--json").objects]

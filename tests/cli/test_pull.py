@@ -18,6 +18,8 @@ from smsreceipt.store.sqlite.store import open_store
 from tests.aliyun.peer import says, serving
 from tests.cli.program import Ended, Program, report
 
+pytestmark = pytest.mark.each_engine
+
 PROGRAM = [sys.executable, "-m", "smsreceipt"]
 UID = "1000000001"
 REPORTS = f"Alicom-Queue-{UID}-SmsReport"
@@ -45,7 +47,7 @@ class Pull:
     def __init__(self, program: Program, sandbox: Sandbox) -> None:
         self.program = program
         self.sandbox = sandbox
-        self.environ = {**sandbox.environment(), "SMSRECEIPT_STORE": str(program.store)}
+        self.environ = {**sandbox.environment(), "SMSRECEIPT_STORE": program.location}
 
     def __call__(self, *args: str, **seams: Any) -> Ended:
         words = args if "--queue" in args or "--uid" in args else ("--uid", UID, "--type", "SmsReport", *args)
@@ -223,6 +225,7 @@ def test_an_absent_queue_is_8_and_the_other_one_is_drained(program: Program, sta
     assert re.search(r"^hint: ", ended.err, re.MULTILINE)
 
 
+@pytest.mark.of_a_file
 def test_a_store_that_cannot_be_had_is_6_before_anything_is_received(program: Program, start: Start) -> None:
     sandbox = start()
     sandbox.put_object("SmsReport", *some(1))
@@ -234,6 +237,7 @@ def test_a_store_that_cannot_be_had_is_6_before_anything_is_received(program: Pr
     assert (state["queued"], state["invisible"]) == (1, 0)
 
 
+@pytest.mark.of_a_file
 def test_a_foreign_file_is_7_and_nothing_is_received(program: Program, start: Start) -> None:
     sandbox = start()
     sandbox.put_object("SmsReport", *some(1))
@@ -244,6 +248,7 @@ def test_a_foreign_file_is_7_and_nothing_is_received(program: Program, start: St
     assert (state["queued"], state["invisible"]) == (1, 0)
 
 
+@pytest.mark.of_a_file
 def test_a_store_that_is_taken_away_in_the_middle_is_7_and_nothing_of_it_is_deleted(
     program: Program, start: Start
 ) -> None:
@@ -263,6 +268,7 @@ def test_a_store_that_is_taken_away_in_the_middle_is_7_and_nothing_of_it_is_dele
     assert sandbox.state()["deleted"] == 0
 
 
+@pytest.mark.of_a_file
 def test_a_provider_that_is_not_there_is_5(program: Program, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     from smsreceipt.aliyun import retry
 
@@ -341,5 +347,5 @@ def test_a_signal_ends_it_with_its_number_and_everything_in_order(
     ended = Ended(process.returncode, b"".join(lines) + out, err.decode())
     assert (ended.code, len(ended.objects)) == (code, 30)
     assert summary(ended)["deleted"] == 30
-    with closing(open_store(program.store)) as store:
+    with closing(program.opened()) as store:
         assert not store.acquire_lease(REPORTS).after_unclean  # it was shut down cleanly

@@ -23,6 +23,8 @@ from tests.aliyun.peer import says, serving
 from tests.cli.program import NOW, Ended, Program
 from tests.runs.peer import Peer
 
+pytestmark = pytest.mark.each_engine
+
 KEYS = [
     "phone", "outcome", "code", "sent_at", "reported_at", "out_id", "template_code", "content", "biz_id", "meaning",
 ]  # fmt: skip

@@ -20,11 +20,13 @@ from smsreceipt.model import BEIJING, Instant, Send, beijing_day
 from smsreceipt.sandbox import Options, PastSend, Sandbox
 from smsreceipt.store import Kept, SendQuery, Store
 from smsreceipt.store.sqlite.connect import connect
-from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
+from smsreceipt.store.sqlite.store import SqliteStore, open_reader
 from tests.aliyun.peer import says, serving
 from tests.cli.listening import until
 from tests.cli.program import CALL, CALL_ENDED, Ended, Program
 from tests.reconcile.test_calendar import ZONES
+
+pytestmark = pytest.mark.each_engine
 
 KEYS = [
     "date", "from", "to", "sent", "with_receipt", "young", "too_late", "missing", "compensated_delivered",
@@ -70,7 +72,7 @@ class Company:
             self.program.keep("SmsReport", *(one.send().receipt() for one in past))
 
     def enter(self, past: list[PastSend]) -> None:
-        store = open_store(self.program.store)
+        store = self.program.opened()
         at = [Instant(round(one.sent * 1000)) for one in past]
         store.add_sends([
             Send(one.phone, one.biz_id, beijing_day(when), when, one.out_id, "", "", None)
@@ -85,7 +87,7 @@ class Company:
         return self.program("reconcile", *words, "--qps", "5000", "--workers", "4", *args, **{**clock, **seams})
 
     def forget(self) -> None:
-        store = open_store(self.program.store)
+        store = self.program.opened()
         store.forget_sends(SendQuery())
         store.close()
 
@@ -134,6 +136,7 @@ def test_what_was_found_are_receipts_and_the_next_run_asks_only_about_what_waits
     assert again.objects[0]["with_receipt"] == 12
 
 
+@pytest.mark.of_a_file
 def test_a_dry_run_asks_nobody_and_writes_nothing(company: Company) -> None:
     before = company.program.store.read_bytes()
     ended = company.reconcile("--dry-run", "--qps", "4")
@@ -174,6 +177,7 @@ def test_details_on_stdout_are_all_there_is_on_stdout(company: Company) -> None:
     assert len(rows) == 15
 
 
+@pytest.mark.of_a_file
 def test_details_that_cannot_be_written_are_said_before_anybody_is_asked(company: Company, tmp_path: Path) -> None:
     assert company.reconcile("--details", str(tmp_path / "no" / "where")).code == 2
     assert company.reconcile("--details", str(company.program.store)).code == 2
@@ -264,13 +268,14 @@ def test_a_wrong_key_stops_at_once_with_4_and_everything_is_unasked(company: Com
     assert company.reconcile().objects[0]["unasked"] == 0
 
 
+@pytest.mark.of_a_file
 def test_a_provider_out_of_reach_is_5_and_a_store_that_cannot_be_written_6(company: Company) -> None:
     with serving(says(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")) as (other, _):
         environ = {**company.sandbox.environment(), "SMSRECEIPT_DYSMSAPI_ENDPOINT": other.url}
         ended = company.reconcile("--workers", "1", environ=environ)  # there is one answer for one connection
     assert (ended.code, ended.objects[0]["unasked"]) == (5, 8)
 
-    def full(location: str, readonly: bool, _lock_wait: float) -> Store:
+    def full(location: str, readonly: bool, *_: object) -> Store:
         class Full(SqliteStore):
             def keep(self, *_args: Any, **_more: Any) -> Kept:
                 raise StoreFull("no space left")
@@ -355,7 +360,7 @@ def test_a_signal_ends_it_with_its_number_and_the_next_run_goes_on(
         company = Company(program, sandbox)
         company.send(300)
         words = [sys.executable, "-m", "smsreceipt", "reconcile", "--date", DATE, "--qps", "100", "--json"]
-        environ = {**os.environ, **sandbox.environment(), "SMSRECEIPT_STORE": str(program.store)}
+        environ = {**os.environ, **sandbox.environment(), "SMSRECEIPT_STORE": program.location}
         process = subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         until(lambda: company.calls >= 20)
         process.send_signal(stop)
@@ -370,6 +375,7 @@ def test_a_signal_ends_it_with_its_number_and_the_next_run_goes_on(
         assert company.calls - summary["api_calls"] == rest["api_calls"]
 
 
+@pytest.mark.of_a_file
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_days_of_a_run_are_beijings_whatever_the_zone_of_the_host(
     program: Program, sandbox: Sandbox, zone: str, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,8 @@ import pytest
 
 from tests.cli.program import NOW, Program, report
 
+pytestmark = pytest.mark.each_engine
+
 BROKEN = b'{"phone_number":"13812345678","content":"canary'
 
 

@@ -20,6 +20,8 @@ import pytest
 
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Ended, Program, report
 
+pytestmark = pytest.mark.each_engine
+
 PROGRAM = [sys.executable, "-m", "smsreceipt"]
 CHANGING = ("seq", "received_at", "source", "origin", "times_seen")
 
@@ -58,6 +60,7 @@ FORMS: dict[str, Callable[[Sequence[object]], str]] = {
 }
 
 
+@pytest.mark.of_a_file
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_receipts(program: Program, tmp_path: Path, form: str) -> None:
     bodies = [*some(7), report("13800000001", "1^0", **FAILED), REPLY, CALL, CALL_ENDED]
@@ -98,6 +101,7 @@ def test_the_records_of_list_give_the_very_same_statements(program: Program, tmp
     assert {each["origin"] for each in copied} == {"-"}
 
 
+@pytest.mark.of_a_file
 @pytest.mark.parametrize("native", [False, True], ids=["asked for only", "asked for, then pushed"])
 def test_what_was_asked_for_survives_one_store_after_the_other(
     program: Program, tmp_path: Path, *, native: bool
@@ -251,7 +255,7 @@ def test_a_file_that_ends_too_early_is_3_and_the_others_are_read(program: Progra
 
 def test_a_reader_that_goes_away_is_141_and_the_work_is_done(program: Program, tmp_path: Path) -> None:
     saved = save(tmp_path / "saved", *some(5000))
-    words = [*PROGRAM, "--store", str(program.store), "replay", saved, "--json"]
+    words = [*PROGRAM, "--store", program.location, "replay", saved, "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdout
         run.stdout.readline()
@@ -262,7 +266,7 @@ def test_a_reader_that_goes_away_is_141_and_the_work_is_done(program: Program, t
 
 def test_a_signal_stops_it_with_the_place_kept_and_the_next_run_goes_on_there(program: Program, tmp_path: Path) -> None:
     saved = save(tmp_path / "saved", *some(30_000))
-    words = [*PROGRAM, "--store", str(program.store), "replay", saved, "--json"]
+    words = [*PROGRAM, "--store", program.location, "replay", saved, "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdout
         assert run.stderr
@@ -285,7 +289,7 @@ def test_a_signal_stops_it_with_the_place_kept_and_the_next_run_goes_on_there(pr
 
 def test_no_resume_begins_at_the_beginning(program: Program, tmp_path: Path) -> None:
     saved = Path(save(tmp_path / "saved", *some(20_000)))
-    words = [*PROGRAM, "--store", str(program.store), "replay", str(saved), "--json"]
+    words = [*PROGRAM, "--store", program.location, "replay", str(saved), "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         assert run.stdout
         run.stdout.readline()
@@ -296,7 +300,7 @@ def test_no_resume_begins_at_the_beginning(program: Program, tmp_path: Path) -> 
 
 
 def test_standard_input_that_never_ends_is_stopped_too(program: Program) -> None:
-    words = [*PROGRAM, "--store", str(program.store), "replay", "-", "--json"]
+    words = [*PROGRAM, "--store", program.location, "replay", "-", "--json"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdin
         assert run.stdout
@@ -309,6 +313,7 @@ def test_standard_input_that_never_ends_is_stopped_too(program: Program) -> None
         assert b"received=1 new=1" in run.stderr.read()
 
 
+@pytest.mark.of_a_file
 def test_a_store_that_cannot_be_written_is_6(program: Program, tmp_path: Path) -> None:
     saved = save(tmp_path / "saved", *some(3))
     assert program("replay", saved, "--min-free", "1000000GiB").code == 6
@@ -320,7 +325,7 @@ def test_options_that_cannot_be_are_2(program: Program, tmp_path: Path, words: t
 
 
 def test_standard_input_that_is_closed_is_2(program: Program) -> None:
-    words = [*PROGRAM, "--store", str(program.store), "replay", "-"]
+    words = [*PROGRAM, "--store", program.location, "replay", "-"]
     run = subprocess.run(["sh", "-c", '"$@" <&-', "sh", *words], capture_output=True, check=False)
     assert (run.returncode, b"standard input is closed" in run.stderr) == (2, True)
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from smsreceipt.model import Answer, Asked
-from smsreceipt.store.sqlite.store import open_store
 from tests.cli.program import CALL, FAILED, NOW, REPLY, Ended, Program, report
 
 PHONE = "13800008000"
@@ -18,6 +17,8 @@ ROWS = (
     "13800008001,900^0,2026-11-20 15:49:50,order-2,SMS_1,阿里云\n"
     "13800008002,901^0,2026-11-19,,SMS_1,阿里云\n"
 )
+
+pytestmark = pytest.mark.each_engine
 KEYS = ["phone", "biz_id", "sent_at", "out_id", "template_code", "sign_name", "parts", "state"]
 
 
@@ -342,7 +343,7 @@ def test_forgetting_everything_by_a_slip_is_refused(program: Program, words: lis
 
 
 def ask(program: Program, answer: Answer) -> None:
-    store = open_store(program.store)
+    store = program.opened()
     store.keep([], asked=[Asked("901^0", "13800008002", NOW, answer)])
     store.close()
 

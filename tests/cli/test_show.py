@@ -3,6 +3,8 @@ import pytest
 from smsreceipt.model import Source
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
 
+pytestmark = pytest.mark.each_engine
+
 
 @pytest.mark.parametrize("quiet", [(), ("-q",)])
 def test_nothing_found_is_3_and_a_line_with_the_next_step(program: Program, quiet: tuple[str, ...]) -> None:

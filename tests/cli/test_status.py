@@ -7,7 +7,10 @@ from smsreceipt.model import Instant
 from smsreceipt.store.sqlite.store import SqliteStore
 from tests.cli.program import FAILED, NOW, REPLY, Program, report
 
+pytestmark = pytest.mark.each_engine
 
+
+@pytest.mark.of_a_file
 def test_an_empty_store_is_a_status_too(program: Program) -> None:
     (found,) = program("status").objects
     assert (found["exists"], found["receipts"], found["kinds"], found["last_received_at"]) == (False, 0, [], None)
@@ -15,6 +18,7 @@ def test_an_empty_store_is_a_status_too(program: Program) -> None:
     assert "No receipts yet." in program("status", "-o", "table").out
 
 
+@pytest.mark.of_a_file
 def test_whether_all_of_the_store_was_checked_for_damage(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     program.keep("SmsReport", report())
     part = "none found in the part that was checked"

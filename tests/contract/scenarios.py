@@ -357,7 +357,7 @@ def _errors(recorder: Recorder) -> None:
         run("errors-usage", *words)
     run("errors-config", "list", "--config", recorder.put("bad.toml", "stor = 1\n"))
     run("errors-config", "list", "--config", recorder.put("torn.toml", "[queues\n"))
-    run("errors-store", "list", "--store", "postgresql://user:secret@db/receipts")
+    run("errors-store", "list", "--store", "mysql://user:secret@db/receipts")
     run("errors-store", "list", "--store", "home")
     run("errors-store", "list", "--store", "no/such/folder/receipts.db")
     run("errors-store", "replay", "bad.toml", "--store", "no/such/folder/receipts.db")

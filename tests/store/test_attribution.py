@@ -7,6 +7,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,14 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from smsreceipt.decode import decode
 from smsreceipt.model import BEIJING, Decoded, Delivery, Instant, Kind, Outcome, Send, Source, beijing_day
-from smsreceipt.store import Query, SendQuery
-from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store import Query, SendQuery, Store
+from smsreceipt.store.sqlite.rows import number
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader
+from tests.store.engines import ENGINES, Engine
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("STORE_EXAMPLES", "60"))
-NOWHERE = Path("there-is-no-such-file.db")
 PHONE, OTHER = "13800008000", "13900009000"
 NOW = Instant(1_795_000_000_000)
 DAY, NEXT = "2026-11-20", "2026-11-21"
@@ -87,7 +88,7 @@ POOL: list[Event] = [
 ]  # fmt: skip
 
 
-def give(store: SqliteStore, events: Sequence[Event]) -> None:
+def give(store: Store, events: Sequence[Event]) -> None:
     """In one commit for receipts, one for sends."""
     receipts = [event for event in events if isinstance(event, Decoded)]
     if receipts:
@@ -99,7 +100,7 @@ def give(store: SqliteStore, events: Sequence[Event]) -> None:
         store.add_sends(sends)
 
 
-def shown(store: SqliteStore, query: Query) -> list[tuple[Any, ...]]:
+def shown(store: Store, query: Query) -> list[tuple[Any, ...]]:
     """What a list shows, apart from how it came."""
     return sorted(
         (each.kind, each.identity, str(each.outcome), each.code, str(each.reported_at), str(each.sent_at), each.out_id,
@@ -108,28 +109,26 @@ def shown(store: SqliteStore, query: Query) -> list[tuple[Any, ...]]:
     )  # fmt: skip
 
 
-def facts(store: SqliteStore) -> dict[str, tuple[int, int]]:
+def facts(store: Store) -> dict[str, tuple[int, int]]:
     return {each.kind: (each.count, each.statements) for each in store.facts().kinds if each.statements}
 
 
-def check_counters(store: SqliteStore) -> None:
+def check_counters(store: Store) -> None:
     counted = Counter(each.receipt.kind for each in store.list(Query()))
     statements = Counter(each.receipt.kind for each in store.list(Query(history=True)))
     assert facts(store) == {kind: (counted[kind], statements[kind]) for kind in statements}
+    if not isinstance(store, SqliteStore):
+        return
     assert not store._db.execute("PRAGMA foreign_key_check").fetchall()
     dangling = "SELECT count(*) FROM phone LEFT JOIN statement USING (seq) WHERE statement.seq IS NULL"
     assert number(store._db, dangling) == 0
 
 
-def settled_but_open(store: SqliteStore) -> list[Any]:
+def settled_but_open(engine: Engine, store: Store) -> set[tuple[str, str]]:
     """Sends whose cache says that they have a final receipt, and that have none."""
-    return list(
-        rows(
-            store._db,
-            "SELECT biz_id FROM send WHERE settled = 1 AND NOT EXISTS (SELECT 1 FROM statement WHERE id1 = send.biz_id"
-            " AND id2 = send.phone AND outcome IN ('delivered', 'failed', 'expired'))",
-        )
-    )
+    final = {"delivered", "failed", "expired"}
+    known = (each.receipt for each in store.list(Query(history=True)))
+    return engine.settled(store) - {(each.biz_id, each.phone) for each in known if each.outcome in final}
 
 
 QUERIES = Query(), Query(history=True), Query(conflicts=True)
@@ -147,9 +146,11 @@ def shuffled(events: Sequence[Event], dice: random.Random) -> Iterator[list[Even
 class Order(RuleBasedStateMachine):
     """A store that is told things one after another, and others that are told the same in other orders."""
 
+    engine = ENGINES["sqlite"]
+
     def __init__(self) -> None:
         super().__init__()
-        self.store = open_reader(NOWHERE)
+        self.store = self.engine.empty()
         self.given: list[Event] = []
 
     def teardown(self) -> None:
@@ -161,7 +162,7 @@ class Order(RuleBasedStateMachine):
         give(self.store, events)
         self.given += events
         check_counters(self.store)
-        assert settled_but_open(self.store) == []
+        assert settled_but_open(self.engine, self.store) == set()
 
     @precondition(lambda self: bool(self.given))
     @rule(dice=st.randoms(use_true_random=False))
@@ -169,27 +170,39 @@ class Order(RuleBasedStateMachine):
         self.compare(dice)
 
     def compare(self, dice: random.Random) -> None:
-        other = open_reader(NOWHERE)
-        for batch in shuffled(self.given, dice):
-            give(other, batch)
-        for query in QUERIES:
-            assert shown(other, query) == shown(self.store, query)
-        assert facts(other) == facts(self.store)
-        other.close()
+        with closing(self.engine.empty()) as other:
+            for batch in shuffled(self.given, dice):
+                give(other, batch)
+            for query in QUERIES:
+                assert shown(other, query) == shown(self.store, query)
+            assert facts(other) == facts(self.store)
+
+
+class OrderOnPostgres(Order):
+    """The same in PostgreSQL, with fewer examples."""
+
+    engine = ENGINES["postgres"]
 
 
 Order.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=12, deadline=None)
+OrderOnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 6, 1), stateful_step_count=12, deadline=None)
 TestOrder = Order.TestCase
+TestOrderOnPostgres = pytest.mark.needs("postgres")(OrderOnPostgres.TestCase)
 
 
 @pytest.fixture
-def store() -> Iterator[SqliteStore]:
-    store = open_reader(NOWHERE)
-    yield store
-    store.close()
+def store(engine: Engine) -> Iterator[Store]:
+    with closing(engine.empty()) as opened:
+        yield opened
 
 
-def states(store: SqliteStore, **query: Any) -> list[tuple[str, str, str]]:
+@pytest.fixture
+def sqlite() -> Iterator[SqliteStore]:
+    with closing(open_reader(Path("there-is-no-such-file.db"))) as opened:
+        yield opened
+
+
+def states(store: Store, **query: Any) -> list[tuple[str, str, str]]:
     found = [each.receipt for each in store.list(Query(**query))]
     return [(each.kind, each.identity[0], str(each.outcome)) for each in found]
 
@@ -198,7 +211,7 @@ DETAIL = ("SendDetail", PHONE, "delivered")
 REPORT = ("SmsReport", "1^0", "delivered")
 
 
-def test_a_detail_that_can_be_one_send_only_becomes_that_sends_receipt(store: SqliteStore) -> None:
+def test_a_detail_that_can_be_one_send_only_becomes_that_sends_receipt(store: Store) -> None:
     give(store, [row(f"{DAY} 10:00:00")])
     assert states(store) == [DETAIL]
     give(store, [send("1^0", f"{DAY} 09:59:59")])
@@ -215,7 +228,7 @@ def test_a_detail_that_can_be_one_send_only_becomes_that_sends_receipt(store: Sq
     assert not list(store.missing(beijing_day(at(DAY)), beijing_day(at(DAY))))
 
 
-def test_the_real_receipt_is_the_same_message_seen_twice(store: SqliteStore) -> None:
+def test_the_real_receipt_is_the_same_message_seen_twice(store: Store) -> None:
     give(store, [row(f"{DAY} 10:00:00"), send("1^0", f"{DAY} 10:00:00")])
     give(store, [report("1^0", f"{DAY} 10:00:00")])
     (told,) = store.list(Query())
@@ -223,7 +236,7 @@ def test_the_real_receipt_is_the_same_message_seen_twice(store: SqliteStore) -> 
     assert told.receipt.body.startswith(b'{"phone_number"')
 
 
-def test_a_second_candidate_undoes_the_tie(store: SqliteStore) -> None:
+def test_a_second_candidate_undoes_the_tie(store: Store) -> None:
     give(store, [row(f"{DAY} 10:00:00"), send("1^0", f"{DAY} 10:00:00")])
     give(store, [send("2^0", f"{DAY} 10:00:30")])
     assert states(store, history=True) == [DETAIL]
@@ -233,7 +246,7 @@ def test_a_second_candidate_undoes_the_tie(store: SqliteStore) -> None:
     assert states(store) == [REPORT]
 
 
-def test_what_is_undone_takes_its_signature_along(store: SqliteStore) -> None:
+def test_what_is_undone_takes_its_signature_along(store: Store) -> None:
     """Two pushes contradict each other; the answer settles it, until it can no longer be told whose it is."""
     pushed = [report("1^0", f"{DAY} 10:00:00", success=success, source=Source.PUSH) for success in (True, False)]
     give(store, pushed)
@@ -247,14 +260,14 @@ def test_what_is_undone_takes_its_signature_along(store: SqliteStore) -> None:
     assert [each.times_seen for each in store.list(Query(biz_ids=["1^0"], history=True))] == [1, 1]
 
 
-def test_a_statement_that_is_made_again_keeps_its_seq(store: SqliteStore) -> None:
+def test_a_statement_that_is_made_again_keeps_its_seq(store: Store) -> None:
     give(store, [row(f"{DAY} 10:00:00"), send("1^0", f"{DAY} 10:00:00")])
     (before,) = store.list(Query())
     give(store, [report("9^0", f"{NEXT} 10:00:00"), send("8^0", f"{NEXT} 12:00:00")])
     assert before.seq == next(each.seq for each in store.list(Query(biz_ids=["1^0"])))
 
 
-def test_seqs_go_on_above_what_was_made(store: SqliteStore) -> None:
+def test_seqs_go_on_above_what_was_made(store: Store) -> None:
     give(store, [row(f"{DAY} 10:00:00"), send("1^0", f"{DAY} 10:00:00")])
     give(store, [report("9^0", f"{NEXT} 10:00:00")])
     seqs = [each.seq for each in store.list(Query(history=True))]
@@ -262,12 +275,14 @@ def test_seqs_go_on_above_what_was_made(store: SqliteStore) -> None:
     assert store.facts().last_seq == max(filter(None, seqs))
 
 
-def test_what_was_made_can_go_again_without_all_phones_being_read(store: SqliteStore) -> None:
+def test_what_was_made_can_go_again_without_all_phones_being_read(sqlite: SqliteStore) -> None:
+    store = sqlite
     assert not store._db.execute("PRAGMA foreign_key_list(phone)").fetchall()
     assert store._db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_phones_that_are_filed_are_found_and_follow_what_is_undone(store: SqliteStore) -> None:
+def test_phones_that_are_filed_are_found_and_follow_what_is_undone(sqlite: SqliteStore) -> None:
+    store = sqlite
     give(store, [row(f"{DAY} 10:00:00"), report("9^0", f"{DAY} 20:00:00"), send("1^0", f"{DAY} 10:00:00")])
     store._db.execute("INSERT INTO phone SELECT phone, seq FROM statement")
     store._db.execute("UPDATE counter SET phones_to = last_seq")
@@ -285,7 +300,8 @@ def test_phones_that_are_filed_are_found_and_follow_what_is_undone(store: Sqlite
     check_counters(store)
 
 
-def test_without_details_nothing_is_looked_for(store: SqliteStore) -> None:
+def test_without_details_nothing_is_looked_for(sqlite: SqliteStore) -> None:
+    store = sqlite
     asked: list[str] = []
 
     def trace(_cursor: object, statement: str, _values: object) -> bool:
@@ -299,16 +315,21 @@ def test_without_details_nothing_is_looked_for(store: SqliteStore) -> None:
     assert len([statement for statement in asked if "name = ? AND statements > 0" in statement]) == 2
 
 
-def test_the_harness_would_notice_a_conclusion_that_stays() -> None:
+@pytest.mark.parametrize("machine", [Order, pytest.param(OrderOnPostgres, marks=pytest.mark.needs("postgres"))])
+def test_the_harness_would_notice_a_conclusion_that_stays(
+    machine: type[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A planted bug: what was concluded is not taken back."""
-    machine = Order()
-    machine.store._attribution._retract = lambda phones: {}  # type: ignore[method-assign]  # noqa: ARG005
-    machine.given = [row(f"{DAY} 10:00:00"), send("1^0", f"{DAY} 10:00:00"), send("2^0", f"{DAY} 10:00:30")]
-    for event in machine.given:
-        give(machine.store, [event])
+    for engine in ("sqlite", "postgres"):
+        retract = "_retract" if engine == "sqlite" else "retract"
+        monkeypatch.setattr(f"smsreceipt.store.{engine}.attribution.Attribution.{retract}", lambda *_: {})
+    order = machine()
+    order.given = [row(f"{DAY} 10:00:00"), send("1^0", f"{DAY} 10:00:00"), send("2^0", f"{DAY} 10:00:30")]
+    for event in order.given:
+        give(order.store, [event])
     with pytest.raises(AssertionError):
-        machine.compare(random.Random(1))
-    machine.store.close()
+        order.compare(random.Random(1))
+    order.store.close()
 
 
 def test_outcomes_that_details_make_are_those_of_the_model() -> None:

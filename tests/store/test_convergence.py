@@ -8,23 +8,20 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from contextlib import closing
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from smsreceipt.model import Claim, Decoded, Delivery, Instant, Outcome, Source, contradictory, leg_of
+from smsreceipt.model import Claim, Decoded, Delivery, Instant, Source, contradictory
 from smsreceipt.store import Query
-from smsreceipt.store.sqlite.rows import rows
-from smsreceipt.store.sqlite.store import SqliteStore, open_reader
+from tests.store.engines import ENGINES
 from tests.store.expected import Expected, numberless, timeless
 from tests.store.statements import NOW, decoded, pool
 
 EXAMPLES = int(os.environ.get("STORE_EXAMPLES", "200"))
-NOWHERE = Path("there-is-no-such-file.db")
 POOL = pool()
 
 
@@ -44,9 +41,11 @@ def split(given: Sequence[Decoded], dice: random.Random) -> list[list[Decoded]]:
 class Convergence(RuleBasedStateMachine):
     """A store that is given whatever may come, beside the plain model of what it must hold."""
 
+    engine = ENGINES["sqlite"]
+
     def __init__(self) -> None:
         super().__init__()
-        self.store: SqliteStore = open_reader(NOWHERE)
+        self.store = self.engine.empty()
         self.expected = Expected()
         self.given: list[Decoded] = []
 
@@ -76,18 +75,17 @@ class Convergence(RuleBasedStateMachine):
     @rule(dice=st.randoms(use_true_random=False))
     def tell_it_otherwise(self, dice: random.Random) -> None:
         """Another store hears the same set in another order: what it holds must be the same."""
-        other = open_reader(NOWHERE)
-        for batch in split(self.given, dice):
-            other.keep(batch)
-        for query in (Query(), Query(history=True), Query(conflicts=True)):
-            assert timeless(other.list(query)) == timeless(self.store.list(query))
-        counts = [
-            [(each.kind, each.count, each.statements, each.tests, each.first_received_at, each.last_received_at)
-             for each in store.facts().kinds]
-            for store in (self.store, other)
-        ]  # fmt: skip
-        assert counts[0] == counts[1]
-        other.close()
+        with closing(self.engine.empty()) as other:
+            for batch in split(self.given, dice):
+                other.keep(batch)
+            for query in (Query(), Query(history=True), Query(conflicts=True)):
+                assert timeless(other.list(query)) == timeless(self.store.list(query))
+            counts = [
+                [(each.kind, each.count, each.statements, each.tests, each.first_received_at, each.last_received_at)
+                 for each in store.facts().kinds]
+                for store in (self.store, other)
+            ]  # fmt: skip
+            assert counts[0] == counts[1]
 
     @rule()
     def look(self) -> None:
@@ -105,19 +103,7 @@ class Convergence(RuleBasedStateMachine):
         assert self.store.facts().kinds == self.expected.kinds()
 
     def the_flags_are_those_that_the_log_gives(self) -> None:
-        log = rows(
-            self.store._db,
-            "SELECT id1, id2, id3, id4, kind, outcome, code, signed, reported_at, detail, numbers, current, conflict"
-            " FROM statement",
-        )
-        identities: dict[tuple[Any, ...], list[tuple[Claim, bool, bool]]] = {}
-        for *identity, outcome, code, signed, reported, detail, numbers, current, conflict in log:
-            settled = Outcome(outcome) if outcome else None
-            claim = Claim(
-                settled, code, bool(signed), None if reported < 0 else Instant(reported), detail, leg_of(numbers)
-            )
-            identities.setdefault(tuple(identity), []).append((claim, bool(current), bool(conflict)))
-        for said in identities.values():
+        for said in self.engine.log(self.store).values():
             best = max((claim for claim, _, _ in said), key=Claim.rank)
             legs = contradictory((claim.outcome, claim.leg) for claim, _, _ in said)
             for claim, current, conflict in said:
@@ -125,16 +111,35 @@ class Convergence(RuleBasedStateMachine):
                 assert conflict == (claim.settled and claim.leg in legs)
 
 
+class OnPostgres(Convergence):
+    """The same in PostgreSQL, with fewer examples."""
+
+    engine = ENGINES["postgres"]
+
+
 Convergence.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
+OnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 20, 1), stateful_step_count=20, deadline=None)
 TestConvergence = pytest.mark.slow(Convergence.TestCase)
+TestOnPostgres = pytest.mark.slow(pytest.mark.needs("postgres")(OnPostgres.TestCase))
 
 
-def test_the_harness_would_notice_an_order_that_matters() -> None:
+@pytest.mark.parametrize(
+    ("engine", "rule"),
+    [
+        ("sqlite", "smsreceipt.store.sqlite.keep.Keeper.decide"),
+        pytest.param(
+            "postgres", "smsreceipt.store.postgres.identities.Identities.decide", marks=pytest.mark.needs("postgres")
+        ),
+    ],
+)
+def test_the_harness_would_notice_an_order_that_matters(
+    engine: str, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A seeded bug: the first statement stays the state, whatever follows."""
-    machine = Convergence()
+    monkeypatch.setattr(rule, lambda *_: {})
+    machine = Convergence() if engine == "sqlite" else OnPostgres()
     pending = {"phone_number": "1", "biz_id": "1", "success": False, "err_code": "UNKNOWN", "send_time": ""}
     first, then = (decoded(("SmsReport", {**pending, **more})) for more in ({}, {"success": True, "err_code": ""}))
-    machine.store._keeper.decide = lambda *_: {}  # type: ignore[method-assign,assignment]
     machine.keep([first])
     machine.keep([then])
     with pytest.raises(AssertionError):

@@ -20,7 +20,9 @@ def test_a_url_of_an_unknown_engine_is_refused_without_its_password() -> None:
     for ask in (opening.checked, opening.free_bytes, opening.secret_file):
         with pytest.raises(UsageError, match=r"^this store URL is not supported: mysql://…$") as caught:
             ask(url)
-        assert (caught.value.exit_code, caught.value.hint) == (2, "Give the path of a file.")
+        assert (caught.value.exit_code, caught.value.hint) == (
+            2, "Give the path of a file, or postgresql://USER@HOST/DATABASE.",
+        )  # fmt: skip
 
 
 def test_a_location_is_shown_in_its_usual_spelling() -> None:

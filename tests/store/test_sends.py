@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from smsreceipt.model import DAY_MS, Answer, Asked, Instant, Outcome, Send, beijing_day, is_mainland
 from smsreceipt.store import DaySends, Imported, ListedParts, Query, SendQuery, SendState, Store
-from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.rows import number
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
+from tests.store.engines import ENGINES, Engine
 from tests.store.statements import FAILED, NOW, PHONE, WAITING, Said, call, decoded, report
 
 DAY = beijing_day(NOW)
@@ -26,10 +27,15 @@ def send(biz_id: str = "1", phone: str = PHONE, day: int = DAY, **more: Any) -> 
     return Send(phone=phone, biz_id=biz_id, day=day, **known | more)
 
 
-@pytest.fixture(params=["disk", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore]:
-    path = tmp_path / "receipts.db"
-    with closing(open_store(path) if request.param == "disk" else open_reader(path)) as opened:
+@pytest.fixture
+def store(engine: Engine) -> Iterator[Store]:
+    with closing(engine.empty()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite() -> Iterator[SqliteStore]:
+    with closing(open_reader(Path("there-is-no-such-file.db"))) as opened:
         yield opened
 
 
@@ -41,7 +47,7 @@ def missing(store: Store, first: int = DAY, last: int = DAY) -> list[str]:
     return [stored.send.biz_id for stored in store.missing(first, last)]
 
 
-def test_an_empty_ledger_is_empty(store: SqliteStore) -> None:
+def test_an_empty_ledger_is_empty(store: Store) -> None:
     assert list(store.sends(SendQuery())) == []
     assert missing(store, 0, 10**6) == []
     assert (store.count_sends(0, 10**6), store.facts().sends, store.facts().open_sends) == (0, 0, 0)
@@ -50,7 +56,7 @@ def test_an_empty_ledger_is_empty(store: SqliteStore) -> None:
     assert store.sends_of(PHONE, DAY, DAY) == []
 
 
-def test_what_is_entered_comes_back_as_it_was(store: SqliteStore) -> None:
+def test_what_is_entered_comes_back_as_it_was(store: Store) -> None:
     whole = send("2", sent_at=NOW, out_id="o", template_code="SMS_1", sign_name="阿里云", parts=2)
     assert store.add_sends([whole, send("1")]) == Imported(new=2)
     first, second = store.sends(SendQuery())
@@ -59,7 +65,7 @@ def test_what_is_entered_comes_back_as_it_was(store: SqliteStore) -> None:
     assert store.facts().sends == store.facts().open_sends == 2
 
 
-def test_entering_again_changes_nothing(store: SqliteStore) -> None:
+def test_entering_again_changes_nothing(store: Store) -> None:
     sends = [send(str(n), sent_at=Instant(NOW + n), out_id="o") for n in range(5)]
     assert store.add_sends(sends) == Imported(new=5)
     before = list(store.sends(SendQuery()))
@@ -68,7 +74,7 @@ def test_entering_again_changes_nothing(store: SqliteStore) -> None:
     assert store.facts().sends == 5
 
 
-def test_a_send_is_its_bizid_and_its_number(store: SqliteStore) -> None:
+def test_a_send_is_its_bizid_and_its_number(store: Store) -> None:
     assert store.add_sends([send("1", "13"), send("1", "14"), send("2", "13"), send("1", "13")]).new == 3
     assert store.add_sends([send("11", "3"), send("1", "13")]).new == 1
 
@@ -77,7 +83,7 @@ def test_a_send_is_its_bizid_and_its_number(store: SqliteStore) -> None:
     "more", [{"sent_at": NOW}, {"out_id": "o"}, {"template_code": "SMS_1"}, {"sign_name": "阿"}, {"parts": 3}]
 )
 @pytest.mark.parametrize("batches", [1, 2])
-def test_what_was_not_known_is_completed(store: SqliteStore, more: dict[str, Any], batches: int) -> None:
+def test_what_was_not_known_is_completed(store: Store, more: dict[str, Any], batches: int) -> None:
     offered = [send("1"), send("1", **more), send("1")]
     pieces = [offered] if batches == 1 else [[each] for each in offered]
     done = Imported()
@@ -99,26 +105,26 @@ def test_what_was_not_known_is_completed(store: SqliteStore, more: dict[str, Any
         {"parts": 9},
     ],
 )
-def test_what_was_known_first_stays_and_the_contradiction_is_counted(store: SqliteStore, other: dict[str, Any]) -> None:
+def test_what_was_known_first_stays_and_the_contradiction_is_counted(store: Store, other: dict[str, Any]) -> None:
     known: dict[str, Any] = {"sent_at": NOW, "out_id": "o", "template_code": "t", "sign_name": "s", "parts": 1}
     store.add_sends([send("1", **known)])
     assert store.add_sends([send("1", **known | other)]) == Imported(known=1, contradicting=1)
     assert [stored.send for stored in store.sends(SendQuery())] == [send("1", **known)]
 
 
-def test_clocks_that_differ_by_a_minute_do_not_contradict(store: SqliteStore) -> None:
+def test_clocks_that_differ_by_a_minute_do_not_contradict(store: Store) -> None:
     store.add_sends([send("1", sent_at=NOW)])
     assert store.add_sends([send("1", sent_at=Instant(NOW + 60_000))]) == Imported(known=1)
 
 
-def test_a_time_on_another_day_does_not_complete_a_day(store: SqliteStore) -> None:
+def test_a_time_on_another_day_does_not_complete_a_day(store: Store) -> None:
     store.add_sends([send("1")])
     offered = send("1", day=DAY - 1, sent_at=Instant(NOW - DAY_MS), out_id="o")
     assert store.add_sends([offered]) == Imported(completed=1, contradicting=1)
     assert [stored.send for stored in store.sends(SendQuery())] == [send("1", out_id="o")]
 
 
-def test_a_batch_that_fails_leaves_nothing(store: SqliteStore) -> None:
+def test_a_batch_that_fails_leaves_nothing(store: Store) -> None:
     broken = send("2", sent_at="no time")
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the engine calls it
         store.add_sends([send("1"), broken])
@@ -142,7 +148,7 @@ def test_a_batch_that_fails_leaves_nothing(store: SqliteStore) -> None:
     ],
 )  # fmt: skip
 def test_a_send_has_a_receipt_when_that_is_final(
-    store: SqliteStore, first: str, said: list[Said], outcome: Outcome | None, settled: bool
+    store: Store, first: str, said: list[Said], outcome: Outcome | None, settled: bool
 ) -> None:
     if first == "ledger":
         store.add_sends([send("1")])
@@ -163,7 +169,7 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-def test_sends_are_counted_by_day_and_by_mainland(store: SqliteStore) -> None:
+def test_sends_are_counted_by_day_and_by_mainland(store: Store) -> None:
     store.add_sends([send("1", phone) for phone in NUMBERS] + [send("1", day=DAY + 2, phone="8521")])
     store.keep([decoded(report("1"))])
     mainland = sum(map(is_mainland, NUMBERS))
@@ -173,7 +179,7 @@ def test_sends_are_counted_by_day_and_by_mainland(store: SqliteStore) -> None:
     assert store.sends_by_day(DAY, DAY + 1) == [here]
 
 
-def test_parts_are_those_of_a_receipt_else_of_the_ledger_else_unknown(store: SqliteStore) -> None:
+def test_parts_are_those_of_a_receipt_else_of_the_ledger_else_unknown(store: Store) -> None:
     assert store.listed_parts(DAY, DAY) == []
     store.add_sends([send("1", parts=9), send("2", parts=4), send("3"), send("4"), send("5", "85251230001"), send("6")])
     store.keep([decoded(report("1", sms_size="2"), report("6"), report("9", sms_size="50"))])
@@ -185,7 +191,7 @@ def test_parts_are_those_of_a_receipt_else_of_the_ledger_else_unknown(store: Sql
     assert store.listed_parts(DAY + 1, DAY + 9) == []
 
 
-def test_two_kinds_about_one_send_and_the_final_one_counts(store: SqliteStore) -> None:
+def test_two_kinds_about_one_send_and_the_final_one_counts(store: Store) -> None:
     store.add_sends([send("1")])
     store.keep([decoded(("DypnsSmsVerifyReport", report("1")[1]))])
     store.keep([decoded(report("1", **WAITING))])
@@ -193,7 +199,7 @@ def test_two_kinds_about_one_send_and_the_final_one_counts(store: SqliteStore) -
     assert (stored.outcome, missing(store)) == (Outcome.DELIVERED, [])
 
 
-def test_what_was_asked_is_committed_with_what_it_answered(store: SqliteStore) -> None:
+def test_what_was_asked_is_committed_with_what_it_answered(store: Store) -> None:
     store.add_sends([send("1"), send("2"), send("3"), send("4")])
     asked = [Asked("1", PHONE, NOW, Answer.ANSWERED), Asked("2", PHONE, NOW, Answer.WAITING)]
     store.keep([decoded(report("1"))], asked=[*asked, Asked("9", PHONE, NOW, Answer.WAITING)])
@@ -209,7 +215,7 @@ def test_what_was_asked_is_committed_with_what_it_answered(store: SqliteStore) -
     assert (still.answer, still.send.out_id) == (Answer.WAITING, "o")
 
 
-def test_a_commit_that_fails_leaves_no_mark(store: SqliteStore) -> None:
+def test_a_commit_that_fails_leaves_no_mark(store: Store) -> None:
     store.add_sends([send("1")])
     broken: Any = [Asked("1", PHONE, "no time", Answer.WAITING)]  # type: ignore[arg-type]
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the engine calls it
@@ -225,20 +231,31 @@ _said = st.tuples(
 _SAID: dict[str, dict[str, Any]] = {"delivered": {}, "failed": FAILED, "unknown": WAITING}
 
 
+_HISTORIES = (st.lists(st.one_of(_sends, _said, st.just("file")), max_size=30), st.integers(0, 3), st.integers(0, 3))
+
+
 @settings(deadline=None)
-@given(
-    st.lists(st.one_of(_sends, _said, st.just("file")), max_size=30),
-    st.integers(0, 3),
-    st.integers(0, 3),
-)
+@given(*_HISTORIES)
 def test_missing_is_the_set_difference(steps: list[Any], first: int, last: int) -> None:
     """Whatever came first, and whether statements were filed in between."""
+    check_missing(ENGINES["sqlite"], steps, first, last)
+
+
+@pytest.mark.needs("postgres")
+@settings(deadline=None, max_examples=25)
+@given(*_HISTORIES)
+def test_missing_is_the_set_difference_on_postgres(steps: list[Any], first: int, last: int) -> None:
+    check_missing(ENGINES["postgres"], steps, first, last)
+
+
+def check_missing(engine: Engine, steps: list[Any], first: int, last: int) -> None:
     sent: dict[tuple[str, str], int] = {}
     final: set[tuple[str, str]] = set()
-    with closing(open_reader(Path("there-is-no-such-file.db"))) as store:
+    with closing(engine.empty()) as store:
         for step in steps:
             if step == "file":  # what keep does once enough has come
-                store._sends.settle(0)
+                if isinstance(store, SqliteStore):
+                    store._sends.settle(0)
                 continue
             biz_id, phone = str(step[0]), f"1380000800{step[1]}"
             if len(step) == 3:
@@ -264,8 +281,7 @@ def test_missing_is_the_set_difference(steps: list[Any], first: int, last: int) 
         for state in SendState:
             listed = {(stored.send.biz_id, stored.send.phone) for stored in store.sends(SendQuery(states=[state]))}
             assert listed == {SendState.WITH_RECEIPT: set(sent) & final, SendState.OPEN: open_}.get(state, set())
-        settled = {(biz, phone) for biz, phone in rows(store._db, "SELECT biz_id, phone FROM send WHERE settled = 1")}
-        assert settled <= final
+        assert engine.settled(store) <= final
 
 
 def test_statements_settle_their_sends_when_their_phones_are_filed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +299,7 @@ def test_statements_settle_their_sends_when_their_phones_are_filed(monkeypatch: 
         assert store.add_sends([send("10"), send("2"), send("3", out_id="o")]) == Imported(1, 1, 1)
 
 
-def test_each_filter_alone_and_together(store: SqliteStore) -> None:
+def test_each_filter_alone_and_together(store: Store) -> None:
     store.add_sends([
         send("1", "13", DAY, out_id="a", sent_at=Instant(MIDNIGHT + 1000)),
         send("2", "13", DAY, out_id="b"),
@@ -309,7 +325,8 @@ def test_each_filter_alone_and_together(store: SqliteStore) -> None:
     assert store.sends_of("13", DAY + 1, DAY + 1) == []
 
 
-def test_the_newest_are_found_without_reading_the_ledger_through(store: SqliteStore) -> None:
+def test_the_newest_are_found_without_reading_the_ledger_through(sqlite: SqliteStore) -> None:
+    store = sqlite
     store.add_sends([send(f"{n:05}", day=DAY - n % 40) for n in range(4_000)])
     store.keep([decoded(*[report(f"{n:05}") for n in range(0, 4_000, 2)])])
     store._sends.settle(0)
@@ -351,7 +368,7 @@ def test_reading_goes_on_while_others_write(tmp_path: Path) -> None:
             assert missing(reader) == []
 
 
-def test_forgetting_leaves_the_receipts(store: SqliteStore) -> None:
+def test_forgetting_leaves_the_receipts(store: Store) -> None:
     store.add_sends([send("1"), send("2", day=DAY - 1), send("3", "14", day=DAY - 2)])
     store.keep([decoded(report("1"))])
     assert store.forget_sends(SendQuery(until=MIDNIGHT)) == 2
@@ -362,7 +379,7 @@ def test_forgetting_leaves_the_receipts(store: SqliteStore) -> None:
     assert store.count(Query(), 10) == 1
 
 
-def test_a_comparison_that_was_cut_off_is_taken_up(store: SqliteStore) -> None:
+def test_a_comparison_that_was_cut_off_is_taken_up(store: Store) -> None:
     hour = 3_600_000
     assert store.begin_comparison(DAY, DAY, NOW) == NOW
     assert store.begin_comparison(DAY, DAY, Instant(NOW + 5 * hour)) == NOW
@@ -375,7 +392,7 @@ def test_a_comparison_that_was_cut_off_is_taken_up(store: SqliteStore) -> None:
     assert store.begin_comparison(DAY, DAY, Instant(late + 5)) == late + 5
 
 
-def test_a_days_parts_are_those_of_the_states(store: SqliteStore) -> None:
+def test_a_days_parts_are_those_of_the_states(store: Store) -> None:
     store.add_sends([send("4", parts=3)])
     said: list[Said] = [
         report("1", sms_size="2"),
@@ -400,7 +417,7 @@ def test_a_days_parts_are_those_of_the_states(store: SqliteStore) -> None:
     assert store.day_parts(0, 10) == []
 
 
-def test_calls_whose_end_was_never_heard(store: SqliteStore) -> None:
+def test_calls_whose_end_was_never_heard(store: Store) -> None:
     begun = {
         key: value for key, value in call("c1")[1].items() if not key.startswith("release") and key != "start_time"
     }

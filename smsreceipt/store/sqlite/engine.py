@@ -13,6 +13,8 @@ from smsreceipt.store.sqlite import files
 class SqliteFile:
     """The file at *path*, which need not exist yet."""
 
+    has_password = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self.location = str(path)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import apsw
 
 from smsreceipt.model import Instant
-from smsreceipt.store.sqlite import process
+from smsreceipt.store import process
 from smsreceipt.store.sqlite.rows import rows
 from smsreceipt.store.values import NO_TIME, ConsumerLease
 

@@ -17,8 +17,8 @@ import apsw
 import msgspec
 from msgspec import structs
 
-from smsreceipt.matching import SEND_DETAIL
-from smsreceipt.model import Instant, Receipt, Source, StoredReceipt, beijing_day
+from smsreceipt.model import Instant, Source, StoredReceipt, beijing_day
+from smsreceipt.store.answers import answered_template, with_body
 from smsreceipt.store.promise import Reread
 from smsreceipt.store.sqlite.columns import ADDED, NUMBERS, SELECTED, UNREAD, receipt_from
 from smsreceipt.store.sqlite.rows import Members, rows
@@ -70,11 +70,8 @@ def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[Stor
 
 def _lines(db: apsw.Connection, reread: Reread, stored: StoredReceipt) -> Iterator[StoredReceipt]:
     """A statement once with each further body, and then with the one that it shows."""
-    receipt = stored.receipt
     for body, digest in db.execute("SELECT body, digest FROM body WHERE seq = ? ORDER BY digest", (stored.seq,)):
-        told = reread(receipt.kind, body) or receipt
-        same = {"kind": receipt.kind, "identity": receipt.identity, "biz_id": receipt.biz_id}  # a query's has no BizId
-        yield structs.replace(stored, receipt=structs.replace(told, **same, body=body, digest=digest))
+        yield with_body(reread, stored, body, digest)
     yield stored
 
 
@@ -287,12 +284,6 @@ def _stored(reread: Reread, row: tuple[Any, ...]) -> StoredReceipt:
     if unread and (again := reread(receipt.kind, receipt.body)):
         receipt = structs.replace(receipt, **{column.field: getattr(again, column.field) for column in ADDED})
     if not (template or native):
-        template = _answered_template(reread, receipt)
+        template = answered_template(reread, receipt)
     arrived = (received, _SOURCES[source], origin, seen, bool(signed))
     return StoredReceipt(seq, receipt, *arrived, template, sign)
-
-
-def _answered_template(reread: Reread, receipt: Receipt) -> str:
-    """The template's code in the answer of a query that the receipt shows; "" where it shows none."""
-    detail = receipt if receipt.kind == SEND_DETAIL else reread(receipt.kind, receipt.body)
-    return detail.identity[2] if detail and detail.kind == SEND_DETAIL else ""

