@@ -16,6 +16,7 @@ from smsreceipt.store.values import (
     SendState,
     StoredSend,
     StoreFacts,
+    StoreWriter,
 )
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "Sends",
     "Store",
     "StoreFacts",
+    "StoreWriter",
     "StoredSend",
 ]

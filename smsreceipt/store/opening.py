@@ -29,6 +29,9 @@ class Engine(Protocol):
     def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open it; see open_store()."""
 
+    def upgrade(self, *, reread: Reread) -> tuple[int, int]:
+        """Bring the schema up to date; see upgrade()."""
+
     def free_bytes(self) -> int | None:
         """How many more bytes the disk takes; None where the engine cannot tell."""
 
@@ -61,6 +64,14 @@ def open_store(
     Raises UsageError for a place that cannot hold a store, StoreUnavailable and StoreDamaged as every store does.
     """
     return _engine(location, insecure=insecure).open(readonly=readonly, reread=reread, lock_wait=lock_wait)
+
+
+def upgrade(location: str, *, reread: Reread, insecure: bool = False) -> tuple[int, int]:
+    """Bring the schema up to date; return its version before, which is 0 where there was no store, and after.
+
+    A store that does not exist is made. Raises what opening a store for writing raises.
+    """
+    return _engine(location, insecure=insecure).upgrade(reread=reread)
 
 
 def free_bytes(location: str) -> int | None:

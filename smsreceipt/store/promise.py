@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from smsreceipt.model import Asked, Decoded, Instant, Kind, Reached, Receipt, Send, StoredReceipt, StoredReject
+from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -15,6 +16,7 @@ from smsreceipt.store.values import (
     DaySends,
     Imported,
     Kept,
+    KindFacts,
     ListedParts,
     Query,
     SendQuery,
@@ -123,7 +125,33 @@ class Consumers(Protocol):
         """
 
 
-class Store(Receipts, Rejects, Sends, Consumers, Protocol):
+class Copies(Protocol):
+    """The whole content for a copy of the store, and writing such a copy into an empty one."""
+
+    def export_statements(self) -> Iterator[CopiedStatement]:
+        """Yield every statement with all that is stored about it, in ascending seq. Call it inside snapshot()."""
+
+    def import_statements(self, copied: Sequence[CopiedStatement], reached: Reached) -> None:
+        """Write statements as they are in another store, and in the same transaction note how far its copy is.
+
+        They follow those that are there, and keep their seqs. The offset of *reached* is the seq of the last one.
+        Raises UsageError if the store has statements after the one that was noted last: another process writes to it.
+        """
+
+    def import_rejects(self, copied: Sequence[CopiedReject]) -> None:
+        """Write rejects as they are in another store, in the order of arrival; known ones stay as they are."""
+
+    def import_sends(self, sends: Sequence[StoredSend]) -> None:
+        """Write sends with the answers about them as they are in another store; known ones stay as they are."""
+
+    def import_counters(self, kinds: Sequence[KindFacts], last_seq: int, notes: Sequence[Reached]) -> None:
+        """Set what importing statements does not count; idempotent.
+
+        That is the counters of the kinds, the last seq, and how far files are replayed.
+        """
+
+
+class Store(Receipts, Rejects, Sends, Consumers, Copies, Protocol):
     """Everything that is kept. When a writing method returns, its rows survive a power cut; when it raises, none exist.
 
     Use one instance from one thread at a time. Any number of processes may open the same store.

@@ -158,6 +158,14 @@ class KindFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreWriter:
+    """A process that has the store open for writing, or ended without closing it."""
+
+    host: str
+    last_wrote_at: Instant  #: by the server's clock
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFacts:
     """Counts and sizes of a store."""
 
@@ -172,6 +180,7 @@ class StoreFacts:
     kinds: tuple[KindFacts, ...] = field(default=())
     sends: int = 0  #: in the ledger
     open_sends: int = 0  #: of them, those without a final receipt
+    writers: tuple[StoreWriter, ...] | None = None  #: the last to write first; None: the engine does not tell
     checked: bool = False  #: all of it was looked through for damage
 
 

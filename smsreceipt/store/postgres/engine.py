@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from hashlib import sha256
 from pathlib import Path
@@ -23,15 +24,21 @@ class PostgresDatabase:
 
     def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open the database. Raises UsageError where the driver is not installed."""
-        if importlib.util.find_spec("psycopg") is None:
-            raise UsageError(
-                "a store in PostgreSQL needs the driver psycopg", hint="pip install 'smsreceipt[postgres]'"
-            )
+        _require_driver()
         from smsreceipt.store.postgres.session import Connections
         from smsreceipt.store.postgres.store import PostgresStore
 
         connections = Connections(self._address, insecure=self._insecure)
         return PostgresStore(connections, reread, readonly=readonly, lock_wait=lock_wait)
+
+    def upgrade(self, *, reread: Reread) -> tuple[int, int]:  # noqa: ARG002 - of every engine
+        """Take every step to the newest schema, or make it. Raises UsageError where the driver is not installed."""
+        _require_driver()
+        from smsreceipt.store.postgres.ready import upgraded
+        from smsreceipt.store.postgres.session import Connections
+
+        with contextlib.closing(Connections(self._address, insecure=self._insecure)) as connections:
+            return upgraded(connections)
 
     def free_bytes(self) -> int | None:
         """None: a server does not tell it."""
@@ -47,3 +54,8 @@ class PostgresDatabase:
     def occupies(self, path: Path) -> bool:  # noqa: ARG002 - of every engine
         """False: it is no file."""
         return False
+
+
+def _require_driver() -> None:
+    if importlib.util.find_spec("psycopg") is None:
+        raise UsageError("a store in PostgreSQL needs the driver psycopg", hint="pip install 'smsreceipt[postgres]'")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from smsreceipt.matching import SEND_DETAIL
-from smsreceipt.model import SETTLED, Asked, Decoded, Delivery
+from smsreceipt.model import SETTLED, Asked, Decoded, Delivery, Reached, Source
 from smsreceipt.store.postgres.arrays import byteas, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import Batch, Key, Row, columns, packed_rows
 from smsreceipt.store.postgres.columns import OF_SENDS, digest, ident_of, phone_place
@@ -75,7 +75,11 @@ class Numbers:
 
     def road(self, db: Db, delivery: Delivery) -> int:
         """The number of the delivery's source and origin."""
-        key = (str(delivery.source), delivery.origin)
+        return self.road_of(db, delivery.source, delivery.origin)
+
+    def road_of(self, db: Db, source: Source, origin: str) -> int:
+        """The number of a source and an origin."""
+        key = (str(source), origin)
         if key not in self._roads:
             self._roads[key] = _numbered(db, "road", "source, origin", key)
         return self._roads[key]
@@ -153,6 +157,11 @@ def count(
     db.execute(_COUNT, (int4s(kinds), *map(int8s, others)))
 
 
+def reject_place(reject_id: str) -> int:
+    """The place of a reject."""
+    return int.from_bytes(bytes.fromhex(reject_id[:16]), "big", signed=True)
+
+
 class Rejects:
     """The rejects of one commit, each once."""
 
@@ -168,7 +177,7 @@ class Rejects:
                     known[-2] += 1  # type: ignore[operator]
                     continue
                 road, at = numbers.road(db, item.delivery), item.delivery.received_at
-                place = int.from_bytes(bytes.fromhex(reject_id[:16]), "big", signed=True)
+                place = reject_place(reject_id)
                 reason = str(reject.reason)
                 self._rows[reject_id] = [place, 0, reject_id, kind or "", road, reason, at, 1, reject.body]
 
@@ -215,7 +224,12 @@ def note_asked(db: Db, asked: Collection[Asked]) -> None:
 def note_reached(db: Db, decoded: Sequence[Decoded]) -> None:
     """Note how far each file is read; delete the notes of files that are read to their end."""
     latest = {reached.file: reached for item in decoded if (reached := item.delivery.reached) is not None}
-    for reached in latest.values():
+    write_reached(db, latest.values())
+
+
+def write_reached(db: Db, notes: Iterable[Reached]) -> None:
+    """Write the checkpoints of files; delete those of files that are read to their end."""
+    for reached in notes:
         key = digest(reached.file).hex()
         if reached.done:
             db.execute("DELETE FROM smsreceipt.replay WHERE key = %s::uuid", (key,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -68,3 +69,31 @@ def set_up(db: psycopg.Connection[Any], location: str) -> None:
         db.execute(sql("0001.sql"))
         db.execute("CREATE TABLE smsreceipt.meta (version integer NOT NULL)")
         db.execute("INSERT INTO smsreceipt.meta VALUES (%s)", (SCHEMA,))
+
+
+def upgrade(
+    db: psycopg.Connection[Any],
+    location: str,
+    *,
+    to: int = SCHEMA,
+    step: Callable[[int], str] = lambda number: sql(f"{number:04}.sql"),
+) -> int:
+    """Bring the schema up to date, or make it; return its version before. Raises StoreDamaged for a newer one.
+
+    *step* gives the SQL that brings on the schema to a version. Each step and its number are in one transaction: a
+    crash leaves all of it or none. Other processes that do the same wait.
+    """
+    before = version_of(db, location)
+    if not before:
+        set_up(db, location)
+    version = version_of(db, location)
+    while version < to:
+        with db.transaction():
+            db.execute(_LOCK)
+            version = version_of(db, location)
+            if version < to:
+                version += 1
+                db.execute(step(version))  # type: ignore[arg-type]  # ours
+                db.execute("UPDATE smsreceipt.meta SET version = %s", (version,))
+    require_known(version, location)
+    return before

@@ -247,13 +247,18 @@ def _by_day(reader: Reader, query: Query, kinds: list[int] | None) -> list[_Cond
 
 def _lines(reread: Reread, row: tuple[Any, ...]) -> Iterator[StoredReceipt]:
     """A statement once with each further body that was read, and then with the one that it shows."""
-    seq, received, source, origin, seen, signed, template, sign, native, further = row[:_ARRIVAL]
+    statement = stored(reread, row)
+    again = partial(with_body, reread, statement)
+    yield from (again(body, sha256(body).digest()) for body in row[_ARRIVAL - 1] or ())
+    yield statement
+
+
+def stored(reread: Reread, row: tuple[Any, ...]) -> StoredReceipt:
+    """The statement of the values that _STORED names. Raises ValueError for a value that is never written."""
+    seq, received, source, origin, seen, signed, template, sign, native, _ = row[:_ARRIVAL]
     receipt = receipt_from(*row[_ARRIVAL:])
     if sha256(receipt.body).digest() != receipt.digest:
         raise ValueError("a body does not have the digest that was stored with it")
     if not (template or native):
         template = answered_template(reread, receipt)
-    stored = StoredReceipt(seq, receipt, received, _SOURCES[source], origin, seen, signed, template, sign)
-    again = partial(with_body, reread, stored)
-    yield from (again(body, sha256(body).digest()) for body in further or ())
-    yield stored
+    return StoredReceipt(seq, receipt, received, _SOURCES[source], origin, seen, signed, template, sign)

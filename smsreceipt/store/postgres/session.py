@@ -364,30 +364,3 @@ class _Attempt(Generic[T]):
         self.work, self.before, self.alone = work, before, alone
         self.in_doubt = False  #: COMMIT was sent, and not answered
         self.result: list[T] = []
-
-
-def prepared(connections: Connections, *, writable: bool) -> bool:
-    """Prove that the database is a store that can be used, making it if it is blank and *writable*.
-
-    Returns whether there are tables.
-    """
-    location = connections.location
-    with translated(location), connections.lend() as db:
-        row = db.execute("SELECT pg_is_in_recovery(), current_setting('fsync')").fetchone()
-        if row and row[0]:
-            raise StoreUnavailable(
-                f"the store {location} is a standby, which does not tell how far it may be read",
-                hint="Name the primary server in the URL, or add target_session_attrs=read-write to it.",
-            )
-        if row and row[1] == "off" and writable:
-            raise StoreUnavailable(
-                f"the server of the store {location} runs with fsync=off: a power cut would lose confirmed receipts",
-                hint="Set fsync=on in its configuration.",
-            )
-        version = schema.version_of(db, location)
-        if not version and writable:
-            schema.set_up(db, location)
-            version = schema.version_of(db, location)
-        if version:
-            schema.require_known(version, location)
-        return bool(version)

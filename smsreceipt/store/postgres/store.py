@@ -19,12 +19,14 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
-from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals
+from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch, NewReceipts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
-from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer, prepared
+from smsreceipt.store.postgres.ready import prepared
+from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer
+from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.promise import LOCK_WAIT, Reread
 from smsreceipt.store.values import (
     NO_TIME,
@@ -40,11 +42,13 @@ from smsreceipt.store.values import (
     SendQuery,
     StoredSend,
     StoreFacts,
+    StoreWriter,
 )
 
 T = TypeVar("T")
 
 _TABLES = ("statement", "body", "reject", "send", "tie", "tally")
+_WRITERS = "SELECT host, seen_at FROM smsreceipt.writer ORDER BY seen_at DESC, host"
 #: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
 _TWICE = (
     "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
@@ -266,7 +270,57 @@ class PostgresStore:
                 kinds=kinds,
                 sends=self._sends.total(),
                 open_sends=self._sends.open(),
+                writers=tuple(StoreWriter(*row) for row in reader.rows(_WRITERS)),
             )
+
+    def export_statements(self) -> Iterator[CopiedStatement]:
+        """Yield every statement with all that is stored about it, in ascending seq."""
+        with reading(self._location):
+            yield from transfer.exported(self._reader, self._reread)
+
+    def import_statements(self, copied: Sequence[CopiedStatement], reached: Reached) -> None:
+        """Write statements as they are in another store, and note how far its copy is."""
+        batch: Batch
+
+        def before(db: Db) -> int:
+            nonlocal batch
+            self._numbers.prepare(db)
+            batch = transfer.batch_of(db, copied, self._numbers)
+            return 0
+
+        def work(db: Db, _: Begun) -> None:
+            transfer.import_statements(db, self._row_types(db), batch, copied, reached, self._location)
+
+        self._write(work, before=before, alone=True)
+
+    def import_rejects(self, copied: Sequence[CopiedReject]) -> None:
+        """Write rejects as they are in another store."""
+
+        def before(db: Db) -> int:
+            for each in copied:
+                self._numbers.road_of(db, each.stored.source, each.stored.origin)
+            return len(copied)
+
+        self._write(
+            lambda db, begun: transfer.import_rejects(db, self._numbers, copied, begun.seqs), before=before, alone=True
+        )
+
+    def import_sends(self, sends: Sequence[StoredSend]) -> None:
+        """Write sends as they are in another store."""
+        self._write(lambda db, _: transfer.import_sends(db, sends), alone=True)
+
+    def import_counters(self, kinds: Sequence[KindFacts], last_seq: int, notes: Sequence[Reached]) -> None:
+        """Set the counters of the kinds and the last seq, and note how far files are replayed."""
+
+        def before(db: Db) -> int:
+            for each in kinds:
+                self._numbers.kind(db, each.kind)
+            transfer.raise_seq(db, last_seq)
+            return 0
+
+        self._write(
+            lambda db, _: transfer.import_counters(db, self._numbers, kinds, notes), before=before, alone=True
+        )
 
     def unfinished(self) -> dict[str, Reached]:
         """The files whose replay was cut off, by the key that identifies each, and how far each was read."""

@@ -28,6 +28,16 @@ class SqliteFile:
             return open_reader(self._path, reread=reread)
         return open_store(self._path, reread=reread, lock_wait=lock_wait)
 
+    def upgrade(self, *, reread: Reread) -> tuple[int, int]:
+        """Open the file for writing, which takes every step to the newest schema."""
+        from smsreceipt.store.sqlite.migrations import SCHEMA
+        from smsreceipt.store.sqlite.store import open_store, schema_of
+
+        self._refuse_irregular()
+        before = schema_of(self._path)
+        open_store(self._path, reread=reread).close()
+        return before, SCHEMA
+
     def free_bytes(self) -> int:
         """How many more bytes the disk under the file takes."""
         return files.free_bytes(self._path)

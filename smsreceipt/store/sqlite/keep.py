@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, decide, leg_of, said_in
+from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, Source, decide, leg_of, said_in
 from smsreceipt.store.sqlite import backfill
 from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, NewReceipts, Row
 from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, NUMBERED, SHOWN, WRITTEN
@@ -55,7 +55,7 @@ class Keeper:
         counted as a repeat; the caller undoes the transaction then, and acknowledges nothing.
         """
         last_seq = number(self._db, "SELECT last_seq FROM counter")
-        batch = InsertBatch(decoded, last_seq, self._kind, self._road)
+        batch = InsertBatch(decoded, last_seq, self.kind, self.road)
         if not len(batch):
             return NewReceipts(), 0
         repeated, changed = self._insert(batch)
@@ -72,11 +72,11 @@ class Keeper:
         contested |= {_identity(batch.row(seq)) for (seq,) in rows(self._db, self._contested, (last_seq,))}
         for identity in sorted(contested):
             identities.update(self.decide(identity))
-        self._advance(last_seq, last_seq + len(batch), done=_ends_a_file(decoded))
+        self.advance(last_seq, last_seq + len(batch), done=_ends_a_file(decoded))
         self._count(batch, identities, statements)
         return NewReceipts(batch, set(repeated)), len(batch)
 
-    def _advance(self, before: int, last_seq: int, *, done: bool) -> None:
+    def advance(self, before: int, last_seq: int, *, done: bool) -> None:
         """Note the last seq. Once enough statements have come, index their phones and settle their sends.
 
         *done*: a file was read to its end with them. In the middle of a large file, which is told by the size of the
@@ -136,7 +136,8 @@ class Keeper:
         self._merge(seq, row, digest)
         return True
 
-    def _kind(self, kind: Kind, delivery: Delivery) -> int:
+    def kind(self, kind: Kind, delivery: Delivery) -> int:
+        """The number of a kind that came with the delivery, in the table `kind`."""
         known = self._kinds.get(kind)
         if known is None:
             at = delivery.received_at
@@ -147,9 +148,13 @@ class Keeper:
             known = self._kinds[kind] = number(self._db, "SELECT id FROM kind WHERE name = ?", kind)
         return known
 
-    def _road(self, delivery: Delivery) -> int:
+    def road(self, delivery: Delivery) -> int:
         """The number of the delivery's source and origin in the table `road`."""
-        key = (delivery.source, delivery.origin)
+        return self.road_of(delivery.source, delivery.origin)
+
+    def road_of(self, source: Source, origin: str) -> int:
+        """The number of a source and an origin in the table `road`."""
+        key = (source, origin)
         known = self._roads.get(key)
         if known is None:
             self._db.execute("INSERT INTO road (source, origin) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
@@ -248,7 +253,7 @@ class Keeper:
             for kind, reject in item.rejects:
                 total += 1
                 reject_id = hashlib.sha256((kind or "").encode() + b"\0" + reject.body).hexdigest()
-                road, at = self._road(item.delivery), item.delivery.received_at
+                road, at = self.road(item.delivery), item.delivery.received_at
                 ((seen,),) = rows(
                     self._db,
                     "INSERT INTO reject (id, kind, road, reason, received_at, times_seen, body)"

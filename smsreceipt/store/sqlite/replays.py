@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import apsw
 
@@ -13,7 +13,12 @@ from smsreceipt.store.sqlite.rows import rows
 def note(db: apsw.Connection, decoded: Sequence[Decoded]) -> None:
     """Note how far each file is read; delete the notes of files that are read to their end."""
     latest = {reached.file: reached for item in decoded if (reached := item.delivery.reached) is not None}
-    for reached in latest.values():
+    write(db, latest.values())
+
+
+def write(db: apsw.Connection, notes: Iterable[Reached]) -> None:
+    """Write the checkpoints; delete those of files that are read to their end."""
+    for reached in notes:
         if reached.done:
             db.execute("DELETE FROM replay WHERE file = ?", (reached.file,))
         else:

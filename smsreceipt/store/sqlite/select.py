@@ -59,7 +59,7 @@ def receipts(db: apsw.Connection, query: Query, reread: Reread) -> Iterator[Stor
         found = islice(found, query.limit)
     if backward:
         found = iter(list(found)[::-1])
-    receipts = map(partial(_stored, reread), found)
+    receipts = map(partial(stored, reread), found)
     if not query.bodies or not db.execute("SELECT 1 FROM body LIMIT 1").fetchall():
         return receipts
     lines = (line for stored in receipts for line in _lines(db, reread, stored))
@@ -276,7 +276,8 @@ def _rare_kind(db: apsw.Connection, query: Query) -> bool:
     return wanted * 2 < total
 
 
-def _stored(reread: Reread, row: tuple[Any, ...]) -> StoredReceipt:
+def stored(reread: Reread, row: tuple[Any, ...]) -> StoredReceipt:
+    """The statement of the values that _STORED names. Raises ValueError for a value that is never written."""
     seq, received, source, origin, seen, signed, template, sign, native, unread = row[:_ARRIVAL]
     receipt = receipt_from(*row[_ARRIVAL:])
     if sha256(receipt.body).digest() != receipt.digest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -22,13 +22,14 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
+from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.promise import LOCK_WAIT, Reread
-from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals
+from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals, transfer
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
 from smsreceipt.store.values import (
@@ -76,6 +77,15 @@ def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
     connection = apsw.Connection(":memory:")
     migrate(connection)
     return SqliteStore(path, connection)
+
+
+def schema_of(path: Path) -> int:
+    """The schema of the file at *path*; 0 where nothing is stored yet. Opening proves the file to be a store."""
+    if not files.size(path):
+        return 0
+    with translated(path), closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        return pragma(connection, "user_version")
 
 
 class SqliteStore:
@@ -268,6 +278,31 @@ class SqliteStore:
                 sends=number(self._db, "SELECT sends FROM counter"),
                 open_sends=self._sends.open(),
             )
+
+    def export_statements(self) -> Iterator[CopiedStatement]:
+        """Yield every statement with all that is stored about it, in ascending seq."""
+        with reading(self._path):
+            yield from transfer.exported(self._db, self._reread)
+
+    def import_statements(self, copied: Sequence[CopiedStatement], reached: Reached) -> None:
+        """Write statements as they are in another store, and note how far its copy is."""
+        with self._transaction():
+            transfer.import_statements(self._db, self._keeper, copied, reached, str(self._path))
+
+    def import_rejects(self, copied: Sequence[CopiedReject]) -> None:
+        """Write rejects as they are in another store."""
+        with self._transaction():
+            transfer.import_rejects(self._db, self._keeper, copied)
+
+    def import_sends(self, sends: Sequence[StoredSend]) -> None:
+        """Write sends as they are in another store."""
+        with self._transaction():
+            transfer.import_sends(self._db, sends)
+
+    def import_counters(self, kinds: Sequence[KindFacts], last_seq: int, notes: Sequence[Reached]) -> None:
+        """Set the counters of the kinds and the last seq, and note how far files are replayed."""
+        with self._transaction():
+            transfer.import_counters(self._db, self._keeper, kinds, last_seq, notes)
 
     def unfinished(self) -> dict[str, Reached]:
         """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
