@@ -181,15 +181,37 @@ class App:
     def _store(self) -> str:
         """Where the store is; a URL may contain a password."""
         named = self.setting("store")
-        if not named:
-            return str(self.data_directory() / "smsreceipt.db")
-        return str(self.home / named[2:]) if named.startswith("~/") else str(named)
+        return self._expanded(str(named)) if named else str(self.data_directory() / "smsreceipt.db")
+
+    def _expanded(self, named: str) -> str:
+        return str(self.home / named[2:]) if named.startswith("~/") else named
 
     def _warn_of_visible_password(self) -> None:
         """Other users of the machine see the arguments of its programs."""
         setting = self.settings.get("store")
         if setting is not None and setting.origin == "option" and opening.has_password(self._store):
-            self.warn("other users can see the password in --store: use SMSRECEIPT_STORE, PGPASSWORD or ~/.pgpass")
+            self._warn_of_password("--store")
+
+    def _warn_of_password(self, where: str) -> None:
+        self.warn(f"other users can see the password in {where}: use SMSRECEIPT_STORE, PGPASSWORD or ~/.pgpass")
+
+    def upgrade_store(self) -> tuple[int, int]:
+        """Bring the schema of the store up to date; return its version before, 0 where there was none, and after."""
+        self._warn_of_visible_password()
+        return opening.upgrade(self._store, reread=_reread, insecure=bool(self.setting("insecure-db")))
+
+    def shown(self, location: str) -> str:
+        """A location that an argument names, as messages show it. Raises UsageError for one that no engine opens."""
+        return opening.checked(self._expanded(location))
+
+    @contextlib.contextmanager
+    def open_store_at(self, location: str, *, readonly: bool) -> Iterator[Store]:
+        """The store at a location that an argument names, to be used in a with statement."""
+        location = self._expanded(location)
+        if opening.has_password(location):
+            self._warn_of_password("the arguments")
+        with contextlib.closing(self.opener(location, readonly, LOCK_WAIT, bool(self.setting("insecure-db")))) as store:
+            yield store
 
     @contextlib.contextmanager
     def open_store(self, *, readonly: bool, lock_wait: float = LOCK_WAIT, backfill: bool = True) -> Iterator[Store]:

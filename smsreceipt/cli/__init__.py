@@ -30,6 +30,7 @@ COMMANDS = {
     "explain": "Explain a receipt code: what it means, what to do.",
     "status": "Tell how the store is doing, and whether receipts still arrive.",
     "rejects": "Look at what could not be decoded; retry or drop it.",
+    "store": "Look after the store: its facts, upgrades, copies.",
     "config": "Show the effective configuration, or write a first one.",
     "completion": "Print the completion script of a shell.",
     "sandbox": "Run the provider's side on loopback, for tests and play.",

@@ -74,6 +74,13 @@ def upgrade(location: str, *, reread: Reread, insecure: bool = False) -> tuple[i
     return _engine(location, insecure=insecure).upgrade(reread=reread)
 
 
+def citus_sql() -> str:
+    """The script that distributes the tables of a store over a Citus cluster."""
+    from smsreceipt.store.postgres.engine import citus_sql
+
+    return citus_sql()
+
+
 def free_bytes(location: str) -> int | None:
     """How many more bytes the disk under the store takes; None where its engine cannot tell."""
     return _engine(location).free_bytes()

@@ -142,12 +142,17 @@ class Progress:
 
     def upgraded(self, done: int, total: int) -> None:
         """Show how many of the receipts of an older version are upgraded, and the time that the rest takes."""
+        self.counted(done, total, ("upgrading the store", "升级数据库"))
+
+    def counted(self, done: int, total: int, words: tuple[str, str]) -> None:
+        """Show how much of a known number is done, *words* for what is done, and the time that the rest takes."""
+        whole = max(total, done, 1)
 
         def line(seconds: float) -> str:
-            full = round(_BAR * done / total)
-            left = elapsed(round((total - done) * seconds / done) * 1000, chinese=self._chinese)
-            head = f"[{'#' * full}{'-' * (_BAR - full)}] {done:,}/{total:,}  "
-            return head + (f"升级数据库  剩余 {left}" if self._chinese else f"upgrading the store  {left} left")
+            full = round(_BAR * done / whole)
+            left = elapsed(round((whole - done) * seconds / done) * 1000, chinese=self._chinese) if done else "?"
+            head = f"[{'#' * full}{'-' * (_BAR - full)}] {done:,}/{whole:,}  {words[self._chinese]}  "
+            return head + (f"剩余 {left}" if self._chinese else f"{left} left")
 
         self.show(line)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 from hashlib import sha256
+from importlib import resources
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
@@ -59,3 +60,8 @@ class PostgresDatabase:
 def _require_driver() -> None:
     if importlib.util.find_spec("psycopg") is None:
         raise UsageError("a store in PostgreSQL needs the driver psycopg", hint="pip install 'smsreceipt[postgres]'")
+
+
+def citus_sql() -> str:
+    """The script that distributes the tables of a store over a Citus cluster."""
+    return resources.files(__package__).joinpath("sql", "citus.sql").read_text("utf-8")

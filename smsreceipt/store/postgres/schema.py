@@ -93,7 +93,7 @@ def upgrade(
             version = version_of(db, location)
             if version < to:
                 version += 1
-                db.execute(step(version))  # type: ignore[arg-type]  # ours
+                db.execute(step(version))
                 db.execute("UPDATE smsreceipt.meta SET version = %s", (version,))
     require_known(version, location)
     return before

@@ -17,7 +17,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from smsreceipt.errors import StoreDamaged, StoreLocked, StoreUnavailable, UsageError
-from smsreceipt.store.postgres import arrays, schema
+from smsreceipt.store.postgres import arrays
 from smsreceipt.store.postgres.address import Address
 from smsreceipt.store.postgres.faults import (
     COUNTED_ALREADY,

@@ -19,6 +19,7 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
+from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch, NewReceipts
@@ -26,7 +27,6 @@ from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
 from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer
-from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.promise import LOCK_WAIT, Reread
 from smsreceipt.store.values import (
     NO_TIME,
@@ -318,9 +318,7 @@ class PostgresStore:
             transfer.raise_seq(db, last_seq)
             return 0
 
-        self._write(
-            lambda db, _: transfer.import_counters(db, self._numbers, kinds, notes), before=before, alone=True
-        )
+        self._write(lambda db, _: transfer.import_counters(db, self._numbers, kinds, notes), before=before, alone=True)
 
     def unfinished(self) -> dict[str, Reached]:
         """The files whose replay was cut off, by the key that identifies each, and how far each was read."""

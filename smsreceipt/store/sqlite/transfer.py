@@ -20,8 +20,8 @@ from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.values import KindFacts, StoredSend
 
 _EXPORTED = (
-    "SELECT statement.native, current, conflict, statement.seq, received_at, source, origin, times_seen, signed, '', '',"
-    f" 1, {UNREAD}, {SELECTED} FROM statement CROSS JOIN kind ON kind.id = statement.kind"
+    "SELECT statement.native, current, conflict, statement.seq, received_at, source, origin, times_seen, signed, '',"
+    f" '', 1, {UNREAD}, {SELECTED} FROM statement CROSS JOIN kind ON kind.id = statement.kind"
     " CROSS JOIN road ON road.id = statement.road ORDER BY statement.seq"
 )
 _BODIES = "SELECT seq, native, body FROM body ORDER BY seq, digest"
