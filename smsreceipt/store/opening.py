@@ -30,7 +30,7 @@ class Engine(Protocol):
         """Open it; see open_store()."""
 
     def upgrade(self, *, reread: Reread) -> tuple[int, int]:
-        """Bring the schema up to date; see upgrade()."""
+        """Bring the schema up to date, as the function of this name does."""
 
     def free_bytes(self) -> int | None:
         """How many more bytes the disk takes; None where the engine cannot tell."""

@@ -25,8 +25,8 @@ _EXPORTED = (
 )
 _BODIES = "SELECT seq, native, body FROM smsreceipt.body ORDER BY seq, digest"
 _TIES = (
-    "SELECT detail, report, statement.biz_id, made, tie.signed FROM smsreceipt.tie"
-    " JOIN smsreceipt.statement ON statement.place = tie.place AND statement.seq = tie.report ORDER BY detail"
+    "SELECT tie.detail, report, statement.biz_id, made, tie.signed FROM smsreceipt.tie"
+    " JOIN smsreceipt.statement ON statement.place = tie.place AND statement.seq = tie.report ORDER BY tie.detail"
 )
 _RAISE = "SELECT setval('smsreceipt.seq', %s) FROM smsreceipt.seq WHERE NOT is_called OR last_value < %s"
 _BODY = (

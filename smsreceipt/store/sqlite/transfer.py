@@ -26,8 +26,8 @@ _EXPORTED = (
 )
 _BODIES = "SELECT seq, native, body FROM body ORDER BY seq, digest"
 _TIES = (
-    "SELECT detail, report, statement.biz_id, made, tie.signed FROM tie JOIN statement ON statement.seq = report"
-    " ORDER BY detail"
+    "SELECT tie.detail, report, statement.biz_id, made, tie.signed FROM tie JOIN statement ON statement.seq = report"
+    " ORDER BY tie.detail"
 )
 _INSERT = (
     f"INSERT INTO statement ({', '.join(INSERTED)}, times_seen, conflict, current)"
