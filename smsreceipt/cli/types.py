@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsreceipt.model import BEIJING, DAY_MS, Instant, beijing_day, start_of_day
+from smsreceipt.model import BEIJING, DAY_MS, Instant, Share, beijing_day, start_of_day
 
 if TYPE_CHECKING:
     from smsreceipt.runs.sockets import HostPort
@@ -37,6 +37,21 @@ class Duration(click.ParamType[float]):
         if not re.fullmatch(rf"(?:{_AGO.pattern})+", text, re.IGNORECASE):
             self.fail(f"{text!r} is no duration: 45s, 10m, 3h, 2d", param, ctx)
         return sum(float(number) * _UNITS[unit.lower()] for number, unit in _AGO.findall(text))
+
+
+class Part(click.ParamType[Share]):
+    """I/N: share I of N, counted from 1."""
+
+    name = "share"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Share:
+        """The share; fails as a usage error."""
+        if isinstance(value, Share):
+            return value
+        match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip(), re.ASCII)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            self.fail(f"{value!r} is no share: 1/4, 2/4, 3/4, 4/4", param, ctx)
+        return Share(int(match[1]), int(match[2]))
 
 
 class Size(click.ParamType[int]):

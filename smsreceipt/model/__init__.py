@@ -19,6 +19,7 @@ from smsreceipt.model.receipts import (
     said_in,
 )
 from smsreceipt.model.sends import Answer, Asked, Send, billed_parts, may_be_message_id
+from smsreceipt.model.shares import WHOLE, Share, place_of
 from smsreceipt.model.state import Claim, contradictory, decide
 from smsreceipt.model.times import (
     BEIJING,
@@ -36,6 +37,7 @@ __all__ = [
     "BEIJING",
     "DAY_MS",
     "SETTLED",
+    "WHOLE",
     "Answer",
     "Asked",
     "Claim",
@@ -49,6 +51,7 @@ __all__ = [
     "Receipt",
     "Reject",
     "Send",
+    "Share",
     "Source",
     "StoredReceipt",
     "StoredReject",
@@ -66,6 +69,7 @@ __all__ = [
     "narrow",
     "normalise_phone",
     "number_of",
+    "place_of",
     "said_in",
     "start_of_day",
     "unguarded",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from smsreceipt.model import Answer, Instant, Send
+from smsreceipt.model import WHOLE, Answer, Instant, Send, Share
 from smsreceipt.reconcile.calendar import Calendar, Standing, is_final_no_record
 from smsreceipt.reconcile.classes import MISSING, Class, ClassCounts, Finding
 from smsreceipt.reconcile.compact import CompactList
@@ -21,6 +21,7 @@ class Survey:
     last: int
     calendar: Calendar
     sent: int = 0  #: in the ledger
+    share: Share = WHOLE  #: of the numbers
     without: int = 0  #: of these, those without a final receipt
     plan: Plan = field(default_factory=Plan)
     #: those without a final receipt that are not to be asked about now
@@ -45,12 +46,15 @@ class Survey:
         return counts
 
 
-def survey_days(store: Store, first: int, last: int, calendar: Calendar, begun: Instant) -> Survey:
+def survey_days(
+    store: Store, first: int, last: int, calendar: Calendar, begun: Instant, share: Share = WHOLE
+) -> Survey:
     """Read the days *first* to *last*, the oldest first. Call it inside store.snapshot(), since others may write.
 
-    Answers since *begun* belong to this comparison, and are not asked for again.
+    Only the sends to the numbers of *share* are read. Answers since *begun* belong to this comparison, and are not asked
+    for again.
     """
-    survey = Survey(first, last, calendar, store.count_sends(first, last))
+    survey = Survey(first, last, calendar, store.count_sends(first, last, share), share=share)
     for day in range(first, last + 1):
         for job in jobs(_to_ask(store, survey, day, begun), lambda phone, at: _known(store, phone, at)):
             survey.plan.add(job)
@@ -59,7 +63,7 @@ def survey_days(store: Store, first: int, last: int, calendar: Calendar, begun: 
 
 def _to_ask(store: Store, survey: Survey, day: int, begun: Instant) -> Iterator[Send]:
     """The sends of one day that are to be asked about; the others are added to *survey*."""
-    for row in store.missing(day, day):
+    for row in store.missing(day, day, survey.share):
         survey.without += 1
         found = _class_without_asking(row, survey.calendar, begun)
         if found is None:

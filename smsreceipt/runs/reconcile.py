@@ -10,7 +10,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.ingest import LockRetry
 from smsreceipt.matching import GLOBE_REPORT, SMS_REPORT
-from smsreceipt.model import Instant, start_of_day
+from smsreceipt.model import WHOLE, Instant, Share, start_of_day
 from smsreceipt.output import terminal
 from smsreceipt.output.columns import mapping
 from smsreceipt.output.printer import print_rows
@@ -50,6 +50,7 @@ class Options:
     details: str | None  #: the file for the details, an object per send; "-": standard output
     fail_on_missing: bool  #: exit code 3 if the outcome of any send is still unknown
     provider_total: bool = True  #: ask for the provider's totals of the days too
+    share: Share = WHOLE  #: compare only the sends to these numbers; one that is not whole leaves the totals out
 
 
 def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> None:
@@ -64,6 +65,11 @@ def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> N
     if totals and not options.dry_run:
         day_totals.run_gaps(app, first, last, qps=options.qps, fail_on_missing=options.fail_on_missing)
         return
+    share = options.share
+    if options.provider_total and not share.is_whole:
+        app.say(
+            f"share {share.number} of {share.total}: the provider's totals are left out, since they are of all numbers"
+        )
     details = Details(app, None if totals else options.details, Calendar(app.now(), round(options.min_age * 1000)))
     try:
         with app.open_store(readonly=options.dry_run) as store:
@@ -174,17 +180,22 @@ class _Comparison:
         with self._store.snapshot():
             if self._details.wanted:
                 self._write_with_receipt()
-            survey = survey_days(self._store, self._first, self._last, self._calendar, begun)
+            survey = survey_days(self._store, self._first, self._last, self._calendar, begun, self._options.share)
             listed = self._store.sends_by_day(self._first, self._last)
         self._check = ListCheck(
-            self._app, self._first, self._last, self._calendar.today, listed, wanted=self._options.provider_total
+            self._app, self._first, self._last, self._calendar.today, listed, wanted=self._wants_totals
         )
         self._details.add(survey.settled)
         return survey, survey.counts()
 
+    @property
+    def _wants_totals(self) -> bool:
+        return self._options.provider_total and self._options.share.is_whole
+
     def _write_with_receipt(self) -> None:
         query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of_day(self._first), until=end_of(self._last))
-        self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome) for row in self._store.sends(query))
+        rows = (row for row in self._store.sends(query) if self._options.share.has(row.send.phone))
+        self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome) for row in rows)
 
     def _made(self, client: QueryClient, survey: Survey, counts: ClassCounts) -> Run:
         def on_findings(findings: Sequence[Finding]) -> None:
@@ -210,7 +221,8 @@ class _Comparison:
         query = Query(
             kinds=[SMS_REPORT, GLOBE_REPORT], conflicts=True, since=start_of_day(self._first), until=end_of(self._last)
         )
-        return len({(each.receipt.kind, each.receipt.identity) for each in self._store.list(query)})
+        found = (each.receipt for each in self._store.list(query))
+        return len({(each.kind, each.identity) for each in found if self._options.share.has(each.phone)})
 
     def _report_problems(self, failures: Sequence[BaseException]) -> None:
         """Print failures, new rejects and contradictory answers, and set their exit codes."""

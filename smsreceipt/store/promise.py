@@ -6,7 +6,19 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from smsreceipt.model import Asked, Decoded, Instant, Kind, Reached, Receipt, Send, StoredReceipt, StoredReject
+from smsreceipt.model import (
+    WHOLE,
+    Asked,
+    Decoded,
+    Instant,
+    Kind,
+    Reached,
+    Receipt,
+    Send,
+    Share,
+    StoredReceipt,
+    StoredReject,
+)
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.values import (
     NO_TIME,
@@ -82,11 +94,14 @@ class Sends(Protocol):
     def sends_of(self, phone: str, first_day: int, last_day: int) -> Sequence[Send]:
         """Every send to a number on these Beijing days, both included, with a receipt or without."""
 
-    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
-        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""
+    def missing(self, first_day: int, last_day: int, share: Share = WHOLE) -> Iterator[StoredSend]:
+        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId.
 
-    def count_sends(self, first_day: int, last_day: int) -> int:
-        """How many sends the ledger holds of these Beijing days, both included."""
+        Only those to the numbers of *share*.
+        """
+
+    def count_sends(self, first_day: int, last_day: int, share: Share = WHOLE) -> int:
+        """How many sends to the numbers of *share* the ledger holds of these Beijing days, both included."""
 
     def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
         """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""

@@ -23,7 +23,7 @@ from smsreceipt.store.sqlite.connect import connect
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader
 from tests.aliyun.peer import says, serving
 from tests.cli.listening import until
-from tests.cli.program import CALL, CALL_ENDED, Ended, Program
+from tests.cli.program import CALL, CALL_ENDED, Ended, Program, report
 from tests.reconcile.test_calendar import ZONES
 
 pytestmark = pytest.mark.each_engine
@@ -404,3 +404,38 @@ def test_a_live_line_tells_how_far_it_is(company: Company) -> None:
 
 def test_it_is_offered_where_commands_are() -> None:
     assert "reconcile" in COMMANDS
+
+
+def test_shares_add_up_to_the_whole(company: Company) -> None:
+    company.send(9, arrived=True)
+    company.send(11)
+    company.send(7, waiting=True)
+    company.send(5, known=False)
+    program = company.program
+    program.keep("SmsReport", report("13800000001", "000001^0", success=False, err_code="MOBILE_IN_BLACK"))
+    args = ("reconcile", "--date", DATE, "--no-totals")
+    summed = ("sent", "with_receipt", "missing", "unasked", "conflicts", "planned_calls")
+    (whole,) = program(*args, "--dry-run").objects
+    planned = [program(*args, "--dry-run", "--share", f"{number}/3").objects[0] for number in (1, 2, 3)]
+    assert {name: sum(each[name] for each in planned) for name in summed} == {name: whole[name] for name in summed}
+    assert all(0 < each["sent"] < whole["sent"] for each in planned)
+    ended = [company.reconcile("--date", DATE, "--no-totals", "--share", f"{number}/3") for number in (1, 2, 3)]
+    asked = [each.objects[0] for each in ended]
+    found = ("sent", "compensated_delivered", "still_waiting", "no_record")
+    assert [sum(each[name] for each in asked) for name in found] == [whole["sent"], 15, 8, 6]
+
+
+def test_a_share_leaves_the_providers_total_out(company: Company) -> None:
+    ended = company.reconcile("--share", "1/2")
+    assert ended.code == 0, ended.err
+    assert ended.objects[0]["provider_total"] is None
+    assert ended.objects[0]["api_calls"] == ended.objects[0]["missing"]
+    assert "share 1 of 2: the provider's totals are left out" in ended.err
+
+
+@pytest.mark.parametrize("share", ["0/2", "3/2", "1", "1/0", "x/2"])
+def test_what_is_no_share_is_refused(company: Company, share: str) -> None:
+    ended = company.reconcile("--date", DATE, "--share", share)
+    assert (ended.code, "is no share" in ended.err) == (2, True)
+    together = company.reconcile("--date", DATE, "--share", "1/2", "--totals")
+    assert (together.code, "cannot go with" in together.err) == (2, True)

@@ -8,9 +8,9 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command, option
-from smsreceipt.cli.types import Duration, When, since
+from smsreceipt.cli.types import Duration, Part, When, since
 from smsreceipt.errors import UsageError
-from smsreceipt.model import beijing_day
+from smsreceipt.model import WHOLE, beijing_day
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -67,6 +67,13 @@ def _complete_day(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     help="Write an object per send: its class, what was learnt, days left.",
 )
 @option("--fail-on-missing", is_flag=True, help="End with 3 when any is left whose end nobody knows.")
+@option(
+    "--share",
+    type=Part(),
+    metavar="I/N",
+    help="Only share I of N of the numbers: N machines divide the days.",
+    example="1/4",
+)
 @option("--totals", is_flag=True, help="Compare only the sums of the days; needs no list of what was sent.")
 @option("--no-totals", is_flag=True, help="Leave out the provider's total: the list is not meant to be whole.")
 @option("--calls", is_flag=True, help="List calls through privacy numbers whose end was never reported.")
@@ -81,10 +88,13 @@ def command(app: App, **chosen: Any) -> None:
     \b
       smsreceipt reconcile --date yesterday
       smsreceipt reconcile --from 2026-11-01 --to 2026-11-20 --dry-run --json
+      smsreceipt reconcile --date yesterday --share 1/4
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     first, last = _days(app, chosen)
     if chosen["totals"] and chosen["no_totals"]:
         raise UsageError("--totals and --no-totals exclude each other")
+    if chosen["share"] and (chosen["totals"] or chosen["calls"]):
+        raise UsageError("--share divides the numbers: it cannot go with --totals or --calls")
     if chosen["calls"]:
         from smsreceipt.runs import call_gaps
 
@@ -93,7 +103,11 @@ def command(app: App, **chosen: Any) -> None:
         from smsreceipt.runs import reconcile
 
         names = ("min_age", "dry_run", "qps", "workers", "details", "fail_on_missing")
-        options = reconcile.Options(**{name: chosen[name] for name in names}, provider_total=not chosen["no_totals"])
+        options = reconcile.Options(
+            **{name: chosen[name] for name in names},
+            provider_total=not chosen["no_totals"],
+            share=chosen["share"] or WHOLE,
+        )
         reconcile.run(app, first, last, options, totals=chosen["totals"])
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from smsreceipt.model import Outcome, Receipt
+from smsreceipt.model import Outcome, Receipt, place_of
 
 #: Where the phone is in the identities that hold it. All about one phone is at one place.
 PHONE_AT = {
@@ -80,11 +80,6 @@ _OIDS = {"text": 25, "bytea": 17}
 def digest(text: str) -> bytes:
     """The first half of the SHA-256 of a text."""
     return sha256(text.encode()).digest()[:16]
-
-
-def place_of(text: str) -> int:
-    """The place of a phone, or of whatever else an identity is placed by."""
-    return int.from_bytes(sha256(text.encode()).digest()[:8], "big", signed=True)
 
 
 phone_place = lru_cache(maxsize=10_000)(place_of)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from smsreceipt.model import Answer, Instant, Send, beijing_day
+from smsreceipt.model import Answer, Instant, Send, Share, beijing_day
 from smsreceipt.store.ledger_rows import COLUMNS, REPORTS, RESUMED, merged, row_of, send_of, stored_send
 from smsreceipt.store.postgres.arrays import Pack, Packed, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import columns
@@ -151,20 +151,20 @@ class Sends:
         )
         return [send_of(row) for row in found]
 
-    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
-        """Yield the sends of these days without a final receipt, by number, day and BizId."""
+    def missing(self, first_day: int, last_day: int, share: Share) -> Iterator[StoredSend]:
+        """Yield the sends of these days and this share without a final receipt, by number, day and BizId."""
         kinds = kinds_of_reports(self._reader)
         found = self._reader.stream(
-            f"{_select(kinds)} WHERE NOT settled AND day BETWEEN %s AND %s"
+            f"{_select(kinds)} WHERE NOT settled AND day BETWEEN %s AND %s{_in_share(share)}"
             f" AND NOT EXISTS ({receipt_of('send', kinds)}) ORDER BY phone, day, biz_id",
             (first_day, last_day),
         )
         return map(stored_send, found)
 
-    def count(self, first_day: int, last_day: int) -> int:
-        """How many sends there are of these days."""
+    def count(self, first_day: int, last_day: int, share: Share) -> int:
+        """How many sends there are of these days and this share."""
         days = "SELECT count(*) FROM smsreceipt.send WHERE settled IN (true, false) AND day BETWEEN %s AND %s"
-        return self._reader.number(days, first_day, last_day)
+        return self._reader.number(days + _in_share(share), first_day, last_day)
 
     def by_day(self, first_day: int, last_day: int) -> list[DaySends]:
         """How many sends there are of each of these days."""
@@ -246,3 +246,8 @@ def _state(state: SendState, kinds: str) -> str:
 
 def _all(terms: Sequence[str]) -> str:
     return " AND ".join(terms) or "true"
+
+
+def _in_share(share: Share) -> str:
+    """A condition for the places of a share, to be appended to others."""
+    return "" if share.is_whole else f" AND place BETWEEN {share.first_place} AND {share.last_place}"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from smsreceipt.model import (
+    WHOLE,
     Asked,
     Decoded,
     Instant,
@@ -14,6 +15,7 @@ from smsreceipt.model import (
     Reached,
     Reason,
     Send,
+    Share,
     Source,
     StoredReceipt,
     StoredReject,
@@ -218,14 +220,17 @@ class PostgresStore:
         """Every send to a number on these Beijing days, both included, with a receipt or without."""
         return self._sends.of(phone, first_day, last_day)
 
-    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
-        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""
-        with reading(self._location):
-            yield from self._sends.missing(first_day, last_day)
+    def missing(self, first_day: int, last_day: int, share: Share = WHOLE) -> Iterator[StoredSend]:
+        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId.
 
-    def count_sends(self, first_day: int, last_day: int) -> int:
-        """How many sends the ledger holds of these Beijing days, both included."""
-        return self._sends.count(first_day, last_day)
+        Only those to the numbers of *share*.
+        """
+        with reading(self._location):
+            yield from self._sends.missing(first_day, last_day, share)
+
+    def count_sends(self, first_day: int, last_day: int, share: Share = WHOLE) -> int:
+        """How many sends to the numbers of *share* the ledger holds of these Beijing days, both included."""
+        return self._sends.count(first_day, last_day, share)
 
     def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
         """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 import apsw
 import msgspec
 
-from smsreceipt.model import Answer, Asked, Instant, Send, beijing_day
+from smsreceipt.model import Answer, Asked, Instant, Send, Share, beijing_day
 from smsreceipt.store.ledger_rows import COLUMNS, REPORTS, RESUMED, SendRow, merged, row_of, send_of, stored_send
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, SendState, StoredSend
@@ -129,19 +129,22 @@ class Sends:
         )
         return [send_of(row) for row in found]
 
-    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
-        """Yield the sends of these days without a final receipt, by number, day and BizId."""
+    def missing(self, first_day: int, last_day: int, share: Share) -> Iterator[StoredSend]:
+        """Yield the sends of these days and this share without a final receipt, by number, day and BizId."""
         found = self._db.execute(
             f"{self._select()} INDEXED BY send_day WHERE settled = 0 AND day BETWEEN ? AND ?"
             f" AND NOT EXISTS ({self._receipt()}) ORDER BY phone, day, biz_id",
             (first_day, last_day),
         )
-        return map(stored_send, found)
+        return map(stored_send, (row for row in found if share.has(row[1])))
 
-    def count(self, first_day: int, last_day: int) -> int:
-        """How many sends there are of these days."""
-        days = "SELECT count(*) FROM send WHERE settled IN (0, 1) AND day BETWEEN ? AND ?"
-        return number(self._db, days, first_day, last_day)
+    def count(self, first_day: int, last_day: int, share: Share) -> int:
+        """How many sends there are of these days and this share."""
+        days = "SELECT {} FROM send WHERE settled IN (0, 1) AND day BETWEEN ? AND ?"
+        if share.is_whole:
+            return number(self._db, days.format("count(*)"), first_day, last_day)
+        found = rows(self._db, days.format("phone"), (first_day, last_day))
+        return sum(share.has(phone) for (phone,) in found)
 
     def by_day(self, first_day: int, last_day: int) -> list[DaySends]:
         """How many sends there are of each of these days."""

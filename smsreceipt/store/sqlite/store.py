@@ -10,6 +10,7 @@ import apsw
 
 from smsreceipt.errors import StoreDamaged
 from smsreceipt.model import (
+    WHOLE,
     Asked,
     Decoded,
     Instant,
@@ -17,6 +18,7 @@ from smsreceipt.model import (
     Reached,
     Reason,
     Send,
+    Share,
     Source,
     StoredReceipt,
     StoredReject,
@@ -225,15 +227,18 @@ class SqliteStore:
         with reading(self._path):
             return self._sends.of(phone, first_day, last_day)
 
-    def missing(self, first_day: int, last_day: int) -> Iterator[StoredSend]:
-        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId."""
-        with reading(self._path):
-            yield from self._sends.missing(first_day, last_day)
+    def missing(self, first_day: int, last_day: int, share: Share = WHOLE) -> Iterator[StoredSend]:
+        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId.
 
-    def count_sends(self, first_day: int, last_day: int) -> int:
-        """How many sends the ledger holds of these Beijing days, both included."""
+        Only those to the numbers of *share*.
+        """
         with reading(self._path):
-            return self._sends.count(first_day, last_day)
+            yield from self._sends.missing(first_day, last_day, share)
+
+    def count_sends(self, first_day: int, last_day: int, share: Share = WHOLE) -> int:
+        """How many sends to the numbers of *share* the ledger holds of these Beijing days, both included."""
+        with reading(self._path):
+            return self._sends.count(first_day, last_day, share)
 
     def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
         """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""
