@@ -51,8 +51,8 @@ def survey_days(
 ) -> Survey:
     """Read the days *first* to *last*, the oldest first. Call it inside store.snapshot(), since others may write.
 
-    Only the sends to the numbers of *share* are read. Answers since *begun* belong to this comparison, and are not asked
-    for again.
+    Only the sends to the numbers of *share* are read. Answers since *begun* belong to this comparison, and are not
+    asked for again.
     """
     survey = Survey(first, last, calendar, store.count_sends(first, last, share), share=share)
     for day in range(first, last + 1):

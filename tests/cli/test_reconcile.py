@@ -413,13 +413,13 @@ def test_shares_add_up_to_the_whole(company: Company) -> None:
     company.send(5, known=False)
     program = company.program
     program.keep("SmsReport", report("13800000001", "000001^0", success=False, err_code="MOBILE_IN_BLACK"))
-    args = ("reconcile", "--date", DATE, "--no-totals")
+    args = ("--date", DATE, "--no-totals")
     summed = ("sent", "with_receipt", "missing", "unasked", "conflicts", "planned_calls")
-    (whole,) = program(*args, "--dry-run").objects
-    planned = [program(*args, "--dry-run", "--share", f"{number}/3").objects[0] for number in (1, 2, 3)]
+    (whole,) = company.reconcile(*args, "--dry-run").objects
+    planned = [company.reconcile(*args, "--dry-run", "--share", f"{number}/3").objects[0] for number in (1, 2, 3)]
     assert {name: sum(each[name] for each in planned) for name in summed} == {name: whole[name] for name in summed}
     assert all(0 < each["sent"] < whole["sent"] for each in planned)
-    ended = [company.reconcile("--date", DATE, "--no-totals", "--share", f"{number}/3") for number in (1, 2, 3)]
+    ended = [company.reconcile(*args, "--share", f"{number}/3") for number in (1, 2, 3)]
     asked = [each.objects[0] for each in ended]
     found = ("sent", "compensated_delivered", "still_waiting", "no_record")
     assert [sum(each[name] for each in asked) for name in found] == [whole["sent"], 15, 8, 6]
