@@ -14,6 +14,7 @@ import psycopg
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
 
 COUNTED_ALREADY = "SR001"  #: see begin_write() in the schema
+LOCKED = "55P03"  #: a lock was waited for as long as may be
 _RETRIED = {"40001", "40P01"}
 #: SQLSTATE --> class of the error, what is wrong with the store, and a hint; the longest prefix counts.
 _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
@@ -24,7 +25,7 @@ _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "42501": (StoreUnavailable, "may not be used for this by this user",
               "The owner of the database has to grant the rights, or to run this command once."),
     "40": (StoreLocked, "is used by others at the same time", ""),
-    "55P03": (StoreLocked, "is locked by another process", ""),
+    LOCKED: (StoreLocked, "is locked by another process", ""),
     "57014": (StoreLocked, "did not answer in time", ""),
     "53100": (StoreFull, "has no space left on its disk", "Free space on the server's disk, then run this again."),
     "53": (StoreUnavailable, "has no connection or memory left", "Raise max_connections, or use a connection pooler."),

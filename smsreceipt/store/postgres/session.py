@@ -21,6 +21,7 @@ from smsreceipt.store.postgres import arrays
 from smsreceipt.store.postgres.address import Address
 from smsreceipt.store.postgres.faults import (
     COUNTED_ALREADY,
+    LOCKED,
     error_of,
     is_lost,
     may_be_repeated,
@@ -256,14 +257,14 @@ class Writer:
                 attempt.alone = True
             except (psycopg.Error, StoreUnavailable) as exc:
                 fault = exc if isinstance(exc, psycopg.Error) else None
-                if fault is not None and fault.sqlstate == COUNTED_ALREADY:
-                    return self._outcome(attempt)
                 if fault is not None and may_be_repeated(fault) and deadlocks < _REPEATS:
                     deadlocks += 1
                     continue
                 gone = fault is None or is_lost(fault)
                 patience = _IN_DOUBT if attempt.in_doubt else self._lock_wait
-                if gone and time.monotonic() - began < patience:
+                # A lock that is met in doubt may be that of the same transaction, whose COMMIT is still under way.
+                wait = gone or (attempt.in_doubt and fault is not None and fault.sqlstate == LOCKED)
+                if wait and time.monotonic() - began < patience:
                     time.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
                     failures += 1
                     continue
@@ -284,8 +285,10 @@ class Writer:
             result = attempt.work(db, Begun(row[0] or (), row[1], row[2], attempt.alone))
             attempt.in_doubt, attempt.result = True, [result]
             self._commit(db)
-        except BaseException:
+        except BaseException as exc:
             self._roll_back(db)
+            if isinstance(exc, psycopg.Error) and exc.sqlstate == COUNTED_ALREADY:
+                return self._outcome(attempt)
             raise
         attempt.in_doubt = False
         self._number += 1

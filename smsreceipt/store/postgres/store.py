@@ -98,7 +98,7 @@ class PostgresStore:
             rejects = keep.Rejects(decoded, self._numbers, db)
             return len(batch.rows) + len(rejects)
 
-        def work(db: Db, begun: Begun) -> tuple[set[int], int]:
+        def work(db: Db, begun: Begun) -> tuple[Batch, set[int], int]:
             new: set[int] = set()
             if batch.rows:
                 batch.number(begun.seqs[: len(batch.rows)])
@@ -109,12 +109,13 @@ class PostgresStore:
             keep.drop_rejects(db, resolves)
             keep.note_asked(db, asked)
             keep.note_reached(db, decoded)
-            return new, fresh
+            return batch, new, fresh
 
-        new, fresh = self._write(work, before=before, alone=brings)
-        received = len(batch.rows)
+        # The batch that was written: `batch` may be a later one, made to find out that it was.
+        written, new, fresh = self._write(work, before=before, alone=brings)
+        received = len(written.rows)
         tally = Tally(received + rejects.total, len(new), received - len(new), rejects.total, fresh)
-        return Kept(tally, NewReceipts(batch, new))
+        return Kept(tally, NewReceipts(written, new))
 
     def _write(
         self, work: Callable[[Db, Begun], T], *, before: Callable[[Db], int] | None = None, alone: bool = False
