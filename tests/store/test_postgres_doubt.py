@@ -104,3 +104,18 @@ def test_the_lock_of_a_commit_that_is_still_under_way_is_waited_for(
     once(monkeypatch, held)
     assert store.keep([decoded(report("1"), report("2"))]).tally.new == 1
     assert told(store) == [("1", 2), ("2", 1)]
+
+
+def test_a_program_that_was_stopped_for_longer_than_the_server_waits_goes_on(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine that slept: the server has ended the transaction, and closed the connection."""
+
+    def asleep(_commit: Callable[[Db], None], db: Db) -> None:
+        db.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+        threading.Event().wait(0.3)
+
+    once(monkeypatch, asleep)
+    monkeypatch.setattr(store._writer, "_lock_wait", 5.0)
+    assert store.keep([decoded(report("2"))]).tally.new == 1
+    assert told(store) == [("1", 1), ("2", 1)]

@@ -28,8 +28,12 @@ _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     LOCKED: (StoreLocked, "is locked by another process", ""),
     "57014": (StoreLocked, "did not answer in time", ""),
     "53100": (StoreFull, "has no space left on its disk", "Free space on the server's disk, then run this again."),
+    "53400": (StoreUnavailable, "came to a limit of its server's configuration",
+              "The server's log names it: raise it there, then run this again."),
     "53": (StoreUnavailable, "has no connection or memory left", "Raise max_connections, or use a connection pooler."),
     "25P03": (StoreUnavailable, "ended a transaction of this program that took too long", ""),
+    "25P04": (StoreUnavailable, "ended a transaction of this program that took too long",
+              "Raise the server's transaction_timeout for this user."),
     "57P": (StoreUnavailable, "is shutting down or starting", "Wait until the server is up, then run this again."),
     "58": (StoreUnavailable, "has a fault of its disk or its system", "Look into the server's log."),
     "08": (StoreUnavailable, "cannot be reached", "Is the server up, and the address right?"),
@@ -59,7 +63,9 @@ _REASONS = (
 
 def is_lost(exc: psycopg.Error) -> bool:
     """Whether the connection is gone, so that another one may do."""
-    return isinstance(exc, psycopg.OperationalError) and (exc.sqlstate is None or exc.sqlstate.startswith(_LOST))
+    if exc.sqlstate is None:
+        return isinstance(exc, psycopg.OperationalError)
+    return exc.sqlstate.startswith(_LOST)
 
 
 def may_be_repeated(exc: psycopg.Error) -> bool:
