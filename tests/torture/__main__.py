@@ -25,6 +25,7 @@ HARNESSES = (
     "reconcile",
     "replay",
     "inputs",
+    "postgres",
 )
 
 
