@@ -15,4 +15,5 @@ from tests.torture import (
 def main(full: bool) -> bool:
     """Print the figures; whether they are as promised."""
     parts = (postgres_kills, postgres_crowd, postgres_faults, postgres_secrets, postgres_pooler, postgres_fleet)
-    return all([part.main(full) for part in parts])
+    results = [part.main(full) for part in parts]
+    return all(results)

@@ -43,7 +43,7 @@ class Fleet:
     """The five processes, and the load."""
 
     def __init__(self, world: World, url: str) -> None:
-        self.world, self.given = world, Given()
+        self.world, self.given, self._url = world, Given(), url
         self.ports = [free_port(), free_port()]
         secret = world.folder / "push.secret"
         secret.touch(0o600)
@@ -67,8 +67,20 @@ class Fleet:
             )  # fmt: skip
 
     def kill_one(self, dice: random.Random) -> None:
-        """kill -9 of one of the four, and start it again."""
+        """kill -9 of one of the four, and start it again.
+
+        Half of the time it is killed while it waits for a lock: what it has in hand then is there to be lost.
+        """
         n = dice.randrange(4)
+        if dice.random() < 0.5:
+            with closing(psycopg.connect(self._url)) as db:
+                db.execute("LOCK TABLE smsreceipt.statement IN EXCLUSIVE MODE")
+                time.sleep(0.3)
+                self._restart(n)
+        else:
+            self._restart(n)
+
+    def _restart(self, n: int) -> None:
         if self.processes[n].poll() is not None:
             self.world.faults.append(f"{self.words[n][3]} ended by itself with {self.processes[n].returncode}")
         kill(self.processes[n])

@@ -20,7 +20,7 @@ from typing import Any, Self
 from unittest.mock import patch
 from urllib.parse import quote
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import psycopg
 
 from smsreceipt.decode import reread
