@@ -324,3 +324,42 @@ def test_the_script_for_citus_distributes_every_large_table(program: Program) ->
     script = program("store", "citus-sql").out
     named = re.findall(r"create_\w+_table\('smsreceipt\.(\w+)'", script)
     assert sorted(named) == ["body", "kind", "reject", "road", "send", "statement", "tie"]
+
+
+@pytest.mark.needs("postgres")
+def test_the_roles_of_the_docs_are_enough(program: Program, locations: Locations) -> None:
+    import re
+
+    import psycopg
+
+    page = (Path(__file__).parents[2] / "docs/en/machines.md").read_text()
+    roles, grants = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    location = locations("postgres")
+    database = location.partition("?")[0].rpartition("/")[2]
+
+    def at(role: str) -> str:
+        return f"{location}{'&' if '?' in location else '?'}options=-c%20role%3D{role}"
+
+    names = ("sms_owner", "sms_writer", "sms_reader")
+    with closing(psycopg.connect(location, autocommit=True)) as db:
+        db.execute("DROP SCHEMA IF EXISTS smsreceipt CASCADE")
+        db.execute(roles.replace("DATABASE receipts", f"DATABASE {database}"))
+        try:
+            assert program("--store", at("sms_owner"), "store", "upgrade").code == 0
+            with closing(psycopg.connect(at("sms_owner"), autocommit=True)) as owner:
+                owner.execute(grants)
+            with closing(opened(at("sms_writer"))) as store:
+                store.keep([decoded(statements.report("1"), bad())])
+                give(store, POOL)
+                store.release_lease(store.acquire_lease("a-queue"), settled=True)
+            read = program("--store", at("sms_reader"), "list", "-o", "json")
+            assert (read.code, len(read.objects) > 3) == (0, True), read.err
+            assert program("--store", at("sms_reader"), "store", "info").objects[0]["rejects"] == 1
+            refused = program("--store", at("sms_reader"), "rejects", "drop", "--all", "--yes")
+            assert refused.code == 6, refused.err
+            assert program("store", "copy", at("sms_owner"), locations("sqlite")).code == 0
+        finally:
+            db.execute("DROP SCHEMA IF EXISTS smsreceipt CASCADE")
+            db.execute(f"REVOKE ALL ON DATABASE {database} FROM sms_owner")
+            for name in names:
+                db.execute(f"DROP ROLE {name}")

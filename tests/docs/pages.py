@@ -16,6 +16,7 @@ NAMES = (
     "look",
     "alarms",
     "data",
+    "machines",
     "rejects",
     "sandbox",
     "json",
