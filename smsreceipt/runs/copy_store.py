@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
 from smsreceipt.app import App
 from smsreceipt.errors import StoreDamaged, UsageError
-from smsreceipt.model import Decoded, Delivery, Reached, Source
+from smsreceipt.model import Reached
 from smsreceipt.store import Query, SendQuery, Store, StoreFacts
 from smsreceipt.store.copies import Copied, CopiedReject, CopiedStatement, Fingerprint
 
@@ -68,9 +68,9 @@ class _Copy:
             for sends in _batches(self._counted(self._source.sends(SendQuery()), self._sends), lambda _: 0):
                 self._target.import_sends(sends)
             notes = [note for note in self._source.unfinished().values() if note.file != _FILE]
-            self._target.import_counters(self._facts.kinds, self._facts.last_seq, notes)
+            self._finish(notes)
             self._verify()
-        self._note(self._reached(0, done=True))
+        self._finish([self._reached(0, done=True)])
 
     def _begin(self) -> int:
         """The seq up to which an earlier run has copied. Raises UsageError for a target that is no copy under way."""
@@ -142,9 +142,8 @@ class _Copy:
     def _reached(self, seq: int, *, done: bool = False) -> Reached:
         return Reached(_FILE, seq, self._mark, done)
 
-    def _note(self, reached: Reached) -> None:
-        delivery = Delivery((), None, Source.REPLAY, "", self._app.now(), reached=reached)
-        self._target.keep([Decoded(delivery, (), ())])
+    def _finish(self, notes: Sequence[Reached]) -> None:
+        self._target.import_counters(self._facts.kinds, self._facts.last_seq, notes)
 
     def sum_up(self) -> None:
         """Print the summary."""
