@@ -14,6 +14,7 @@ import psycopg
 
 from smsreceipt.store.postgres.session import Writer
 from tests.torture.postgres_server import Figures, Server, Writers, fresh_batches, judged, show
+from tests.torture.world import until
 
 #: Planted: a session that does not wait for the disk is left so.
 ASYNCHRONOUS = {"IF current_setting('synchronous_commit') = 'off' THEN": "IF false THEN"}
@@ -63,7 +64,9 @@ def server_killed(server: Server, kills: int, *, bug: bool = False, seed: int = 
     done = 0
     with counting() as recognised, Writers(url, 2, fresh_batches()) as writers:
         while done < kills and not writers.ended:
-            time.sleep(0.1 + dice.random() * 0.3)
+            before = len(writers.given)
+            until(lambda before=before: len(writers.given) > before or writers.ended, 10)  # type: ignore[misc]
+            time.sleep(dice.random() * 0.2)
             server.kill()
             server.start()
             done += 1
