@@ -15,7 +15,7 @@ from smsreceipt.aliyun.rpc import ApiError
 from smsreceipt.decode import decode
 from smsreceipt.errors import AuthError, ProviderError, StoreFull, StoreLocked
 from smsreceipt.ingest import LockRetry, take
-from smsreceipt.model import Asked, Decoded, Delivery, Instant, Kind, Outcome, Send, Source
+from smsreceipt.model import Asked, Decoded, Delivery, Instant, Kind, Outcome, Send, Share, Source
 from smsreceipt.reconcile import Calendar, Class, ClassCounts, Finding, Run, do_job, survey_days
 from smsreceipt.reconcile import run as module
 from smsreceipt.sources.query.client import Question, Rate, Rows
@@ -384,9 +384,9 @@ def test_what_others_write_meanwhile_does_not_upset_the_counts(store: Store, tmp
     store.add_sends(people(6))
     count = store.count_sends
 
-    def counting(first: int, last: int) -> int:
+    def counting(first: int, last: int, share: Share) -> int:
         """Somebody enters a send, and a receipt comes."""
-        found = count(first, last)
+        found = count(first, last, share)
         with closing(open_store(tmp_path / "receipts.db")) as other:
             other.add_sends(people(7)[6:])
             take([decode(receipt(people(1)[0]))], other)
