@@ -113,7 +113,7 @@ def test_what_was_asked_for_survives_one_store_after_the_other(
     record = {"seq": 1, "kind": "SmsReport", "identity": ["77^0", "13800008000"], "source": "query", "biz_id": "77^0"}
     program.stdin = compact({**record, "body": pushed if native else row}).encode()
     for generation in range(3):
-        program.store = tmp_path / f"{generation}.db"
+        program.location = str(tmp_path / f"{generation}.db")
         ended = program("replay", "-", "--json")
         assert (ended.code, summary(ended)["new"]) == (0, 1)
         (found,) = ended.objects
