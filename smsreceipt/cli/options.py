@@ -163,11 +163,15 @@ def load_config(ctx: click.Context) -> Config:
 
 
 def schema(ctx: click.Context) -> Schema:
-    """The keys that a configuration file may have. The keys of a command are listed when the file has its table."""
+    """The keys that a configuration file may have. The keys of a command are listed when the file has its table.
+
+    A command that is called like a common option has no table: the key is the option.
+    """
     keys: dict[str, Any] = {key: check for key, check in _checks(common_options()) if key != "config"}
     root = ctx.find_root()
     if isinstance(root.command, click.Group):
-        keys |= {name: _CommandKeys(root.command, root, name) for name in root.command.list_commands(root)}
+        commands = {name: _CommandKeys(root.command, root, name) for name in root.command.list_commands(root)}
+        keys = commands | keys
     return keys
 
 

@@ -25,8 +25,9 @@ NOON = datetime.now(BEIJING).replace(hour=12, minute=0, second=0, microsecond=0)
 DAY = NOON.date().isoformat()
 PHONE = "13800000001"
 ODD_RECORD = {"Code": "OK", "TotalCount": "1", "SmsSendDetailDTOs": {"SmsSendDetailDTO": [5]}}
-#: Runs whose tests stand with their subjects: tests/runs/test_queries.py, tests/runs/test_list_check.py.
-ELSEWHERE = {"runs/reconcile.py", "runs/day_totals.py", "runs/list_check.py"}
+#: Runs whose tests stand with their subjects: tests/runs/test_queries.py, tests/runs/test_list_check.py,
+#: tests/cli/test_store.py.
+ELSEWHERE = {"runs/reconcile.py", "runs/day_totals.py", "runs/list_check.py", "runs/copy_store.py"}
 Case = Callable[[Program, Path], Ended]
 
 
