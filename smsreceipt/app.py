@@ -210,8 +210,11 @@ class App:
         location = self._expanded(location)
         if opening.has_password(location):
             self._warn_of_password("the arguments")
-        with contextlib.closing(self.opener(location, readonly, LOCK_WAIT, bool(self.setting("insecure-db")))) as store:
+        with contextlib.closing(self._opened(location, readonly=readonly)) as store:
             yield store
+
+    def _opened(self, location: str, *, readonly: bool, lock_wait: float = LOCK_WAIT) -> Store:
+        return self.opener(location, readonly, lock_wait, bool(self.setting("insecure-db")))
 
     @contextlib.contextmanager
     def open_store(self, *, readonly: bool, lock_wait: float = LOCK_WAIT, backfill: bool = True) -> Iterator[Store]:
@@ -221,12 +224,8 @@ class App:
         receipts of an older version lack, which may take minutes once.
         Raises UsageError where its location leads to something that cannot be a store.
         """
-        location = self.store_location  # raises UsageError for what is no store
-        if "://" in location:
-            self._warn_of_visible_password()
-            location = self._store
-        insecure = bool(self.setting("insecure-db"))
-        with contextlib.closing(self.opener(location, readonly, lock_wait, insecure)) as store:
+        self._warn_of_visible_password()
+        with contextlib.closing(self._opened(self._store, readonly=readonly, lock_wait=lock_wait)) as store:
             if backfill and not readonly:
                 self._backfill(store)
             yield store

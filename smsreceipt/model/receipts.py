@@ -126,6 +126,7 @@ class Reject(msgspec.Struct, frozen=True):
     body: bytes
     reason: Reason
     frame: int = 0  #: index, in its delivery, of the frame that holds these bytes
+    origin: str = ""  #: where exactly they were, if more is known than the origin of the delivery
 
 
 def _no_ack() -> None:

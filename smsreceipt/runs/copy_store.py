@@ -55,7 +55,7 @@ class _Copy:
         self._resumed = 0  # statements that an earlier run has copied
         self._mark = _mark(source)
         self._progress = app.progress()
-        self._steps = 2 * (sum(kind.statements for kind in self._facts.kinds) + self._facts.sends + self._facts.rejects)
+        self._steps = 2 * (self._facts.statements + self._facts.sends + self._facts.rejects)
         self._done = 0
 
     def run(self) -> None:
@@ -90,7 +90,7 @@ class _Copy:
 
     def _refuse_used(self, facts: StoreFacts) -> None:
         if facts.kinds or facts.rejects or facts.sends:
-            receipts = f"{sum(kind.statements for kind in facts.kinds):,} receipts, {facts.rejects:,} rejects and"
+            receipts = f"{facts.statements:,} receipts, {facts.rejects:,} rejects and"
             raise UsageError(
                 f"the store {self._shown[1]} is in use: it holds {receipts} {facts.sends:,} sends",
                 hint="Copy into a new file or an empty database; a store is never copied over another one.",

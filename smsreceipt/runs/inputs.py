@@ -6,7 +6,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import groupby
+from itertools import islice
+
+from msgspec import structs
 
 from smsreceipt.app import App
 from smsreceipt.decode import KINDS, known_kind
@@ -97,19 +99,17 @@ class Inputs:
 
 
 def decode_piece(piece: Piece) -> list[Decoded]:
-    """The rejects of a piece, each with its place in the file as its origin (FILE:OFFSET), then its receipts."""
+    """What a piece holds. The origin of a reject is its place in the file: FILE:OFFSET."""
     decoded = [decode_saved(delivery) for delivery in piece.deliveries]
     if not any(item.rejects for item in decoded):
         return decoded
-    rejects: list[Decoded] = []
-    offsets = piece.offsets()
-    first = 0
-    for item in decoded:
-        for index, found in groupby(item.rejects, lambda reject: reject[1].frame):
-            origin = f"{item.delivery.origin}:{offsets[first + index]}"
-            frames = item.delivery.frames[index : index + 1]
-            rejects.append(
-                Decoded(replace(item.delivery, frames=frames, origin=origin, reached=None), (), tuple(found))
-            )
-        first += len(item.delivery.frames)
-    return rejects + [replace(item, rejects=()) if item.rejects else item for item in decoded]
+    offsets = iter(piece.offsets())
+    return [_placed(item, [*islice(offsets, len(item.delivery.frames))]) for item in decoded]
+
+
+def _placed(item: Decoded, offsets: Sequence[int]) -> Decoded:
+    name = item.delivery.origin
+    rejects = tuple(
+        (kind, structs.replace(reject, origin=f"{name}:{offsets[reject.frame]}")) for kind, reject in item.rejects
+    )
+    return replace(item, rejects=rejects)

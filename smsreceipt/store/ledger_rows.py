@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from smsreceipt.model import SETTLED, Answer, Instant, Outcome, Send
-from smsreceipt.store.values import StoredSend
+from smsreceipt.model import SETTLED, Answer, Instant, Outcome, Send, beijing_day
+from smsreceipt.store.values import SendQuery, SendState, StoredSend
 
 #: Kinds whose identity is [biz_id, phone]: receipts of sends.
 REPORTS = ("SmsReport", "DypnsSmsVerifyReport", "GlobeSmsReport")
@@ -60,3 +60,37 @@ def stored_send(row: tuple[Any, ...]) -> StoredSend:
         None if asked < 0 else Instant(asked),
         Answer(answer) if answer else None,
     )
+
+
+def filters(query: SendQuery, mark: str, settled: str) -> tuple[list[str], list[Any]]:
+    """The filters of *query* that every engine writes alike, in SQL, and their values.
+
+    *mark* stands for a value; *settled* is the condition that a send has a final receipt.
+    """
+    terms: list[str] = []
+    values: list[Any] = []
+    if query.out_ids:
+        terms.append("out_id <> ''")
+    if query.since is not None:
+        terms.append(f"day >= {mark} AND (sent_at < 0 OR sent_at >= {mark})")
+        values += [beijing_day(query.since), query.since]
+    if query.until is not None:
+        terms.append(f"day <= {mark} AND (sent_at < 0 OR sent_at < {mark})")
+        values += [beijing_day(Instant(query.until - 1)), query.until]
+    if query.states:
+        terms.append(f"({' OR '.join(_has_state(state, settled) for state in sorted(set(query.states)))})")
+    return terms, values
+
+
+def _has_state(state: SendState, settled: str) -> str:
+    if state is SendState.WITH_RECEIPT:
+        return settled
+    answer = f"= '{state}'"
+    if state is SendState.OPEN:
+        answer = f"NOT IN ('{SendState.WAITING}', '{SendState.NO_RECORD}')"
+    return f"(NOT {settled} AND answer {answer})"
+
+
+def all_of(terms: Sequence[str]) -> str:
+    """The condition that all terms hold."""
+    return " AND ".join(terms) or "true"

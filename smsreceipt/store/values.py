@@ -183,6 +183,16 @@ class StoreFacts:
     writers: tuple[StoreWriter, ...] | None = None  #: the last to write first; None: the engine does not tell
     checked: bool = False  #: all of it was looked through for damage
 
+    @property
+    def receipts(self) -> int:
+        """Identities: messages, calls, reviews; test pushes are not among them."""
+        return sum(kind.count for kind in self.kinds)
+
+    @property
+    def statements(self) -> int:
+        """Statements about them all, and about test pushes."""
+        return sum(kind.statements for kind in self.kinds)
+
 
 @dataclass(frozen=True, slots=True)
 class ConsumerLease:

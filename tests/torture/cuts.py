@@ -115,7 +115,7 @@ def every(die: Die, calls: tuple[str, ...]) -> tuple[Counter[str], Figures]:
             for some in _chunks():
                 results = list(pool.map(lambda n, call=call: die(call, n, ""), some))
                 points[call] += sum(died for died, _ in results)
-                total = _sum(total, *(figures for _, figures in results))
+                total = sum((figures for _, figures in results), total)
                 if not all(died for died, _ in results):
                     break
     return points, total
@@ -123,17 +123,6 @@ def every(die: Die, calls: tuple[str, ...]) -> tuple[Counter[str], Figures]:
 
 def _chunks() -> Iterator[range]:
     return (range(first, first + _LANES) for first in itertools.count(1, _LANES))
-
-
-def _sum(*all_: Figures) -> Figures:
-    total = Figures()
-    for each in all_:
-        total.acked += each.acked
-        total.lost += each.lost
-        total.duplicated += each.duplicated
-        total.statuses += each.statuses
-        total.faults += each.faults
-    return total
 
 
 #: Where planted bugs must show: a listener that answers before it commits dies while it writes its journal; a replay
@@ -163,7 +152,7 @@ def sample() -> tuple[int, Figures]:
     """How many of the points of the sample killed, and their figures together."""
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda point: point[0](point[1], point[2], ""), SAMPLE))
-    return sum(died for died, _ in results), _sum(*(figures for _, figures in results))
+    return sum(died for died, _ in results), sum((figures for _, figures in results), Figures())
 
 
 def main(full: bool) -> bool:

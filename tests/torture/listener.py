@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -41,6 +41,17 @@ class Figures:
     @property
     def good(self) -> bool:
         return self.acked > 0 and not (self.lost or self.duplicated or self.faults)
+
+    def __add__(self, other: Figures) -> Figures:
+        """Both together; times and rates are those of the first."""
+        return replace(
+            self,
+            statuses=self.statuses + other.statuses,
+            acked=self.acked + other.acked,
+            lost=self.lost + other.lost,
+            duplicated=self.duplicated + other.duplicated,
+            faults=self.faults + other.faults,
+        )
 
     def __str__(self) -> str:
         statuses = " ".join(f"{status}:{count}" for status, count in sorted(self.statuses.items()))

@@ -58,10 +58,6 @@ def _last_received_at(facts: StoreFacts) -> str | None:
     return None if last is None else iso_utc(last)
 
 
-def _receipts(facts: StoreFacts) -> int:
-    return sum(kind.count for kind in facts.kinds)
-
-
 STATUS = View[StoreFacts](
     "Status",
     [
@@ -73,7 +69,7 @@ STATUS = View[StoreFacts](
         Column(key="checked", of="checked"),
         Column(key="last_seq", of="last_seq"),
         Column(key="last_received_at", convert=_last_received_at),
-        Column(key="receipts", convert=_receipts),
+        Column(key="receipts", of="receipts"),
         Column(key="sends", of="sends"),
         Column(key="open_sends", of="open_sends"),
         Column(key="conflicts", of="conflicts"),

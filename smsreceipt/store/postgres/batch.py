@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cached_property
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -128,35 +127,13 @@ class Batch:
                 later.append(row)
         return first, later
 
-
-class NewReceipts(Sequence[StoredReceipt]):
-    """The new statements of one commit, in seq order. They are made on first use: most runs print none of them."""
-
-    def __init__(self, batch: Batch, seqs: Collection[int]) -> None:
-        self._batch, self._seqs = batch, seqs
-
-    def __len__(self) -> int:
-        return len(self._seqs)
-
-    @overload
-    def __getitem__(self, index: int) -> StoredReceipt: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[StoredReceipt]: ...
-    def __getitem__(self, index: int | slice) -> StoredReceipt | Sequence[StoredReceipt]:
-        return self._made[index]
-
-    def __iter__(self) -> Iterator[StoredReceipt]:
-        return iter(self._made)
-
-    @cached_property
-    def _made(self) -> tuple[StoredReceipt, ...]:
-        rows = iter(self._batch.rows)
-        return tuple(
-            StoredReceipt.of(receipt, item.delivery, row.seq)
-            for item in self._batch.decoded
-            for receipt, row in zip(item.receipts, rows, strict=False)
-            if row.seq in self._seqs
-        )
+    def statements(self, seqs: Collection[int]) -> Iterator[StoredReceipt]:
+        """The rows with these seqs, as the store now holds them."""
+        rows = iter(self.rows)
+        for item in self.decoded:
+            for receipt, row in zip(item.receipts, rows, strict=False):
+                if row.seq in seqs:
+                    yield StoredReceipt.of(receipt, item.delivery, row.seq)
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

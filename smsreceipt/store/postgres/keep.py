@@ -6,7 +6,6 @@ the identities about which something else is said; they are then read, decided a
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -17,6 +16,7 @@ from smsreceipt.store.postgres.batch import Batch, Key, Row, columns, packed_row
 from smsreceipt.store.postgres.columns import OF_SENDS, digest, ident_of, phone_place
 from smsreceipt.store.postgres.identities import INSERT, Counts, Identities, RowTypes
 from smsreceipt.store.postgres.session import Db
+from smsreceipt.store.reject_rows import reject_id
 
 _KEEP = (
     f"{INSERT} ON CONFLICT (place, ident, kind) WHERE current DO UPDATE"
@@ -171,15 +171,14 @@ class Rejects:
         for item in decoded:
             for kind, reject in item.rejects:
                 self.total += 1
-                name = (kind or "").encode()
-                reject_id = hashlib.sha256(name + b"\0" + reject.body).hexdigest()
-                if known := self._rows.get(reject_id):
+                found = reject_id(kind, reject.body)
+                if known := self._rows.get(found):
                     known[-2] += 1  # type: ignore[operator]
                     continue
-                road, at = numbers.road(db, item.delivery), item.delivery.received_at
-                place = reject_place(reject_id)
-                reason = str(reject.reason)
-                self._rows[reject_id] = [place, 0, reject_id, kind or "", road, reason, at, 1, reject.body]
+                delivery = item.delivery
+                road, at = numbers.road_of(db, delivery.source, reject.origin or delivery.origin), delivery.received_at
+                place, reason = reject_place(found), str(reject.reason)
+                self._rows[found] = [place, 0, found, kind or "", road, reason, at, 1, reject.body]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -197,7 +196,7 @@ class Rejects:
             (int8s(places), int8s(numbers), texts(ids), texts(kinds), int4s(roads), texts(reasons), int8s(ats),
              int4s(times), byteas(bodies)),
         ).fetchall()  # fmt: skip
-        return sum(seen == self._rows[reject_id][-2] for reject_id, seen in written)
+        return sum(seen == self._rows[found][-2] for found, seen in written)
 
 
 def drop_rejects(db: Db, ids: Collection[str]) -> int:

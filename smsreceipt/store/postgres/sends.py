@@ -8,13 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from smsreceipt.model import Answer, Instant, Send, Share, beijing_day
-from smsreceipt.store.ledger_rows import COLUMNS, REPORTS, RESUMED, merged, row_of, send_of, stored_send
+from smsreceipt.model import Answer, Instant, Send, Share
+from smsreceipt.store.ledger_rows import (
+    COLUMNS,
+    REPORTS,
+    RESUMED,
+    all_of,
+    filters,
+    merged,
+    row_of,
+    send_of,
+    stored_send,
+)
 from smsreceipt.store.postgres.arrays import Pack, Packed, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import columns
 from smsreceipt.store.postgres.columns import ident_of, phone_place
 from smsreceipt.store.postgres.session import Db, Reader
-from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, SendState, StoredSend
+from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, StoredSend
 
 _FINAL = "('delivered', 'failed', 'expired')"
 #: Whether a number is one of the mainland, in SQL: model.is_mainland.
@@ -95,7 +105,7 @@ def _complete(db: Db, batch: Sequence[tuple[_Key, tuple[Any, ...]]]) -> tuple[in
 def forget(db: Db, query: SendQuery, kinds: str) -> tuple[int, set[str]]:
     """Delete the sends that match *query*; return how many, and their phones."""
     terms, values = _terms(query, kinds)
-    gone = db.execute(f"DELETE FROM smsreceipt.send WHERE {_all(terms)} RETURNING phone", values or None).fetchall()
+    gone = db.execute(f"DELETE FROM smsreceipt.send WHERE {all_of(terms)} RETURNING phone", values or None).fetchall()
     return len(gone), {phone for (phone,) in gone}
 
 
@@ -136,7 +146,7 @@ class Sends:
         terms, values = _terms(query, kinds := kinds_of_reports(self._reader))
         backward = query.newest and query.limit is not None
         order = "DESC" if backward else "ASC"
-        text = f"{_select(kinds)} WHERE {_all(terms)} ORDER BY day {order}, biz_id {order}, phone {order}"
+        text = f"{_select(kinds)} WHERE {all_of(terms)} ORDER BY day {order}, biz_id {order}, phone {order}"
         if query.limit is not None:
             text, values = f"{text} LIMIT %s", [*values, query.limit]
         found = self._reader.stream(text, values)
@@ -221,31 +231,8 @@ def _terms(query: SendQuery, kinds: str) -> tuple[list[str], list[Any]]:
             known = [str(value) for value in wanted]
             terms.append(f"left({column}, 200) = ANY(%s) AND {column} = ANY(%s)")
             values += [[value[:200] for value in known], known]
-    if query.out_ids:
-        terms.append("out_id <> ''")
-    if query.since is not None:
-        terms.append("day >= %s AND (sent_at < 0 OR sent_at >= %s)")
-        values += [beijing_day(query.since), query.since]
-    if query.until is not None:
-        terms.append("day <= %s AND (sent_at < 0 OR sent_at < %s)")
-        values += [beijing_day(Instant(query.until - 1)), query.until]
-    if query.states:
-        terms.append(f"({' OR '.join(_state(state, kinds) for state in sorted(set(query.states)))})")
-    return terms, values
-
-
-def _state(state: SendState, kinds: str) -> str:
-    settled = f"(settled OR EXISTS ({receipt_of('send', kinds)}))"
-    if state is SendState.WITH_RECEIPT:
-        return settled
-    answer = f"= '{state}'"
-    if state is SendState.OPEN:
-        answer = f"NOT IN ('{SendState.WAITING}', '{SendState.NO_RECORD}')"
-    return f"(NOT {settled} AND answer {answer})"
-
-
-def _all(terms: Sequence[str]) -> str:
-    return " AND ".join(terms) or "true"
+    more, given = filters(query, "%s", f"(settled OR EXISTS ({receipt_of('send', kinds)}))")
+    return terms + more, values + given
 
 
 def _in_share(share: Share) -> str:

@@ -13,23 +13,23 @@ from smsreceipt.model import (
     Instant,
     Kind,
     Reached,
-    Reason,
     Send,
     Share,
-    Source,
     StoredReceipt,
     StoredReject,
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
+from smsreceipt.store.new_receipts import NewReceipts
 from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
-from smsreceipt.store.postgres.batch import Batch, NewReceipts
+from smsreceipt.store.postgres.batch import Batch
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
 from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer
 from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -115,7 +115,7 @@ class PostgresStore:
         written, new, fresh = self._write(work, before=before, alone=brings)
         received = len(written.rows)
         tally = Tally(received + rejects.total, len(new), received - len(new), rejects.total, fresh)
-        return Kept(tally, NewReceipts(written, new))
+        return Kept(tally, NewReceipts(len(new), lambda: written.statements(new)))
 
     def _write(
         self, work: Callable[[Db, Begun], T], *, before: Callable[[Db], int] | None = None, alone: bool = False
@@ -199,12 +199,11 @@ class PostgresStore:
     def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
         """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
         with reading(self._location):
-            for id_, kind, source, origin, reason, at, size, seen in self._reader.stream(
+            found = self._reader.stream(
                 "SELECT reject.id, kind, source, origin, reason, received_at, length(body), times_seen"
                 " FROM smsreceipt.reject JOIN smsreceipt.road ON road.id = reject.road ORDER BY n"
-            ):
-                if not ids or any(id_.startswith(wanted) for wanted in ids):
-                    yield StoredReject(id_, Kind(kind) or None, Source(source), origin, Reason(reason), at, size, seen)
+            )
+            yield from stored_rejects(found, ids)
 
     def reject_body(self, reject_id: str) -> bytes:
         """The bytes of one reject as they were received. Raises KeyError."""

@@ -7,8 +7,7 @@ costs an object of its own. With a tuple for each, making the tuples took longer
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cached_property
-from typing import Any, overload
+from typing import Any
 
 from smsreceipt.model import Decoded, Delivery, Kind, Source, StoredReceipt, beijing_day
 from smsreceipt.store.sqlite.columns import INSERTED, values_of
@@ -85,27 +84,3 @@ class InsertBatch:
                 if seq not in repeats:
                     yield StoredReceipt.of(receipt, item.delivery, seq)
             first += len(item.receipts)
-
-
-class NewReceipts(Sequence[StoredReceipt]):
-    """The new statements of one commit, in seq order. They are made on first use: most runs print none of them."""
-
-    def __init__(self, batch: InsertBatch | None = None, repeats: Collection[int] = ()) -> None:
-        self._batch, self._repeats = batch, repeats
-
-    def __len__(self) -> int:
-        return len(self._batch) - len(self._repeats) if self._batch else 0
-
-    @overload
-    def __getitem__(self, index: int) -> StoredReceipt: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[StoredReceipt]: ...
-    def __getitem__(self, index: int | slice) -> StoredReceipt | Sequence[StoredReceipt]:
-        return self._made[index]
-
-    def __iter__(self) -> Iterator[StoredReceipt]:
-        return iter(self._made)
-
-    @cached_property
-    def _made(self) -> tuple[StoredReceipt, ...]:
-        return tuple(self._batch.statements(self._repeats)) if self._batch else ()

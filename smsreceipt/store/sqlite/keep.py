@@ -5,15 +5,16 @@ The caller begins the transaction and commits it.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
 import apsw
 
 from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, Source, decide, leg_of, said_in
+from smsreceipt.store.new_receipts import NewReceipts
+from smsreceipt.store.reject_rows import reject_id
 from smsreceipt.store.sqlite import backfill
-from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, NewReceipts, Row
+from smsreceipt.store.sqlite.batch import WIDTH, Identity, InsertBatch, Row
 from smsreceipt.store.sqlite.columns import COLUMNS, INSERTED, NUMBERED, SHOWN, WRITTEN
 from smsreceipt.store.sqlite.migrations import sql
 from smsreceipt.store.sqlite.rows import number, rows
@@ -74,7 +75,8 @@ class Keeper:
             identities.update(self.decide(identity))
         self.advance(last_seq, last_seq + len(batch), done=_ends_a_file(decoded))
         self._count(batch, identities, statements)
-        return NewReceipts(batch, set(repeated)), len(batch)
+        repeats = set(repeated)
+        return NewReceipts(len(batch) - len(repeats), lambda: batch.statements(repeats)), len(batch)
 
     def advance(self, before: int, last_seq: int, *, done: bool) -> None:
         """Note the last seq. Once enough statements have come, index their phones and settle their sends.
@@ -252,14 +254,14 @@ class Keeper:
         for item in decoded:
             for kind, reject in item.rejects:
                 total += 1
-                reject_id = hashlib.sha256((kind or "").encode() + b"\0" + reject.body).hexdigest()
-                road, at = self.road(item.delivery), item.delivery.received_at
+                delivery = item.delivery
+                road = self.road_of(delivery.source, reject.origin or delivery.origin)
                 ((seen,),) = rows(
                     self._db,
                     "INSERT INTO reject (id, kind, road, reason, received_at, times_seen, body)"
                     " VALUES (?, ?, ?, ?, ?, 1, ?)"
                     " ON CONFLICT (id) DO UPDATE SET times_seen = times_seen + 1 RETURNING times_seen",
-                    (reject_id, kind or "", road, reject.reason, at, reject.body),
+                    (reject_id(kind, reject.body), kind or "", road, reject.reason, delivery.received_at, reject.body),
                 )
                 fresh += seen == 1
         return fresh, total

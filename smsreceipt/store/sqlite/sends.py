@@ -10,10 +10,21 @@ from collections.abc import Collection, Iterator, Sequence
 import apsw
 import msgspec
 
-from smsreceipt.model import Answer, Asked, Instant, Send, Share, beijing_day
-from smsreceipt.store.ledger_rows import COLUMNS, REPORTS, RESUMED, SendRow, merged, row_of, send_of, stored_send
+from smsreceipt.model import Answer, Asked, Instant, Send, Share
+from smsreceipt.store.ledger_rows import (
+    COLUMNS,
+    REPORTS,
+    RESUMED,
+    SendRow,
+    all_of,
+    filters,
+    merged,
+    row_of,
+    send_of,
+    stored_send,
+)
 from smsreceipt.store.sqlite.rows import number, rows
-from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, SendState, StoredSend
+from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, StoredSend
 
 _FINAL = "('delivered', 'failed', 'expired')"
 #: Whether a number is one of the mainland, in SQL: model.is_mainland.
@@ -85,7 +96,7 @@ class Sends:
         terms, values = self._terms(query)
         before = self._db.total_changes()
         self._db.execute(
-            f"DELETE FROM send WHERE (biz_id, phone) IN (SELECT biz_id, phone FROM send WHERE {_all(terms)})", values
+            f"DELETE FROM send WHERE (biz_id, phone) IN (SELECT biz_id, phone FROM send WHERE {all_of(terms)})", values
         )
         gone = self._db.total_changes() - before
         self._db.execute("UPDATE counter SET sends = sends - ?", (gone,))
@@ -114,7 +125,7 @@ class Sends:
         backward = query.newest and query.limit is not None
         order = "DESC" if backward else "ASC"
         found = self._db.execute(
-            " UNION ALL ".join(f"{self._select()} WHERE {_all(way)}" for way in ways)
+            " UNION ALL ".join(f"{self._select()} WHERE {all_of(way)}" for way in ways)
             + f" ORDER BY day {order}, biz_id {order}, phone {order} LIMIT ?",
             (*values * len(ways), -1 if query.limit is None else query.limit),
         )
@@ -206,27 +217,5 @@ class Sends:
             if wanted:
                 terms.append(f"{column} IN (SELECT value FROM json_each(?))")
                 values.append(msgspec.json.encode([*map(str, wanted)]).decode())
-        if query.out_ids:
-            terms.append("out_id <> ''")
-        if query.since is not None:
-            terms.append("day >= ? AND (sent_at < 0 OR sent_at >= ?)")
-            values += [beijing_day(query.since), query.since]
-        if query.until is not None:
-            terms.append("day <= ? AND (sent_at < 0 OR sent_at < ?)")
-            values += [beijing_day(Instant(query.until - 1)), query.until]
-        if query.states:
-            terms.append(f"({' OR '.join(self._state(state) for state in sorted(set(query.states)))})")
-        return terms, values
-
-    def _state(self, state: SendState) -> str:
-        settled = f"(+settled = 1 OR EXISTS ({self._receipt()}))"
-        if state is SendState.WITH_RECEIPT:
-            return settled
-        answer = f"= '{state}'"
-        if state is SendState.OPEN:
-            answer = f"NOT IN ('{SendState.WAITING}', '{SendState.NO_RECORD}')"
-        return f"(NOT {settled} AND answer {answer})"
-
-
-def _all(terms: Sequence[str]) -> str:
-    return " AND ".join(terms) or "true"
+        more, given = filters(query, "?", f"(+settled = 1 OR EXISTS ({self._receipt()}))")
+        return terms + more, values + given

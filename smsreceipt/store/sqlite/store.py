@@ -16,16 +16,15 @@ from smsreceipt.model import (
     Instant,
     Kind,
     Reached,
-    Reason,
     Send,
     Share,
-    Source,
     StoredReceipt,
     StoredReject,
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals, transfer
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
@@ -202,13 +201,12 @@ class SqliteStore:
     def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
         """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
         with reading(self._path):
-            for id_, kind, source, origin, reason, at, size, seen in rows(
+            found = rows(
                 self._db,
                 "SELECT reject.id, kind, source, origin, reason, received_at, length(body), times_seen"
                 " FROM reject JOIN road ON road.id = reject.road ORDER BY n",
-            ):
-                if not ids or any(id_.startswith(wanted) for wanted in ids):
-                    yield StoredReject(id_, Kind(kind) or None, Source(source), origin, Reason(reason), at, size, seen)
+            )
+            yield from stored_rejects(found, ids)
 
     def reject_body(self, reject_id: str) -> bytes:
         """The bytes of one reject as they were received. Raises KeyError."""
