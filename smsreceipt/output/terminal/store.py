@@ -16,13 +16,14 @@ def info(facts: StoreFacts, display: Display) -> str:
     """What the store is and holds, then a line for each process that writes to it, where the engine tells."""
     localized = display.localized
     absent = Text("" if facts.exists else localized("  (not there yet)", "  （尚不存在）"), "dim")
+    statements = localized(f"{facts.statements:,} statements", f"{facts.statements:,} 条回执")
     top = pairs(
         [
             (localized("store", "数据库"), text(facts.location).append(absent)),
             (localized("engine", "引擎"), text(facts.engine)),
-            ("schema", Text(str(facts.schema))),
+            (localized("schema", "模式版本"), Text(str(facts.schema))),
             (localized("size", "大小"), Text(size(facts.size))),
-            (localized("receipts", "回执"), Text(f"{facts.receipts:,}{display.dot}{facts.statements:,} statements")),
+            (localized("receipts", "消息"), Text(f"{facts.receipts:,}{display.dot}{statements}")),
             (localized("rejects", "拒收"), Text(f"{facts.rejects:,}")),
             (localized("sends", "发送"), Text(f"{facts.sends:,}")),
             (localized("horizon", "可读到"), Text(f"seq {facts.last_seq:,}")),
