@@ -29,7 +29,7 @@ _SERIAL = count()
 _free: list[str] = []
 _TABLES = (
     *("statement", "body", "reject", "send", "tie", "tally", "comparison"),
-    *("replay", "writer", "lease", "note", "kind", "road"),
+    *("replay", "writer", "lease", "note", "day_tally", "tally_change", "kind", "road"),
 )  # fmt: skip
 
 
@@ -112,7 +112,10 @@ def take() -> str:
 def give_back(url: str) -> None:
     """Empty a database that take() returned, for the next one who takes one."""
     clear = "; ".join(f"DELETE FROM smsreceipt.{table}" for table in _TABLES)  # noqa: S608 - our own names
-    execute(url, f"BEGIN; {clear}; SELECT setval('smsreceipt.seq', 1, false); COMMIT")
+    anew = (
+        "UPDATE smsreceipt.tally_state SET to_seq = 0, aim = 0, place = ''; SELECT setval('smsreceipt.seq', 1, false)"
+    )
+    execute(url, f"BEGIN; {clear}; {anew}; COMMIT")
     _free.append(url)
 
 

@@ -19,9 +19,11 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
+from smsreceipt.model.facts import Place
+from smsreceipt.store import tallies
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counting import counted
-from smsreceipt.store.counts import Count, CountQuery, Readers
+from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
 from smsreceipt.store.new_receipts import NewReceipts
 from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
@@ -31,6 +33,7 @@ from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
 from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer
+from smsreceipt.store.postgres.tallies import Tallies
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.values import (
@@ -52,7 +55,7 @@ from smsreceipt.store.values import (
 
 T = TypeVar("T")
 
-_TABLES = ("statement", "body", "reject", "send", "tie", "tally")
+_TABLES = ("statement", "body", "reject", "send", "tie", "tally", "day_tally")
 _WRITERS = "SELECT host, seen_at FROM smsreceipt.writer ORDER BY seen_at DESC, host"
 #: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
 _TWICE = (
@@ -69,7 +72,7 @@ class PostgresStore:
         self, connections: Connections, reread: Reread, *, readonly: bool, lock_wait: float = LOCK_WAIT
     ) -> None:
         """Open the store, making it in a blank database unless *readonly*. Raises what opening a store raises."""
-        self._connections = connections
+        self._connections, self._readonly = connections, readonly
         self._location = connections.location
         self._reread = reread
         try:
@@ -264,8 +267,15 @@ class PostgresStore:
 
     def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
         """How many receipts, sends, calls or replies of some days have what in common."""
-        with reading(self._location):
+        with self.snapshot():
             return list(counted(Counts(self._reader, self._reread), readers, query))
+
+    def fold(
+        self, place: Place, *, anew: bool = False, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> Folded:
+        """Count messages in advance, as far as the store can be written."""
+        kept = Tallies(self._reader, self.snapshot, self._write, readonly=self._readonly)
+        return tallies.fold(kept, place, anew=anew, on_progress=on_progress)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""

@@ -22,9 +22,11 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
+from smsreceipt.model.facts import Place
+from smsreceipt.store import tallies
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counting import counted
-from smsreceipt.store.counts import Count, CountQuery, Readers
+from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.sqlite import backfill, files, leases, notes, replays, select, totals, transfer
@@ -36,6 +38,7 @@ from smsreceipt.store.sqlite.keep import Keeper
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
+from smsreceipt.store.sqlite.tallies import Tallies
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -198,6 +201,9 @@ class SqliteStore:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
+        if self._db.in_transaction:
+            yield
+            return
         with reading(self._path):
             self._db.execute("BEGIN")
             try:
@@ -273,8 +279,16 @@ class SqliteStore:
 
     def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
         """How many receipts, sends, calls or replies of some days have what in common."""
-        with reading(self._path):
+        with self.snapshot():
             return list(counted(Counts(self._db, self._reread), readers, query))
+
+    def fold(
+        self, place: Place, *, anew: bool = False, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> Folded:
+        """Count messages in advance, as far as the store can be written."""
+        return tallies.fold(
+            Tallies(self._db, self.snapshot, self._transaction), place, anew=anew, on_progress=on_progress
+        )
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
