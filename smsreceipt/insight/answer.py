@@ -13,7 +13,7 @@ from smsreceipt.insight.stats import SCHEMA, Cell, Period, Provider, Stats, Tabl
 from smsreceipt.model import DAY_MS, Instant, start_of_day
 from smsreceipt.model.facts import Nowhere, Place
 from smsreceipt.store import Store
-from smsreceipt.store.counts import By, Readers, Subject
+from smsreceipt.store.counts import By, Folded, Readers, Subject
 
 FINAL_AFTER = 3 * DAY_MS  #: the provider sends no later receipt of a day
 TREND_DAYS = 14
@@ -32,10 +32,12 @@ def stats(
     place: Place = Nowhere(),  # noqa: B008 - has no state
     provider: Provider | None = None,
     previous_provider: Provider | None = None,
+    folded: Folded = Folded(0, complete=False),  # noqa: B008 - frozen
 ) -> Stats:
     """All figures of a period. *provider* holds the provider's totals of the same days, where they are known.
 
-    Call it inside store.snapshot(), so that all figures are of one moment.
+    Call store.fold(place) first, which makes this fast, and pass what it returns; then call this inside
+    store.snapshot(), so that all figures are of one moment. They are the same without fold().
     """
     readers, days, compared = readers_of(place), (question.first_day, question.last_day), question.compared
     wants_sms = Group.SMS in question.groups
@@ -56,13 +58,13 @@ def stats(
         sms(before, previous_provider) if before else None,
         failures(messages, before) if messages else [],
         _tables(messages, before, question) if messages else None,
-        cells((Dimension.CARRIER, Dimension.HOUR), messages, before) if messages else [],
+        cells((Dimension.CARRIER, Dimension.HOUR), messages, before, latency=False) if messages else [],
         figures_of_calls(days) if wants_calls else None,
         figures_of_calls(compared) if wants_calls and compared else None,
         calls.replies(store, readers, question, days) if wants_replies else None,
         findings.findings(messages, before, figures, question.thresholds, now) if messages and figures else [],
         _trend(store, readers, question) if messages else [],
-        Tallied(0, folded=False),
+        Tallied(folded.to_seq, folded=folded.complete),
     )
 
 

@@ -16,8 +16,6 @@ _OF_PLACE = (By.CARRIER, By.PROVINCE)
 #: Subjects that are told by bodies, and their kinds.
 KINDS = {
     Subject.CALLS: "SecretReport",
-    Subject.TALKS: "SecretReport",
-    Subject.RINGS: "SecretReport",
     Subject.REPLIES: "SmsUp",
     Subject.RECORDINGS: "SecretRecording",
     Subject.UNRECORDED: "SecretReport",
@@ -83,7 +81,7 @@ def _pieces(engine: Engine, readers: Readers, query: CountQuery, wanted: Sequenc
         return _in_advance(engine, readers, query, wanted, columns) or [(columns, engine.messages(query, columns))]
     if query.subject is Subject.SENDS:
         return [(columns, engine.sends(query, columns))]
-    columns = (*OF_BODIES, By.POOL, By.SIDE, By.CALL_TYPE, By.SECONDS, By.WORD, By.SIGN)
+    columns = (*OF_BODIES, By.POOL, By.SIDE, By.CALL_TYPE, By.SECONDS, By.RING, By.WORD, By.SIGN)
     return [(columns, _of_bodies(engine, readers, query))]
 
 
@@ -125,7 +123,7 @@ def _picker(columns: Sequence[str], wanted: Sequence[By], place: Place) -> Calla
         index = at[by]
         if by is By.HOUR:
             return lambda row: None if row[index] < 0 else row[index]
-        if by is By.SECONDS:
+        if by in {By.SECONDS, By.RING}:
             return lambda row: None if row[index] == -1 else row[index]
         return lambda row: row[index]
 
@@ -134,31 +132,22 @@ def _picker(columns: Sequence[str], wanted: Sequence[By], place: Place) -> Calla
 
 
 def _of_bodies(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[Row]:
-    """OF_BODIES, pool, side, call type, seconds, word, sign, count and parts of each receipt of the query's subject."""
-    subject = query.subject
-    rows = engine.bodies(KINDS[subject], query.first_day, query.last_day)
-    if subject is Subject.REPLIES:
+    """OF_BODIES, pool, side, type, talk, ring, word, sign, count and parts of each receipt of the query's subject."""
+    rows = engine.bodies(KINDS[query.subject], query.first_day, query.last_day)
+    if query.subject is Subject.REPLIES:
         for *row, body in rows:
             reply = readers.reply(body)
-            yield (*row, "", "", "", -1, reply.word, reply.sign, 1, 0)
+            yield (*row, "", "", "", -1, -1, reply.word, reply.sign, 1, 0)
         return
-    accepts, seconds_of = _ABOUT[subject]
-    if subject is Subject.UNRECORDED:
-        accepts = _unrecorded(engine, readers, query)
+    accepts = _unrecorded(engine, readers, query) if query.subject is Subject.UNRECORDED else None
     for *row, body in rows:
         call = readers.call(body)
-        if accepts(row, call):
-            yield (*row, call.pool, call.side, call.call_type, seconds_of(call), "", "", 1, 0)
+        if accepts is None or accepts(row, call):
+            talk, ring = (-1 if each is None else each for each in (call.talk_seconds, call.ring_seconds))
+            yield (*row, call.pool, call.side, call.call_type, talk, ring, "", "", 1, 0)
 
 
 _Accepts = Callable[[Sequence[Any], CallFacts], bool]
-_ABOUT: dict[Subject, tuple[_Accepts, Callable[[CallFacts], int | None]]] = {
-    Subject.CALLS: (lambda _, __: True, lambda _: -1),
-    Subject.TALKS: (lambda _, call: call.talk_seconds is not None, lambda call: call.talk_seconds),
-    Subject.RINGS: (lambda _, call: call.ring_seconds is not None, lambda call: call.ring_seconds),
-    Subject.RECORDINGS: (lambda _, __: True, lambda _: -1),
-    Subject.UNRECORDED: (lambda _, __: True, lambda _: -1),
-}
 
 
 def _unrecorded(engine: Engine, readers: Readers, query: CountQuery) -> _Accepts:
