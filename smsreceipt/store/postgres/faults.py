@@ -16,6 +16,7 @@ from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreFull, StoreLoc
 COUNTED_ALREADY = "SR001"  #: see begin_write() in the schema
 LOCKED = "55P03"  #: a lock was waited for as long as may be
 _RETRIED = {"40001", "40P01"}
+_OTHER = "Was it upgraded by a newer smsreceipt? Use that one. Else restore a backup, or name another database."
 #: SQLSTATE --> class of the error, what is wrong with the store, and a hint; the longest prefix counts.
 _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "25006": (StoreUnavailable, "is read-only: a standby, or a role or database that may not write",
@@ -25,8 +26,10 @@ _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "42501": (StoreUnavailable, "may not be used for this by this user",
               "The owner of the database has to grant the rights, or to run this command once."),
     "40": (StoreLocked, "is used by others at the same time", ""),
-    LOCKED: (StoreLocked, "is locked by another process", ""),
-    "57014": (StoreLocked, "did not answer in time", ""),
+    LOCKED: (StoreLocked, "is locked by another process",
+             "Run this again; if it happens often, raise the server's lock_timeout for this user."),
+    "57014": (StoreLocked, "did not answer in time",
+              "Raise the server's statement_timeout for this user, or run this again while less is going on."),
     "53100": (StoreFull, "has no space left on its disk", "Free space on the server's disk, then run this again."),
     "53400": (StoreUnavailable, "came to a limit of its server's configuration",
               "The server's log names it: raise it there, then run this again."),
@@ -39,10 +42,10 @@ _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "08": (StoreUnavailable, "cannot be reached", "Is the server up, and the address right?"),
     "XX001": (StoreDamaged, "is damaged", "Look into the server's log; restore a backup if pages are corrupted."),
     "XX002": (StoreDamaged, "has a damaged index", "REINDEX the database, then run this again."),
-    "42P01": (StoreDamaged, "has not the tables of this program", "Restore a backup, or name another database."),
-    "42703": (StoreDamaged, "has not the columns of this program", "Restore a backup, or name another database."),
-    "42883": (StoreDamaged, "has not the functions of this program", "Restore a backup, or name another database."),
-    "3F": (StoreDamaged, "has not the schema of this program", "Restore a backup, or name another database."),
+    "42P01": (StoreDamaged, "has not the tables of this program", _OTHER),
+    "42703": (StoreDamaged, "has not the columns of this program", _OTHER),
+    "42883": (StoreDamaged, "has not the functions of this program", _OTHER),
+    "3F": (StoreDamaged, "has not the schema of this program", _OTHER),
 }  # fmt: skip
 _LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 #: Sentences of libpq about a connection that failed, which have no SQLSTATE, and what they mean.
