@@ -29,6 +29,7 @@ from smsreceipt.model import Decoded
 from smsreceipt.store import Query, opening
 from smsreceipt.store.postgres import schema
 from smsreceipt.store.postgres.store import PostgresStore
+from tests import postgres
 from tests.ports import free_port
 from tests.store.expected import Expected, key_of, timeless
 from tests.store.statements import decoded, report
@@ -48,6 +49,7 @@ class Server:
         memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
         parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(prefix="smsreceipt-pgt-", dir=folder or parent))
+        postgres.remove_afterwards(self.folder)
         self.port = free_port()
         self.settings = {"synchronous_commit": "on", "fsync": "on", "max_connections": "60", **settings}
         self._engine = PostgresServer(self.folder / "data", cleanup_mode=None)
