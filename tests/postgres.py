@@ -38,6 +38,15 @@ def available() -> bool:
     return found[0] and (bool(_named) or found[1])
 
 
+def with_tls() -> Path | None:
+    """The programs of a PostgreSQL on this machine that knows TLS: the one that pip brings does not."""
+    found = shutil.which("postgres")
+    places = [Path(found).parent] if found else []
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    tools = (place for place in places if (place / "postgres").is_file() and (place / "initdb").is_file())
+    return next(tools, None) if shutil.which("openssl") else None
+
+
 def prepare_folder() -> None:
     """Name a folder for the server to all processes of this run; to be called before there are several.
 

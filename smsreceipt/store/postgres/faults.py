@@ -53,7 +53,13 @@ _REASONS = (
     (r"could not translate host name|failed to resolve host", "no server has that name"),
     (r"[Cc]onnection refused|No such file or directory", "no server listens there"),
     (r"timeout expired|timed out", "the server did not answer in time"),
-    (r"certificate|SSL|root\.crt", "no TLS connection as sslmode asks for it"),
+    (r"does not support SSL|server closed the connection.*SSL", "the server offers no TLS"),
+    (r"does not match host name", "the certificate of the server is for another name than the one in the URL"),
+    (r"root certificate file|sslrootcert|root\.crt",
+     "the file of certificate authorities, sslrootcert or ~/.postgresql/root.crt, is missing or cannot be read"),
+    (r"certificate verify failed|self.signed certificate|unknown ca",
+     "the certificate of the server is signed by no authority in sslrootcert, or has expired"),
+    (r"certificate|SSL", "no TLS connection as sslmode asks for it"),
     (r"password authentication failed|no password supplied|fe_sendauth", "the user or the password was refused"),
     (r"no pg_hba\.conf entry", "the server lets this user in from here only otherwise: see its pg_hba.conf"),
     (r"too many (clients|connections)|remaining connection slots", "the server has no connection left"),
@@ -61,7 +67,8 @@ _REASONS = (
     (r'role ".*" does not exist', "the server has no such user"),
     (r"starting up|shutting down", "the server is starting or shutting down"),
     (r"read-write|read-only|in hot standby mode", "no server there can be written to"),
-)
+    (r"not currently accepting connections", "the database lets nobody in"),
+)  # fmt: skip
 
 
 def is_lost(exc: psycopg.Error) -> bool:
