@@ -225,3 +225,10 @@ BEGIN
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
     RETURN least(top, low - 1);
 END $$;
+
+-- The bytes of all tables and their indexes.
+CREATE FUNCTION smsreceipt.size() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT sum(pg_total_relation_size(pg_class.oid))::bigint
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'smsreceipt' AND relkind = 'r'
+$$;
