@@ -33,7 +33,7 @@ _SERIAL = count()
 _free: list[str] = [_cluster] if _cluster else []
 _TABLES = (
     *("statement", "body", "reject", "send", "tie", "tally", "comparison"),
-    *("replay", "writer", "lease", "note", "kind", "road"),
+    *("replay", "writer", "lease", "note", "ledger", "kind", "road"),
 )  # fmt: skip
 
 

@@ -126,6 +126,11 @@ CREATE TABLE smsreceipt.send (
 CREATE INDEX send_day ON smsreceipt.send (settled, day);
 CREATE INDEX send_biz_id ON smsreceipt.send (left(biz_id, 200), left(phone, 40));
 CREATE INDEX send_out_id ON smsreceipt.send (left(out_id, 200)) WHERE out_id <> '';
+-- How many sends there are, in slots, so that writers do not queue for one row.
+CREATE TABLE smsreceipt.ledger (
+    slot  smallint PRIMARY KEY,
+    sends bigint   NOT NULL
+) WITH (fillfactor = 50);
 
 -- Answers of a query that are some send's: which statement (SendDetail) is a witness of which (SmsReport).
 CREATE TABLE smsreceipt.tie (
