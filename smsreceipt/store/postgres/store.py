@@ -20,10 +20,13 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
+from smsreceipt.store.counting import counted
+from smsreceipt.store.counts import Count, CountQuery, Readers
 from smsreceipt.store.new_receipts import NewReceipts
 from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
+from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
@@ -264,6 +267,11 @@ class PostgresStore:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
         with reading(self._location):
             return totals.day_parts(self._reader, first_day, last_day)
+
+    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
+        """How many receipts, sends, calls or replies of some days have what in common."""
+        with reading(self._location):
+            return list(counted(Counts(self._reader, self._reread), readers, query))
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
