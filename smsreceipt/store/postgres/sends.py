@@ -221,7 +221,7 @@ class Sends:
 
     def open(self) -> int:
         """How many sends have no final receipt; where that are very many, a few may be among them that have one."""
-        few = f"SELECT count(*) FROM (SELECT FROM smsreceipt.send WHERE NOT settled LIMIT {_EXACT + 1}) AS some"
+        few = f"SELECT count(*) FROM (SELECT FROM smsreceipt.send WHERE NOT settled LIMIT {_EXACT + 1}) AS found"
         if self._reader.number(few) > _EXACT:
             return self._reader.number("SELECT count(*) FROM smsreceipt.send WHERE NOT settled")
         without = f"NOT EXISTS ({receipt_of('send', kinds_of_reports(self._reader))})"

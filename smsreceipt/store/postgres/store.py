@@ -53,8 +53,10 @@ from smsreceipt.store.values import (
 
 T = TypeVar("T")
 
-_WRITERS = "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 7776000000"
-_WRITERS += " ORDER BY seen_at DESC, host"
+_WRITERS = (
+    "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 90 * 86400000::bigint"
+    " ORDER BY seen_at DESC, host"
+)
 #: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
 _TWICE = (
     "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
