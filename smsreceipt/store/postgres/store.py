@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -20,15 +20,18 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
+from smsreceipt.store.counting import counted
+from smsreceipt.store.counts import Count, CountQuery, Readers
 from smsreceipt.store.new_receipts import NewReceipts
-from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals, transfer
+from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
+from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
 from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer
-from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.values import (
     NO_TIME,
@@ -180,6 +183,20 @@ class PostgresStore:
         """Delete the stored time of the comparison of these days, which is complete; idempotent."""
         self._write(lambda db, _: sends.end_comparison(db, first_day, last_day))
 
+    def note_topics(self) -> Sequence[str]:
+        """The topics that have notes."""
+        return notes.topics(self._reader)
+
+    def notes(self, topic: str) -> Mapping[str, str]:
+        """The notes of a topic, by name."""
+        return notes.read(self._reader, topic)
+
+    def write_notes(
+        self, topic: str, changes: Mapping[str, str | None], *, expected: Mapping[str, str | None] = NOTHING
+    ) -> bool:
+        """Write notes of a topic in one transaction; None deletes one. False if one is not as expected."""
+        return self._write(lambda db, _: notes.write(db, topic, changes, expected))
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
@@ -244,6 +261,11 @@ class PostgresStore:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
         with reading(self._location):
             return totals.day_parts(self._reader, first_day, last_day)
+
+    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
+        """How many receipts, sends, calls or replies of some days have what in common."""
+        with reading(self._location):
+            return list(counted(Counts(self._reader, self._reread), readers, query))
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
