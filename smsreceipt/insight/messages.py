@@ -85,6 +85,7 @@ class Messages:
         self._read: dict[tuple[By, ...], Sequence[Count]] = {
             by: self._ask(by, Subject.MESSAGES) for by in ((_HOURS,) if self.short else _DAYS)
         }
+        self._known: dict[tuple[tuple[By, ...], bool], Groups] = {}
         self.sends = self._sent(store)
 
     def _sent(self, store: Store) -> Mapping[str, int] | None:
@@ -95,13 +96,13 @@ class Messages:
 
     def by(self, *key: By, latency: bool = True) -> Groups:
         """The messages by some values; without *latency* their times need not be known, which is faster."""
-        wanted = {*key, By.OUTCOME} | ({By.SECONDS} if latency else set())
-        for by, counts in self._read.items():
-            if wanted <= set(by):
-                return summed(counts, by, key)
-        asked_by = tuple(sorted(wanted))
-        self._read[asked_by] = self._ask(asked_by, Subject.MESSAGES)
-        return summed(self._read[asked_by], asked_by, key)
+        if (key, latency) not in self._known:
+            wanted = {*key, By.OUTCOME} | ({By.SECONDS} if latency else set())
+            by = next((by for by in self._read if wanted <= set(by)), tuple(sorted(wanted)))
+            if by not in self._read:
+                self._read[by] = self._ask(by, Subject.MESSAGES)
+            self._known[key, latency] = summed(self._read[by], by, key)
+        return self._known[key, latency]
 
     def total(self) -> Sums:
         """All of them."""
@@ -181,7 +182,7 @@ def _grouped(dimensions: tuple[Dimension, ...], messages: Messages, *, latency: 
     groups = messages.by(*(_ASKED[each] for each in dimensions), latency=latency)
     if not {Dimension.WEEKDAY, Dimension.CATEGORY} & set(dimensions):
         return groups
-    merged: Groups = defaultdict(Sums)
+    merged: Groups = defaultdict(Sums)  # the groups themselves serve other questions
     for key, sums in groups.items():
         into = merged[tuple(_derived(each, value) for each, value in zip(dimensions, key, strict=True))]
         into.outcomes += sums.outcomes

@@ -18,7 +18,7 @@ from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model.facts import Place
 from smsreceipt.store.counts import By, Folded
 
-SLICE = 200_000  #: statements that are read at once
+SLICE = 100_000  #: statements that are read at once; they take some 50 MiB
 
 #: The columns of day_tally that tell rows apart; what a view does not have is "" or -1.
 KEY = ("view", "day", "kind", "hour", "outcome", "code", "carrier", "province", "seconds")

@@ -172,10 +172,11 @@ def run(path: Path, a_day: int) -> None:
         best = min(
             (measured(path, what) for _ in range(1 if what == "unfolded day" else 3)), key=lambda r: r["seconds"]
         )
-        print(f"{what:32}{best['seconds']:9.3f} s, CPU {best['cpu']:.3f} s {best['mib']:6.0f} MiB   goal {GOALS[what]:.1f} s, 200 MiB"
+        print(f"{what:32}{best['seconds']:9.3f} s, CPU {best['cpu']:.3f} s {best['mib']:6.0f} MiB"
+              f"   goal {GOALS[what]:.1f} s, 200 MiB"
               f"   {peer['seconds'] / best['seconds']:.1f} x the peer")  # fmt: skip
     with closing(apsw.Connection(str(path))) as db:
-        ((rows,),) = db.execute("SELECT count(*) FROM day_tally").fetchall()
+        rows = len(db.execute("SELECT 1 FROM day_tally").fetchall())
         print(f"{rows:,} rows of tallies, {rows // DAYS:,} a day")
 
 

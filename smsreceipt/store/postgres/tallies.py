@@ -10,7 +10,8 @@ from smsreceipt.errors import StoreUnavailable
 from smsreceipt.store.counting import hour_sql, seconds_sql
 from smsreceipt.store.postgres.arrays import Pack, int4s, int8s, texts
 from smsreceipt.store.postgres.batch import columns
-from smsreceipt.store.postgres.session import Begun, Db, Reader
+from smsreceipt.store.postgres.session import Db, Reader
+from smsreceipt.store.postgres.writer import Begun
 from smsreceipt.store.tallies import KEY, SUMS, Message, State, Sums
 
 KINDS = "(SELECT id FROM smsreceipt.kind WHERE name IN ('SmsReport', 'DypnsSmsVerifyReport'))"  #: that are messages

@@ -22,11 +22,8 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
-from smsreceipt.model.facts import Place
-from smsreceipt.store import tallies
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
-from smsreceipt.store.counting import counted
-from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
+from smsreceipt.store.figures import Figures
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.sqlite import backfill, files, leases, notes, replays, select, totals, transfer
@@ -95,7 +92,7 @@ def schema_of(path: Path) -> int:
         return pragma(connection, "user_version")
 
 
-class SqliteStore:
+class SqliteStore(Figures):
     """A Store in one SQLite file; the promises of its methods are those of Store."""
 
     def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
@@ -277,18 +274,11 @@ class SqliteStore:
         with reading(self._path):
             return totals.day_parts(self._db, first_day, last_day, self._reread)
 
-    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
-        """How many receipts, sends, calls or replies of some days have what in common."""
-        with self.snapshot():
-            return list(counted(Counts(self._db, self._reread), readers, query))
+    def _counts(self) -> Counts:
+        return Counts(self._db, self._reread)
 
-    def fold(
-        self, place: Place, *, anew: bool = False, on_progress: Callable[[int, int], None] = lambda _done, _total: None
-    ) -> Folded:
-        """Count messages in advance, as far as the store can be written."""
-        return tallies.fold(
-            Tallies(self._db, self.snapshot, self._transaction), place, anew=anew, on_progress=on_progress
-        )
+    def _tallies(self) -> Tallies:
+        return Tallies(self._db, self.snapshot, self._transaction)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
