@@ -13,7 +13,7 @@ from smsreceipt.insight.stats import SCHEMA, Cell, Period, Provider, Stats, Tabl
 from smsreceipt.model import DAY_MS, Instant, start_of_day
 from smsreceipt.model.facts import Nowhere, Place
 from smsreceipt.store import Store
-from smsreceipt.store.counts import By, Folded, Readers, Subject
+from smsreceipt.store.counts import By, Readers, Subject
 
 FINAL_AFTER = 3 * DAY_MS  #: the provider sends no later receipt of a day
 TREND_DAYS = 14
@@ -32,13 +32,13 @@ def stats(
     place: Place = Nowhere(),  # noqa: B008 - has no state
     provider: Provider | None = None,
     previous_provider: Provider | None = None,
-    folded: Folded = Folded(0, complete=False),  # noqa: B008 - frozen
 ) -> Stats:
     """All figures of a period. *provider* holds the provider's totals of the same days, where they are known.
 
-    Call store.fold(place) first, which makes this fast, and pass what it returns; then call this inside
-    store.snapshot(), so that all figures are of one moment. They are the same without fold().
+    Call store.fold(place) first, which makes this fast; then call this inside store.snapshot(), so that all figures are
+    of one moment. They are the same without fold().
     """
+    folded = store.fold(Nowhere())  # which counts nothing
     readers, days, compared = readers_of(place), (question.first_day, question.last_day), question.compared
     wants_sms = Group.SMS in question.groups
     messages = Messages(store, readers, question, days) if wants_sms else None

@@ -122,7 +122,7 @@ def measure(path: Path, what: str) -> None:
             assert folded.complete
             if what != "fold":
                 with store.snapshot():
-                    stats(store, question, NOW, place=Places(), folded=folded)
+                    stats(store, question, NOW, place=Places())
         took, cpu = time.perf_counter() - began, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": round(took, 3), "cpu": round(cpu, 3), "mib": round(peak)}))

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from smsreceipt.store import Store
-from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
+from smsreceipt.store.counts import By, Count, CountQuery, Folded, Readers, Subject
 
 CARRIERS = {"mobile": 0.55, "unicom": 0.2, "telecom": 0.2, "mvno": 0.04, "broadnet": 0.01}
 PROVINCES = {"guangdong": 0.3, "zhejiang": 0.3, "beijing": 0.2, "hebei": 0.2}
@@ -79,6 +79,9 @@ class Counted:
 
     def call_gaps(self, _first: int, _last: int) -> Sequence[object]:
         return ()
+
+    def fold(self, _: object) -> Folded:
+        return Folded(0, complete=False)
 
     def counts(self, query: CountQuery, _: Readers) -> Sequence[Count]:
         if query.subject is not Subject.MESSAGES:
