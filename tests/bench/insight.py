@@ -1,6 +1,6 @@
-"""How long figures take: `python -m tests.bench.insight [--rows N] [--keep FILE]`.
+"""How long figures take: `python -m tests.bench.insight [--rows N] [--days 32] [--keep FILE]`.
 
-A store of 32 days, the last one not counted in advance yet. Each measurement is a process of its own, with its peak of
+A store of so many days, the last one not counted in advance yet. Each measurement is a process of its own, with its peak of
 memory. The named peer is one GROUP BY over the statements of a day, without which no figure can be had otherwise.
 """
 
@@ -26,7 +26,6 @@ from smsreceipt.insight.question import Question
 from smsreceipt.model import Instant, number_of, start_of_day
 from smsreceipt.store.sqlite.store import open_store
 
-DAYS = 32
 LAST = number_of(date(2026, 11, 24))
 NOW = Instant(start_of_day(LAST + 10))
 HOURS = (1, 1, 1, 1, 1, 2, 4, 8, 14, 18, 18, 16, 14, 15, 16, 16, 15, 16, 18, 20, 18, 12, 6, 2)
@@ -140,6 +139,7 @@ def measured(path: Path, what: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--days", type=int, default=32)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--measure")
     options = parser.parse_args()
@@ -148,16 +148,16 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=options.keep and options.keep.parent) as folder:
         path = options.keep or Path(folder) / "store.db"
-        run(path, options.rows // DAYS)
+        run(path, options.days, options.rows // options.days)
 
 
-def run(path: Path, a_day: int) -> None:
+def run(path: Path, days: int, a_day: int) -> None:
     began = time.perf_counter()
     with closing(prepare(path)) as db:
         indexes = [sql for name, sql in db.execute("SELECT name, sql FROM sqlite_schema") if name in _RARE]
         for name in _RARE:
             db.execute(f"DROP INDEX {name}")
-        seq = load(db, LAST - DAYS + 1, LAST - 1, a_day, 0)
+        seq = load(db, LAST - days + 1, LAST - 1, a_day, 0)
         for sql in indexes:
             db.execute(sql)
         print(f"{seq:,} messages loaded in {time.perf_counter() - began:.0f} s", flush=True)
@@ -177,7 +177,7 @@ def run(path: Path, a_day: int) -> None:
               f"   {peer['seconds'] / best['seconds']:.1f} x the peer")  # fmt: skip
     with closing(apsw.Connection(str(path))) as db:
         rows = len(db.execute("SELECT 1 FROM day_tally").fetchall())
-        print(f"{rows:,} rows of tallies, {rows // DAYS:,} a day")
+        print(f"{rows:,} rows of tallies, {rows // days:,} a day")
 
 
 if __name__ == "__main__":
