@@ -11,7 +11,6 @@ from smsreceipt.model import (
     Asked,
     Decoded,
     Instant,
-    Kind,
     Reached,
     Send,
     Share,
@@ -23,7 +22,7 @@ from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counting import counted
 from smsreceipt.store.counts import Count, CountQuery, Readers
 from smsreceipt.store.new_receipts import NewReceipts
-from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
+from smsreceipt.store.postgres import attribution, facts, keep, leases, notes, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
 from smsreceipt.store.postgres.counts import Counts
@@ -48,15 +47,10 @@ from smsreceipt.store.values import (
     SendQuery,
     StoredSend,
     StoreFacts,
-    StoreWriter,
 )
 
 T = TypeVar("T")
 
-_WRITERS = (
-    "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 90 * 86400000::bigint"
-    " ORDER BY seen_at DESC, host"
-)
 #: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
 _TWICE = (
     "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
@@ -283,29 +277,7 @@ class PostgresStore:
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
         with reading(self._location):
-            reader = self._reader
-            kinds = tuple(
-                KindFacts(Kind(name), *counts)
-                for name, *counts in reader.rows(
-                    "SELECT name, sum(identities)::int8, sum(statements)::int8, sum(tests)::int8, min(first_received),"
-                    " max(last_received) FROM smsreceipt.tally JOIN smsreceipt.kind ON kind.id = tally.kind"
-                    " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
-                )
-            )
-            return StoreFacts(
-                location=self._location,
-                exists=not reader.blank,
-                engine=f"PostgreSQL {self._connections.server_version()}",
-                schema=schema.SCHEMA,
-                size=reader.number("SELECT smsreceipt.size()"),
-                last_seq=reader.horizon(),
-                rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
-                conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),
-                kinds=kinds,
-                sends=self._sends.total(),
-                open_sends=self._sends.open(),
-                writers=tuple(StoreWriter(*row) for row in reader.rows(_WRITERS)),
-            )
+            return facts.of(self._connections, self._reader, self._sends)
 
     def export_statements(self) -> Iterator[CopiedStatement]:
         """Yield every statement with all that is stored about it, in ascending seq."""
