@@ -20,6 +20,7 @@ from smsreceipt.model import (
     StoredReceipt,
     StoredReject,
 )
+from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Readers
 from smsreceipt.store.values import (
@@ -70,6 +71,9 @@ class Receipts(Protocol):
 
     def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
         """How many receipts, sends, calls or replies of some days have what in common."""
+
+    def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
+        """The states that arrived at or after *since* and before *until*, added up; reads about as many statements."""
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
