@@ -8,8 +8,10 @@ from smsreceipt.store.postgres.sends import Sends
 from smsreceipt.store.postgres.session import Reader
 from smsreceipt.store.values import KindFacts, StoreFacts, StoreWriter
 
-_TABLES = ("statement", "body", "reject", "send", "tie", "tally")
-_WRITERS = "SELECT host, seen_at FROM smsreceipt.writer ORDER BY seen_at DESC, host"
+_WRITERS = (
+    "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 90 * 86400000::bigint"
+    " ORDER BY seen_at DESC, host"
+)
 
 
 def facts(reader: Reader, location: str, version: str, sends: Sends) -> StoreFacts:
@@ -22,13 +24,12 @@ def facts(reader: Reader, location: str, version: str, sends: Sends) -> StoreFac
             " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
         )
     )
-    size = "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name"
     return StoreFacts(
         location=location,
         exists=not reader.blank,
         engine=f"PostgreSQL {version}",
         schema=schema.SCHEMA,
-        size=reader.number(size, [f"smsreceipt.{table}" for table in _TABLES]),
+        size=reader.number("SELECT smsreceipt.size()"),
         last_seq=reader.horizon(),
         rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
         conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),
