@@ -54,6 +54,7 @@ def follow(app: App, options: Options, every: float) -> None:
     """Look again and again, *every* so many seconds, until a signal comes. What fails is told and tried again."""
     stop = threading.Event()
     watch = _Watch(app, options, stop)
+    app.say(f"watching every {every:g} s, until stopped: {', '.join(options.rules)}")
     with GracefulStop(app, stop.set):
         while not stop.is_set():
             try:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from smsreceipt.app import App
-from smsreceipt.errors import StoreUnavailable
+from smsreceipt.errors import StoreUnavailable, UsageError
 from smsreceipt.insight.alarms import telling, texts
 from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.insight.alarms.state import Alarm, Alarms
@@ -18,7 +18,7 @@ from smsreceipt.notify.message import Attachment, Item, Message
 from smsreceipt.notify.robots import NotTold, Robot, robots_of
 from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.objects.alarms import ALARMS, TRIED, Tried
-from smsreceipt.output.printer import Printer
+from smsreceipt.output.printer import print_rows
 from smsreceipt.runs.access import proxies
 from smsreceipt.store import Store
 
@@ -165,8 +165,8 @@ def test(app: App, notify: Sequence[str], *, chinese: bool) -> None:
     record = {"rule": "test", "state": "test", "text_en": english, "text_zh": in_chinese}
     text = in_chinese if chinese else english
     sent = Message("smsreceipt：测试" if chinese else "smsreceipt: test", [Item(text, "", False, record)])
-    printer = Printer(app, TRIED, live=True)
     failures: list[NotTold] = []
+    rows: list[Tried] = []
     for robot in robots(app, notify):
         began = time.monotonic()
         trouble = ""
@@ -175,9 +175,10 @@ def test(app: App, notify: Sequence[str], *, chinese: bool) -> None:
         except NotTold as exc:
             failures.append(NotTold(f"{robot.name}: {exc}"))
             trouble = str(exc)
-        printer.print([Tried(robot.name, not trouble, round(time.monotonic() - began, 3), trouble)])
-        app.flush()
-    printer.end()
+        rows.append(Tried(robot.name, not trouble, round(time.monotonic() - began, 3), trouble))
+    if not rows:
+        raise UsageError("there is no robot to test", hint="Name one: --notify dingtalk:env:DINGTALK_URL")
+    print_rows(app, TRIED, rows)
     for failure in failures:
         app.error(failure)
         app.end_with(failure.exit_code)

@@ -164,6 +164,12 @@ def test_the_robot_is_asked_for_a_test_message(program: Program) -> None:
     assert robot.accepted[0].json["card"]["header"]["title"]["content"] == "smsreceipt：测试"
 
 
+def test_without_a_robot_there_is_nothing_to_test(program: Program) -> None:
+    ended = program("watch", "--test")
+    assert (ended.code, ended.out) == (2, "")
+    assert "hint: Name one: --notify" in ended.err
+
+
 def test_nagios_gets_one_line_and_its_own_codes(program: Program, tmp_path: Path) -> None:
     fine = program("watch", "--nagios")
     assert (fine.code, fine.out, fine.err) == (0, "SMSRECEIPT OK - no alarm | alarms=0\n", "")
@@ -251,5 +257,7 @@ def test_it_goes_on_until_it_is_stopped(program: Program, tmp_path: Path) -> Non
     finally:
         watching.send_signal(signal.SIGTERM)
         rest, err = watching.communicate(timeout=20)
-    assert (watching.returncode, rest, err) == (143, "", "")
+    assert (watching.returncode, rest) == (143, "")
+    assert err.startswith("watching every 1 s, until stopped: silence, rate, ")
+    assert err.count("\n") == 1
     assert len(told.read_text().splitlines()) == 1  # the rest waits for its minute
