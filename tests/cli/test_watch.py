@@ -155,6 +155,20 @@ def test_of_several_watchers_one_tells(program: Program, tmp_path: Path) -> None
     assert sum(line.count(b"\n") for line in lines) == 1
 
 
+def test_after_a_kill_between_telling_and_noting_it_is_told_once_more(program: Program, tmp_path: Path) -> None:
+    program.keep("SmsUp", b"{")
+    told = tmp_path / "told"
+    words = ["watch", "--once", "--notify", f"shell:cat >> {told}; test -e {tmp_path}/no || kill -9 $PPID"]
+    run = [sys.executable, "-m", "smsreceipt", "--store", program.location, *words]
+    assert subprocess.run(run, capture_output=True, check=False).returncode == -signal.SIGKILL
+    (tmp_path / "no").touch()  # kills nobody any more
+    later = Instant(time.time_ns() // 1_000_000)
+    for minutes, lines in ((1, 1), (6, 2), (8, 2), (30, 2)):
+        ended = program(*words, now=lambda: Instant(later + minutes * MINUTE))  # noqa: B023 - called at once
+        assert (ended.code, ended.out) == (3, "")
+        assert len(told.read_text().splitlines()) == lines, minutes
+
+
 def test_the_robot_is_asked_for_a_test_message(program: Program) -> None:
     with running(peers.feishu, now=lambda: NOW / 1000) as robot:
         seams: dict[str, Any] = {"environ": {"ROBOT": f"{robot.url(PATHS['feishu'])} {SECRET}"}}
