@@ -11,13 +11,10 @@ from smsreceipt.insight.alarms.figures import Figures
 from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.insight.alarms.state import Alarm, Alarms
 from smsreceipt.insight.measure import quantile
+from smsreceipt.insight.question import Thresholds
 from smsreceipt.model import Outcome
 
-LEAST = 200  #: final receipts in a window, below which it tells nothing
-Z, POINTS = -4.0, 0.05  #: of a drop of the delivery rate
-LATENCY_FACTOR, LATENCY_SECONDS = 2.0, 10
-CODE_FACTOR = 3.0
-USUALLY = 20  #: receipts in an hour, below which silence is normal
+_LIMITS = Thresholds()  # the same as those of the findings of `stats`
 DAYS = 7
 QUIET = 86_400_000  #: milliseconds without a new conflict after which the alarm clears
 
@@ -59,7 +56,7 @@ def plain(code: str) -> str:
 def _silence(figures: Figures, limit: float) -> Iterator[Verdict]:
     for kind, at in (figures.last_received or {}).items():
         usual, silent = figures.arrivals.get(kind, 0) / DAYS, max(figures.now - at, 0) / 1000
-        bad = silent > limit and usual >= USUALLY
+        bad = silent > limit and usual >= _LIMITS.silent_messages
         yield Verdict(
             rule=Rule.SILENCE, dimension=plain(kind), value=round(silent), threshold=limit, usual=round(usual, 1),
             bad=bad, good=silent <= limit,
@@ -70,12 +67,12 @@ def _rate(figures: Figures, floor: float) -> Iterator[Verdict]:
     if figures.recent is None or figures.usual is None:
         return
     recent, usual = figures.recent.sums, figures.usual.sums
-    enough = recent.final >= LEAST
+    enough = recent.final >= _LIMITS.messages
     rate = recent.outcomes[Outcome.DELIVERED] / recent.final if recent.final else 0.0
-    before = usual.outcomes[Outcome.DELIVERED] / usual.final if usual.final >= LEAST else None
-    dropped = before is not None and before - rate >= POINTS and _z(rate, before, recent.final) <= Z
+    before = usual.outcomes[Outcome.DELIVERED] / usual.final if usual.final >= _LIMITS.messages else None
+    dropped = before is not None and before - rate >= _LIMITS.points and _z(rate, before, recent.final) <= _LIMITS.z
     bad = enough and (dropped or rate < floor)
-    threshold = max(floor, before - POINTS if before is not None else 0.0)
+    threshold = max(floor, before - _LIMITS.points if before is not None else 0.0)
     yield Verdict(
         rule=Rule.RATE, dimension=None, value=round(rate, 6), threshold=round(threshold, 6),
         usual=None if before is None else round(before, 6), window=figures.window, bad=bad, good=not bad,
@@ -93,10 +90,10 @@ def _latency(figures: Figures, ceiling: float) -> Iterator[Verdict]:
         return
     recent, usual = figures.recent.sums.seconds, figures.usual.sums.seconds
     value = quantile(recent, 95)
-    before = quantile(usual, 95) if usual.total() >= LEAST else None
-    limit = math.inf if before is None else max(LATENCY_FACTOR * before, before + LATENCY_SECONDS)
+    before = quantile(usual, 95) if usual.total() >= _LIMITS.messages else None
+    limit = math.inf if before is None else max(_LIMITS.latency_factor * before, before + _LIMITS.latency_seconds)
     limit = min(limit, ceiling or math.inf)
-    bad = value is not None and recent.total() >= LEAST and value > limit
+    bad = value is not None and recent.total() >= _LIMITS.messages and value > limit
     yield Verdict(
         rule=Rule.LATENCY, dimension=None, value=value or 0, threshold=0 if limit == math.inf else limit,
         usual=before, window=figures.window, bad=bad, good=not bad, count=recent.total(),
@@ -113,9 +110,9 @@ def _code(figures: Figures, least: float) -> Iterator[Verdict]:
     for code, count in merged.items():
         earlier = sum(each for name, each in figures.usual.codes.items() if plain(name) == code)
         share, usual = count / whole, earlier / before if before else 0.0
-        bad = before >= LEAST and count >= least and share > CODE_FACTOR * usual
+        bad = before >= _LIMITS.messages and count >= least and share > _LIMITS.code_factor * usual
         yield Verdict(
-            rule=Rule.CODE, dimension=code, value=round(share, 6), threshold=round(CODE_FACTOR * usual, 6),
+            rule=Rule.CODE, dimension=code, value=round(share, 6), threshold=round(_LIMITS.code_factor * usual, 6),
             usual=round(usual, 6), window=figures.window, bad=bad, good=not bad, count=count,
         )  # fmt: skip
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from smsreceipt.insight.question import Thresholds
+
 
 class Rule(StrEnum):
     """What can be wrong."""
@@ -28,7 +30,7 @@ DEFAULTS: Mapping[Rule, float] = {
     Rule.SILENCE: 1800.0,
     Rule.RATE: 0.0,
     Rule.LATENCY: 0.0,
-    Rule.CODE: 50,
+    Rule.CODE: Thresholds().code_messages,
     Rule.BACKLOG: 600.0,
     Rule.REJECTS: 1,
     Rule.CONFLICTS: 1,
