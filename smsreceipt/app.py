@@ -166,7 +166,7 @@ class App:
         return self.stdout_is_tty and not plain
 
     def endpoint(self, name: str) -> str | None:
-        """The address of mns, dybaseapi or dysmsapi that environment or configuration set; None: the provider's."""
+        """The address of a service, such as mns, that environment or configuration set; None: the provider's."""
         return self.environ.get(f"SMSRECEIPT_{name.upper()}_ENDPOINT") or self.config.endpoints.get(name)
 
     @property
