@@ -28,7 +28,8 @@ _folders = [folder] if (folder := os.environ.get(_FOLDER)) else []
 _SERIAL = count()
 _free: list[str] = []
 _TABLES = (
-    "statement", "body", "reject", "send", "tie", "tally", "comparison", "replay", "writer", "lease", "kind", "road",
+    *("statement", "body", "reject", "send", "tie", "tally", "comparison"),
+    *("replay", "writer", "lease", "note", "kind", "road"),
 )  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Protocol
 
 from smsreceipt.model import (
@@ -37,6 +38,7 @@ from smsreceipt.store.values import (
 )
 
 Reread = Callable[[Kind, bytes], Receipt | None]  #: reads the body of a stored receipt again; None where it is refused
+NOTHING: Mapping[str, None] = MappingProxyType({})  #: no note is expected
 LOCK_WAIT = 5.0  #: seconds that one write waits for another process; must stay below the visibility of a queue
 
 
@@ -140,6 +142,24 @@ class Consumers(Protocol):
         """
 
 
+class Notes(Protocol):
+    """Small state of commands: short texts by topic and name, such as which alarms are firing."""
+
+    def note_topics(self) -> Sequence[str]:
+        """The topics that have notes."""
+
+    def notes(self, topic: str) -> Mapping[str, str]:
+        """The notes of a topic, by name."""
+
+    def write_notes(
+        self, topic: str, changes: Mapping[str, str | None], *, expected: Mapping[str, str | None] = NOTHING
+    ) -> bool:
+        """Write notes of a topic in one transaction; None deletes one.
+
+        False, and nothing written, if a note is not as *expected*, where None stands for no note.
+        """
+
+
 class Copies(Protocol):
     """The whole content for a copy of the store, and writing such a copy into an empty one."""
 
@@ -166,7 +186,7 @@ class Copies(Protocol):
         """
 
 
-class Store(Receipts, Rejects, Sends, Consumers, Copies, Protocol):
+class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Protocol):
     """Everything that is kept. When a writing method returns, its rows survive a power cut; when it raises, none exist.
 
     Use one instance from one thread at a time. Any number of processes may open the same store.

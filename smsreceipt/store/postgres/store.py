@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -21,14 +21,14 @@ from smsreceipt.model import (
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.new_receipts import NewReceipts
-from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals, transfer
+from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
 from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer
-from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.values import (
     NO_TIME,
@@ -179,6 +179,20 @@ class PostgresStore:
     def end_comparison(self, first_day: int, last_day: int) -> None:
         """Delete the stored time of the comparison of these days, which is complete; idempotent."""
         self._write(lambda db, _: sends.end_comparison(db, first_day, last_day))
+
+    def note_topics(self) -> Sequence[str]:
+        """The topics that have notes."""
+        return notes.topics(self._reader)
+
+    def notes(self, topic: str) -> Mapping[str, str]:
+        """The notes of a topic, by name."""
+        return notes.read(self._reader, topic)
+
+    def write_notes(
+        self, topic: str, changes: Mapping[str, str | None], *, expected: Mapping[str, str | None] = NOTHING
+    ) -> bool:
+        """Write notes of a topic in one transaction; None deletes one. False if one is not as expected."""
+        return self._write(lambda db, _: notes.write(db, topic, changes, expected))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -23,9 +23,9 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
-from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
-from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals, transfer
+from smsreceipt.store.sqlite import backfill, files, leases, notes, replays, select, totals, transfer
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.faults import reading, translated
@@ -176,6 +176,21 @@ class SqliteStore:
         """Delete the stored time of the comparison of these days, which is complete; idempotent."""
         with self._transaction():
             self._sends.end_comparison(first_day, last_day)
+
+    def note_topics(self) -> Sequence[str]:
+        """The topics that have notes."""
+        return notes.topics(self._db)
+
+    def notes(self, topic: str) -> Mapping[str, str]:
+        """The notes of a topic, by name."""
+        return notes.read(self._db, topic)
+
+    def write_notes(
+        self, topic: str, changes: Mapping[str, str | None], *, expected: Mapping[str, str | None] = NOTHING
+    ) -> bool:
+        """Write notes of a topic in one transaction; None deletes one. False if one is not as expected."""
+        with self._transaction():
+            return notes.write(self._db, topic, changes, expected)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -160,6 +160,14 @@ CREATE TABLE smsreceipt.writer (
     seen_at bigint NOT NULL
 ) WITH (fillfactor = 20);
 
+-- Small state of commands: which alarms are firing, how far receipts are handed on. The texts are JSON.
+CREATE TABLE smsreceipt.note (
+    topic text NOT NULL,
+    name  text NOT NULL,
+    text  text NOT NULL,
+    PRIMARY KEY (topic, name)
+);
+
 -- Consumers of queues that were not shut down cleanly yet, or left messages invisible.
 CREATE TABLE smsreceipt.lease (
     id           bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
