@@ -11,6 +11,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 
+from . import blocking
 from .blocking import BlockingPool
 from .endpoints import Endpoint
 from .faults import BadAnswer, TransportError, in_words
@@ -105,6 +106,7 @@ def _asked(
     sent = {"Host": endpoint.netloc, "User-Agent": "smsreceipt", "Accept": "*/*", "Accept-Encoding": "identity"}
     if forwarded and proxy is not None:
         sent |= proxy.headers
+    connection.timeout = blocking.READ  # urllib3 sets it on the socket before each request and each answer
     try:
         connection.request(
             "GET",

@@ -77,7 +77,7 @@ def _size(row: ShownRecording, _display: Display) -> str:
 
 
 def _note(row: ShownRecording, _display: Display) -> Cell:
-    return Cell(row.file or row.reason, "dim")
+    return Cell("/".join(row.file.split("/")[-2:]) or row.reason, "dim")
 
 
 RECORDINGS = View[ShownRecording](
@@ -96,7 +96,15 @@ RECORDINGS = View[ShownRecording](
         Column(key="days_left", of="days_left", head=("LEFT", "剩余"), cell=_left, priority=9, live_width=9),
         Column(key="expires_at", of="expires_at", convert=at_second),
         Column(key="size", of="size", head=("SIZE", "大小"), cell=_size, priority=6, right=True, live_width=8),
-        Column(key="file", of="file", or_null=True, head=("FILE", "文件"), cell=_note, priority=5, min_width=10),
+        Column(
+            key="file",
+            of="file",
+            or_null=True,
+            head=("FILE OR REASON", "文件或原因"),
+            cell=_note,
+            priority=5,
+            min_width=10,
+        ),
         Column(key="sha256", of="sha256", or_null=True),
         Column(key="fetched_at", of="fetched_at", convert=lambda at: None if at is None else iso_utc(at)),
         Column(key="reason", of="reason", or_null=True),

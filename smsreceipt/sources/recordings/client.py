@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from smsreceipt.aliyun.rpc import Pace
 
 ACTION = "QueryRecordFileDownloadUrl"
+_ABOUT_THE_CALL = ("isv.", "isp.")  # codes of the service itself; others are about the request or its way
 QPS = 1000.0  #: calls a second; the provider allows an account 3,000
 
 
@@ -41,14 +42,15 @@ class LinkClient:
     def link(self, recording: Recording) -> str:
         """A fresh link.
 
-        Raises NoLink, AuthError (key, right, account), ProviderError (the retry budget is spent), and Halted.
+        Raises NoLink, AuthError (key, right, account), ProviderError (other refusals, the retry budget is spent),
+        and Halted.
         """
         from smsreceipt.aliyun.rpc import ApiError
 
         try:
             answer = self._caller.call(request(recording), pace=self._pace, understood=_has_link)
         except ApiError as exc:
-            if exc.final:
+            if exc.final and exc.code.startswith(_ABOUT_THE_CALL):
                 raise NoLink(exc.code) from None
             raise
         found: str = answer["DownloadUrl"]
