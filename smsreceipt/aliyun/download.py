@@ -77,7 +77,7 @@ class Downloads:
             if download.status == 407 and proxy:
                 raise proxy.refusal(407, endpoint)
             yield download
-            keep = download.whole and connection.is_connected
+            keep = download.whole and not download.read() and connection.is_connected
         finally:
             if keep:
                 pool.keep(connection)

@@ -176,7 +176,7 @@ def test_a_wrong_answer_to_a_range_spoils_nothing(tmp_path: Path, wrong: Wrong) 
 def test_a_file_that_changed_between_two_pieces_is_begun_anew(tmp_path: Path) -> None:
     with ObjectPeer(b"x" * 300_000, cut(100_000)) as peer:
         run = Calm()
-        run.pause = lambda _: setattr(peer, "content", CONTENT)  # type: ignore[method-assign]
+        run.pause = lambda _: setattr(peer, "content", CONTENT)  # type: ignore[method-assign,assignment]
         assert sound(fetched(tmp_path, peer, run=run))
 
 
@@ -332,7 +332,8 @@ def test_no_failure_quotes_the_link(tmp_path: Path) -> None:
     ]
     for number, end in enumerate(ends):
         with ObjectPeer(CONTENT, *[end] * 60) as peer, pytest.raises((SmsReceiptError, LinkRefused)) as failed:
-            fetched(tmp_path / str(number), peer)
+            with fetcher(tmp_path, peer) as made:
+                made.fetch(call(peer.url, call_id=f"c{number}"))
         chain: BaseException | None = failed.value
         while chain is not None:
             assert "canarySignature" not in f"{chain!r} {chain}"

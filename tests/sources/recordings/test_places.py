@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -12,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.model import Instant, Recording
-from smsreceipt.sources.recordings import places
 from smsreceipt.sources.recordings.places import Busy, Part, stem
 
 NOON = Instant(1_795_757_600_000)
@@ -146,15 +146,15 @@ def test_a_part_that_another_process_has_just_published_is_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = part(tmp_path, b"sound")
-    locked = places.fcntl.flock
+    locked = fcntl.flock
 
     def finish(file: int, how: int) -> None:
-        monkeypatch.setattr(places.fcntl, "flock", locked)
+        monkeypatch.setattr(fcntl, "flock", locked)
         first.publish()  # between the second one's open and its lock
         first.close()
         locked(file, how)
 
-    monkeypatch.setattr(places.fcntl, "flock", finish)
+    monkeypatch.setattr(fcntl, "flock", finish)
     second = part(tmp_path)
     assert second.size == 0
     second.append(b"sound")
