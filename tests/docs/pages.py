@@ -17,6 +17,7 @@ NAMES = (
     "alarms",
     "data",
     "machines",
+    "recordings",
     "rejects",
     "sandbox",
     "json",

@@ -65,7 +65,11 @@ class Policy:
 
     def follow(self, link: Link, location: str) -> Link:
         """Where a redirect leads to. Raises LinkRefused, also where the way would no longer be over TLS."""
-        found = self.admit(urljoin(f"{link.endpoint.url}{link.target}", location))
+        try:
+            url = urljoin(f"{link.endpoint.url}{link.target}", location)
+        except ValueError:
+            raise LinkRefused("a redirect to what is no URL") from None
+        found = self.admit(url)
         if link.endpoint.tls and not found.endpoint.tls:
             raise LinkRefused(f"a redirect from https to plain http at {found}")
         return found

@@ -39,6 +39,13 @@ def cut(size: int) -> Wrong:
     return Wrong(body=lambda body: body[:size])
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Print nothing: the client leaves in the middle on purpose."""
+
+
 class ObjectPeer:
     """Serves one object under every path. The first answers are those of *wrong*, all further ones are sound."""
 
@@ -58,8 +65,7 @@ class ObjectPeer:
             def log_message(self, *_: Any) -> None:
                 """Print nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.endpoint = Endpoint("127.0.0.1", self._server.server_address[1], tls=False)
         self.url = f"{self.endpoint.url}/bucket/call.mp3?Expires=4102444800&Signature=canarySignature"
 
