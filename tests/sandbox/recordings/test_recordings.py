@@ -7,7 +7,7 @@ import hashlib
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ def ask(sandbox: Sandbox, **fields: str) -> Any:
     return rpc(sandbox, QueryRecordFileDownloadUrlRequest(), **{name: text for name, text in given.items() if text})
 
 
-def get(url: str, **headers: str) -> tuple[int, Mapping[str, str], bytes]:
+def get(url: str, **headers: str) -> tuple[int, Any, bytes]:
     asked = urllib.request.Request(url, headers={name.replace("_", "-"): text for name, text in headers.items()})  # noqa: S310
     try:
         with urllib.request.urlopen(asked) as answer:  # noqa: S310 - loopback
