@@ -76,8 +76,8 @@ def list_command(app: App, *, state: tuple[str, ...], fail_on_expiring: float | 
 @option("--workers", type=click.IntRange(1, 64), default=8, show_default=True, metavar="N", help="So many at once.")
 @option("--max-size", type=Size(), default="1GiB", show_default=True, metavar="SIZE", help="Refuse a longer file.")
 @option("--any-host", is_flag=True, help="Follow links to other hosts than the provider's object store.")
-@option("--again", is_flag=True, help="Fetch again what was fetched and whose file is gone.")
-@option("--dry-run", is_flag=True, help="Print what would be fetched; ask and write nothing.")
+@option("--again", is_flag=True, help="Fetch again what was fetched and whose file is gone.", in_template=False)
+@option("--dry-run", is_flag=True, help="Print what would be fetched; ask and write nothing.", in_template=False)
 def fetch_command(app: App, *, to: Path, dry_run: bool, fail_on_expiring: float | None, **chosen: Any) -> None:
     """Fetch the recordings that are not fetched yet.
 
