@@ -130,7 +130,10 @@ class _Demo:
         runner.title("Look at them (numbers and texts are masked on a terminal)")
         runner.run(["list", "--limit", "8"])
         runner.title("Everything known about a call through a privacy number")
-        runner.run(["show", runner.records("list", "--kind", "SecretRecording")[0]["call_id"]])
+        call_id = runner.records("list", "--kind", "SecretRecording")[0]["call_id"]
+        runner.run(["show", call_id])
+        runner.title("Its recording, which the provider deletes after 30 days, becomes a file")
+        runner.run(["recordings", "fetch", "--call-id", call_id, "--to", "recordings"])
         runner.title("What could not be read is kept too, with the reason")
         runner.run(["rejects", "list"])
 
