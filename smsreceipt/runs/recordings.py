@@ -174,7 +174,7 @@ class Urgent:
     def count(self, rows: Sequence[ShownRecording]) -> None:
         """Count what of these is urgent."""
         if self._seconds is not None:
-            done = {RecordingState.FETCHED, RecordingState.EXPIRED}
+            done = {RecordingState.FETCHED, RecordingState.EXPIRED, RecordingState.ABSENT}
             self._found += sum(row.state not in done and row.left < self._seconds * 1000 for row in rows)
 
     def report(self, app: App) -> None:

@@ -202,6 +202,8 @@ def test_what_is_expired_or_absent_is_said_once(desk: Desk) -> None:
 def test_expiring_ones_are_an_alarm(desk: Desk) -> None:
     desk.announce("soon", days_ago(28))
     desk.announce("later")
+    desk.announce("none", days_ago(29), content=None)
+    assert desk.fetch("--call-id", "none").code == 3
     for words in (["list"], ["fetch", "--dry-run"]):
         alarm = desk(*words, "--fail-on-expiring", "3d", "-q")
         assert (alarm.code, alarm.err) == (3, "recordings that are not fetched and expire within 3 days: 1\n"), words
