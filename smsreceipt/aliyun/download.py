@@ -80,7 +80,7 @@ class Downloads:
             keep = download.whole and not download.read() and connection.is_connected
         finally:
             if keep:
-                pool.keep(connection)
+                pool.give_back(connection)
             else:
                 connection.close()
 
