@@ -12,6 +12,7 @@ import uvloop
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.http import Pool
 from smsreceipt.aliyun.mns import check_queue
+from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import Caller
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
@@ -88,7 +89,8 @@ def _uid(uid: str) -> str:
 class Provider:
     """The connections of a pull: one clock, one connection pool, one client for each queue."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, budget: Callable[[], Budget] = Budget) -> None:
+        """*budget*: how often and for how long a request is tried again."""
         endpoints, provider = access(app)
         choose, reporter = proxies(app).choose, connection_reporter(app)
         self.clock = Clock()
@@ -100,12 +102,16 @@ class Provider:
             proxy=choose(endpoints.dybaseapi),
             reporter=reporter,
             tell=app.say,
+            budget=budget,
         )
+        self._budget = budget
         self._tokens = Tokens(self._caller, self.clock)
 
     def lines(self, queues: Sequence[Queue], say: Callable[[str, int], None]) -> list[QueueClient]:
         """A client for each queue; *say* prints its messages from the given verbosity on."""
-        return [QueueClient(queue, self.pool, self._tokens, self.clock, tell=say) for queue in queues]
+        return [
+            QueueClient(queue, self.pool, self._tokens, self.clock, tell=say, budget=self._budget) for queue in queues
+        ]
 
     def close(self) -> None:
         """Close all connections; called inside the event loop."""

@@ -41,6 +41,7 @@ from smsreceipt.store.values import (
     KindFacts,
     ListedParts,
     Query,
+    Recent,
     SendQuery,
     StoredSend,
     StoreFacts,
@@ -291,6 +292,11 @@ class PostgresStore:
                 open_sends=self._sends.open(),
                 writers=tuple(StoreWriter(*row) for row in reader.rows(_WRITERS)),
             )
+
+    def recent(self, since: Instant, newest: int) -> Recent:
+        """What came since a time, and what came last by each way among so many newest statements."""
+        with reading(self._location):
+            return totals.recent(self._reader, since, newest)
 
     def export_statements(self) -> Iterator[CopiedStatement]:
         """Yield every statement with all that is stored about it, in ascending seq."""

@@ -44,6 +44,7 @@ from smsreceipt.store.values import (
     KindFacts,
     ListedParts,
     Query,
+    Recent,
     SendQuery,
     StoredSend,
     StoreFacts,
@@ -296,6 +297,11 @@ class SqliteStore:
                 sends=number(self._db, "SELECT sends FROM counter"),
                 open_sends=self._sends.open(),
             )
+
+    def recent(self, since: Instant, newest: int) -> Recent:
+        """What came since a time, and what came last by each way among so many newest statements."""
+        with reading(self._path):
+            return totals.recent(self._db, since, newest)
 
     def export_statements(self) -> Iterator[CopiedStatement]:
         """Yield every statement with all that is stored about it, in ascending seq."""
