@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smsreceipt.app import App
     from smsreceipt.config import Config, Schema
 
-_SETTINGS, _CONFIG = "smsreceipt.settings", "smsreceipt.config"
+_SETTINGS, _CONFIG, _FAULT = "smsreceipt.settings", "smsreceipt.config", "smsreceipt.config_fault"
 #: A setting replaces another one of the same or a lower rank. Options are read from left to right, those of a group
 #: before those of its command.
 _RANK = {ParameterSource.DEFAULT_MAP: 1, ParameterSource.ENVIRONMENT: 2, ParameterSource.COMMANDLINE: 3}
@@ -135,9 +135,23 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
         return
     record_setting(ctx, param.name, "config", value)
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
-        config = load_config(ctx)
+        config = _loaded(ctx, tolerant=ctx.command.config_faults)
         ctx.meta[_CONFIG] = config
         ctx.default_map = config.defaults(command_path(ctx))
+
+
+def _loaded(ctx: click.Context, *, tolerant: bool) -> Config:
+    """The configuration; *tolerant*: an empty one in place of one that cannot be used, and the fault is noted."""
+    from smsreceipt.config import Config
+    from smsreceipt.errors import UsageError
+
+    try:
+        return load_config(ctx)
+    except UsageError as exc:
+        if not tolerant:
+            raise
+        ctx.meta[_FAULT] = exc
+        return Config()
 
 
 def command_path(ctx: click.Context) -> tuple[str, ...]:
@@ -322,12 +336,15 @@ class Command(_Sections):
     """A command that takes the common options and passes its settings to the App before it runs.
 
     *data*: the command only prints, so that it fails with exit code 2 if standard output is closed. *reads_config*:
-    False for a command that must not load the configuration file.
+    False for a command that must not load the configuration file. *config_faults*: the command runs without one that
+    cannot be used.
     """
 
-    def __init__(self, *args: Any, data: bool = False, reads_config: bool = True, **attrs: Any) -> None:
+    def __init__(
+        self, *args: Any, data: bool = False, reads_config: bool = True, config_faults: bool = False, **attrs: Any
+    ) -> None:
         super().__init__(*args, **attrs)
-        self.data, self.reads_config = data, reads_config
+        self.data, self.reads_config, self.config_faults = data, reads_config, config_faults
         _add_common_options(self)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -337,7 +354,7 @@ class Command(_Sections):
 
         app = ctx.find_object(App) or App.of_process()
         ctx.obj = ctx.find_root().obj = app
-        app.configure(settings_of(ctx), ctx.meta.get(_CONFIG) or Config())
+        app.configure(settings_of(ctx), ctx.meta.get(_CONFIG) or Config(), ctx.meta.get(_FAULT))
         if self.data:
             app.require_stdout()
         return super().invoke(ctx)

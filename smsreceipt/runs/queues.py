@@ -10,7 +10,7 @@ from smsreceipt.aliyun.retry import Budget
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.output.objects.status import Waiting
-from smsreceipt.runs.pull import Provider, queues_of
+from smsreceipt.runs.pull import Provider, named_queues
 from smsreceipt.sources.queue.client import Queue, QueueClient
 
 _SECONDS = 10.0  # that a queue has for its answer
@@ -19,7 +19,7 @@ _SECONDS = 10.0  # that a queue has for its answer
 def configured_queues(app: App) -> list[Queue]:
     """The queues that `pull` drains without options: those of the environment, else of the configuration.
 
-    Raises UsageError as queues_of() does.
+    Raises UsageError as named_queues() does.
     """
     table = app.config.table(("pull",))
 
@@ -28,7 +28,7 @@ def configured_queues(app: App) -> list[Queue]:
         return named or table.get(name, [])
 
     uid = app.environ.get("SMSRECEIPT_PULL_UID") or table.get("uid")
-    return queues_of(app, chosen("queue"), uid, chosen("type"))
+    return named_queues(app, chosen("queue"), uid, chosen("type"))
 
 
 def backlog(app: App, queues: Sequence[Queue]) -> list[Waiting]:

@@ -20,6 +20,7 @@ NAMES = (
     "rejects",
     "sandbox",
     "json",
+    "doctor",
     "troubleshooting",
     "reliability",
     "benchmarks",
