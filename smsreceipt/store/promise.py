@@ -21,6 +21,7 @@ from smsreceipt.model import (
     StoredReject,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
+from smsreceipt.store.counts import Count, CountQuery, Readers
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -67,6 +68,9 @@ class Receipts(Protocol):
 
     def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
+
+    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
+        """How many receipts, sends, calls or replies of some days have what in common."""
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
@@ -210,7 +214,7 @@ class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Protocol):
         """Fill the fields that receipts stored by an older version lack, by reading their bodies again.
 
         Works in short transactions: other processes may write meanwhile, and a run that is cut off is resumed where it
-        stopped. *on_progress* gets how many receipts are done and how many there are. Reading needs no backfill: it
+        stopped. *on_progress* gets how many receipts are done and how many there are. Readers needs no backfill: it
         only makes reading faster.
         """
 

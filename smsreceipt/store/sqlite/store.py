@@ -23,11 +23,14 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
+from smsreceipt.store.counting import counted
+from smsreceipt.store.counts import Count, CountQuery, Readers
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.sqlite import backfill, files, leases, notes, replays, select, totals, transfer
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
+from smsreceipt.store.sqlite.counts import Counts
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
@@ -268,6 +271,11 @@ class SqliteStore:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
         with reading(self._path):
             return totals.day_parts(self._db, first_day, last_day, self._reread)
+
+    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
+        """How many receipts, sends, calls or replies of some days have what in common."""
+        with reading(self._path):
+            return list(counted(Counts(self._db, self._reread), readers, query))
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
