@@ -135,23 +135,9 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
         return
     record_setting(ctx, param.name, "config", value)
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
-        config = _loaded(ctx, tolerant=ctx.command.config_faults)
+        config = load_config(ctx, tolerant=ctx.command.config_faults)
         ctx.meta[_CONFIG] = config
         ctx.default_map = config.defaults(command_path(ctx))
-
-
-def _loaded(ctx: click.Context, *, tolerant: bool) -> Config:
-    """The configuration; *tolerant*: an empty one in place of one that cannot be used, and the fault is noted."""
-    from smsreceipt.config import Config
-    from smsreceipt.errors import UsageError
-
-    try:
-        return load_config(ctx)
-    except UsageError as exc:
-        if not tolerant:
-            raise
-        ctx.meta[_FAULT] = exc
-        return Config()
 
 
 def command_path(ctx: click.Context) -> tuple[str, ...]:
@@ -164,16 +150,23 @@ def command_path(ctx: click.Context) -> tuple[str, ...]:
     return tuple(words)
 
 
-def load_config(ctx: click.Context) -> Config:
+def load_config(ctx: click.Context, *, tolerant: bool = False) -> Config:
     """The configuration: of the named file, else ./smsreceipt.toml, else the platform's; empty where there is no file.
 
-    Raises UsageError, which names the file and the key, for a file that cannot be read or is not valid.
+    Raises UsageError, which names the file and the key, for a file that cannot be read or is not valid; *tolerant*:
+    notes it instead, and the configuration is empty.
     """
-    from smsreceipt import config
+    from smsreceipt import config, errors
 
     named = settings_of(ctx).get("config")
-    path = config.expanded(named.value) if named is not None and named.value else config.find()
-    return config.load(path, schema(ctx)) if path else config.Config()
+    try:
+        path = config.expanded(named.value) if named is not None and named.value else config.find()
+        return config.load(path, schema(ctx)) if path else config.Config()
+    except errors.UsageError as exc:
+        if not tolerant:
+            raise
+        ctx.meta[_FAULT] = exc
+        return config.Config()
 
 
 def schema(ctx: click.Context) -> Schema:
@@ -336,8 +329,7 @@ class Command(_Sections):
     """A command that takes the common options and passes its settings to the App before it runs.
 
     *data*: the command only prints, so that it fails with exit code 2 if standard output is closed. *reads_config*:
-    False for a command that must not load the configuration file. *config_faults*: the command runs without one that
-    cannot be used.
+    False for a command that must not load the configuration file. *config_faults*: it runs without a valid one.
     """
 
     def __init__(
