@@ -91,7 +91,7 @@ class _Demo:
     def check(self) -> None:
         """Look at what is set up."""
         self._runner.title("Is everything set up? Key, clock, rights, queues, store")
-        self._runner.run(["doctor", "--uid", "1000000001", "--type", "SmsReport", "--type", "SecretReport"])
+        self._runner.run(["doctor", "--uid", "1000000001", "--type", "SmsReport", "--type", "SmsUp"])
 
     def send(self) -> None:
         """Send SMS as a customer's program does."""
