@@ -349,6 +349,12 @@ BROKEN: Mapping[str, tuple[Arrange, str, str, str, str, int]] = {
     "file that is not there": (
         lambda s: s.words.extend(["--config", "absent.toml"]), "configuration", "fail", "absent.toml", "", 2,
     ),
+    # environment
+    "variable with a slip": (
+        env(SMSRECEIPT_PULL_WORKER="8"),
+        "environment", "warn", "PULL_WORKER sets nothing", "SMSRECEIPT_PULL_WORKERS", 3,
+    ),
+    "variable of nobody": (env(SMSRECEIPT_XYZZY="8"), "environment", "warn", "sets nothing", "unset|mean", 3),
     # store
     "text in place of the store": (
         lambda s: s.program.store.write_text("no store at all\n" * 100), "store", "fail", "not", "", 7,
@@ -515,7 +521,7 @@ def test_the_screen_is_never_longer_than_the_terminal(
 def test_the_screen_lists_what_is_well_where_there_is_room(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 40)))
     shown = setup(terminal=True, stderr_is_tty=True, columns=80)
-    assert sum(line.startswith("\x1b[32m✓") for line in shown.out.splitlines()) == 16
+    assert sum(line.startswith("\x1b[32m✓") for line in shown.out.splitlines()) == 17
     assert shown.err.splitlines()[-1].endswith("all is well")
 
 

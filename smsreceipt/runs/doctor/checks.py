@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from smsreceipt.aliyun.endpoints import DEFAULTS
@@ -21,18 +21,25 @@ _LOCAL, _CALL, _QUEUE, _PUSH = 5.0, 8.0, 9.0, 12.0  # seconds
 
 
 def checks(
-    app: App, queues: Sequence[Queue], fault: UsageError | None, push: str | None, *, offline: bool
+    app: App,
+    queues: Sequence[Queue],
+    fault: UsageError | None,
+    push: str | None,
+    *,
+    offline: bool,
+    known: Collection[str],
 ) -> list[Check]:
     """All checks of one run, in the order in which they are shown.
 
     *fault*: why the queues are not known. *push*: the callback URL to check; without a path, the secret of this
-    machine is used.
+    machine is used. *known*: the environment variables of all options.
     """
     store, provider = StoreChecks(app), ProviderChecks(app, offline=offline, patience=_CALL)
     return [
         Check("versions", _LOCAL, local.versions),
         Check("terminal", _LOCAL, partial(local.locale, app)),
         Check("configuration", _LOCAL, partial(local.configuration, app)),
+        Check("environment", _LOCAL, partial(local.environment, app, known)),
         Check("store", _LOCAL, store.store),
         Check("disk", _LOCAL, store.disk),
         Check("secret file", _LOCAL, store.secret_file),

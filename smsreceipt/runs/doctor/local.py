@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import platform
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from smsreceipt import __version__
+from smsreceipt.aliyun.endpoints import DEFAULTS
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.model import DAY_MS, Instant
@@ -58,6 +61,19 @@ def configuration(app: App) -> Result:
         return ok("no file: options, environment and defaults", "没有配置文件：使用选项、环境变量和默认值")
     queues = len(app.config.queues)
     return ok(f"{app.config.path}, {queues} queues", f"{app.config.path}，{queues} 个队列")
+
+
+def environment(app: App, known: Collection[str]) -> Result:
+    """Whether each variable of the program sets something; *known*: the variables of all options."""
+    found = [name for name in app.environ if name.startswith("SMSRECEIPT_")]
+    known = {*known, *(f"SMSRECEIPT_{name.upper()}_ENDPOINT" for name in DEFAULTS)}
+    unknown = [name for name in found if name not in known and not name.startswith("SMSRECEIPT_TEST_")]
+    if not unknown:
+        return ok(f"{len(found)} variables", f"{len(found)} 个变量")
+    near = difflib.get_close_matches(unknown[0], known, 1)
+    fix = (f"Did you mean {near[0]}?", f"是否应为 {near[0]}？") if near else (f"unset {unknown[0]}",) * 2
+    named = ", ".join(unknown)
+    return warn((f"{named} sets nothing", f"{named} 不起作用"), fix)
 
 
 @dataclass(frozen=True)

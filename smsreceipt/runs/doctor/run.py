@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
@@ -25,12 +25,19 @@ _SLOW = ("Run it again; if it stays so, look at the network and its DNS", "è¯·å†
 
 
 def run(
-    app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str], *, push: str | None, offline: bool
+    app: App,
+    named: Sequence[str],
+    uid: str | None,
+    kinds: Sequence[str],
+    *,
+    push: str | None,
+    offline: bool,
+    known: Collection[str],
 ) -> None:
     """Run all checks; print a row for each, and the verdict. Sets the exit code of the worst failure, else 3 to warn.
 
     The queues are those of the arguments, which are those of named_queues(), else those that `pull` drains. *push*: a
-    callback URL to check. *offline*: call nobody.
+    callback URL to check. *offline*: call nobody. *known*: the environment variables of all options.
     """
     fault: UsageError | None = None
     queues: Sequence[Queue] = ()
@@ -38,7 +45,7 @@ def run(
         queues = named_queues(app, named, uid, kinds) if named or uid or kinds else configured_queues(app)
     except UsageError as exc:
         fault = exc
-    findings = look(app, checks(app, queues, fault, push, offline=offline), offline=offline)
+    findings = look(app, checks(app, queues, fault, push, offline=offline, known=known), offline=offline)
     height = None if app.verbosity > 0 else shutil.get_terminal_size().lines
     print_rows(app, FINDINGS, findings, lambda display: terminal.doctor.doctor(findings, display, height))
     states = Counter(each.state for each in findings)
