@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import platform
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from smsreceipt import __version__
@@ -14,9 +13,9 @@ from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.model import DAY_MS, Instant
 from smsreceipt.output.formatting import ago, size
-from smsreceipt.runs.doctor.finding import Result, fail, failed, ok, skipped, warn
+from smsreceipt.runs.doctor.finding import Once, Result, fail, failed, ok, skipped, warn
 from smsreceipt.sources.push.secrets import PushSecrets
-from smsreceipt.store import StoreFacts, opening
+from smsreceipt.store import Recent, StoreFacts, opening
 from smsreceipt.store.sums import growth
 
 LEAST_FREE = 64 << 20  #: bytes, the default of --min-free
@@ -76,16 +75,17 @@ def environment(app: App, known: Collection[str]) -> Result:
     return warn((f"{named} sets nothing", f"{named} 不起作用"), fix)
 
 
-@dataclass(frozen=True)
 class StoreChecks:
-    """Checks of the store. Each opens it for itself and writes nothing."""
+    """Checks of the store, which is opened once, for reading."""
 
-    app: App
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._read = Once(self._facts)
 
     def store(self) -> Result:
         """Whether the store can be opened, is sound, can be written to, and is closed to other users."""
         try:
-            facts = self._facts()
+            facts, _ = self._read()
             location = self.app.store_location
             opening.refuse_unwritable(location)
         except SmsReceiptError as exc:
@@ -110,10 +110,7 @@ class StoreChecks:
         app = self.app
         try:
             free = opening.free_bytes(app.store_location)
-            facts = self._facts()
-            since = Instant(app.now() - _LATELY)
-            with app.open_store(readonly=True) as store:
-                first = store.recent(since, 1).first_seq
+            facts, recent = self._read()
         except SmsReceiptError as exc:
             return skipped(f"the store cannot be read: {exc}", f"存储无法读取：{exc}")
         if free is None:
@@ -127,7 +124,7 @@ class StoreChecks:
                 ),
                 6,
             )
-        grown = growth(facts, first, since, app.now(), free)
+        grown = growth(facts, recent.first_seq, Instant(app.now() - _LATELY), app.now(), free)
         if grown.days_left is not None and grown.days_left < _SOON:
             days = grown.days_left
             return warn(
@@ -144,15 +141,13 @@ class StoreChecks:
         """When something came last, and by which ways."""
         app = self.app
         try:
-            facts = self._facts()
-            with app.open_store(readonly=True) as store:
-                origins = store.recent(Instant(app.now()), _NEWEST).origins
+            facts, recent = self._read()
         except SmsReceiptError as exc:
             return skipped(f"the store cannot be read: {exc}", f"存储无法读取：{exc}")
         last = max((kind.last_received_at for kind in facts.kinds), default=None)
         if last is None:
             return ok("none has been received yet", "还没有收到过")
-        lately = [each for each in origins if each.last_received_at is not None]
+        lately = [each for each in recent.origins if each.last_received_at is not None]
         queues = sum(each.source == "mns" for each in lately)
         english, chinese = ago(last, app.now()), ago(last, app.now(), chinese=True)
         return ok(
@@ -175,10 +170,10 @@ class StoreChecks:
         count = len(secrets())
         return ok(f"{path}, {count} secrets", f"{path}，{count} 个密钥")
 
-    def _facts(self) -> StoreFacts:
+    def _facts(self) -> tuple[StoreFacts, Recent]:
         with self.app.open_store(readonly=True) as store:
             store.check()
-            return store.facts()
+            return store.facts(), store.recent(Instant(self.app.now() - _LATELY), _NEWEST)
 
 
 def secret_path(app: App) -> Path:
