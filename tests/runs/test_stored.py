@@ -81,9 +81,9 @@ def test_a_reject_is_retried_with_its_message_type(trial: Trial) -> None:
 
 def test_status_shows_the_store_and_ends_with_3_for_a_kind_that_never_came(trial: Trial) -> None:
     trial.keep(report())
-    status.run(trial.app, [KIND], 60, ask=False)
+    status.run(trial.app, [KIND], 60)
     assert (trial.printed[0]["receipts"], trial.app.exit_codes) == (1, [])
-    status.run(trial.app, [KIND], -1, ask=False)
+    status.run(trial.app, [KIND], -1)
     assert trial.app.exit_codes == [3]
 
 
