@@ -249,7 +249,11 @@ BROKEN: Mapping[str, tuple[Arrange, str, str, str, str, int]] = {
     ),
     "profile for all to read": (
         lambda s: s.profile(0o644, access_key_id="sandbox", access_key_secret="sandbox-secret"),
-        "keys", "warn", "can be read by other users", "chmod 600", 3,
+        "keys", "warn", "other users can read .*config.json", "chmod 600 /.*config.json", 3,
+    ),
+    "profile for all to read, with a wrong secret": (
+        lambda s: s.profile(0o644, access_key_id="sandbox", access_key_secret="canary"),
+        "keys", "fail", "SignatureDoesNotMatch", "Copy the AccessKey secret", 4,
     ),
     # clock
     "clock ten minutes slow": (skewed(600), "clock", "warn", r"(600|601|599) s behind", "timedatectl", 3),

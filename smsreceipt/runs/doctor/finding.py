@@ -34,6 +34,7 @@ class Check(NamedTuple):
     deadline: float  #: seconds, after which it has failed
     look: Callable[[], Result]
     remote: bool = False  #: it calls somebody; --offline leaves it out
+    late: int = 5  #: the exit code where it passes its deadline
 
 
 def ok(english: str, chinese: str) -> Result:

@@ -64,20 +64,22 @@ class ProviderChecks:
             loaded.provider.get()
         except SmsReceiptError as exc:
             return failed(exc)
-        origin = self._origin()
-        if loaded.warnings:
-            said = loaded.warnings[0].partition(": ")
-            return warn((said[0], said[0]), (said[2], said[2]))
-        if self._offline:
-            return ok(f"{origin[0]}; not tried, because of --offline", f"{origin[1]}；因 --offline 未尝试")
+        tried = (
+            ("not tried, because of --offline", "因 --offline 未尝试") if self._offline else ("accepted", "平台接受")
+        )
         try:
-            self._statistics()
+            if not self._offline:
+                self._statistics()
         except AuthError as exc:
             if not no_permission(exc):
                 return failed(exc, _KEYS_FIX if not exc.hint else (exc.hint, exc.hint))
         except SmsReceiptError:
-            return ok(f"{origin[0]}; it could not be tried", f"{origin[1]}；未能尝试")
-        return ok(f"{origin[0]}, accepted", f"{origin[1]}，平台接受")
+            tried = ("it could not be tried", "未能尝试")
+        if loaded.warnings:
+            path = self._app.home / ".aliyun" / "config.json"
+            return warn((f"other users can read {path}", f"其他用户可以读取 {path}"), (f"chmod 600 {path}",) * 2)
+        origin = self._origin()
+        return ok(f"{origin[0]}; {tried[0]}", f"{origin[1]}；{tried[1]}")
 
     def clock(self) -> Result:
         """How far the clock of this machine is off the provider's."""
