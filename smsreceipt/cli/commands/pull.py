@@ -31,8 +31,9 @@ from smsreceipt.cli.types import Duration
 def command(app: App, **chosen: Any) -> None:
     """Drain the queues: store, delete, show.
 
-    Each message is deleted only after it is on disk. Every statement that is new to the store is printed once. Ends
-    when the queues are empty; run it again at any time, also after a crash.
+    Each message is deleted only after it is on disk. Every statement that is new to the store is printed once; a
+    terminal shows counters instead, unless with -v, --follow or --json. Ends when the queues are empty; run it again at
+    any time, also after a crash.
 
     \b
       smsreceipt pull --uid 1234567890123456 --type SmsReport --type SmsUp
