@@ -8,8 +8,10 @@ from dataclasses import replace
 from smsreceipt.app import App
 from smsreceipt.model import DAY_MS, Instant, Kind, iso_beijing
 from smsreceipt.output import terminal
+from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.objects.status import KINDS, STATUS, Health, Waiting
 from smsreceipt.output.printer import print_whole
+from smsreceipt.runs import watch
 from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.store import StoreFacts, opening
 from smsreceipt.store.sums import growth
@@ -18,14 +20,18 @@ _NEWEST = 10_000  # statements among which the last one by each way is looked fo
 _LATELY = 7 * DAY_MS  # by which the growth of the store is measured
 
 
-def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = False) -> None:
+def run(
+    app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = False, check: bool = False
+) -> None:
     """Print facts about the store; of message types only those in *kinds*, if there are any.
 
-    *ask*: ask the provider what waits in the configured queues; nothing is received. Exit code 3 if no receipt, or none
-    of one of the kinds, was received within *max_age* seconds, and where a queue does not answer. Raises StoreDamaged
-    where a check finds damage.
+    *ask*: ask the provider what waits in the configured queues; nothing is received. *check*: judge by the rules of
+    `watch`; JSON has the key `alarms` then. Exit code 3 if no receipt, or none of one of the kinds, was received within
+    *max_age* seconds, where a queue does not answer, and where an alarm fires. Raises StoreDamaged where a check finds
+    damage.
     """
     with app.open_store(readonly=True) as store:
+        alarms = watch.check(app, store) if check else []
         facts = replace(store.facts(), checked=store.check())
         recent = store.recent(Instant(app.now() - _LATELY), _NEWEST)
         say_unknown_kinds(app, kinds, store)
@@ -34,11 +40,14 @@ def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = F
         facts = replace(facts, kinds=tuple(one for one in facts.kinds if one.kind in kinds))
     waits = _backlog(app) if ask else None
     health = Health(facts=facts, growth=grows, origins=recent.origins, backlog=waits)
-    print_whole(app, STATUS, health, (KINDS, facts.kinds), lambda display: terminal.status.status(health, display))
+    view = STATUS.with_value("alarms", [ALARMS.record(alarm) for alarm in alarms]) if check else STATUS
+    print_whole(app, view, health, (KINDS, facts.kinds), lambda display: terminal.status.status(health, display))
     if waits and (silent := [each for each in waits if each.waiting is None]):
         app.needs_a_look(f"queues that did not answer: {len(silent)}; smsreceipt doctor tells why")
     if max_age is not None:
         _check_age(app, facts, kinds, max_age)
+    if alarms:
+        app.needs_a_look(watch.summary(alarms, chinese=app.chinese))
 
 
 def _backlog(app: App) -> list[Waiting]:

@@ -24,12 +24,14 @@ from smsreceipt.cli.types import Duration
     help="Only this message type; each must be fresh.",
     example="SmsReport",
 )
+@option("--check", is_flag=True, help="Judge by the rules of watch, and end with 3 when an alarm fires.")
 @option("--backlog", is_flag=True, help="Ask the provider what waits in the configured queues; nothing is received.")
-def command(app: App, *, max_age: float | None, kind: tuple[str, ...], backlog: bool) -> None:
+def command(app: App, *, max_age: float | None, kind: tuple[str, ...], backlog: bool, check: bool) -> None:
     """Tell how the store is doing, and whether receipts still arrive.
 
-    With --max-age it is the dead-man check of a cron job: exit code 3 says that nothing came for so long. Without
-    --backlog it looks at the store only and makes no call.
+    With --max-age it is the dead-man check of a cron job: exit code 3 says that nothing came for so long. With
+    --check it looks at everything that watch looks at, tells nobody, and notes nothing. Without --backlog it looks at
+    the store only and makes no call.
 
     \b
       smsreceipt status --max-age 2h --kind SmsReport
@@ -38,4 +40,4 @@ def command(app: App, *, max_age: float | None, kind: tuple[str, ...], backlog: 
     from smsreceipt.runs import status
 
     refuse_empty(kind, "--kind")
-    status.run(app, kinds_of(kind), max_age, ask=backlog)
+    status.run(app, kinds_of(kind), max_age, ask=backlog, check=check)
