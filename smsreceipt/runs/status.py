@@ -20,9 +20,7 @@ _NEWEST = 10_000  # statements among which the last one by each way is looked fo
 _LATELY = 7 * DAY_MS  # by which the growth of the store is measured
 
 
-def run(
-    app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = False, check: bool = False
-) -> None:
+def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = False, check: bool = False) -> None:
     """Print facts about the store; of message types only those in *kinds*, if there are any.
 
     *ask*: ask the provider what waits in the configured queues; nothing is received. *check*: judge by the rules of
