@@ -47,6 +47,7 @@ def test_the_tree_passes(gate: list[str]) -> None:
         ("output/printer.py", "def f(): import rich.text", "Only output.terminal knows rich"),
         ("output/printer.py", "import jinja2", "Only output.html knows jinja2"),
         ("store/__init__.py", "import apsw", "Only store.sqlite knows apsw"),
+        ("runs/pull.py", "import apprise", "Only notify knows apprise"),
         ("store/__init__.py", "import psycopg", "Only store.postgres knows psycopg"),
         ("store/postgres/engine.py", "import smsreceipt.store.sqlite.files", "The engines are neighbours"),
         ("aliyun/clock.py", "def f(): import smsreceipt.aliyun.rpc", "No circles"),
