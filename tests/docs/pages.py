@@ -15,6 +15,7 @@ NAMES = (
     "reconcile",
     "look",
     "alarms",
+    "watch",
     "data",
     "machines",
     "rejects",
