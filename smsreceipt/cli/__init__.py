@@ -29,6 +29,7 @@ COMMANDS = {
     "show": "Show everything known about a message or a call.",
     "explain": "Explain a receipt code: what it means, what to do.",
     "status": "Tell how the store is doing, and whether receipts still arrive.",
+    "doctor": "Find what is set up wrong, and say what to do about it.",
     "watch": "Watch for what is wrong, print each change once, and tell robots.",
     "recordings": "List the recordings of calls; fetch them in time.",
     "rejects": "Look at what could not be decoded; retry or drop it.",

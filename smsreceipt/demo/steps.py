@@ -39,6 +39,7 @@ def run(app: App) -> None:
     with ExitStack() as stack:
         demo = _Demo(Runner(app, folder), stack)
         demo.listen()
+        demo.check()
         demo.send()
         demo.pull()
         demo.look()
@@ -86,6 +87,11 @@ class _Demo:
             f"The provider's side is a sandbox at {self._sandbox.url}, which ends with this demo. It was given the"
             f" callback URL, and its GET probe got the answer that the provider asks for."
         )
+
+    def check(self) -> None:
+        """Look at what is set up."""
+        self._runner.title("Is everything set up? Key, clock, rights, queues, store")
+        self._runner.run(["doctor", "--uid", "1000000001", "--type", "SmsReport", "--type", "SmsUp"])
 
     def send(self) -> None:
         """Send SMS as a customer's program does."""

@@ -22,6 +22,7 @@ NAMES = (
     "rejects",
     "sandbox",
     "json",
+    "doctor",
     "troubleshooting",
     "reliability",
     "benchmarks",
