@@ -19,6 +19,8 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.arrivals import Arrived
+from smsreceipt.store.checking.faults import Fault
+from smsreceipt.store.checking.run import Check
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
 from smsreceipt.store.new_receipts import NewReceipts
@@ -36,10 +38,12 @@ from smsreceipt.store.postgres import (
 )
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
+from smsreceipt.store.postgres.checking import TWICE, Audit
 from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
+from smsreceipt.store.postgres.repair import Repair
 from smsreceipt.store.postgres.session import Connections, Db, Reader
 from smsreceipt.store.postgres.tallies import Tallies
 from smsreceipt.store.postgres.writer import Begun, Writer
@@ -61,18 +65,12 @@ from smsreceipt.store.values import (
     StoredSend,
     StoreFacts,
 )
+from smsreceipt.store.verified import Verified
 
 T = TypeVar("T")
 
-#: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
-_TWICE = (
-    "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
-    " AND other.ident = state.ident AND other.kind = state.kind AND other.said = state.said AND NOT other.current"
-    " WHERE state.current LIMIT 1"
-)
 
-
-class PostgresStore(Figures):
+class PostgresStore(Figures, Verified):
     """A Store in a PostgreSQL database; the promises of its methods are those of Store."""
 
     def __init__(
@@ -283,6 +281,17 @@ class PostgresStore(Figures):
     def _tallies(self) -> Tallies:
         return Tallies(self._reader, self.snapshot, self._write, readonly=self._readonly)
 
+    def _audit(self) -> Audit:
+        return Audit(self._reader, self.snapshot)
+
+    def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
+        def work(db: Db, _: Begun) -> int:
+            audit = Audit(self._reader.within_transaction(db), self.snapshot)
+            made = Attribution(db, self._row_types(db), self._numbers)
+            return Repair(db, audit, made, check).run(faults)
+
+        return self._write(work, alone=True)
+
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""
         with reading(self._location):
@@ -375,7 +384,7 @@ class PostgresStore(Figures):
     def check(self) -> bool:
         """Look for identities with a statement that is there twice, for two seconds at most. Raises StoreDamaged."""
         with reading(self._location):
-            found = self._reader.within(2.0, _TWICE)
+            found = self._reader.within(2.0, f"{TWICE} LIMIT 1")
             if found:
                 raise ValueError("a statement is there twice")
             return found is not None

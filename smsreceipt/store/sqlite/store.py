@@ -23,18 +23,22 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.arrivals import Arrived
+from smsreceipt.store.checking.faults import Fault
+from smsreceipt.store.checking.run import Check
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
-from smsreceipt.store.sqlite import arrivals, backfill, files, leases, notes, replays, select, totals, transfer
+from smsreceipt.store.sqlite import arrivals, backfill, facts, files, leases, notes, replays, select, totals, transfer
 from smsreceipt.store.sqlite.attribution import Attribution
+from smsreceipt.store.sqlite.checking import Audit
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.counts import Counts
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
-from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, is_blank, migrate, pragma
+from smsreceipt.store.sqlite.repair import Repair
+from smsreceipt.store.sqlite.rows import rows
 from smsreceipt.store.sqlite.sends import Sends
 from smsreceipt.store.sqlite.tallies import Tallies
 from smsreceipt.store.values import (
@@ -53,6 +57,7 @@ from smsreceipt.store.values import (
     StoredSend,
     StoreFacts,
 )
+from smsreceipt.store.verified import Verified
 
 
 def _refused(_kind: Kind, _body: bytes) -> None:
@@ -94,7 +99,7 @@ def schema_of(path: Path) -> int:
         return pragma(connection, "user_version")
 
 
-class SqliteStore(Figures):
+class SqliteStore(Figures, Verified):
     """A Store in one SQLite file; the promises of its methods are those of Store."""
 
     def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
@@ -282,6 +287,13 @@ class SqliteStore(Figures):
     def _tallies(self) -> Tallies:
         return Tallies(self._db, self.snapshot, self._transaction)
 
+    def _audit(self) -> Audit:
+        return Audit(self._db, self.snapshot)
+
+    def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
+        with self._transaction():
+            return Repair(self._db, self._audit(), self._attribution, check).run(faults)
+
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""
         with reading(self._path):
@@ -295,27 +307,7 @@ class SqliteStore(Figures):
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
         with reading(self._path):
-            kinds = tuple(
-                KindFacts(Kind(name), identities, statements, tests, first, last)
-                for name, identities, statements, tests, first, last in rows(
-                    self._db,
-                    "SELECT name, identities, statements, tests, first_received, last_received FROM kind ORDER BY name",
-                )
-            )
-            return StoreFacts(
-                location=str(self._path),
-                exists=not self._files.in_memory,
-                engine=f"SQLite {apsw.sqlite_lib_version()}",
-                schema=SCHEMA,
-                size=files.size(self._path) + files.size(files.beside(self._path, "-wal")),
-                last_seq=number(self._db, "SELECT last_seq FROM counter"),
-                rejects=number(self._db, "SELECT count(*) FROM reject"),
-                conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
-                kinds=kinds,
-                sends=number(self._db, "SELECT sends FROM counter"),
-                open_sends=self._sends.open(),
-                consumed=leases.consumed(self._db),
-            )
+            return facts.facts(self._db, self._path, self._sends, exists=not self._files.in_memory)
 
     def recent(self, since: Instant, newest: int) -> Recent:
         """What came since a time, and what came last by each way among so many newest statements."""
