@@ -12,7 +12,7 @@ from smsreceipt.model import Outcome
 from smsreceipt.output.display import Display
 from smsreceipt.output.figures import change_of_count, change_of_rate, count, percent, seconds
 from smsreceipt.output.terminal.figures import Figure, lay_out
-from smsreceipt.output.terminal.screen import joined, text, wrapped
+from smsreceipt.output.terminal.screen import joined, text
 
 _MOST_CAUSES = 10
 _SIDES_ZH = {"platform": "平台", "caller": "主叫", "callee": "被叫", "unknown": "未知"}
@@ -56,7 +56,9 @@ def calls_screen(found: Stats, display: Display, *, over: bool) -> Iterator[Text
     talk, ring = calls.talk_seconds, calls.ring_seconds
     p50, p95, longest = (seconds(value, display) for value in (talk.p50, talk.p95, talk.max))
     rang = localized("p95 ", "p95 ") + seconds(ring.p95, display)
-    short = localized(f"{calls.short_calls:,} under 6 s", f"不足6秒{calls.short_calls:,}次")
+    short = (
+        localized(f"{calls.short_calls:,} under 6 s", f"不足6秒{calls.short_calls:,}次") if calls.short_calls else ""
+    )
     yield from lay_out(
         [
             Figure(localized("calls", "通话"), count(calls.ended), Text(shown)),
@@ -102,8 +104,10 @@ def _causes(calls: Calls, display: Display) -> Iterator[Text]:
         outcome = display.outcome(Outcome(cause.outcome)) if cause.outcome else "-"
         told = codes.release_cause(cause.code) or codes.unconnected(cause.code)
         meaning = display.localized(told.meaning_en, told.meaning_zh) if told else "-"
-        line = Text(f"{cause.count:>8,}  ").append(text(cause.code or "-", "bold")).append(display.dot + side)
-        line.append(display.dot + outcome)
-        yield from wrapped(line.append(display.dot).append(text(meaning)), display.width)
+        line = Text(f"{cause.count:>8,}  ").append(text(cause.code or "-", "bold"))
+        for item in (side, outcome, meaning):
+            line.append(display.dot).append(text(item))
+        line.truncate(display.width, overflow="ellipsis")
+        yield line
     if len(calls.by_cause) > _MOST_CAUSES:
         yield Text(display.localized("more: --json", "更多：--json"), "dim")

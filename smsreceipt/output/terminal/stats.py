@@ -295,7 +295,7 @@ def _left_out(found: Stats, display: Display) -> Iterator[Text]:
                 f"rate sparkline: blank where there are fewer than {FEW} messages", f"成功率曲线：不足{FEW}条处留空"
             )
         )
-    if found.compared_with and sms and found.previous and not found.previous.reports:
+    if sms and sms.reports and found.previous and not found.previous.reports:
         notes.append(localized("no messages to compare with", "对比期没有短信"))
     for note in notes:
         yield from wrapped(Text(note, "dim"), display.width)
