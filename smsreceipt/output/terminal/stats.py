@@ -225,15 +225,14 @@ def _failures(found: Stats, question: Question, display: Display) -> Iterator[Re
     most = max(each.share for each in shown) or 1
     for each in shown:
         yield from _failure(each, name, bars, most, display, compared=compared)
-    if more := len(found.failures) - len(shown):
-        rest = sum(each.count for each in found.failures[len(shown) :])
-        yield Text(
-            localized(
-                f"{more} more codes, {rest:,} messages: --top {len(found.failures)}, or --by code",
-                f"另有{more}种回执码，共{rest:,}条：--top {len(found.failures)}，或--by code",
-            ),
-            "dim",
+    if more := found.failures[len(shown) :]:
+        rest, whole = sum(each.count for each in more), len(found.failures)
+        codes = "1 more code" if len(more) == 1 else f"{len(more)} more codes"
+        line = localized(
+            f"{codes}, {rest:,} of the messages: --top {whole}, or --by code",
+            f"另有{len(more)}种回执码，共{rest:,}条：--top {whole}，或--by code",
         )
+        yield from wrapped(Text(line, "dim"), display.width)
 
 
 def _columns(values: Sequence[str], name: int) -> str:
