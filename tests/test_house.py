@@ -46,6 +46,7 @@ def test_the_tree_passes(gate: list[str]) -> None:
         ("runs/pull.py", "import click", "Only cli knows click"),
         ("output/printer.py", "def f(): import rich.text", "Only output.terminal knows rich"),
         ("store/__init__.py", "import apsw", "Only store.sqlite knows apsw"),
+        ("runs/pull.py", "import apprise", "Only notify knows apprise"),
         ("store/__init__.py", "import psycopg", "Only store.postgres knows psycopg"),
         ("store/postgres/engine.py", "import smsreceipt.store.sqlite.files", "The engines are neighbours"),
         ("aliyun/clock.py", "def f(): import smsreceipt.aliyun.rpc", "No circles"),

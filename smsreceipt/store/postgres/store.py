@@ -30,7 +30,8 @@ from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
-from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer
+from smsreceipt.store.postgres.session import Connections, Db, Reader
+from smsreceipt.store.postgres.writer import Begun, Writer
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.values import (
@@ -52,8 +53,10 @@ from smsreceipt.store.values import (
 
 T = TypeVar("T")
 
-_TABLES = ("statement", "body", "reject", "send", "tie", "tally")
-_WRITERS = "SELECT host, seen_at FROM smsreceipt.writer ORDER BY seen_at DESC, host"
+_WRITERS = (
+    "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 90 * 86400000::bigint"
+    " ORDER BY seen_at DESC, host"
+)
 #: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
 _TWICE = (
     "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
@@ -101,7 +104,7 @@ class PostgresStore:
             rejects = keep.Rejects(decoded, self._numbers, db)
             return len(batch.rows) + len(rejects)
 
-        def work(db: Db, begun: Begun) -> tuple[Batch, set[int], int]:
+        def work(db: Db, begun: Begun) -> tuple[Batch, set[int], int, int]:
             new: set[int] = set()
             if batch.rows:
                 batch.number(begun.seqs[: len(batch.rows)])
@@ -112,24 +115,29 @@ class PostgresStore:
             keep.drop_rejects(db, resolves)
             keep.note_asked(db, asked)
             keep.note_reached(db, decoded)
-            return batch, new, fresh
+            return batch, new, rejects.total, fresh
 
         # The batch that was written: `batch` may be a later one, made to find out that it was.
-        written, new, fresh = self._write(work, before=before, alone=brings)
+        written, new, rejected, fresh = self._write(work, before=before, alone=brings, given=decoded)
         received = len(written.rows)
-        tally = Tally(received + rejects.total, len(new), received - len(new), rejects.total, fresh)
+        tally = Tally(received + rejected, len(new), received - len(new), rejected, fresh)
         return Kept(tally, NewReceipts(len(new), lambda: written.statements(new)))
 
     def _write(
-        self, work: Callable[[Db, Begun], T], *, before: Callable[[Db], int] | None = None, alone: bool = False
+        self,
+        work: Callable[[Db, Begun], T],
+        *,
+        before: Callable[[Db], int] | None = None,
+        alone: bool = False,
+        given: Sequence[object] = (),
     ) -> T:
-        """One transaction: durable when this returns, undone when it raises."""
+        """One transaction: durable when this returns, undone when it raises. *given*: what it is made of."""
 
         def prepare(db: Db) -> int:
             self._numbers.prepare(db)
             return 0
 
-        return self._writer.run(work, before=before or prepare, alone=alone)
+        return self._writer.run(work, before=before or prepare, alone=alone, given=given)
 
     def _row_types(self, db: Db) -> RowTypes:
         if self._types is None:
@@ -284,13 +292,12 @@ class PostgresStore:
                     " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
                 )
             )
-            size = "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name"
             return StoreFacts(
                 location=self._location,
                 exists=not reader.blank,
                 engine=f"PostgreSQL {self._connections.server_version()}",
                 schema=schema.SCHEMA,
-                size=reader.number(size, [f"smsreceipt.{table}" for table in _TABLES]),
+                size=reader.number("SELECT smsreceipt.size()"),
                 last_seq=reader.horizon(),
                 rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
                 conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),

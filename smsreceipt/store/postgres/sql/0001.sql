@@ -126,6 +126,11 @@ CREATE TABLE smsreceipt.send (
 CREATE INDEX send_day ON smsreceipt.send (settled, day);
 CREATE INDEX send_biz_id ON smsreceipt.send (left(biz_id, 200), left(phone, 40));
 CREATE INDEX send_out_id ON smsreceipt.send (left(out_id, 200)) WHERE out_id <> '';
+-- How many sends there are, in slots, so that writers do not queue for one row.
+CREATE TABLE smsreceipt.ledger (
+    slot  smallint PRIMARY KEY,
+    sends bigint   NOT NULL
+) WITH (fillfactor = 50);
 
 -- Answers of a query that are some send's: which statement (SendDetail) is a witness of which (SmsReport).
 CREATE TABLE smsreceipt.tie (
@@ -174,7 +179,7 @@ CREATE TABLE smsreceipt.lease (
     queue        text    NOT NULL,
     process      text    NOT NULL,               -- on its host: the namespace, the pid, when it began
     seen_at      bigint  NOT NULL,               -- 0: shut down cleanly
-    hidden_until bigint  NOT NULL                -- by the host's clock, of a consumer that ended clean; 0 while it runs
+    hidden_until bigint  NOT NULL                -- of a consumer that ended clean; 0 while it runs
 );
 
 CREATE FUNCTION smsreceipt.now_ms() RETURNS bigint LANGUAGE sql AS
@@ -185,7 +190,7 @@ CREATE FUNCTION smsreceipt.now_ms() RETURNS bigint LANGUAGE sql AS
 -- A shared lock whose key is a lower bound of the seqs is held to the end of the transaction; see horizon().
 CREATE FUNCTION smsreceipt.begin_write(
     me uuid, number bigint, seqs integer, alone boolean, wait_ms integer,
-    OUT first_seqs bigint[], OUT has_details boolean, OUT has_sends boolean
+    OUT first_seqs bigint[], OUT has_details boolean, OUT has_sends boolean, OUT version integer
 ) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('lock_timeout', wait_ms::text, true), set_config('jit', 'off', true),
@@ -209,6 +214,7 @@ BEGIN
     has_details := EXISTS (SELECT FROM smsreceipt.tally JOIN smsreceipt.kind ON kind.id = tally.kind
                            WHERE kind.name = 'SendDetail' GROUP BY kind.id HAVING sum(statements) > 0);
     has_sends := EXISTS (SELECT FROM smsreceipt.send);
+    version := (SELECT meta.version FROM smsreceipt.meta);
 END $$;
 
 -- Up to which seq all is visible to a snapshot that is taken after this, and nothing more will come. Two statements, in
@@ -224,3 +230,10 @@ BEGIN
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
     RETURN least(top, low - 1);
 END $$;
+
+-- The bytes of all tables and their indexes.
+CREATE FUNCTION smsreceipt.size() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT sum(pg_total_relation_size(pg_class.oid))::bigint
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'smsreceipt' AND relkind = 'r'
+$$;
