@@ -97,7 +97,7 @@ _OPTIONS = [
         default=5,
         show_default=True,
         metavar="PP",
-        help="A finding: the rate of an hour fell by so many points.",
+        help="A drop of the rate is a finding from so many percentage points on.",
     ),
     option(
         "--drop-z",
@@ -105,7 +105,7 @@ _OPTIONS = [
         default=-4,
         show_default=True,
         metavar="Z",
-        help="That is as improbable as this, in standard deviations.",
+        help="A drop is a finding if it is as improbable as this, in standard deviations.",
     ),
     option(
         "--drop-messages",
@@ -113,7 +113,7 @@ _OPTIONS = [
         default=200,
         show_default=True,
         metavar="N",
-        help="It has so many final receipts.",
+        help="A drop is a finding with so many final receipts in the hour.",
     ),
 ]
 

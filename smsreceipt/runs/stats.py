@@ -177,10 +177,15 @@ def _charts(
     rates: dict[object, dict[object, Cell]] = {}
     for cell in answer.groups(store, asked, place=place):
         rates.setdefault(getattr(cell, dimension), {})[getattr(cell, of_time)] = cell
-    slots, title = terminal.stats.slots(question, display)
-    found = [[_rate(rates.get(getattr(cell, dimension), {}), slot) for slot in slots] for cell in shown]
-    known = [rate for line in found for rate in line if rate is not None]
-    return [sparkline(line, display, low=min(known), high=max(known)) if known else "" for line in found], title
+    groups = [rates.get(getattr(cell, dimension), {}) for cell in shown]
+    for slots in terminal.stats.slots(question, display):
+        found = [[_rate(group, slot) for slot in slots.units] for group in groups]
+        known = [rate for line in found for rate in line if rate is not None]
+        if len(known) * 2 >= sum(any(each in group for each in slot) for group in groups for slot in slots.units):
+            break  # most of them tell something
+    if not known:
+        return [""] * len(shown), ("", "")
+    return [sparkline(line, display, low=min(known), high=max(known)) for line in found], slots.title
 
 
 def _rate(cells: Mapping[object, Cell], slot: Sequence[object]) -> float | None:

@@ -50,19 +50,20 @@ def command(app: App, **chosen: Any) -> None:
     final after 72 hours. Test pushes are left out.
 
     \b
-      sent               rows in the list of sends (smsreceipt sends import); null without one
+      sent               rows of the list of sends; null without one
       reports            delivered + failed + expired + unknown + pending
-      delivery rate      delivered / (delivered + failed + expired); unknown and pending are in neither part
+      delivery rate      delivered / (delivered + failed + expired)
       delivered of sent  delivered / sent: what is not proven counts against it
-      receipt rate       sends whose receipt says delivered, failed, expired or unknown / sent
+      receipt rate       sends with a receipt that is not pending / sent
       no receipt         sends without any receipt
-      latency            reported_at - sent_at of delivered messages; nearest rank: p95 is the time that 95 % kept
+      latency            from sending to the report, of delivered messages;
+                         p95: 95 % took no longer (nearest rank)
       billed parts       of the receipt, else of the list, else 1
       share of a code    its messages / (failed + expired + unknown)
-      answered           connected calls / ended calls; calls only, no blocked ones and no SMS
-      opt-outs           replies such as T, TD, 退订; their rate is of delivered messages
-      ±pp                percentage points against the period before
-      carrier, province  of the number range: a ported number counts where its range was given
+      answered           connected / ended calls; no blocked ones, no SMS
+      opt-outs           replies such as T, TD, 退订; rate: of delivered
+      pp                 percentage points against the period before
+      carrier, province  of the number range; a ported number stays there
 
     \b
       smsreceipt stats

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from rich.cells import cell_len
 from rich.console import RenderableType
@@ -36,6 +36,8 @@ from smsreceipt.output.terminal.table import Table
 T = TypeVar("T")
 
 MOST_CODES = 5  #: in the summary unless told
+_MOST_DAYS = 31  # in a sparkline
+_WIDE = 100  # columns of a terminal that has room for a character for each hour
 _RED, _GREEN = "red", "green"
 
 
@@ -180,8 +182,7 @@ def _charts(found: Stats, display: Display) -> tuple[str, str, str]:
     cells = _in_time(found)
     volume = sparkline([cell.reports if cell else 0 for cell in cells], display, low=0)
     rates = sparkline([_shown_rate(cell) for cell in cells], display)
-    by = display.localized("by hour", "分时") if found.first == found.last else display.localized("by day", "按天")
-    return volume, rates, by
+    return volume, rates, _by_what(found, display)
 
 
 def _in_time(found: Stats) -> list[Cell | None]:
@@ -191,7 +192,15 @@ def _in_time(found: Stats) -> list[Cell | None]:
     if found.first == found.last:
         hours = {cell.hour: cell for cell in found.by.hour}
         return [hours.get(hour) for hour in range(24)]
-    return [*found.by.day[-31:]]
+    return [*found.by.day[-_MOST_DAYS:]]
+
+
+def _by_what(found: Stats, display: Display) -> str:
+    if found.first == found.last:
+        return display.localized("by hour", "分时")
+    if found.by and len(found.by.day) > _MOST_DAYS:
+        return display.localized(f"the last {_MOST_DAYS} days", f"最近{_MOST_DAYS}天")
+    return display.localized("by day", "按天")
 
 
 def _shown_rate(cell: Cell | None) -> float | None:
@@ -225,15 +234,14 @@ def _failures(found: Stats, question: Question, display: Display) -> Iterator[Re
     most = max(each.share for each in shown) or 1
     for each in shown:
         yield from _failure(each, name, bars, most, display, compared=compared)
-    if more := len(found.failures) - len(shown):
-        rest = sum(each.count for each in found.failures[len(shown) :])
-        yield Text(
-            localized(
-                f"{more} more codes, {rest:,} messages: --top {len(found.failures)}, or --by code",
-                f"另有{more}种回执码，共{rest:,}条：--top {len(found.failures)}，或--by code",
-            ),
-            "dim",
+    if more := found.failures[len(shown) :]:
+        rest, whole = sum(each.count for each in more), len(found.failures)
+        codes = "1 more code" if len(more) == 1 else f"{len(more)} more codes"
+        line = localized(
+            f"{codes}, {rest:,} of the messages: --top {whole}, or --by code",
+            f"另有{len(more)}种回执码，共{rest:,}条：--top {whole}，或--by code",
         )
+        yield from wrapped(Text(line, "dim"), display.width)
 
 
 def _columns(values: Sequence[str], name: int) -> str:
@@ -311,19 +319,26 @@ def groups(
     return draw(display, *top, "") + Table(display, view).draw(rows) + (draw(display, *lines) if lines else "")
 
 
-def slots(question: Question, display: Display) -> tuple[list[list[object]], tuple[str, str]]:
-    """The hours or days that one character of a sparkline stands for, and the title of the sparklines."""
+class Slots(NamedTuple):
+    """What the characters of a sparkline stand for."""
+
+    units: Sequence[Sequence[object]]  #: the hours or days of each character
+    title: tuple[str, str]
+
+
+def slots(question: Question, display: Display) -> Iterator[Slots]:
+    """The ways to divide a period into characters, the finest that fits first."""
     days = question.last_day - question.first_day + 1
-    wide = display.width >= 100
-    units: list[object]
+    wide = display.width >= _WIDE
     if days == 1:
-        units, size = [*range(24)], 1 if wide else 3
-        title = ("RATE BY HOUR", "分时成功率") if wide else ("BY 3 H", "每3小时")
-    else:
-        units = [date_of(day).isoformat() for day in range(question.first_day, question.last_day + 1)]
-        size = -(-days // (31 if wide else 10))
-        title = ("BY DAY", "按天") if size == 1 else (f"BY {size} D", f"每{size}天")
-    return [units[at : at + size] for at in range(0, len(units), size)], title
+        for size in (1, 3, 6) if wide else (3, 6):
+            title = ("RATE BY HOUR", "分时成功率") if size == 1 else (f"BY {size} H", f"每{size}小时")
+            yield Slots([range(at, at + size) for at in range(0, 24, size)], title)
+        return
+    names = [date_of(day).isoformat() for day in range(question.first_day, question.last_day + 1)]
+    size = -(-days // (_MOST_DAYS if wide else 10))
+    title = ("BY DAY", "按天") if size == 1 else (f"BY {size} D", f"每{size}天")
+    yield Slots([names[at : at + size] for at in range(0, days, size)], title)
 
 
 def _notes(rows: Sequence[object], question: Question, rest: int, display: Display) -> Iterator[str]:
