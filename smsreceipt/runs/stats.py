@@ -110,7 +110,7 @@ def next_step(found: Stats, question: Question) -> str:
 def _fail(app: App, found: Stats) -> None:
     display = Display(unicode=app.display().unicode, chinese=False)
     told = sentence(found.findings[0], display, before=("before", ""), with_day=True)
-    more = f", and {len(found.findings) - 1} more findings" if len(found.findings) > 1 else ""
+    more = f"; and {len(found.findings) - 1} more" if len(found.findings) > 1 else ""
     app.needs_a_look(told + more)
 
 
