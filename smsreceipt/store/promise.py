@@ -13,6 +13,7 @@ from smsreceipt.model import (
     Decoded,
     Instant,
     Kind,
+    Place,
     Reached,
     Receipt,
     Send,
@@ -20,7 +21,6 @@ from smsreceipt.model import (
     StoredReceipt,
     StoredReject,
 )
-from smsreceipt.model.facts import Place
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
 from smsreceipt.store.values import (

@@ -1,7 +1,7 @@
 """How long figures take: `python -m tests.bench.insight [--rows N] [--days 32] [--keep FILE]`.
 
-A store of so many days, the last one not counted in advance yet. Each measurement is a process of its own, with its peak of
-memory. The named peer is one GROUP BY over the statements of a day, without which no figure can be had otherwise.
+A store of so many days, the last one not counted in advance yet. Each measurement is a process of its own, with its
+peak of memory. The named peer is one GROUP BY over the statements of a day, without which there is no figure.
 """
 
 from __future__ import annotations
