@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from smsreceipt.insight import findings
 from smsreceipt.insight.stats import Finding
 from smsreceipt.model import BEIJING, Instant
 from smsreceipt.sandbox import Options, PastSend, Sandbox
+from smsreceipt.store.sqlite.connect import connect
 from tests.cli.program import CALL_ENDED, FAILED, REPLY, Ended, Program, report
 from tests.codes.test_regions import phone_dat
 
@@ -375,3 +377,18 @@ def test_counting_in_advance_changes_no_figure(filled: Program) -> None:
     assert found["sms"]["reports"] == 6
     assert filled("stats", *DAY, "--rebuild").objects == [found]
     assert filled("stats", *DAY, "--exact").objects[0]["sms"] == found["sms"]
+
+
+@pytest.mark.of_a_file
+def test_a_store_that_another_process_holds_is_read_all_the_same(filled: Program) -> None:
+    (counted,) = filled("stats", *DAY).objects
+    filled.keep("SmsReport", report("13800008007", biz(7)))
+    with closing(connect(filled.store, writable=True)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ended = filled("stats", *DAY)
+        other.execute("ROLLBACK")
+    (found,) = ended.objects
+    assert (ended.code, found["sms"]["reports"], found["tally"]["folded"]) == (0, 6, False)
+    assert counted["tally"]["folded"]
+    (after,) = filled("stats", *DAY).objects
+    assert {**after, "tally": None} == {**found, "tally": None}
