@@ -21,6 +21,7 @@ from smsreceipt.model import (
     StoredReceipt,
     StoredReject,
 )
+from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
 from smsreceipt.store.values import (
@@ -34,6 +35,7 @@ from smsreceipt.store.values import (
     KindFacts,
     ListedParts,
     Query,
+    Recent,
     SendQuery,
     StoredSend,
     StoreFacts,
@@ -85,6 +87,9 @@ class Receipts(Protocol):
         snapshot(). *anew* counts everything again, and raises where it cannot. *on_progress* gets up to which seq it
         has come, and up to which it goes.
         """
+
+    def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
+        """The states that arrived at or after *since* and before *until*, added up; reads about as many statements."""
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
@@ -214,6 +219,12 @@ class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Protocol):
 
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
+
+    def recent(self, since: Instant, newest: int) -> Recent:
+        """What came since a time, and what came last by each way among so many newest statements.
+
+        Reads these and a few more, however large the store is. Ways without a statement among them are there too.
+        """
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
