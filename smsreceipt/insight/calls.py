@@ -13,7 +13,7 @@ from smsreceipt.model import Instant, Outcome
 from smsreceipt.store import Store
 from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
 
-_CALLS = ("0", "1", "")  #: call types that are calls; older records have none
+CALL_TYPES = ("0", "1", "")  #: call types that are calls; older records have none
 _SHORT = 6  #: seconds
 _YOUNG = 3 * 3_600_000  #: milliseconds in which the end of a call may still be reported
 
@@ -22,7 +22,7 @@ def calls(store: Store, readers: Readers, question: Question, days: tuple[int, i
     """The figures of some days."""
     by = (By.OUTCOME, By.CODE, By.SIDE, By.CALL_TYPE)
     records = asked(store, readers, question, days, by, Subject.CALLS)
-    ended = [each for each in records if each.values[3] in _CALLS]
+    ended = [each for each in records if each.values[3] in CALL_TYPES]
     outcomes: Counter[str] = Counter()
     causes: Counter[tuple[str, str, str]] = Counter()
     types: Counter[str] = Counter()

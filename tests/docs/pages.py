@@ -14,6 +14,7 @@ NAMES = (
     "sends",
     "reconcile",
     "look",
+    "stats",
     "alarms",
     "data",
     "machines",
