@@ -16,10 +16,13 @@ from smsreceipt.cli.question import comparison_options, question_of
 @click.argument("file", required=False, type=click.Path(allow_dash=True))
 @day_options
 @option(
-    "--lang", type=click.Choice(["zh", "en"]), help="The language that shows first; unless told that of the locale."
+    "--lang",
+    type=click.Choice(["zh", "en"]),
+    help="The language that shows first; unless told that of the locale.",
+    example="zh",
 )
 @comparison_options
-@option("--title", default="", metavar="TEXT", help="The heading, instead of ours.", example="Acme SMS")
+@option("--title", metavar="TEXT", help="A heading of your own.", example="Acme SMS")
 @option("--no-data", is_flag=True, help="Leave out the object of stats --json, which is in the page as data.")
 @option("--open", is_flag=True, help="Open the page in a browser.", in_template=False)
 def command(app: App, *, file: str | None, **chosen: Any) -> None:
@@ -43,7 +46,7 @@ def command(app: App, *, file: str | None, **chosen: Any) -> None:
         report.Options(
             file=file,
             chinese=app.chinese if chosen["lang"] is None else chosen["lang"] == "zh",
-            title=chosen["title"],
+            title=chosen["title"] or "",
             data=not chosen["no_data"],
             show=chosen["open"],
             prefixes=chosen["prefixes"],

@@ -18,7 +18,7 @@ from smsreceipt.model import Instant
 from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.html import cards, charts, findings, sparks, svg, tables
 from smsreceipt.output.html.definitions import DEFINITIONS
-from smsreceipt.output.html.words import Words, same, seconds
+from smsreceipt.output.html.words import Words, percent, same, seconds
 from smsreceipt.output.mask import mask_numbers
 from smsreceipt.output.records import json_line
 from smsreceipt.output.safe import safe
@@ -68,6 +68,7 @@ def _context(stats: Stats, *, chinese: bool) -> dict[str, Any]:
         "drawn": drawn,
         "swatch": lambda look: drawn(sparks.swatch(look)),
         "groups": groups,
+        "percent": percent,
         "seconds": seconds,
         "sms": sms,
         "stats": stats,
