@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from smsreceipt.insight.answer import readers_of
@@ -40,39 +41,44 @@ class CallGroup(NamedTuple):
 
 def call_groups(store: Store, question: Question, place: Place) -> list[CallGroup]:
     """The calls by the dimensions of the question, all of OF_CALLS: in time, else the largest group first."""
-    readers, days = readers_of(place), (question.first_day, question.last_day)
-    outcomes = _outcomes(store, readers, question, days)
-    earlier = _outcomes(store, readers, question, question.compared) if question.compared else {}
+    readers = readers_of(place)
+    now = _grouped(store, readers, question, (question.first_day, question.last_day))
+    earlier = _grouped(store, readers, question, question.compared) if question.compared else {}
     shift = question.first_day - question.compared[0] if question.compared else 0
-    talks = _seconds(store, readers, question, days, Subject.TALKS)
-    rings = _seconds(store, readers, question, days, Subject.RINGS)
     found = [
-        _group(question, key, counts, earlier.get(_earlier(question, key, shift)), talks[key], rings[key])
-        for key, counts in outcomes.items()
+        (key, _group(question, key, sums, earlier.get(_earlier(question, key, shift)))) for key, sums in now.items()
     ]
     in_time = {*question.by} <= {Dimension.DAY, Dimension.HOUR}
-    values = {id(each): tuple((value is None, value) for value in each.values.values()) for each in found}
-    return sorted(found, key=lambda each: values[id(each)] if in_time else (-each.ended, values[id(each)]))
+    found.sort(key=lambda each: (0 if in_time else -each[1].ended, [(value is None, value) for value in each[0]]))
+    return [group for _, group in found]
 
 
-def _outcomes(store: Store, readers: Readers, question: Question, days: tuple[int, int]) -> dict[_Key, Counter[str]]:
-    by = (*(By(each.value) for each in question.by), By.OUTCOME, By.CALL_TYPE)
-    found: dict[_Key, Counter[str]] = defaultdict(Counter)
+@dataclass(slots=True)
+class _Sums:
+    """Calls by outcome, and by seconds of talk and of ringing."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    talk: Counter[int] = field(default_factory=Counter)
+    ring: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float | None:
+        """answer_rate."""
+        return ratio(self.outcomes[Outcome.CONNECTED], self.outcomes.total())
+
+
+def _grouped(store: Store, readers: Readers, question: Question, days: tuple[int, int]) -> dict[_Key, _Sums]:
+    by = (*(By(each.value) for each in question.by), By.OUTCOME, By.CALL_TYPE, By.SECONDS, By.RING)
+    found: dict[_Key, _Sums] = defaultdict(_Sums)
     for row in asked(store, readers, question, days, by, Subject.CALLS):
-        *key, outcome, call_type = row.values
+        *key, outcome, call_type, talked, rang = row.values
         if call_type in CALL_TYPES:
-            found[tuple(key)][outcome] += row.count
-    return found
-
-
-def _seconds(
-    store: Store, readers: Readers, question: Question, days: tuple[int, int], subject: Subject
-) -> dict[_Key, Counter[int]]:
-    by = (*(By(each.value) for each in question.by), By.SECONDS)
-    found: dict[_Key, Counter[int]] = defaultdict(Counter)
-    for row in asked(store, readers, question, days, by, subject):
-        *key, seconds = row.values
-        found[tuple(key)][seconds] += row.count
+            sums = found[tuple(key)]
+            sums.outcomes[outcome] += row.count
+            if talked is not None:
+                sums.talk[talked] += row.count
+            if rang is not None:
+                sums.ring[rang] += row.count
     return found
 
 
@@ -84,30 +90,19 @@ def _earlier(question: Question, key: _Key, shift: int) -> _Key:
     )
 
 
-def _group(
-    question: Question,
-    key: _Key,
-    counts: Counter[str],
-    earlier: Counter[str] | None,
-    talk: Counter[int],
-    ring: Counter[int],
-) -> CallGroup:
+def _group(question: Question, key: _Key, sums: _Sums, earlier: _Sums | None) -> CallGroup:
     values = {
         dimension: day_text(value) if dimension is Dimension.DAY else value
         for dimension, value in zip(question.by, key, strict=True)
     }
     return CallGroup(
         values,
-        counts[Outcome.CONNECTED],
-        counts[Outcome.UNCONNECTED],
-        _rate(counts),
-        _rate(earlier) if earlier else None,
-        sum(seconds * count for seconds, count in talk.items()),
-        mean(talk, 1),
-        quantile(talk, 95),
-        quantile(ring, 50),
+        sums.outcomes[Outcome.CONNECTED],
+        sums.outcomes[Outcome.UNCONNECTED],
+        sums.rate,
+        earlier.rate if earlier else None,
+        sum(seconds * count for seconds, count in sums.talk.items()),
+        mean(sums.talk, 1),
+        quantile(sums.talk, 95),
+        quantile(sums.ring, 50),
     )
-
-
-def _rate(counts: Counter[str]) -> float | None:
-    return ratio(counts[Outcome.CONNECTED], counts[Outcome.CONNECTED] + counts[Outcome.UNCONNECTED])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from smsreceipt.insight.measure import mean, quantile, ratio
 from smsreceipt.insight.messages import asked
@@ -20,34 +20,27 @@ _YOUNG = 3 * 3_600_000  #: milliseconds in which the end of a call may still be 
 
 def calls(store: Store, readers: Readers, question: Question, days: tuple[int, int], now: Instant) -> Calls:
     """The figures of some days."""
-    by = (By.OUTCOME, By.CODE, By.SIDE, By.CALL_TYPE)
-    records = asked(store, readers, question, days, by, Subject.CALLS)
-    ended = [each for each in records if each.values[3] in CALL_TYPES]
-    outcomes: Counter[str] = Counter()
+    by = (By.OUTCOME, By.CODE, By.SIDE, By.CALL_TYPE, By.SECONDS, By.RING)
     causes: Counter[tuple[str, str, str]] = Counter()
-    types: Counter[str] = Counter()
-    for each in records:
-        types[each.values[3]] += each.count
-    for each in ended:
-        outcome, code, side, _ = each.values
+    types, outcomes, talk, ring = Counter[str](), Counter[str](), Counter[int](), Counter[int]()
+    for each in asked(store, readers, question, days, by, Subject.CALLS):
+        outcome, code, side, call_type, talked, rang = each.values
+        types[call_type] += each.count
+        if call_type not in CALL_TYPES:
+            continue
         outcomes[outcome] += each.count
         causes[code, side, outcome] += each.count
-    talk = _histogram(asked(store, readers, question, days, (By.SECONDS,), Subject.TALKS))
-    ring = _histogram(asked(store, readers, question, days, (By.SECONDS,), Subject.RINGS))
+        if talked is not None:
+            talk[talked] += each.count
+        if rang is not None:
+            ring[rang] += each.count
     recordings = _total(asked(store, readers, question, days, (), Subject.RECORDINGS))
-    count = sum(outcomes.values())
     return Calls(
-        count,
+        outcomes.total(),
         outcomes[Outcome.CONNECTED],
         outcomes[Outcome.UNCONNECTED],
-        ratio(outcomes[Outcome.CONNECTED], count),
-        Talk(
-            sum(seconds * each for seconds, each in talk.items()),
-            mean(talk, 1),
-            quantile(talk, 50),
-            quantile(talk, 95),
-            max(talk, default=None),
-        ),
+        ratio(outcomes[Outcome.CONNECTED], outcomes.total()),
+        _talk(talk),
         sum(-(-seconds // 60) * each for seconds, each in talk.items()),
         sum(each for seconds, each in talk.items() if seconds < _SHORT),
         Ring(quantile(ring, 50), quantile(ring, 95)),
@@ -59,8 +52,9 @@ def calls(store: Store, readers: Readers, question: Question, days: tuple[int, i
     )
 
 
-def _histogram(counts: Sequence[Count]) -> dict[int, int]:
-    return {each.values[0]: each.count for each in counts}
+def _talk(talk: Mapping[int, int]) -> Talk:
+    total = sum(seconds * each for seconds, each in talk.items())
+    return Talk(total, mean(talk, 1), quantile(talk, 50), quantile(talk, 95), max(talk, default=None))
 
 
 def _total(counts: Sequence[Count]) -> int:

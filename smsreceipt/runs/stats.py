@@ -20,6 +20,7 @@ from smsreceipt.output.findings import sentence
 from smsreceipt.output.objects.stats import STATS, Row, calls_view, rows_view
 from smsreceipt.output.printer import Printer, print_whole, tabular
 from smsreceipt.runs import provider_totals
+from smsreceipt.runs.folding import fold
 from smsreceipt.runs.places import GET_REGIONS, Places, places
 from smsreceipt.store import Store
 
@@ -39,6 +40,7 @@ class Options:
     provider: bool = False  #: ask the provider for its totals, and store them
     fail_on_findings: bool = False  #: exit code 3 if there is any finding
     prefixes: str | None = None  #: a phone.dat
+    rebuild: bool = False  #: count every receipt again
 
 
 def run(app: App, question: Question, options: Options) -> None:
@@ -47,8 +49,8 @@ def run(app: App, question: Question, options: Options) -> None:
     Nothing to count is no failure: a line tells the next step.
     """
     place = places(app, options.prefixes)
-    if options.provider:
-        provider_totals.ask(app, question)
+    fold(app, place, anew=options.rebuild)
+    asked_at = provider_totals.ask(app, question) if options.provider else None
     if tabular(app):
         question = replace(question, by_send=False)  # no screen shows these groups
     with app.open_store(readonly=True) as store, store.snapshot():
@@ -56,16 +58,12 @@ def run(app: App, question: Question, options: Options) -> None:
             _print_groups(app, store, question, place)
             if not options.fail_on_findings:
                 return
-        found = _stats(store, question, place, app)
+        provider, before = provider_totals.stored(store, question, asked_at)
+        found = answer.stats(store, question, app.now(), place=place, provider=provider, previous_provider=before)
         if not question.by:
             _print(app, store, found, question, place)
     if options.fail_on_findings and found.findings:
         _fail(app, found)
-
-
-def _stats(store: Store, question: Question, place: Places, app: App) -> Stats:
-    now, before = provider_totals.stored(store, question)
-    return answer.stats(store, question, app.now(), place=place, provider=now, previous_provider=before)
 
 
 def _print(app: App, store: Store, found: Stats, question: Question, place: Places) -> None:
@@ -112,7 +110,7 @@ def next_step(found: Stats, question: Question) -> str:
 def _fail(app: App, found: Stats) -> None:
     display = Display(unicode=app.display().unicode, chinese=False)
     told = sentence(found.findings[0], display, before=("before", ""), with_day=True)
-    more = f", and {len(found.findings) - 1} more findings" if len(found.findings) > 1 else ""
+    more = f"; and {len(found.findings) - 1} more" if len(found.findings) > 1 else ""
     app.needs_a_look(told + more)
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from smsreceipt.insight import findings
 from smsreceipt.insight.stats import Finding
 from smsreceipt.model import BEIJING, Instant
 from smsreceipt.sandbox import Options, PastSend, Sandbox
+from smsreceipt.store.sqlite.connect import connect
 from tests.cli.program import CALL_ENDED, FAILED, REPLY, Ended, Program, report
 from tests.codes.test_regions import phone_dat
 
@@ -322,14 +324,16 @@ def provider() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def asked(program: Program, sandbox: Sandbox, *words: str, right: bool = True, **seams: Any) -> Ended:
+def asked(
+    program: Program, sandbox: Sandbox, *words: str, right: bool = True, day: str = REAL_DAY, **seams: Any
+) -> Ended:
     environ = {
         "SMSRECEIPT_DYSMSAPI_ENDPOINT": sandbox.url,
         "ALIBABA_CLOUD_ACCESS_KEY_ID": "sandbox",
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-secret" if right else "wrong",
     }
     now = Instant(round(datetime.now(BEIJING).timestamp() * 1000))
-    return program("stats", "--date", REAL_DAY, *words, environ=environ, now=lambda: now, **seams)
+    return program("stats", "--date", day, *words, environ=environ, now=lambda: now, **seams)
 
 
 def test_the_provider_is_asked_once_and_its_totals_are_kept(program: Program, provider: Sandbox) -> None:
@@ -357,3 +361,34 @@ def test_a_provider_that_refuses_costs_only_its_totals(program: Program, provide
     assert ended.objects[0]["sms"]["reports"] == 1
     assert ended.objects[0]["sms"]["provider"] is None
     assert "error: " in ended.err
+
+
+def test_the_totals_of_a_day_that_is_not_over_are_of_no_use_later(program: Program, provider: Sandbox) -> None:
+    assert asked(program, provider, "--provider", day="today").objects[0]["sms"]["provider"]["sent"] == 0
+    assert asked(program, provider, day="today").objects[0]["sms"]["provider"] is None
+    assert asked(program, provider).objects[0]["sms"]["provider"]["sent"] == 3  # it was asked about beside today
+
+
+def test_counting_in_advance_changes_no_figure(filled: Program) -> None:
+    (found,) = filled("stats", *DAY).objects
+    assert found["tally"]["folded"] is True
+    filled.keep("SmsReport", report("13800008007", biz(7)))
+    (found,) = filled("stats", *DAY).objects
+    assert found["sms"]["reports"] == 6
+    assert filled("stats", *DAY, "--rebuild").objects == [found]
+    assert filled("stats", *DAY, "--exact").objects[0]["sms"] == found["sms"]
+
+
+@pytest.mark.of_a_file
+def test_a_store_that_another_process_holds_is_read_all_the_same(filled: Program) -> None:
+    (counted,) = filled("stats", *DAY).objects
+    filled.keep("SmsReport", report("13800008007", biz(7)))
+    with closing(connect(filled.store, writable=True)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ended = filled("stats", *DAY)
+        other.execute("ROLLBACK")
+    (found,) = ended.objects
+    assert (ended.code, found["sms"]["reports"], found["tally"]["folded"]) == (0, 6, False)
+    assert counted["tally"]["folded"]
+    (after,) = filled("stats", *DAY).objects
+    assert {**after, "tally": None} == {**found, "tally": None}

@@ -286,6 +286,8 @@ def _query(recorder: Recorder) -> None:
     run("query-details-save", "sends", "import", "sent.csv", env=saved)
     run("query-details-save", "list", "--history", env=saved)
     recorder.formats("query-stats", "query-stats", "--from", "2026-11-19", "--to", "yesterday")
+    run("stats-provider", "stats", "--date", "yesterday", "--provider", "-o", "table")
+    run("stats-provider", "stats", "--date", "yesterday", "--by", "template", "-o", "csv")
 
 
 def _reconcile(recorder: Recorder) -> None:

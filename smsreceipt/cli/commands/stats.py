@@ -42,6 +42,7 @@ from smsreceipt.insight.question import Dimension
 )
 @option("--provider", is_flag=True, help="Ask the provider for its totals of these days too, and store them.")
 @option("--exact", is_flag=True, help="Latencies above two minutes to the second, by reading every receipt.")
+@option("--rebuild", is_flag=True, in_template=False, help="Count every receipt again, not only those that came since.")
 @option("--fail-on-findings", is_flag=True, help="End with 3 when something is unusual.")
 def command(app: App, **chosen: Any) -> None:
     """Tell what happened: rates, latency, reasons, and what is unusual.
@@ -78,6 +79,9 @@ def command(app: App, **chosen: Any) -> None:
         app,
         question,
         stats.Options(
-            provider=chosen["provider"], fail_on_findings=chosen["fail_on_findings"], prefixes=chosen["prefixes"]
+            provider=chosen["provider"],
+            fail_on_findings=chosen["fail_on_findings"],
+            prefixes=chosen["prefixes"],
+            rebuild=chosen["rebuild"],
         ),
     )

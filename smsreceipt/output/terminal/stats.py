@@ -73,7 +73,7 @@ def head(question: Question, display: Display, *, final: bool, over: bool) -> It
         items.append(localized(f"against {other}", f"对比{other}"))
     items += _filters(question, display)
     days = _days((question.first_day, question.last_day), display)
-    yield from joined([Text(days, "bold"), *(Text(item, "dim") for item in items)], display)
+    yield from joined([Text(days, "bold"), *(text(item, "dim") for item in items)], display)
     if final:
         return
     until = date_of(question.last_day + 4).isoformat()
@@ -108,7 +108,7 @@ def _findings(found: Stats, question: Question, display: Display) -> Iterator[Re
     for each in found.findings:
         told = sentence(each, display, before=before(question), with_day=found.first != found.last)
         yield from wrapped(Text.assemble(("! ", "bold red"), text(told, "bold")), display.width)
-        yield Text("  " + command(each), "dim")
+        yield text("  " + command(each), "dim")
 
 
 def _figures(found: Stats, sms: Sms, display: Display, *, over: bool) -> Iterator[Figure]:

@@ -20,8 +20,7 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
-from smsreceipt.store.counting import counted
-from smsreceipt.store.counts import Count, CountQuery, Readers
+from smsreceipt.store.figures import Figures
 from smsreceipt.store.new_receipts import NewReceipts
 from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
@@ -31,6 +30,7 @@ from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
 from smsreceipt.store.postgres.session import Connections, Db, Reader
+from smsreceipt.store.postgres.tallies import Tallies
 from smsreceipt.store.postgres.writer import Begun, Writer
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
@@ -65,14 +65,14 @@ _TWICE = (
 )
 
 
-class PostgresStore:
+class PostgresStore(Figures):
     """A Store in a PostgreSQL database; the promises of its methods are those of Store."""
 
     def __init__(
         self, connections: Connections, reread: Reread, *, readonly: bool, lock_wait: float = LOCK_WAIT
     ) -> None:
         """Open the store, making it in a blank database unless *readonly*. Raises what opening a store raises."""
-        self._connections = connections
+        self._connections, self._readonly = connections, readonly
         self._location = connections.location
         self._reread = reread
         try:
@@ -270,10 +270,11 @@ class PostgresStore:
         with reading(self._location):
             return totals.day_parts(self._reader, first_day, last_day)
 
-    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
-        """How many receipts, sends, calls or replies of some days have what in common."""
-        with reading(self._location):
-            return list(counted(Counts(self._reader, self._reread), readers, query))
+    def _counts(self) -> Counts:
+        return Counts(self._reader, self._reread)
+
+    def _tallies(self) -> Tallies:
+        return Tallies(self._reader, self.snapshot, self._write, readonly=self._readonly)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""

@@ -23,8 +23,7 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
-from smsreceipt.store.counting import counted
-from smsreceipt.store.counts import Count, CountQuery, Readers
+from smsreceipt.store.figures import Figures
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.sqlite import backfill, files, leases, notes, replays, select, totals, transfer
@@ -36,6 +35,7 @@ from smsreceipt.store.sqlite.keep import Keeper
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
+from smsreceipt.store.sqlite.tallies import Tallies
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -92,7 +92,7 @@ def schema_of(path: Path) -> int:
         return pragma(connection, "user_version")
 
 
-class SqliteStore:
+class SqliteStore(Figures):
     """A Store in one SQLite file; the promises of its methods are those of Store."""
 
     def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
@@ -198,6 +198,9 @@ class SqliteStore:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
+        if self._db.in_transaction:
+            yield
+            return
         with reading(self._path):
             self._db.execute("BEGIN")
             try:
@@ -271,10 +274,11 @@ class SqliteStore:
         with reading(self._path):
             return totals.day_parts(self._db, first_day, last_day, self._reread)
 
-    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
-        """How many receipts, sends, calls or replies of some days have what in common."""
-        with reading(self._path):
-            return list(counted(Counts(self._db, self._reread), readers, query))
+    def _counts(self) -> Counts:
+        return Counts(self._db, self._reread)
+
+    def _tallies(self) -> Tallies:
+        return Tallies(self._db, self.snapshot, self._transaction)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
