@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 from smsreceipt.decode.facts import call_facts, reply_facts
@@ -57,7 +56,7 @@ def stats(
         figures,
         sms(before, previous_provider) if before else None,
         failures(messages, before) if messages else [],
-        _tables(messages, before, question) if messages else None,
+        _tables(messages, before) if messages else None,
         cells((Dimension.CARRIER, Dimension.HOUR), messages, before, latency=False) if messages else [],
         figures_of_calls(days) if wants_calls else None,
         figures_of_calls(compared) if wants_calls and compared else None,
@@ -81,16 +80,12 @@ def groups(store: Store, question: Question, *, place: Place = Nowhere()) -> lis
     return cells(question.by, now, before, sort=question.sort, top=question.top)
 
 
-def _tables(messages: Messages, before: Messages | None, question: Question) -> Tables:
-    known = question.by_send and messages.sends is not None
-    tables: Mapping[Dimension, list[Cell]] = {
-        each: cells((each,), messages, before)
-        for each in (Dimension.HOUR, Dimension.DAY, Dimension.CARRIER, Dimension.PROVINCE)
-    }
-    of_sends = {
-        each: cells((each,), messages, before) if known else [] for each in (Dimension.TEMPLATE, Dimension.SIGN)
-    }
-    return Tables(*tables.values(), *of_sends.values())
+def _tables(messages: Messages, before: Messages | None) -> Tables:
+    known = (Dimension.HOUR, Dimension.DAY, Dimension.CARRIER, Dimension.PROVINCE)
+    of_sends = (Dimension.TEMPLATE, Dimension.SIGN)
+    tables = [cells((each,), messages, before) for each in known]
+    tables += [cells((each,), messages, before) if messages.of_sends else [] for each in of_sends]
+    return Tables(*tables)
 
 
 def _trend(store: Store, readers: Readers, question: Question) -> list[Trend]:

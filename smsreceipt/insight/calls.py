@@ -11,7 +11,7 @@ from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Calls, CallType, Cause, Replies, Ring, Talk
 from smsreceipt.model import Instant, Outcome
 from smsreceipt.store import Store
-from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
+from smsreceipt.store.counts import By, Count, Readers, Subject
 
 CALL_TYPES = ("0", "1", "")  #: call types that are calls; older records have none
 _SHORT = 6  #: seconds
@@ -65,7 +65,6 @@ def replies(store: Store, readers: Readers, question: Question, days: tuple[int,
     """The figures of some days."""
     words = asked(store, readers, question, days, (By.WORD,), Subject.REPLIES)
     opt_outs = sum(each.count for each in words if each.values[0] in question.opt_out)
-    delivered = CountQuery(
-        subject=Subject.MESSAGES, first_day=days[0], last_day=days[1], where={By.OUTCOME: [Outcome.DELIVERED]}
-    )
-    return Replies(_total(words), opt_outs, ratio(opt_outs, _total(store.counts(delivered, readers))))
+    outcomes = asked(store, readers, question, days, (By.OUTCOME,), Subject.MESSAGES)
+    delivered = sum(each.count for each in outcomes if each.values[0] == Outcome.DELIVERED)
+    return Replies(_total(words), opt_outs, ratio(opt_outs, delivered))

@@ -39,10 +39,9 @@ def findings(now: Messages, before: Messages | None, figures: Sms, limits: Thres
     """
     found: list[Finding] = []
     if before is not None:
-        sent = now.sends is not None
         found += _drops("carrier", _cells(now, before, By.CARRIER, By.HOUR), limits)
         found += _drops("province", _cells(now, before, By.PROVINCE), limits)
-        if sent:
+        if now.of_sends:
             found += _drops("template", _cells(now, before, By.TEMPLATE, By.HOUR), limits)
         found += _slow(_cells(now, before, None, By.HOUR) if now.short else _cells(now, before, None), limits)
         if now.short:

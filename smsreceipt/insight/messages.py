@@ -79,6 +79,7 @@ class Messages:
     def __init__(self, store: Store, readers: Readers, question: Question, days: tuple[int, int]) -> None:
         self.days = days
         self.short = days[1] - days[0] < SHORT
+        self._by_send = question.by_send
         self._ask: Callable[[tuple[By, ...], Subject], Sequence[Count]] = lambda by, subject: asked(
             store, readers, question, days, by, subject
         )
@@ -93,6 +94,11 @@ class Messages:
         if not store.sends_by_day(*self.days):
             return None
         return {each.values[0]: each.count for each in self._ask((By.STATE,), Subject.SENDS)}
+
+    @property
+    def of_sends(self) -> bool:
+        """Whether they may be asked for by template and sign: the question wants it, and there is a list of sends."""
+        return self._by_send and self.sends is not None
 
     def by(self, *key: By, latency: bool = True) -> Groups:
         """The messages by some values; without *latency* their times need not be known, which is faster."""

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smsreceipt.app import App
-from smsreceipt.insight import answer
 from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Stats
 from smsreceipt.output import html
 from smsreceipt.output.formatting import size
 from smsreceipt.permissions import unusable
-from smsreceipt.runs import provider_totals
+from smsreceipt.runs.folding import fold
 from smsreceipt.runs.places import places
 from smsreceipt.runs.private_file import write_private
-from smsreceipt.runs.stats import is_empty, next_step
+from smsreceipt.runs.stats import is_empty, load, next_step
 
 STDOUT = "-"
 
@@ -62,9 +61,9 @@ def run(app: App, question: Question, options: Options, browse: Callable[[str], 
 
 def _figures(app: App, question: Question, prefixes: str | None) -> Stats:
     place = places(app, prefixes)
+    fold(app, place)
     with app.open_store(readonly=True) as store, store.snapshot():
-        now, before = provider_totals.stored(store, question)
-        return answer.stats(store, question, app.now(), place=place, provider=now, previous_provider=before)
+        return load(app, store, question, place)
 
 
 def _path(file: str | None, found: Stats) -> Path:

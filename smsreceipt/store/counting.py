@@ -147,6 +147,7 @@ def _of_bodies(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[
             yield (*row, call.pool, call.side, call.call_type, talk, ring, "", "", 1, 0)
 
 
+_SMS = {"2", "3", "5"}  #: call types that are records of an SMS
 _Accepts = Callable[[Sequence[Any], CallFacts], bool]
 
 
@@ -163,6 +164,7 @@ def _unrecorded(engine: Engine, readers: Readers, query: CountQuery) -> _Accepts
         recording.add((row[day], readers.call(body).pool))
     return lambda row, call: (
         call.talk_seconds is not None
+        and call.call_type not in _SMS
         and (call.recorded or (row[day], call.pool) in recording)
         and (row[day], row[call_id]) not in recorded
     )

@@ -21,6 +21,7 @@ from smsreceipt.model import (
     StoredReceipt,
     StoredReject,
 )
+from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
 from smsreceipt.store.values import (
@@ -85,6 +86,9 @@ class Receipts(Protocol):
         snapshot(). *anew* counts everything again, and raises where it cannot. *on_progress* gets up to which seq it
         has come, and up to which it goes.
         """
+
+    def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
+        """The states that arrived at or after *since* and before *until*, added up; reads about as many statements."""
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from smsreceipt.insight.question import Question
 from smsreceipt.model import DAY_MS, Instant
 from smsreceipt.runs import report
 from tests.cli.program import CALL_ENDED, FAILED, NOW, REPLY, Program
@@ -127,7 +128,7 @@ def test_a_page_is_shown_in_a_browser(day: Program) -> None:
         asked.append(url)
         return False
 
-    question = report.Question(first_day=NOW // DAY_MS - 1, last_day=NOW // DAY_MS - 1)
+    question = Question(first_day=NOW // DAY_MS - 1, last_day=NOW // DAY_MS - 1)
     report.run(day.app, question, report.Options(file="a.html", show=True), browse)
     assert asked == [Path("a.html").absolute().as_uri()]
     assert day.app.stderr is not None

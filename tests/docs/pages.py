@@ -17,6 +17,7 @@ NAMES = (
     "stats",
     "report",
     "alarms",
+    "watch",
     "data",
     "machines",
     "rejects",

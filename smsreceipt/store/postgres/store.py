@@ -11,7 +11,6 @@ from smsreceipt.model import (
     Asked,
     Decoded,
     Instant,
-    Kind,
     Reached,
     Send,
     Share,
@@ -19,10 +18,22 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
+from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
 from smsreceipt.store.new_receipts import NewReceipts
-from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
+from smsreceipt.store.postgres import (
+    arrivals,
+    attribution,
+    facts,
+    keep,
+    leases,
+    notes,
+    select,
+    sends,
+    totals,
+    transfer,
+)
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
 from smsreceipt.store.postgres.counts import Counts
@@ -48,15 +59,10 @@ from smsreceipt.store.values import (
     SendQuery,
     StoredSend,
     StoreFacts,
-    StoreWriter,
 )
 
 T = TypeVar("T")
 
-_WRITERS = (
-    "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 90 * 86400000::bigint"
-    " ORDER BY seen_at DESC, host"
-)
 #: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
 _TWICE = (
     "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
@@ -276,6 +282,11 @@ class PostgresStore(Figures):
     def _tallies(self) -> Tallies:
         return Tallies(self._reader, self.snapshot, self._write, readonly=self._readonly)
 
+    def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
+        """The states that arrived at or after *since* and before *until*, added up."""
+        with reading(self._location):
+            return arrivals.arrivals(self._reader, since, until)
+
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
         with reading(self._location):
@@ -284,29 +295,7 @@ class PostgresStore(Figures):
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
         with reading(self._location):
-            reader = self._reader
-            kinds = tuple(
-                KindFacts(Kind(name), *counts)
-                for name, *counts in reader.rows(
-                    "SELECT name, sum(identities)::int8, sum(statements)::int8, sum(tests)::int8, min(first_received),"
-                    " max(last_received) FROM smsreceipt.tally JOIN smsreceipt.kind ON kind.id = tally.kind"
-                    " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
-                )
-            )
-            return StoreFacts(
-                location=self._location,
-                exists=not reader.blank,
-                engine=f"PostgreSQL {self._connections.server_version()}",
-                schema=schema.SCHEMA,
-                size=reader.number("SELECT smsreceipt.size()"),
-                last_seq=reader.horizon(),
-                rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
-                conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),
-                kinds=kinds,
-                sends=self._sends.total(),
-                open_sends=self._sends.open(),
-                writers=tuple(StoreWriter(*row) for row in reader.rows(_WRITERS)),
-            )
+            return facts.facts(self._reader, self._location, self._connections.server_version(), self._sends)
 
     def export_statements(self) -> Iterator[CopiedStatement]:
         """Yield every statement with all that is stored about it, in ascending seq."""

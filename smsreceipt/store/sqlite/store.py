@@ -22,11 +22,12 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
+from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
-from smsreceipt.store.sqlite import backfill, files, leases, notes, replays, select, totals, transfer
+from smsreceipt.store.sqlite import arrivals, backfill, files, leases, notes, replays, select, totals, transfer
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.counts import Counts
@@ -280,6 +281,11 @@ class SqliteStore(Figures):
     def _tallies(self) -> Tallies:
         return Tallies(self._db, self.snapshot, self._transaction)
 
+    def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
+        """The states that arrived at or after *since* and before *until*, added up."""
+        with reading(self._path):
+            return arrivals.arrivals(self._db, since, until)
+
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
         with reading(self._path):
@@ -307,6 +313,7 @@ class SqliteStore(Figures):
                 kinds=kinds,
                 sends=number(self._db, "SELECT sends FROM counter"),
                 open_sends=self._sends.open(),
+                consumed=leases.consumed(self._db),
             )
 
     def export_statements(self) -> Iterator[CopiedStatement]:
