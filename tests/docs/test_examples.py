@@ -32,6 +32,7 @@ SILENT = (
     "smsreceipt sends forget",
     "smsreceipt pull",
     "smsreceipt rejects retry",
+    "smsreceipt recordings",
     "smsreceipt report",
 )
 
