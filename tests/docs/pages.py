@@ -14,6 +14,8 @@ NAMES = (
     "sends",
     "reconcile",
     "look",
+    "stats",
+    "report",
     "alarms",
     "watch",
     "data",
