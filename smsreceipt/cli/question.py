@@ -51,14 +51,7 @@ class Province(click.ParamType[str]):
 
 #: Filters of messages: with one of them, calls and replies are left out unless told.
 _OF_MESSAGES = ("template", "sign", "carrier", "province", "code")
-_OPTIONS = [
-    option(
-        "--compare",
-        type=click.Choice([str(each) for each in Compare]),
-        default="previous",
-        show_default=True,
-        help="Beside the period before, the same days a week before, or nothing.",
-    ),
+_FILTERS = [
     option("--template", multiple=True, metavar="CODE", help="Only this template.", example="SMS_123456789"),
     option("--sign", multiple=True, metavar="NAME", help="Only this signature.", example="示例商城"),
     option(
@@ -77,6 +70,15 @@ _OPTIONS = [
         example="Guangdong",
     ),
     option("--code", multiple=True, metavar="CODE", help="Only this receipt code.", example="MOBILE_IN_BLACK"),
+]
+_COMPARISON = [
+    option(
+        "--compare",
+        type=click.Choice([str(each) for each in Compare]),
+        default="previous",
+        show_default=True,
+        help="Beside the period before, the same days a week before, or nothing.",
+    ),
     option(
         "--prefixes",
         type=click.Path(dir_okay=False),
@@ -118,15 +120,34 @@ _OPTIONS = [
 ]
 
 
+#: What the options say that a command does not have.
+_UNSAID: dict[str, Any] = {
+    **dict.fromkeys((*_OF_MESSAGES, "by"), ()),
+    "kind": "all",
+    "top": None,
+    "sort": "count",
+    "exact": False,
+}
+
+
 def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add these options to a command."""
-    for add in reversed(_OPTIONS):
+    """Add the options that choose messages, and those of comparison_options."""
+    function = comparison_options(function)
+    for add in reversed(_FILTERS):
+        function = add(function)
+    return function
+
+
+def comparison_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that tell what the figures are compared with, and from where on something is a finding."""
+    for add in reversed(_COMPARISON):
         function = add(function)
     return function
 
 
 def question_of(days: tuple[int, int], chosen: dict[str, Any]) -> Question:
     """The Question of the options. Raises UsageError if they are not valid together."""
+    chosen = _UNSAID | chosen
     for name in ("template", "sign", "code", "opt_out"):
         refuse_empty(chosen[name], f"--{name.replace('_', '-')}")
     by = tuple(Dimension(word) for word in dict.fromkeys(chosen["by"]))

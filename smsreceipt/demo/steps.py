@@ -46,6 +46,7 @@ def run(app: App) -> None:
         demo.replay()
         demo.compensate()
         demo.stats()
+        demo.report()
         demo.end()
 
 
@@ -173,6 +174,11 @@ class _Demo:
         runner = self._runner
         runner.title("The day in figures: rates, latency, and why messages failed")
         runner.run(["stats", *self._days(), "--provider"])
+
+    def report(self) -> None:
+        """Write the report of the day."""
+        self._runner.title("The same as a page that can be mailed and printed")
+        self._runner.run(["report", *self._days()])
 
     def end(self) -> None:
         """Print the outcomes of all sends, and commands to go on with."""

@@ -11,7 +11,7 @@ from smsreceipt.insight import answer
 from smsreceipt.insight.call_groups import call_groups
 from smsreceipt.insight.question import Compare, Dimension, Group, Question
 from smsreceipt.insight.stats import Cell, Stats
-from smsreceipt.model import beijing_day
+from smsreceipt.model import Instant, beijing_day
 from smsreceipt.output import terminal
 from smsreceipt.output.columns import View
 from smsreceipt.output.display import Display
@@ -58,12 +58,20 @@ def run(app: App, question: Question, options: Options) -> None:
             _print_groups(app, store, question, place)
             if not options.fail_on_findings:
                 return
-        provider, before = provider_totals.stored(store, question, asked_at)
-        found = answer.stats(store, question, app.now(), place=place, provider=provider, previous_provider=before)
+        found = load(app, store, question, place, asked_at)
         if not question.by:
             _print(app, store, found, question, place)
     if options.fail_on_findings and found.findings:
         _fail(app, found)
+
+
+def load(app: App, store: Store, question: Question, place: Places, asked_at: Instant | None = None) -> Stats:
+    """The whole object, with the provider's totals where the store has them. Call it inside store.snapshot().
+
+    *asked_at*: when the provider was asked for them in this run.
+    """
+    provider, before = provider_totals.stored(store, question, asked_at)
+    return answer.stats(store, question, app.now(), place=place, provider=provider, previous_provider=before)
 
 
 def _print(app: App, store: Store, found: Stats, question: Question, place: Places) -> None:

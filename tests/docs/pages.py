@@ -15,6 +15,7 @@ NAMES = (
     "reconcile",
     "look",
     "stats",
+    "report",
     "alarms",
     "watch",
     "data",

@@ -33,6 +33,7 @@ SILENT = (
     "smsreceipt pull",
     "smsreceipt rejects retry",
     "smsreceipt recordings",
+    "smsreceipt report",
 )
 
 
