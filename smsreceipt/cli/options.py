@@ -137,7 +137,8 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
         config = load_config(ctx, tolerant=ctx.command.config_faults)
         ctx.meta[_CONFIG] = config
-        ctx.default_map = config.defaults(command_path(ctx))
+        shared = config.table((ctx.command.like,)) if ctx.command.like else {}
+        ctx.default_map = {**shared, **config.defaults(command_path(ctx))}
 
 
 def command_path(ctx: click.Context) -> tuple[str, ...]:
@@ -330,12 +331,20 @@ class Command(_Sections):
 
     *data*: the command only prints, so that it fails with exit code 2 if standard output is closed. *reads_config*:
     False for a command that must not load the configuration file. *config_faults*: it runs without a valid one.
+    *like*: a command whose table of the configuration holds for this one too, as far as its own table does not tell.
     """
 
     def __init__(
-        self, *args: Any, data: bool = False, reads_config: bool = True, config_faults: bool = False, **attrs: Any
+        self,
+        *args: Any,
+        data: bool = False,
+        reads_config: bool = True,
+        config_faults: bool = False,
+        like: str | None = None,
+        **attrs: Any,
     ) -> None:
         super().__init__(*args, **attrs)
+        self.like = like
         self.data, self.reads_config, self.config_faults = data, reads_config, config_faults
         _add_common_options(self)
 
