@@ -363,7 +363,10 @@ def _add_common_options(command: click.Command) -> None:
     for param in command.params:
         if isinstance(param, click.Option) and not param.is_eager:
             param.show_envvar = True
-    command.params.extend(common_options())
+    own = {flag for param in command.params for flag in param.opts}
+    if "--output" in own:  # names a file: the command prints no objects
+        own.add("--json")
+    command.params.extend(option for option in common_options() if own.isdisjoint(option.opts))
     command.context_settings = {
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,

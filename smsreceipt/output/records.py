@@ -15,7 +15,9 @@ _SUSPICIOUS = re.compile(b"[" + re.escape(_SUSPECT.replace(b"\n", b"")) + b"]") 
 _BLANKS = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
 #: Spreadsheets take a field that starts with one of these for a formula; some normalise the full-width forms.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_LONG_DIGITS = re.compile(r"0[0-9]+|[0-9]{12,}")  #: numbers in which each digit counts; Excel keeps 15
+#: Texts that Excel takes for a number, a date or a time: it rounds long ids, drops leading zeros, and makes another
+#: value of 1e5 and 3-4. A whole date (2026-11-20) keeps its meaning.
+_NUMBER_LIKE = re.compile(r"(?!\d{4}-\d\d-\d\d\Z)\d[\d .,/:%eE+-]*", re.ASCII)
 
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -54,27 +56,34 @@ def _escaped(line: bytes) -> bytes:
 def csv_lines(rows: Iterable[Iterable[object]], *, guard: bool = True, excel: bool = False) -> bytes:
     """CSV in UTF-8 with LF line ends.
 
-    *guard*: no field is a formula for a spreadsheet. *excel*: digits that Excel would round, or strip of zeros, are
-    written as a formula whose value is their text.
+    *guard*: no field is a formula for a spreadsheet. *excel*: with CRLF line ends; a text that Excel would take for a
+    number or a date starts with a tab, in quotes, and so stays a text.
     """
     import csv
     import io
 
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    end = "\r\n" if excel else "\n"
+    writer = csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL if excel else csv.QUOTE_MINIMAL)
     writer.writerows([_field(value, guard, excel) for value in row] for row in rows)
     return text.getvalue().encode()
 
 
-def _field(value: object, guard: bool, excel: bool) -> str:
+def cell_text(value: object) -> str:
+    """The text of a value in a cell of CSV, without active characters; "" for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    text = value if isinstance(value, str) else _escaped(_compact(_encode(value))).decode()
-    if excel and _LONG_DIGITS.fullmatch(text):
-        return f'="{text}"'
-    escaped = safe(text)
-    return f"'{escaped}" if guard and text.startswith(_FORMULA) else escaped
+    return safe(value) if isinstance(value, str) else _escaped(_compact(_encode(value))).decode()
+
+
+def _field(value: object, guard: bool, excel: bool) -> str:
+    text = cell_text(value)
+    if not isinstance(value, str):
+        return text
+    if excel and _NUMBER_LIKE.fullmatch(value):
+        return f"\t{text}"
+    return f"'{text}" if guard and value.startswith(_FORMULA) else text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from smsreceipt.model import StoredReceipt, iso_utc
-from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.columns import Cell, Column, Type, View
 from smsreceipt.output.formatting import display_width, elapsed, wall_clock
 from smsreceipt.output.objects.common import at_second, outcome_cell
 
@@ -81,6 +81,7 @@ RECEIPTS = View[StoredReceipt](
     [
         Column(
             key="seq",
+            type=Type.INTEGER,
             of="seq",
             head=("SEQ", "SEQ"),
             cell=lambda row, _: Cell("" if row.seq is None else str(row.seq), "dim"),
@@ -100,16 +101,18 @@ RECEIPTS = View[StoredReceipt](
         ),
         Column(
             key="kind",
+            type=Type.CATEGORY,
             of="receipt.kind",
             head=_KIND,
             priority=3,
             live_width=12,
             narrow=Column(head=_KIND, cell=_short_kind, priority=5.5, min_width=5),
         ),
-        Column(key="identity", of="receipt.identity"),
+        Column(key="identity", type=Type.LIST, of="receipt.identity"),
         Column(of="receipt.phone", head=("PHONE", "号码"), priority=10, min_width=11),
         Column(
             key="outcome",
+            type=Type.CATEGORY,
             of="receipt.outcome",
             head=_OUTCOME,
             cell=_outcome,
@@ -123,6 +126,7 @@ RECEIPTS = View[StoredReceipt](
         Column(key="call_id", of="receipt.call_id", or_null=True),
         Column(
             key="code",
+            type=Type.CATEGORY,
             of="receipt.code",
             or_null=True,
             head=_CODE,
@@ -131,21 +135,21 @@ RECEIPTS = View[StoredReceipt](
             live_width=22,
             narrow=Column(of="receipt.code", head=_CODE, priority=8, min_width=7, live_width=22),
         ),
-        Column(key="sent_at", of="receipt.sent_at", convert=at_second),
-        Column(key="reported_at", of="receipt.reported_at", convert=at_second),
+        Column(key="sent_at", type=Type.SECOND, of="receipt.sent_at", convert=at_second),
+        Column(key="reported_at", type=Type.SECOND, of="receipt.reported_at", convert=at_second),
         Column(head=("TOOK", "用时"), cell=_took, priority=1, right=True),
         Column(head=("ID", "ID"), cell=_reference, priority=7, live_width=20),
-        Column(key="received_at", of="received_at", convert=_at_millisecond),
-        Column(key="source", of="source"),
-        Column(key="origin", of="origin"),
-        Column(key="times_seen", of="times_seen"),
-        Column(key="test", of="receipt.test"),
-        Column(key="unread", of="receipt.unread"),
-        Column(key="parts", of="receipt.parts"),
-        Column(key="talk_seconds", of="receipt.talk_seconds"),
-        Column(key="template_code", of="template_code", or_null=True),
-        Column(key="sign_name", of="sign_name", or_null=True),
-        Column(key="body", of="receipt.body", convert=msgspec.Raw),
+        Column(key="received_at", type=Type.MILLISECOND, of="received_at", convert=_at_millisecond),
+        Column(key="source", type=Type.CATEGORY, of="source"),
+        Column(key="origin", type=Type.CATEGORY, of="origin"),
+        Column(key="times_seen", type=Type.INTEGER, of="times_seen"),
+        Column(key="test", type=Type.BOOLEAN, of="receipt.test"),
+        Column(key="unread", type=Type.LIST, of="receipt.unread"),
+        Column(key="parts", type=Type.INTEGER, of="receipt.parts"),
+        Column(key="talk_seconds", type=Type.INTEGER, of="receipt.talk_seconds"),
+        Column(key="template_code", type=Type.CATEGORY, of="template_code", or_null=True),
+        Column(key="sign_name", type=Type.CATEGORY, of="sign_name", or_null=True),
+        Column(key="body", type=Type.JSON, of="receipt.body", convert=msgspec.Raw),
     ],
     masked=masked_receipt,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from smsreceipt.model import DAY_MS, Instant, Send, iso_beijing
-from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.columns import Cell, Column, Type, View
 from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.mask import mask_numbers, mask_phone
 from smsreceipt.output.objects.common import at_second
@@ -60,7 +60,7 @@ SENDS = View[StoredSend](
             head=("STATE", "状态"), cell=lambda row, display: state_cell(row.state, display), priority=9, min_width=9
         ),
         Column(key="biz_id", of="send.biz_id"),
-        Column(key="sent_at", of="send", convert=_sent_at),
+        Column(key="sent_at", of="send", convert=_sent_at, type=Type.SECOND, instant=lambda send: send.sent_from),
         Column(
             key="out_id",
             of="send.out_id",
@@ -72,15 +72,25 @@ SENDS = View[StoredSend](
         ),
         Column(
             key="template_code",
+            type=Type.CATEGORY,
             of="send.template_code",
             or_null=True,
             head=("TEMPLATE", "模板"),
             priority=3,
             min_width=8,
         ),
-        Column(key="sign_name", of="send.sign_name", or_null=True, head=("SIGNATURE", "签名"), priority=2, min_width=8),
+        Column(
+            key="sign_name",
+            type=Type.CATEGORY,
+            of="send.sign_name",
+            or_null=True,
+            head=("SIGNATURE", "签名"),
+            priority=2,
+            min_width=8,
+        ),
         Column(
             key="parts",
+            type=Type.INTEGER,
             of="send.parts",
             head=("PARTS", "条数"),
             cell=lambda row, _: "" if row.send.parts is None else str(row.send.parts),
@@ -94,7 +104,7 @@ SENDS = View[StoredSend](
             min_width=12,
             live_width=20,
         ),
-        Column(key="state", of="state"),
+        Column(key="state", type=Type.CATEGORY, of="state"),
     ],
     masked=lambda row: msgspec.structs.replace(row, send=masked_send(row.send)),
 )

@@ -198,6 +198,11 @@ class SqliteStore:
         with reading(self._path):
             return select.count(self._db, query, at_most)
 
+    def days(self, query: Query) -> Sequence[int]:
+        """The Beijing days between the bounds of *query* that have statements, whether or not these match the rest."""
+        with reading(self._path):
+            return [*select.days(self._db, query)]
+
     def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
         """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
         with reading(self._path):
