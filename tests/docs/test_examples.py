@@ -26,7 +26,10 @@ UID = "1234567890123456"
 #: What is run with its whole block, needs a shell of its own, or takes as long as a demo takes.
 APART = ("smsreceipt listen", "smsreceipt demo", "smsreceipt completion", "mkdir", "curl")
 #: New statements are what these print; everything was pulled before, and what cannot be read still cannot.
-SILENT = ("printf", "smsreceipt sends import", "smsreceipt sends forget", "smsreceipt pull", "smsreceipt rejects retry")
+SILENT = (
+    "printf",
+    "smsreceipt export",
+    "smsreceipt sends import", "smsreceipt sends forget", "smsreceipt pull", "smsreceipt rejects retry")
 
 
 def examples() -> list[str]:
