@@ -178,6 +178,11 @@ class App:
         return opening.checked(self._store)
 
     @property
+    def store_is_server(self) -> bool:
+        """Whether opening the store makes a connection, which is better kept than made again."""
+        return opening.is_server(self._store)
+
+    @property
     def _store(self) -> str:
         """Where the store is; a URL may contain a password."""
         named = self.setting("store")
@@ -329,9 +334,19 @@ class App:
         """Print an error that does not end the command at once to standard error, also with -q."""
         self.say(f"error: {exc}", verbosity=-1)
 
-    def summary(self, figures: Mapping[str, object]) -> None:
-        """Print the summary to standard error, as its last line: name=value, separated by blanks; not with -q."""
-        self.say(" ".join(f"{name}={value}" for name, value in figures.items()))
+    def summary(self, figures: Mapping[str, object], sentence: str = "") -> None:
+        """Print the summary to standard error, as its last line: name=value, separated by blanks; not with -q.
+
+        A terminal gets the *sentence* that says the same instead, if there is one; lines are wrapped between words.
+        """
+        line = " ".join(f"{name}={value}" for name, value in figures.items())
+        if not self.stderr_is_tty:
+            self.say(line)
+            return
+        from smsreceipt.output.terminal.screen import folded
+
+        for piece in folded(sentence or line, self.width):
+            self.say(piece)
 
     def needs_a_look(self, why: str) -> None:
         """Print why a person should look, also with -q, and set exit code 3. The summary comes after it."""

@@ -76,6 +76,11 @@ def data_directory() -> Path | None:
     return _of_user("user_data_path")
 
 
+def cache_directory() -> Path | None:
+    """The directory for what can be made again, of this platform; None where the user has no home directory."""
+    return _of_user("user_cache_path")
+
+
 def _of_user(what: str) -> Path | None:
     import platformdirs
 
@@ -86,7 +91,7 @@ def _of_user(what: str) -> Path | None:
     if not found.is_absolute():  # older ones leave "~/…" as it is
         return None
     # Containers give a user whom no table names the root directory for a home.
-    return None if found.parts[1] in {".config", ".local", "Library"} else found
+    return None if found.parts[1] in {".cache", ".config", ".local", "Library"} else found
 
 
 def expanded(name: str) -> Path:

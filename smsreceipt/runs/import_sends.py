@@ -126,14 +126,10 @@ class _Import:
                 self._declined += 1
 
     def _show_progress(self) -> None:
-        self._progress.update(
-            received=self._rows,
-            new=self._done.new,
-            duplicate=self._done.known + self._done.completed,
-            rejected=self._bad + self._declined,
-            rate=self._rows / max(time.monotonic() - self._began, 0.001),
-            read=self._read(),
-        )
+        words = ("新增", "已知", "有误") if self._app.chinese else ("new", "known", "bad")
+        done = self._done
+        counts = (done.new, done.known + done.completed, self._bad + self._declined)
+        self._progress.update(self._rows, zip(words, counts, strict=True), read=self._read())
 
     def _sum_up(self) -> None:
         app, done, seconds = self._app, self._done, time.monotonic() - self._began

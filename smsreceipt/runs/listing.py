@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from smsreceipt.app import App
+from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model import Kind, StoredReceipt
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.kinds import say_unknown_kinds
-from smsreceipt.store import Query
+from smsreceipt.store import Query, Store
 
 NEWEST = 50  #: rows of a table without --limit
 COUNTED = 100_000  #: rows are counted up to this number
 _POLL = 0.5  # seconds between two reads of the store
+_PATIENCE = (1.0, 2.0, *[5.0] * 60)  # seconds before each further attempt to read a store that cannot be reached
 
 
 def run(
@@ -21,24 +25,75 @@ def run(
 ) -> None:
     """Print the receipts of the query in ascending seq, at most *limit*; a table has the newest ones if *newest*.
 
-    *follow*: go on with new receipts until a signal ends the process. *raw_csv*: do not escape formulas in CSV.
+    *follow*: go on with new receipts until a signal ends the process; a store that cannot be reached any more is tried
+    again for five minutes. *raw_csv*: do not escape formulas in CSV.
     *body*: print the bodies, in JSON and CSV.
     """
     view = RECEIPTS if body else RECEIPTS.without("body")
     printer = Printer(app, view, raw_csv=raw_csv, live=follow)
-    printed = _once(app, query, limit, printer, newest=newest)
-    while follow and (limit is None or printed < limit):
-        app.flush()
-        app.sleep(_POLL)
-        last = printer.last.seq if printer.last else None
-        query = replace(query, after=max(query.after, last or 0))
-        rest = None if limit is None else limit - printed
-        with app.open_store(readonly=True) as store:
-            printed += printer.print(store.list(replace(query, limit=rest)))
+    _once(app, query, limit, printer, newest=newest)
+    if follow:
+        with ExitStack() as stack:
+            _Follower(app, query, limit, printer, stack).run()
 
 
-def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredReceipt], *, newest: bool) -> int:
-    """Print the receipts that are stored now; return their number."""
+class _Follower:
+    """Prints what comes after what was printed. A connection to a server is kept, a file is opened for each read."""
+
+    def __init__(
+        self, app: App, query: Query, limit: int | None, printer: Printer[StoredReceipt], stack: ExitStack
+    ) -> None:
+        """*stack* closes what is kept."""
+        self._app, self._query, self._limit, self._printer, self._stack = app, query, limit, printer, stack
+        self._kept: Store | None = None
+
+    def run(self) -> None:
+        """Until the limit is reached, or a signal. Raises StoreUnavailable after five minutes without the store."""
+        while self._limit is None or self._printer.printed < self._limit:
+            self._app.flush()
+            self._app.sleep(_POLL)
+            self._print_patiently()
+
+    def _print_patiently(self) -> None:
+        for failures, pause in enumerate(_PATIENCE):
+            try:
+                self._print()
+            except StoreUnavailable as exc:
+                self._app.flush()
+                self._app.say(f"{exc}; waiting", verbosity=1 if failures else 0)
+                self._app.sleep(pause)
+            else:
+                return
+        self._print()
+
+    def _print(self) -> None:
+        printer = self._printer
+        seq = printer.last.seq if printer.last else None
+        rest = None if self._limit is None else self._limit - printer.printed
+        asked = replace(self._query, after=max(self._query.after, seq or 0), limit=rest)
+        with self._store() as store:
+            printer.print(store.list(asked))
+
+    @contextmanager
+    def _store(self) -> Iterator[Store]:
+        if self._kept is None:
+            self._kept = self._stack.enter_context(self._app.open_store(readonly=True))
+        try:
+            yield self._kept
+        except BaseException:
+            self._close()
+            raise
+        # Before something was printed, there may be no store yet.
+        if not (self._printer.printed and self._app.store_is_server):
+            self._close()
+
+    def _close(self) -> None:
+        self._kept = None
+        self._stack.close()
+
+
+def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredReceipt], *, newest: bool) -> None:
+    """Print the receipts that are stored now."""
     table = tabular(app)
     asked = replace(query, limit=limit or (NEWEST if table else None), newest=table and newest)
     with app.open_store(readonly=True) as store:
@@ -49,7 +104,6 @@ def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredRece
             app.say("no receipts")
         elif table and printed == asked.limit:
             say_hidden_rows(app, store.count(query, COUNTED + printed) - printed)
-    return printed
 
 
 def say_hidden_rows(app: App, hidden: int) -> None:

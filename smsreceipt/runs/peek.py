@@ -9,7 +9,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.model import StoredReceipt
-from smsreceipt.output.objects.receipts import RECEIPTS
+from smsreceipt.output.objects.receipts import RECEIPTS, RECEIPTS_OF_KINDS
 from smsreceipt.output.printer import Printer
 from smsreceipt.runs.pull import Provider
 from smsreceipt.runs.receiving import report_failures
@@ -20,7 +20,7 @@ from smsreceipt.sources.queue.state import delivery as delivery_of
 def run(app: App, queues: Sequence[Queue], most: int | None) -> None:
     """Print the receipts in the next messages of each queue, with seq null; *most*: messages in all."""
     provider = Provider(app)
-    printer = Printer(app, RECEIPTS)
+    printer = Printer(app, RECEIPTS_OF_KINDS if len({queue.kind for queue in queues}) > 1 else RECEIPTS)
     failures: list[BaseException] = []
 
     async def show() -> None:

@@ -19,6 +19,8 @@ from smsreceipt.decode import decode, kind_of_queue, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.ingest import Committer
 from smsreceipt.model import Delivery, Instant, narrow, visible
+from smsreceipt.output.objects.receipts import RECEIPTS, RECEIPTS_OF_KINDS
+from smsreceipt.output.printer import tabular
 from smsreceipt.runs.access import access, connection_reporter, proxies
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
@@ -114,6 +116,7 @@ class Provider:
 def run(app: App, queues: Sequence[Queue], options: Options, *, settle: bool, min_free: int) -> None:
     """Receive until the queues are empty or the options end the run; print new statements and the summary.
 
+    A terminal shows counters instead of statements, unless with -v or where the run goes on when the queues are empty.
     *settle*: wait for messages that an earlier, interrupted run may have left invisible. *min_free*: refuse to start
     with fewer bytes free for the store. Sets the exit code of the worst failure. A message is deleted after its
     receipts are committed, so a crash loses nothing: the next run receives again what was not deleted.
@@ -129,7 +132,10 @@ class _Pull:
     def __init__(self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool) -> None:
         self._app, self._store, self._queues, self._options, self._settle = app, store, queues, options, settle
         self._provider = Provider(app)
-        self._receiving = Receiving[Delivery](app, decode)
+        self._rows = options.follow or app.verbosity > 0 or not (tabular(app) and app.stdout_is_tty)
+        several = len({queue.kind for queue in queues}) > 1
+        view = RECEIPTS_OF_KINDS if several else RECEIPTS
+        self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view)
         self._puller: Puller | None = None  # made inside its event loop
         begin = self._receiving.lock_retry.call
         self._leases = {queue.name: begin(partial(store.acquire_lease, queue.name)) for queue in queues}
@@ -146,8 +152,10 @@ class _Pull:
             failures = receiving.close(partial(self._release, puller.hidden(), settled=drained and self._settle))
             if warning := self._provider.clock.warning():
                 self._app.warn(warning)
-            counts = {"deleted": puller.counts.deleted, "undeleted": puller.counts.undeleted}
-            receiving.end([*puller.failures, *failures], counts)
+            counts = puller.counts
+            receiving.end([*puller.failures, *failures], deletes=(counts.deleted, counts.undeleted))
+            if receiving.tally.new and not self._rows:
+                self._app.say("look at them: smsreceipt list" if not self._app.chinese else "查看：smsreceipt list")
 
     async def _drain(self, stopping: GracefulStop, committer: Committer[Delivery]) -> bool:
         """Pull; return whether all queues were drained, invisible messages of earlier runs included."""

@@ -15,7 +15,9 @@ from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.exits import gravest, worst
 from smsreceipt.ingest import LOCK_BUDGET, Committer, LockRetry, TurnCommitter
-from smsreceipt.model import Decoded, Delivery, Tally
+from smsreceipt.model import Decoded, Delivery, StoredReceipt, Tally
+from smsreceipt.output.columns import View
+from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.runs.reporter import Reporter
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.store import Store, opening
@@ -37,9 +39,13 @@ class Receiving(Generic[T]):
         decode: Callable[[T], Decoded],
         *,
         read: Callable[[], tuple[int, int]] | None = None,
+        rows: bool = True,
+        view: View[StoredReceipt] = RECEIPTS,
         lock_budget: float = LOCK_BUDGET,
     ) -> None:
         """*decode* decodes what the committer is given, in the committer's thread.
+
+        *rows*: print new statements, in this *view*; else only the counters are shown.
 
         *read* returns the bytes read so far and their total, if the run knows them.
 
@@ -48,7 +54,7 @@ class Receiving(Generic[T]):
         gc.set_threshold(50_000)  # receipts form no reference cycles, so frequent collections only cost time
         self.app = app
         self._decode = decode
-        self.reporter = Reporter(app, read=read)
+        self.reporter = Reporter(app, read=read, view=view if rows else None)
         self.lock_retry = LockRetry(app.say, budget=lock_budget)
         self._committer: Committer[T] | TurnCommitter[T] | None = None
         self.stopping: GracefulStop  #: set by signals
@@ -115,8 +121,12 @@ class Receiving(Generic[T]):
         failures: Sequence[BaseException],
         figures: Mapping[str, object] | None = None,
         more: Mapping[str, object] | None = None,
+        *,
+        deletes: tuple[int, int] | None = None,
     ) -> None:
         """Print failures and the summary: the counters, *figures*, seconds and rate, then *more*.
+
+        A terminal gets it as a sentence, where there is nothing *more*. *deletes*: messages deleted, and not deleted.
 
         If a thread still hangs in the store or in standard output, this ends the process without waiting for it.
         """
@@ -124,7 +134,10 @@ class Receiving(Generic[T]):
         point_to_rejects(self.app, self.tally)
         seconds = self.reporter.seconds
         timing = {"seconds": f"{seconds:.1f}", "rate": round(self.tally.received / max(seconds, 0.001))}
-        self.app.summary({**self.tally.counters(), **(figures or {}), **timing, **(more or {})})
+        told = self.reporter.sentence(self.tally, deletes) if more is None else ""
+        if deletes is not None:
+            figures = {"deleted": deletes[0], "undeleted": deletes[1], **(figures or {})}
+        self.app.summary({**self.tally.counters(), **(figures or {}), **timing, **(more or {})}, told)
         if not self._finished:
             os._exit(worst(self.app.exit_codes))
 

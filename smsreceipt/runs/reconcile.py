@@ -13,7 +13,7 @@ from smsreceipt.matching import GLOBE_REPORT, SMS_REPORT
 from smsreceipt.model import WHOLE, Instant, Share, start_of_day
 from smsreceipt.output import terminal
 from smsreceipt.output.columns import mapping
-from smsreceipt.output.printer import print_rows
+from smsreceipt.output.printer import print_rows, tabular
 from smsreceipt.reconcile import (
     Calendar,
     Class,
@@ -234,7 +234,10 @@ class _Comparison:
         report_failures(app, failures)
 
     def _report(self, counts: ClassCounts, figures: dict[str, object], *, mode: str) -> None:
-        """Print the summary on both streams and warnings; set the exit code of --fail-on-missing."""
+        """Print the summary on both streams and warnings; set the exit code of --fail-on-missing.
+
+        A terminal that both streams lead to gets it once.
+        """
         app = self._app
         covered = Covered(mode, self._check.total, self._check.unlisted)
         values = summary(counts, self._first, self._last, figures, covered)
@@ -253,4 +256,5 @@ class _Comparison:
             )
         if self._options.fail_on_missing and counts.left:
             app.needs_a_look(f"sends whose outcome is still unknown: {counts.left:,}")
-        app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})
+        if self._details.on_stdout or not (tabular(app) and app.stdout_is_tty and app.stderr_is_tty):
+            app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})

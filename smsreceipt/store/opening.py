@@ -26,6 +26,10 @@ class Engine(Protocol):
     def has_password(self) -> bool:
         """Whether the location as it was given contains a password."""
 
+    @property
+    def is_server(self) -> bool:
+        """Whether opening it makes a connection, which is better kept than made again."""
+
     def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open it; see open_store()."""
 
@@ -50,6 +54,11 @@ def checked(location: str) -> str:
 def has_password(location: str) -> bool:
     """Whether the location contains a password."""
     return _engine(location).has_password
+
+
+def is_server(location: str) -> bool:
+    """Whether opening the store makes a connection, which is better kept than made again."""
+    return _engine(location).is_server
 
 
 def open_store(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Protocol
 
 from smsreceipt.model import (
@@ -20,6 +21,7 @@ from smsreceipt.model import (
     StoredReject,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
+from smsreceipt.store.counts import Count, CountQuery, Readers
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -37,6 +39,7 @@ from smsreceipt.store.values import (
 )
 
 Reread = Callable[[Kind, bytes], Receipt | None]  #: reads the body of a stored receipt again; None where it is refused
+NOTHING: Mapping[str, None] = MappingProxyType({})  #: no note is expected
 LOCK_WAIT = 5.0  #: seconds that one write waits for another process; must stay below the visibility of a queue
 
 
@@ -67,6 +70,9 @@ class Receipts(Protocol):
 
     def day_parts(self, first_day: int, last_day: int) -> Sequence[DayParts]:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
+
+    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
+        """How many receipts, sends, calls or replies of some days have what in common."""
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
@@ -143,6 +149,24 @@ class Consumers(Protocol):
         """
 
 
+class Notes(Protocol):
+    """Small state of commands: short texts by topic and name, such as which alarms are firing."""
+
+    def note_topics(self) -> Sequence[str]:
+        """The topics that have notes."""
+
+    def notes(self, topic: str) -> Mapping[str, str]:
+        """The notes of a topic, by name."""
+
+    def write_notes(
+        self, topic: str, changes: Mapping[str, str | None], *, expected: Mapping[str, str | None] = NOTHING
+    ) -> bool:
+        """Write notes of a topic in one transaction; None deletes one.
+
+        False, and nothing written, if a note is not as *expected*, where None stands for no note.
+        """
+
+
 class Copies(Protocol):
     """The whole content for a copy of the store, and writing such a copy into an empty one."""
 
@@ -169,7 +193,7 @@ class Copies(Protocol):
         """
 
 
-class Store(Receipts, Rejects, Sends, Consumers, Copies, Protocol):
+class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Protocol):
     """Everything that is kept. When a writing method returns, its rows survive a power cut; when it raises, none exist.
 
     Use one instance from one thread at a time. Any number of processes may open the same store.
@@ -186,7 +210,7 @@ class Store(Receipts, Rejects, Sends, Consumers, Copies, Protocol):
         """Fill the fields that receipts stored by an older version lack, by reading their bodies again.
 
         Works in short transactions: other processes may write meanwhile, and a run that is cut off is resumed where it
-        stopped. *on_progress* gets how many receipts are done and how many there are. Reading needs no backfill: it
+        stopped. *on_progress* gets how many receipts are done and how many there are. Readers needs no backfill: it
         only makes reading faster.
         """
 

@@ -20,12 +20,18 @@ _LISTENS = re.compile(r"listening on (?:127\.0\.0\.1|\[::1\]):(\d+);")
 
 
 class Listen:
-    """`smsreceipt listen` on a free port; without more words, with a secret of ours and without metrics."""
+    """`smsreceipt listen` on a free port; without more words, with a secret of ours and without metrics.
+
+    Its files are beside *store*, which is the store unless *location* says otherwise.
+    *ready*: wait until its store is open.
+    """
 
     def __init__(
         self,
         store: Path,
         *words: str,
+        location: str | None = None,
+        ready: bool = False,
         secret: str | None = SECRET,
         bind: str = "127.0.0.1:0",
         metrics: str = "off",
@@ -33,7 +39,7 @@ class Listen:
         stdout: int | IO[bytes] | None = None,
         **more: Any,
     ) -> None:
-        self.folder, self.store = store.parent, store
+        self.folder, self.store, self._ready = store.parent, store, ready
         self.file = store.with_suffix(".secret")
         if secret is not None and not self.file.exists():
             self.file.touch(0o600)
@@ -41,8 +47,9 @@ class Listen:
         self._err = self.folder / f"err-{time.monotonic_ns()}"
         self._out = self._err.with_name(self._err.name.replace("err", "out"))
         self.port = 0
-        program = [*wrap, sys.executable, "-m", "smsreceipt", "listen", "--store", str(store)]
+        program = [*wrap, sys.executable, "-m", "smsreceipt", "listen", "--store", location or str(store)]
         options = [
+            *(["--secret-file", str(self.file)] if location else []),
             "--min-free",
             "0",
             *(["--bind", bind] if bind else []),
@@ -61,6 +68,8 @@ class Listen:
 
     def __enter__(self) -> Self:
         self.port = self.listening()
+        if self._ready:  # it answers 503 until its store is open
+            until(lambda: self.process.poll() is not None or self.ask("GET", "/healthz")[0] == 200)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,15 +12,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
+from smsreceipt.decode import reread
 from smsreceipt.model import StoredReceipt
-from smsreceipt.store import Query
-from smsreceipt.store.sqlite.store import open_reader
+from smsreceipt.store import Query, Store, opening
+from tests import postgres
 from tests.cli.listening import SECRET, Listen, until
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Program, report
 from tests.ports import free_port
@@ -57,19 +60,62 @@ PUSHED: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 
-def stored(store: Path, **query: object) -> list[StoredReceipt]:
-    with closing(open_reader(store)) as reader:
-        return [*reader.list(Query(history=True, **query))]  # type: ignore[arg-type]  # filters by their names
+class Place:
+    """Where a listener stores: a file, or a database."""
+
+    def __init__(self, folder: Path, url: str | None) -> None:
+        self.path, self._url = folder / "receipts.db", url
+        self.location = url or str(self.path)
+
+    def listen(self, *words: str, **more: Any) -> Listen:
+        return Listen(self.path, *words, location=self._url, ready=True, **more)
+
+    def opened(self) -> Store:
+        return opening.open_store(self.location, readonly=True, reread=reread)
+
+    def stored(self, **query: Any) -> list[StoredReceipt]:
+        with closing(self.opened()) as reader:
+            return [*reader.list(Query(history=True, **query))]
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Another process holds the lock that a commit needs."""
+        if self._url:
+            import psycopg
+
+            with closing(psycopg.connect(self._url)) as db:
+                db.execute("LOCK TABLE smsreceipt.statement")
+                yield
+        else:
+            with closing(apsw.Connection(str(self.path))) as other:
+                other.execute("BEGIN IMMEDIATE")
+                yield
+
+    def replace(self) -> None:
+        """Put an empty store, or none, in its place."""
+        if self._url:
+            postgres.execute(self._url, "DROP SCHEMA smsreceipt CASCADE")
+        else:
+            self.path.rename(self.path.with_name("moved.db"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    if request.param == "sqlite":
+        yield Place(tmp_path, None)
+        return
+    with postgres.database() as url:
+        yield Place(tmp_path, url)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def file(tmp_path: Path) -> Path:
     return tmp_path / "receipts.db"
 
 
-def test_a_push_is_stored_printed_once_and_summed_up(store: Path) -> None:
+def test_a_push_is_stored_printed_once_and_summed_up(store: Place) -> None:
     bad = {"success": "perhaps"}
-    with Listen(store) as listen:
+    with store.listen() as listen:
         assert listen.ask("GET", f"/{SECRET}/SmsReport") == (200, {"code": 0, "msg": "成功"})
         assert listen.push(report("13800008000", "1^0"), report("13800008000", "2^0"), kind="SmsReport") == 200
         assert listen.push(report("13800008000", "2^0"), bad, kind="smsreport") == 200
@@ -79,41 +125,41 @@ def test_a_push_is_stored_printed_once_and_summed_up(store: Path) -> None:
         assert {(each["source"], each["origin"]) for each in listen.printed} == {("push", "/SmsReport")}
         assert listen.talk.splitlines()[-1].startswith("received=4 new=2 duplicate=1 rejected=1 pushes=2 refused=0 ")
         assert 0 < int(listen.summary["p99_ms"]) <= int(listen.summary["max_ms"]) < 700
-    assert [(each.receipt.biz_id, each.times_seen) for each in stored(store)] == [("1^0", 1), ("2^0", 2)]
+    assert [(each.receipt.biz_id, each.times_seen) for each in store.stored()] == [("1^0", 1), ("2^0", 2)]
 
 
-def test_every_type_by_its_path_and_by_its_fields(store: Path) -> None:
-    with Listen(store) as listen:
+def test_every_type_by_its_path_and_by_its_fields(store: Place) -> None:
+    with store.listen() as listen:
         for kind, fields in PUSHED.items():
             assert listen.push(fields, kind=kind) == 200
         assert listen.push(*PUSHED.values()) == 200
         assert listen.push_bytes(json.dumps(PUSHED["SmsUp"]).encode()) == 200  # one object is an array of one
         assert listen.push() == 200  # nor does an empty one hurt
         assert listen.stop(signal.SIGINT) == 130
-    assert {each.receipt.kind: each.times_seen for each in stored(store)} == {**dict.fromkeys(PUSHED, 2), "SmsUp": 3}
+    assert {each.receipt.kind: each.times_seen for each in store.stored()} == {**dict.fromkeys(PUSHED, 2), "SmsUp": 3}
 
 
-def test_one_bad_of_a_hundred_costs_the_others_nothing_and_garbage_is_kept(store: Path) -> None:
+def test_one_bad_of_a_hundred_costs_the_others_nothing_and_garbage_is_kept(store: Place) -> None:
     hundred = [json.dumps(report(biz_id=f"{n}^0")) for n in range(100)]
     hundred[50] = '{"biz_id": }'
-    with Listen(store) as listen:
+    with store.listen() as listen:
         assert listen.push_bytes(f"[{','.join(hundred)}]".encode(), f"/{SECRET}/SmsReport") == 200
         for garbage in (b"not json", b"\xff\xfe", b"[{]", b"", b"[" * 5_000, b"{}"):
             assert listen.push_bytes(garbage) == 200
         assert listen.push_bytes(b"stranger", "/wrong") == 404
         assert listen.stop(signal.SIGHUP) == 129
         assert listen.summary["new"] == "99"
-    with closing(open_reader(store)) as reader:
+    with closing(store.opened()) as reader:
         bodies = {reader.reject_body(each.id) for each in reader.rejects()}
     assert {b'{"biz_id": }', b"not json", b"\xff\xfe", b"{}"} <= bodies
     assert b"stranger" not in bodies
 
 
-def test_a_signed_answer_outweighs_forged_pushes_and_the_contradiction_is_listed(store: Path, tmp_path: Path) -> None:
+def test_a_signed_answer_outweighs_forged_pushes_and_the_contradiction_is_listed(store: Place, tmp_path: Path) -> None:
     program = Program(tmp_path)
-    program.store = store
+    program.location = store.location
     program.keep("SmsReport", *(report(biz_id=f"{n}^0") for n in range(0, 40, 2)))  # these were heard before
-    with Listen(store) as listen:
+    with store.listen() as listen:
         later = {**FAILED, "report_time": "2026-11-20 23:00:00"}
         assert listen.push(*(report(biz_id=f"{n}^0", **later) for n in range(40)), kind="SmsReport") == 200
         assert listen.stop() == 143
@@ -122,10 +168,10 @@ def test_a_signed_answer_outweighs_forged_pushes_and_the_contradiction_is_listed
     assert len(program("list", "--conflicts", "--json").objects) == 80
 
 
-def test_identical_pushes_at_once_are_one_statement(store: Path) -> None:
+def test_identical_pushes_at_once_are_one_statement(store: Place) -> None:
     body = json.dumps([report()]).encode()
     wire = f"POST /{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-    with Listen(store) as listen:
+    with store.listen() as listen:
         lines = [socket.create_connection(("127.0.0.1", listen.port), timeout=10) for _ in range(20)]
         for line in lines:
             line.sendall(wire)
@@ -134,22 +180,22 @@ def test_identical_pushes_at_once_are_one_statement(store: Path) -> None:
             line.close()
         assert listen.stop() == 143
         assert len(listen.printed) == 1
-    (one,) = stored(store)
+    (one,) = store.stored()
     assert one.times_seen == 20
 
 
-def test_several_listeners_share_a_store(store: Path) -> None:
-    with Listen(store) as first, Listen(store) as second:
+def test_several_listeners_share_a_store(store: Place) -> None:
+    with store.listen() as first, store.listen() as second:
         for n in range(10):
             assert first.push(report(biz_id=f"{n}^0"), kind="SmsReport") == 200
             assert second.push(report(biz_id=f"{n}^0"), report(biz_id=f"{n}^1"), kind="SmsReport") == 200
         assert (first.stop(), second.stop()) == (143, 143)
         assert len(first.printed) + len(second.printed) == 20
-    assert len(stored(store)) == 20
+    assert len(store.stored()) == 20
 
 
-def test_nothing_of_a_push_is_told_and_no_url_in_it_is_called(store: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as elsewhere, Listen(store, "-vvv") as listen:
+def test_nothing_of_a_push_is_told_and_no_url_in_it_is_called(store: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere, store.listen("-vvv") as listen:
         elsewhere.setblocking(False)
         url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/canary"
         recording = {**PUSHED["SecretReport"], "record_url": url, "ring_record_url": url, "phone_no": "13811112222"}
@@ -164,24 +210,24 @@ def test_nothing_of_a_push_is_told_and_no_url_in_it_is_called(store: Path) -> No
             elsewhere.accept()
 
 
-def test_on_first_use_a_secret_is_made_and_told_once(store: Path) -> None:
-    with Listen(store, secret=None, preexec_fn=lambda: os.umask(0)) as listen:
+def test_on_first_use_a_secret_is_made_and_told_once(file: Path) -> None:
+    with Listen(file, secret=None, preexec_fn=lambda: os.umask(0)) as listen:
         found = listen.said(r"callback URL: http://127\.0\.0\.1:\d+/([0-9a-f]{32})/SmsReport")
         assert stat.S_IMODE(listen.file.stat().st_mode) == 0o600
         assert listen.push(report(), secret=found[1]) == 200
         listen.stop()
-    with Listen(store, secret=None) as listen:
+    with Listen(file, secret=None) as listen:
         assert listen.push(report(), secret=found[1]) == 200
         listen.stop()
         assert found[1] not in listen.talk
-    assert found[1].encode() not in store.read_bytes()
-    assert sorted(path.suffix for path in store.parent.glob("*receipts*")) == [".db", ".secret"]
+    assert found[1].encode() not in file.read_bytes()
+    assert sorted(path.suffix for path in file.parent.glob("*receipts*")) == [".db", ".secret"]
 
 
 @pytest.mark.slow
-def test_secrets_are_rotated_without_a_restart(store: Path) -> None:
+def test_secrets_are_rotated_without_a_restart(store: Place) -> None:
     new = "the-secret-that-comes-next"
-    with Listen(store) as listen:
+    with store.listen() as listen:
         listen.file.write_text(f"{new}\n{SECRET}\n")
         listen.said("the secret file has changed")
         assert [listen.push(report(), secret=each) for each in (new, SECRET)] == [200, 200]
@@ -195,9 +241,9 @@ def test_secrets_are_rotated_without_a_restart(store: Path) -> None:
         assert new not in listen.talk
 
 
-def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None:
+def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Place) -> None:
     port = free_port()
-    with Listen(store, metrics=f"127.0.0.1:{port}") as listen:
+    with store.listen(metrics=f"127.0.0.1:{port}") as listen:
         assert listen.push(report(), report(), {"success": 1}, kind="SmsReport") == 200
         assert listen.push_bytes(b"x" * (1 << 20) + b"x") == 413
         assert listen.push_bytes(b"", "/wrong") == 404
@@ -218,25 +264,22 @@ def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Path) -> None
     assert not re.search(f"{SECRET}|138|phone", text)
 
 
-def test_a_locked_store_is_503_and_waited_for(store: Path) -> None:
-    with Listen(store) as listen:
+def test_a_locked_store_is_503_and_waited_for(store: Place) -> None:
+    with store.listen() as listen:
         assert listen.push(report(biz_id="0^0")) == 200
-        other = apsw.Connection(str(store))
-        other.execute("BEGIN IMMEDIATE")
-        for n in range(2):
-            began = time.monotonic()
-            assert listen.push(report(biz_id=f"{n}^1")) == 503
-            assert time.monotonic() - began < 0.65
-        assert listen.ask("GET", "/healthz")[0] == 503
-        assert listen.ask("GET", f"/{SECRET}/SmsReport")[0] == 200  # the console's probe needs no store
-        other.execute("ROLLBACK")
-        other.close()
+        with store.locked():
+            for n in range(2):
+                began = time.monotonic()
+                assert listen.push(report(biz_id=f"{n}^1")) == 503
+                assert time.monotonic() - began < 0.65
+            assert listen.ask("GET", "/healthz")[0] == 503
+            assert listen.ask("GET", f"/{SECRET}/SmsReport")[0] == 200  # the console's probe needs no store
         until(lambda: listen.ask("GET", "/healthz")[0] == 200)
         assert [listen.push(report(biz_id=f"{n}^1")) for n in range(2)] == [200, 200]
         assert listen.stop() == 143
         assert listen.talk.count("is locked by another process; waiting") == 1
         assert listen.summary["refused"] == "2"
-    assert len(stored(store)) == 3
+    assert len(store.stored()) == 3
 
 
 #: Runs the program behind it with laps of half a second.
@@ -246,11 +289,10 @@ _SHORT_LAPS = (
 )
 
 
-def test_answers_that_take_half_of_what_the_provider_allows_are_a_warning(store: Path) -> None:
-    with Listen(store, wrap=(sys.executable, "-c", _SHORT_LAPS)) as listen:
+def test_answers_that_take_half_of_what_the_provider_allows_are_a_warning(store: Place) -> None:
+    with store.listen(wrap=(sys.executable, "-c", _SHORT_LAPS)) as listen:
         assert listen.push(report(biz_id="1^0")) == 200
-        with closing(apsw.Connection(str(store))) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with store.locked():
             assert listen.push(report(biz_id="2^0")) == 503
         found = listen.said(
             r"warning: 1 % of the last minute's answers took (\d+) ms or more; the provider waits 700 ms"
@@ -259,53 +301,50 @@ def test_answers_that_take_half_of_what_the_provider_allows_are_a_warning(store:
         assert listen.stop() == 143
 
 
-def test_a_stop_does_not_wait_for_a_locked_store(store: Path) -> None:
-    with Listen(store) as listen:
-        other = apsw.Connection(str(store))
-        other.execute("BEGIN IMMEDIATE")
+def test_a_stop_does_not_wait_for_a_locked_store(store: Place) -> None:
+    with store.listen() as listen, store.locked():
         assert listen.push(report()) == 503
         began = time.monotonic()
         assert listen.stop() == 143
         assert time.monotonic() - began < 5
-        other.close()
-    assert stored(store) == []
+    assert store.stored() == []
 
 
-def test_a_store_that_was_replaced_ends_the_run_with_7(store: Path) -> None:
-    with Listen(store) as listen:
+def test_a_store_that_was_replaced_ends_the_run_with_7(store: Place) -> None:
+    with store.listen() as listen:
         assert listen.push(report(biz_id="1^0")) == 200
-        store.rename(store.with_name("moved.db"))
+        store.replace()
         assert listen.push(report(biz_id="2^0")) == 503
         assert listen.ended() == 7
-        assert "was replaced or deleted while in use" in listen.talk
+        assert re.search("was replaced or deleted while in use|has not the", listen.talk)
         assert listen.summary["received"] == "1"
 
 
-def test_losing_standard_output_loses_no_work(store: Path) -> None:
-    with Path("/dev/full").open("wb") as full, Listen(store, stdout=full) as listen:
+def test_losing_standard_output_loses_no_work(store: Place) -> None:
+    with Path("/dev/full").open("wb") as full, store.listen(stdout=full) as listen:
         assert [listen.push(report(biz_id=f"{n}^0")) for n in range(3)] == [200] * 3
         assert listen.stop() == 143
         assert listen.talk.count("standard output: No space left on device") == 1
     reading, writing = os.pipe()
-    with Listen(store, stdout=writing) as listen:
+    with store.listen(stdout=writing) as listen:
         os.close(writing)
         os.close(reading)
         assert [listen.push(report(biz_id=f"{n}^1")) for n in range(3)] == [200] * 3
         assert listen.stop() == 143
-    assert len(stored(store)) == 6
+    assert len(store.stored()) == 6
 
 
-def test_what_goes_to_dev_null_is_stored_all_the_same(store: Path) -> None:
-    with Listen(store, stdout=subprocess.DEVNULL) as listen:
+def test_what_goes_to_dev_null_is_stored_all_the_same(store: Place) -> None:
+    with store.listen(stdout=subprocess.DEVNULL) as listen:
         assert listen.push(*(report(biz_id=f"{n}^0") for n in range(500))) == 200
         assert listen.stop() == 143
         assert listen.summary["new"] == "500"
-    assert len(stored(store)) == 500
+    assert len(store.stored()) == 500
 
 
-def test_a_reader_that_pauses_holds_back_the_provider_and_loses_nothing(store: Path) -> None:
+def test_a_reader_that_pauses_holds_back_the_provider_and_loses_nothing(store: Place) -> None:
     reading, writing = os.pipe()
-    with Listen(store, stdout=writing) as listen:
+    with store.listen(stdout=writing) as listen:
         os.close(writing)
         sent, status = 0, 200
         while status == 200:

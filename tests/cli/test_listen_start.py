@@ -16,7 +16,7 @@ import pytest
 from smsreceipt.sources.push.secrets import PushSecrets
 from tests.cli.listening import SECRET, Listen, until
 from tests.cli.program import Program, report
-from tests.cli.test_listen import stored
+from tests.cli.test_listen import Place
 from tests.locks import locked
 
 
@@ -91,7 +91,7 @@ def test_a_socket_that_was_passed_on_outlives_the_listener(store: Path) -> None:
             with Listen(store, "--fd", str(number), bind="", pass_fds=[number]) as listen:
                 assert line.recv(4096).startswith(b"HTTP/1.1 200 ")
                 assert listen.stop() == 143
-    assert len(stored(store)) == 2
+    assert len(Place(store.parent, None).stored()) == 2
 
 
 def test_a_socket_passed_as_systemd_does(store: Path) -> None:
@@ -183,7 +183,7 @@ def test_it_serves_before_it_waits_for_a_locked_store(store: Path, exists: bool)
         until(lambda: listen.ask("GET", "/healthz")[0] == 200)
         assert listen.push(report("13800008000", "2^0")) == 200
         assert listen.stop() == 143
-    assert "2^0" in [each.receipt.biz_id for each in stored(store)]
+    assert "2^0" in [each.receipt.biz_id for each in Place(store.parent, None).stored()]
 
 
 def test_a_lock_that_goes_lets_it_begin_and_a_signal_ends_the_waiting(store: Path) -> None:

@@ -195,7 +195,7 @@ def test_dry_run_tells_what_would_be_stored_and_stores_nothing(program: Program,
 def test_progress_tells_the_bytes_on_a_terminal(program: Program, tmp_path: Path) -> None:
     saved = save(tmp_path / "saved", *some(30))
     ended = program("replay", saved, "--json", stderr_is_tty=True, columns=200)
-    assert re.search(r"\[#{20}\] 100% (\d+) KiB/\1 KiB  0 s left  received 30  new 30", ended.err)
+    assert re.search(r"\[#{20}\] 100% (\d+) KiB/\1 KiB  0 s left  received 30  [\d,]+/s  delivered 30", ended.err)
 
 
 def test_the_file_stays_as_it_is(program: Program, tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ def fill(location: str, seed: int) -> None:
         half = Reached("a file", 700, "mark", done=False)
         delivery = decoded(statements.report("77"), source=Source.REPLAY).delivery
         store.keep([decoded_with(delivery, half)])
+        store.write_notes("alarms", {"rate": f"of {seed}", "silence": "1"})
+        store.write_notes("cursors", {"main": "7"})
 
 
 def decoded_with(delivery: Any, reached: Reached) -> Any:
@@ -115,6 +117,11 @@ def test_a_copy_shows_and_does_what_the_store_does(
     assert before[3]
     assert len(before[4]) > 2
     assert f"receipts={program('--store', here, 'store', 'info').objects[0]['statements']} resumed=0" in ended.err
+    with closing(opened(there)) as copy:
+        assert {topic: dict(copy.notes(topic)) for topic in copy.note_topics()} == {
+            "alarms": {"rate": f"of {seed}", "silence": "1"},
+            "cursors": {"main": "7"},
+        }
     assert later(there, program) == later(here, program)
 
 

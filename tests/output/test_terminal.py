@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from smsreceipt.model import Instant, Kind, Outcome, Reason, StoredReceipt
+from smsreceipt.model import Instant, Kind, Outcome, Reason, StoredReceipt, Tally
+from smsreceipt.output.counts import ended, split
 from smsreceipt.output.display import OUTCOMES_ZH, Display
 from smsreceipt.output.formatting import ago, elapsed, size
 from smsreceipt.output.objects.common import OUTCOME_STYLE
-from smsreceipt.output.objects.receipts import RECEIPTS
+from smsreceipt.output.objects.receipts import RECEIPTS, RECEIPTS_OF_KINDS
 from smsreceipt.output.objects.rejects import REASONS
 from smsreceipt.output.terminal.progress import LiveLine, Progress
-from smsreceipt.output.terminal.screen import wrapped
+from smsreceipt.output.terminal.screen import folded, wrapped
 from smsreceipt.output.terminal.table import Table
 from tests.output.test_records import receipt
 
@@ -76,6 +77,15 @@ def test_the_shortest_id_is_shown_and_a_kind_is_shortened_before_it_goes() -> No
     _, first, second = receipt_table(Display(width=80)).draw(rows).splitlines()
     assert first.split()[2:] == ["SmsReport", "138****5678", "delivered", "DELIVERED", "order-1"]
     assert second.split()[2:] == ["Start", "138****5678", "delivered", "DELIVERED", long]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_where_several_types_come_the_type_is_the_first_column(width: int) -> None:
+    lines = Table(Display(width=width), RECEIPTS_OF_KINDS).draw(ROWS, more=True).splitlines()
+    assert [line.split()[0] for line in lines] == ["KIND", "SmsReport", "SmsReport", lines[3].split()[0], "SmsUp"]
+    assert lines[3].startswith("SecretReport" if width > 80 else "Secret")
+    assert max(map(len, lines)) <= width
+    assert RECEIPTS_OF_KINDS.keys == RECEIPTS.keys
 
 
 def test_a_chinese_table_has_chinese_heads_outcomes_and_units() -> None:
@@ -159,6 +169,11 @@ def test_sizes_and_ages() -> None:
     assert ago(Instant(5), Instant(0)) == "0 s ago"
 
 
+_RECEIVED = Tally(received=1000, new=900, duplicate=90, rejected=10)
+_OUTCOMES = {Outcome.DELIVERED: 880, Outcome.FAILED: 8, None: 12}
+_COUNTS = split(_RECEIVED, _OUTCOMES, chinese=False)
+
+
 class Clock:
     now = 0.0
 
@@ -169,17 +184,55 @@ class Clock:
 def test_the_live_line_is_drawn_now_and_then_and_taken_back() -> None:
     clock, terminal = Clock(), io.StringIO()
     with Progress(LiveLine(terminal, 80, clock)) as progress:
-        progress.update(received=1000, new=900, duplicate=90, rejected=10, rate=333.3)
+        progress.update(0, [])
         first = terminal.getvalue()
-        progress.update(received=1001, new=901, duplicate=90, rejected=10, rate=333.3)
+        progress.update(1000, _COUNTS)
         assert terminal.getvalue() == first
         clock.now = 3.0
-        progress.update(received=2000, new=1900, duplicate=90, rejected=10, rate=333.3)
+        progress.update(1000, _COUNTS)
     drawn = terminal.getvalue().split("\r")
-    assert drawn[1].rstrip() == "received 1,000  new 900  duplicate 90  rejected 10  333/s  0 s"
-    assert drawn[2].rstrip() == "received 2,000  new 1,900  duplicate 90  rejected 10  333/s  3 s"
+    assert drawn[1].rstrip() == "nothing received yet  0 s"
+    assert drawn[2].rstrip() == "received 1,000  333/s  delivered 880  failed 8  others 12  duplicate 90"
     assert [len(line) for line in drawn[1:4]] == [79, 79, 79]
     assert drawn[3:] == [" " * 79, ""]
+
+
+@pytest.mark.parametrize("width", [20, 30, 80, 200])
+@pytest.mark.parametrize("chinese", [False, True])
+def test_the_live_line_leaves_out_what_does_not_fit_and_never_cuts_a_number(width: int, chinese: bool) -> None:
+    clock, terminal = Clock(), io.StringIO()
+    progress = Progress(LiveLine(terminal, width, clock), chinese=chinese)
+    clock.now = 3.0
+    progress.update(1000, _COUNTS, read=(10 << 20, 40 << 20))
+    shown = terminal.getvalue().split("\r")[1].rstrip()
+    whole = io.StringIO()
+    all_of_it = Progress(LiveLine(whole, 500, clock := Clock()), chinese=chinese)
+    clock.now = 3.0
+    all_of_it.update(1000, _COUNTS, read=(10 << 20, 40 << 20))
+    items = whole.getvalue().split("\r")[1].rstrip().split("  ")
+    assert len(items) == 10
+    assert shown.split("  ") == items[: len(shown.split("  "))] if shown else width <= 30
+    assert cell_len(shown) < width
+
+
+def test_what_became_of_the_received_ones_adds_up() -> None:
+    assert sum(count for _, count in split(_RECEIVED, _OUTCOMES, chinese=False)) == _RECEIVED.received
+    assert ended(_RECEIVED, _OUTCOMES, 3.1, (997, 3), chinese=False) == (
+        "received 1,000 in 3.1 s (323/s): 880 delivered, 8 failed, 12 others, 90 duplicate, 10 rejects;"
+        " 997 deleted from the queues; 3 not deleted: they come again and count as duplicate"
+    )
+    assert ended(_RECEIVED, _OUTCOMES, 3.1, (1000, 0), chinese=True) == (
+        "收到 1,000 条，用时 3.1 秒（323 条/秒）：已送达 880，失败 8，其他 12，重复 90，拒收 10；已从队列删除 1,000"
+    )
+    assert ended(Tally(), {}, 2.04, (0, 0), chinese=False) == "received nothing in 2.0 s"
+    assert ended(Tally(1, 1), {None: 1}, 1.0, None, chinese=False) == "received 1 in 1.0 s (1/s): 1 others"
+
+
+def test_a_summary_is_broken_between_its_words() -> None:
+    words = [f"{name}={value}" for name, value in zip("abcdefghij" * 2, range(1000000, 1000020), strict=True)]
+    lines = folded(" ".join(words), 80)
+    assert " ".join(lines).split() == words
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_live_line_is_quiet_where_there_is_no_terminal_and_survives_a_closed_one() -> None:
@@ -187,4 +240,4 @@ def test_the_live_line_is_quiet_where_there_is_no_terminal_and_survives_a_closed
     closed.close()
     for stream in (None, closed):
         with Progress(LiveLine(stream, 20)) as progress:
-            progress.update(received=1, new=1, duplicate=0, rejected=0, rate=1)
+            progress.update(1, [])

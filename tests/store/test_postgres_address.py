@@ -10,6 +10,7 @@ import pytest
 from smsreceipt.decode import reread
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable, UsageError
 from smsreceipt.store import opening
+from smsreceipt.store.postgres import address
 from smsreceipt.store.postgres.address import Address
 from tests import postgres
 
@@ -30,9 +31,9 @@ CANARY = "C4nary"
     ],
 )
 def test_an_address_is_shown_without_its_secrets(url: str, shown: str, hosts: list[str]) -> None:
-    address = Address.parse(url)
-    assert (address.shown, list(address.hosts), address.url) == (shown, hosts, url)
-    assert address.has_password == (CANARY in url)
+    found = Address.parse(url)
+    assert (found.shown, list(found.hosts), found.url) == (shown, hosts, url)
+    assert found.has_password == (CANARY in url)
     assert opening.checked(url) == shown
 
 
@@ -42,6 +43,8 @@ def test_an_address_is_shown_without_its_secrets(url: str, shown: str, hosts: li
         "postgresql://u:C4nary PW@h/x", "postgresql://u:C4nary/PW@h/x", "postgresql://u:C4nary@PW@h/x",
         "postgresql://u:C4nary#PW@h/x", "postgresql://u:C4nary?PW@h/x", "postgresql://u:C4nary@h:54x/x",
         "postgresql://u:p@h/x?password=C4nary=&x", "postgresql://u:p@h/x?C4nary", "postgresql://h/x?password=C4nary PW",
+        "postgresql://h/x?sslmode=C4nary", "postgresql://h/x?port=C4nary", "postgresql://h/x?C4nary=1",
+        "postgresql://h/x?connect_timeout=C4nary", "postgresql://h/x?target_session_attrs=C4nary",
         "postgresql://u:C4nary\u4e2d@h/x", "postgresql:C4nary", "postgresql://[C4nary/x",
     ],
 )  # fmt: skip
@@ -74,11 +77,35 @@ def test_another_machine_is_reached_by_tls(url: str, environ: Mapping[str, str],
 
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
 def test_plain_text_to_another_machine_needs_an_option(mode: str) -> None:
-    address = Address.parse(f"{REMOTE}?sslmode={mode}")
+    found = Address.parse(f"{REMOTE}?sslmode={mode}")
     with pytest.raises(UsageError, match="unencrypted") as caught:
-        address.sslmode({}, insecure=False)
+        found.sslmode({}, insecure=False)
     assert "--insecure-db" in caught.value.hint
-    assert address.sslmode({}, insecure=True) is None
+    assert found.sslmode({}, insecure=True) is None
+
+
+def test_a_mode_in_the_environment_that_is_none_is_not_quoted() -> None:
+    with pytest.raises(UsageError, match="no valid sslmode") as caught:
+        Address.parse(REMOTE).sslmode({"PGSSLMODE": CANARY}, insecure=False)
+    assert CANARY not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.needs("postgres")
+def test_every_parameter_of_the_driver_is_known_or_left_out_on_purpose() -> None:
+    from psycopg.pq import Conninfo
+
+    left_out = {
+        "client_encoding",
+        "replication",
+        "oauth",
+        "scram",
+        "ssl",
+        "servicefile",
+        "min_protocol",
+        "max_protocol",
+    }
+    unknown = {option.keyword.decode() for option in Conninfo.get_defaults()} - address._KNOWN
+    assert {name for name in unknown if not name.startswith(tuple(left_out))} == set()
 
 
 @pytest.mark.needs("postgres")

@@ -15,10 +15,10 @@ import pytest
 from smsreceipt.decode import reread
 from smsreceipt.errors import StoreDamaged, StoreLocked, StoreUnavailable
 from smsreceipt.model import Decoded, Instant, Send, Source
-from smsreceipt.store import Query, SendQuery, Store, opening
+from smsreceipt.store import NO_TIME, Query, SendQuery, Store, opening
 from smsreceipt.store.postgres import leases
-from smsreceipt.store.postgres.session import Writer
 from smsreceipt.store.postgres.store import PostgresStore
+from smsreceipt.store.postgres.writer import Writer
 from tests import postgres
 from tests.store.contract import POOL
 from tests.store.engines import ENGINES
@@ -362,6 +362,29 @@ def test_a_consumer_on_another_machine_is_gone_when_it_falls_silent(
         assert lease.after_unclean
         other.release_lease(lease, settled=True)
         assert not other.acquire_lease("q").after_unclean
+
+
+def test_a_clock_that_is_put_back_leaves_no_consumer_that_seems_alive(store: PostgresStore, url: str) -> None:
+    with closing(opened(url)) as other:
+        other.acquire_lease("q")
+        postgres.execute(url, "UPDATE smsreceipt.lease SET process = 'elsewhere 1 1', seen_at = seen_at + 3600000")
+        assert store.acquire_lease("q").after_unclean
+
+
+def test_hidden_messages_are_waited_for_as_long_whatever_the_clocks_say(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine that stopped is an hour ahead, the one that starts an hour behind."""
+    hour, now = 3_600_000, leases._now()
+    lease = store.acquire_lease("q")
+    monkeypatch.setattr(leases, "_now", lambda: now + hour)
+    store.release_lease(lease, settled=True, hidden_until=Instant(now + hour + 30_000))
+    monkeypatch.setattr(leases, "_now", lambda: now - hour)
+    found = store.acquire_lease("q")
+    assert 20_000 < found.hidden_until - (now - hour) <= 30_000
+    assert not found.after_unclean
+    monkeypatch.setattr(leases, "_HIDDEN", 1_000)
+    assert store.acquire_lease("q").hidden_until == NO_TIME  # the server's clock was put back by much
 
 
 def test_a_consumer_says_at_intervals_that_it_is_there(store: PostgresStore, url: str) -> None:

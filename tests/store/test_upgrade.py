@@ -383,6 +383,7 @@ def as_schema_4(path: Path) -> None:
         db.execute(f"DROP TRIGGER unread_{column.name}")
         db.execute(f"ALTER TABLE statement DROP COLUMN {column.name}")
     db.execute("DROP TABLE backfill")
+    db.execute("DROP TABLE note")
     db.pragma("user_version", 4)
     db.close()
 

@@ -13,7 +13,7 @@ import psycopg
 
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
 from smsreceipt.store.postgres import faults
-from smsreceipt.store.postgres.session import Writer
+from smsreceipt.store.postgres.writer import Writer
 from tests.store.statements import decoded, report
 from tests.torture.disk import small_disk
 from tests.torture.postgres_server import ALL, Figures, Server, opened, show

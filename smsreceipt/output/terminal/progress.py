@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
-from smsreceipt.output.formatting import elapsed
+from smsreceipt.output.formatting import display_width, elapsed
 
 _PERIOD = 0.1  # seconds between two drawings
 _BAR = 20  # terminal columns
@@ -33,6 +33,16 @@ class LiveLine:
         self._visible = self._suspended = False
 
     @property
+    def width(self) -> int:
+        """Terminal columns that a drawing has; the last column stays free, because a full line would wrap."""
+        return max(self._width - 1, 1)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a terminal to draw on."""
+        return self._stream is not None
+
+    @property
     def due(self) -> bool:
         """Whether the last drawing is long enough ago for the next one."""
         return self._stream is not None and self.clock() - self._drawn_at >= _PERIOD
@@ -45,8 +55,7 @@ class LiveLine:
             if not self._suspended:
                 self._drawn_at = self.clock()
                 self._visible = True
-                # One column stays free: a full line would wrap, and a wrapped line cannot be overwritten.
-                self._put("\r" + set_cell_size(text, max(self._width - 1, 1)))
+                self._put("\r" + set_cell_size(text, self.width))
 
     def clear(self) -> None:
         """Remove the line from the terminal; the next drawing shows it again."""
@@ -54,7 +63,7 @@ class LiveLine:
             if self._visible:
                 self._visible = False
                 self._drawn_at = -1.0
-                self._put("\r" + " " * max(self._width - 1, 1) + "\r")
+                self._put("\r" + " " * self.width + "\r")
 
     @contextlib.contextmanager
     def cleared(self) -> Iterator[None]:
@@ -95,35 +104,43 @@ class Progress:
     ) -> None:
         self._line.clear()
 
-    def update(
-        self,
-        *,
-        received: int,
-        new: int,
-        duplicate: int,
-        rejected: int,
-        rate: float,
-        read: tuple[int, int] | None = None,
-    ) -> None:
-        """Show these counts, *rate* in receipts per second, and *read*: the bytes read so far, and their total."""
-        words = ("收到", "新增", "重复", "无法解析") if self._chinese else ("received", "new", "duplicate", "rejected")
+    def update(self, received: int, counts: Iterable[tuple[str, int]], *, read: tuple[int, int] | None = None) -> None:
+        """Show how many were received, at which rate, what became of them, and *read*: bytes so far and in all.
+
+        *counts*: numbers and their names. What does not fit the terminal is left out, from the end.
+        """
 
         def line(seconds: float) -> str:
-            counts = zip(words, (received, new, duplicate, rejected), strict=True)
-            text = "  ".join(f"{word} {count:,}" for word, count in counts)
-            return f"{self._bytes(read, seconds)}{text}  {rate:,.0f}/s  {elapsed(round(seconds * 1000))}"
+            took = elapsed(round(seconds) * 1000, chinese=self._chinese)
+            if not received:
+                nothing = "尚未收到消息" if self._chinese else "nothing received yet"
+                return self._fitting([*self._bytes(read, seconds), nothing, took])
+            head = f"{'收到' if self._chinese else 'received'} {received:,}"
+            rate = f"{received / max(seconds, 0.001):,.0f}/s"
+            rest = (f"{word} {count:,}" for word, count in counts)
+            return self._fitting([*self._bytes(read, seconds), head, rate, *rest, took])
 
         self.show(line)
 
-    def _bytes(self, read: tuple[int, int] | None, seconds: float) -> str:
+    def _fitting(self, items: Sequence[str]) -> str:
+        """The first items, as many as fit, two blanks apart."""
+        line = ""
+        for item in items:
+            longer = f"{line}  {item}" if line else item
+            if display_width(longer) > self._line.width:
+                break
+            line = longer
+        return line
+
+    def _bytes(self, read: tuple[int, int] | None, seconds: float) -> list[str]:
         """A bar of the bytes read, and the time that the rest takes."""
         if read is None or not read[1]:
-            return ""
+            return []
         done, whole = min(read), read[1]
         full = round(_BAR * done / whole)
         left = elapsed(round((whole - done) * seconds / done) * 1000, chinese=self._chinese) if done else "?"
         words = f"剩余 {left}" if self._chinese else f"{left} left"
-        return f"[{'#' * full}{'-' * (_BAR - full)}] {done * 100 // whole}% {_size(done)}/{_size(whole)}  {words}  "
+        return [f"[{'#' * full}{'-' * (_BAR - full)}] {done * 100 // whole}% {_size(done)}/{_size(whole)}", words]
 
     def asked(self, calls: int, planned: int, found: int) -> None:
         """Show how many of the *planned* calls are done, the receipts they found, and the time that the rest takes."""

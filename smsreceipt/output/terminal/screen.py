@@ -83,6 +83,12 @@ def wrapped(line: Text, width: int) -> list[Text]:
     return lines
 
 
+def folded(line: str, width: int) -> list[str]:
+    """A line in pieces of at most *width* columns, broken as wrapped() breaks; a longer word stays whole."""
+    pieces = [each.plain for each in wrapped(Text(line), max(width, 20))]
+    return pieces or [""]
+
+
 def _breakable(before: str, after: str) -> bool:
     if after.isspace() or before in _NEVER_LAST or after in _NEVER_FIRST:
         return False

@@ -24,7 +24,28 @@ _FORM = re.compile(
 )
 _PAIR = re.compile(r"[a-z_]+=[^=&]*")
 _SHOWN = ("host", "port", "dbname", "user", "service", "sslmode")  #: parameters that hold no secret
+#: Parameters whose values are of a closed form, so that nothing else can be given, and shown, by mistake.
+_VALUES = {
+    "port": re.compile(r"\d*(?:,\d*)*"),
+    "sslmode": re.compile("disable|allow|prefer|require|verify-ca|verify-full"),
+    "target_session_attrs": re.compile("any|read-write|read-only|primary|standby|prefer-standby"),
+    "connect_timeout": re.compile(r"\d+"),
+}
+#: What else libpq knows. client_encoding and replication are not left to the user.
+_KNOWN = {
+    *_SHOWN, *_VALUES, "application_name", "channel_binding", "fallback_application_name", "gssdelegation",
+    "gssencmode", "gsslib", "hostaddr", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval",
+    "krbsrvname", "load_balance_hosts", "options", "passfile", "password", "require_auth", "requirepeer",
+    "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcertmode", "sslcompression", "sslcrl",
+    "sslcrldir", "sslkey", "sslnegotiation", "sslpassword", "sslrootcert", "sslsni", "tcp_user_timeout",
+}  # fmt: skip
 _CHECKED = ("require", "verify-ca", "verify-full")  #: the values of sslmode that never fall back to plain text
+_FORMS = {
+    "port": "A port is a number.",
+    "sslmode": "sslmode is disable, allow, prefer, require, verify-ca or verify-full.",
+    "target_session_attrs": "To write to the primary of several servers: target_session_attrs=read-write.",
+    "connect_timeout": "connect_timeout is in whole seconds.",
+}
 _HINT = (
     "postgresql://USER@HOST:5432/DATABASE; percent-encode special characters of a password,"
     " or give it in PGPASSWORD or ~/.pgpass."
@@ -49,6 +70,7 @@ class Address(NamedTuple):
         if found is None or not all(map(_PAIR.fullmatch, pairs)):
             raise UsageError("this PostgreSQL URL cannot be read", hint=_HINT)
         parameters = dict(parse_qsl(query, keep_blank_values=True))
+        _require_known(parameters)
         hosts = [each.rpartition(":")[0] if re.search(r":\d*$", each) else each for each in found["hosts"].split(",")]
         hosts = parameters["host"].split(",") if "host" in parameters else hosts
         user = f"{found['user']}@" if found["user"] else ""
@@ -74,11 +96,24 @@ class Address(NamedTuple):
         if told is None:
             return "require"
         if told not in _CHECKED:
+            _require_known({"sslmode": told})
             raise UsageError(
                 f"sslmode={told} may send receipts and phone numbers unencrypted to the store {self.shown}",
                 hint="Use sslmode=require or verify-full, or --insecure-db if nobody can listen in between.",
             )
         return None
+
+
+def _require_known(parameters: Mapping[str, str]) -> None:
+    """Raise UsageError, which quotes no value, for a parameter that libpq does not know or that has no such value."""
+    if not parameters.keys() <= _KNOWN:
+        raise UsageError(
+            "this PostgreSQL URL has a parameter that is not known",
+            hint="After the ? are names of libpq's connection parameters, such as sslmode, connect_timeout, service.",
+        )
+    for name, form in _VALUES.items():
+        if name in parameters and not form.fullmatch(parameters[name]):
+            raise UsageError(f"the PostgreSQL URL or the environment has no valid {name}", hint=_FORMS[name])
 
 
 def _is_local(host: str) -> bool:

@@ -18,7 +18,8 @@ from smsreceipt.store.postgres.batch import Key, columns
 from smsreceipt.store.postgres.columns import ident_of, phone_place
 from smsreceipt.store.postgres.identities import Counts, Identities, RowTypes, Statement
 from smsreceipt.store.postgres.keep import Numbers, count
-from smsreceipt.store.postgres.session import Begun, Db, NeedsAloneError
+from smsreceipt.store.postgres.session import Db
+from smsreceipt.store.postgres.writer import Begun, NeedsAloneError
 
 _Said = tuple[Key, bytes]  # a statement: its identity, and what it says
 

@@ -16,6 +16,8 @@ from smsreceipt.store.promise import Reread, Store
 class PostgresDatabase:
     """The database at a URL, which need not hold a store yet."""
 
+    is_server = True
+
     def __init__(self, url: str, *, insecure: bool = False) -> None:
         """*insecure*: plain text may be sent to other machines. Raises UsageError for a URL that cannot be read."""
         self._address = Address.parse(url)

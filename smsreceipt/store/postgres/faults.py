@@ -16,6 +16,7 @@ from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreFull, StoreLoc
 COUNTED_ALREADY = "SR001"  #: see begin_write() in the schema
 LOCKED = "55P03"  #: a lock was waited for as long as may be
 _RETRIED = {"40001", "40P01"}
+_OTHER = "Was it upgraded by a newer smsreceipt? Use that one. Else restore a backup, or name another database."
 #: SQLSTATE --> class of the error, what is wrong with the store, and a hint; the longest prefix counts.
 _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "25006": (StoreUnavailable, "is read-only: a standby, or a role or database that may not write",
@@ -25,8 +26,10 @@ _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "42501": (StoreUnavailable, "may not be used for this by this user",
               "The owner of the database has to grant the rights, or to run this command once."),
     "40": (StoreLocked, "is used by others at the same time", ""),
-    LOCKED: (StoreLocked, "is locked by another process", ""),
-    "57014": (StoreLocked, "did not answer in time", ""),
+    LOCKED: (StoreLocked, "is locked by another process",
+             "Run this again; if it happens often, raise the server's lock_timeout for this user."),
+    "57014": (StoreLocked, "did not answer in time",
+              "Raise the server's statement_timeout for this user, or run this again while less is going on."),
     "53100": (StoreFull, "has no space left on its disk", "Free space on the server's disk, then run this again."),
     "53400": (StoreUnavailable, "came to a limit of its server's configuration",
               "The server's log names it: raise it there, then run this again."),
@@ -39,10 +42,10 @@ _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "08": (StoreUnavailable, "cannot be reached", "Is the server up, and the address right?"),
     "XX001": (StoreDamaged, "is damaged", "Look into the server's log; restore a backup if pages are corrupted."),
     "XX002": (StoreDamaged, "has a damaged index", "REINDEX the database, then run this again."),
-    "42P01": (StoreDamaged, "has not the tables of this program", "Restore a backup, or name another database."),
-    "42703": (StoreDamaged, "has not the columns of this program", "Restore a backup, or name another database."),
-    "42883": (StoreDamaged, "has not the functions of this program", "Restore a backup, or name another database."),
-    "3F": (StoreDamaged, "has not the schema of this program", "Restore a backup, or name another database."),
+    "42P01": (StoreDamaged, "has not the tables of this program", _OTHER),
+    "42703": (StoreDamaged, "has not the columns of this program", _OTHER),
+    "42883": (StoreDamaged, "has not the functions of this program", _OTHER),
+    "3F": (StoreDamaged, "has not the schema of this program", _OTHER),
 }  # fmt: skip
 _LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 #: Sentences of libpq about a connection that failed, which have no SQLSTATE, and what they mean.
@@ -50,7 +53,13 @@ _REASONS = (
     (r"could not translate host name|failed to resolve host", "no server has that name"),
     (r"[Cc]onnection refused|No such file or directory", "no server listens there"),
     (r"timeout expired|timed out", "the server did not answer in time"),
-    (r"certificate|SSL|root\.crt", "no TLS connection as sslmode asks for it"),
+    (r"does not support SSL|server closed the connection.*SSL", "the server offers no TLS"),
+    (r"does not match host name", "the certificate of the server is for another name than the one in the URL"),
+    (r"root certificate file|sslrootcert|root\.crt",
+     "the file of certificate authorities, sslrootcert or ~/.postgresql/root.crt, is missing or cannot be read"),
+    (r"certificate verify failed|self.signed certificate|unknown ca",
+     "the certificate of the server is signed by no authority in sslrootcert, or has expired"),
+    (r"certificate|SSL", "no TLS connection as sslmode asks for it"),
     (r"password authentication failed|no password supplied|fe_sendauth", "the user or the password was refused"),
     (r"no pg_hba\.conf entry", "the server lets this user in from here only otherwise: see its pg_hba.conf"),
     (r"too many (clients|connections)|remaining connection slots", "the server has no connection left"),
@@ -58,7 +67,8 @@ _REASONS = (
     (r'role ".*" does not exist', "the server has no such user"),
     (r"starting up|shutting down", "the server is starting or shutting down"),
     (r"read-write|read-only|in hot standby mode", "no server there can be written to"),
-)
+    (r"not currently accepting connections", "the database lets nobody in"),
+)  # fmt: skip
 
 
 def is_lost(exc: psycopg.Error) -> bool:

@@ -1,4 +1,4 @@
-"""Consumer leases: which consumer receives from which queue, on whatever machine.
+"""Consumer leases: which consumer receives from which queue, on whatever machine. All times in them are the server's.
 
 A consumer says at intervals that it is there. One that has not for a while, or whose process is known to be gone, was
 not shut down cleanly. A lease with hidden_until was released, and stays until the messages that it left invisible are
@@ -24,21 +24,26 @@ from smsreceipt.store.values import NO_TIME, ConsumerLease
 
 BEAT = 20.0  #: seconds between two heartbeats
 _SILENT = 90_000  # milliseconds without a heartbeat after which a consumer is taken for gone
+_HIDDEN = 12 * 3_600_000  # milliseconds for which a queue hides a message at most
 
 
 def acquire(db: Db, queue: str) -> ConsumerLease:
     """Note that this process receives from *queue*."""
-    now = time.time_ns() // 1_000_000
-    db.execute("DELETE FROM smsreceipt.lease WHERE hidden_until BETWEEN 1 AND %s", (now,))
+    db.execute(
+        "DELETE FROM smsreceipt.lease WHERE hidden_until <> 0"
+        " AND hidden_until - smsreceipt.now_ms() NOT BETWEEN 1 AND %s",
+        (_HIDDEN,),
+    )
     earlier = _abandoned(db, queue)
-    hidden_until = Instant(max((until for _, until in earlier), default=NO_TIME))
+    hidden = max((left for _, left in earlier if left is not None), default=0)
+    hidden_until = Instant(_now() + hidden) if hidden > 0 else NO_TIME
     row = db.execute(
         "INSERT INTO smsreceipt.lease (queue, process, seen_at, hidden_until)"
         " VALUES (%s, %s, smsreceipt.now_ms(), 0) RETURNING id",
         (queue, _this_process()),
     ).fetchone()
     assert row is not None  # noqa: S101 - it has just been inserted
-    return ConsumerLease(row[0], any(not until for _, until in earlier), hidden_until)
+    return ConsumerLease(row[0], any(left is None for _, left in earlier), hidden_until)
 
 
 def release(db: Db, lease: ConsumerLease, *, settled: bool, hidden_until: Instant) -> None:
@@ -46,22 +51,34 @@ def release(db: Db, lease: ConsumerLease, *, settled: bool, hidden_until: Instan
     row = db.execute("SELECT queue FROM smsreceipt.lease WHERE id = %s", (lease.number,)).fetchone()
     over = [number for number, _ in _abandoned(db, row[0])] if settled and row else []
     if hidden_until:
+        left = max(1, min(hidden_until - _now(), _HIDDEN))
         db.execute(
-            "UPDATE smsreceipt.lease SET seen_at = 0, hidden_until = %s WHERE id = %s", (hidden_until, lease.number)
+            "UPDATE smsreceipt.lease SET seen_at = 0, hidden_until = smsreceipt.now_ms() + %s WHERE id = %s",
+            (left, lease.number),
         )
     else:
         over.append(lease.number)
     db.execute("DELETE FROM smsreceipt.lease WHERE id = ANY(%s)", (over,))
 
 
-def _abandoned(db: Db, queue: str) -> list[tuple[int, int]]:
-    """The leases whose consumer is gone: number and hidden_until, which is 0 after an unclean end."""
+def _now() -> int:
+    """This machine's clock, by which messages are invisible until a time."""
+    return time.time_ns() // 1_000_000
+
+
+def _abandoned(db: Db, queue: str) -> list[tuple[int, int | None]]:
+    """The leases whose consumer is gone: number, and for how many milliseconds messages are invisible; None: unclean.
+
+    A heartbeat from the future is one from before the server's clock was put back.
+    """
     found = db.execute(
-        "SELECT id, process, hidden_until, smsreceipt.now_ms() - seen_at FROM smsreceipt.lease WHERE queue = %s"
-        " ORDER BY id FOR UPDATE",
+        "SELECT id, process, CASE WHEN hidden_until <> 0 THEN hidden_until - smsreceipt.now_ms() END,"
+        " abs(smsreceipt.now_ms() - seen_at) FROM smsreceipt.lease WHERE queue = %s ORDER BY id FOR UPDATE",
         (queue,),
     )
-    return [(number, until) for number, name, until, silent in found if until or silent > _SILENT or _is_gone(name)]
+    return [
+        (number, left) for number, name, left, silent in found if left is not None or silent > _SILENT or _is_gone(name)
+    ]
 
 
 def _this_process() -> str:

@@ -12,6 +12,7 @@ from smsreceipt.errors import StoreDamaged, StoreUnavailable
 
 SCHEMA = 1
 _LOCK = "SELECT pg_advisory_xact_lock(1936552562, 2)"
+_ALONE = "SELECT pg_advisory_xact_lock(1936552562, 1)"  # see begin_write(): no writing transaction spans a step
 
 
 def sql(name: str) -> str:
@@ -92,6 +93,7 @@ def upgrade(
             db.execute(_LOCK)
             version = version_of(db, location)
             if version < to:
+                db.execute(_ALONE)
                 version += 1
                 db.execute(step(version))
                 db.execute("UPDATE smsreceipt.meta SET version = %s", (version,))

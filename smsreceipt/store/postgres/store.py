@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -20,15 +20,19 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
+from smsreceipt.store.counting import counted
+from smsreceipt.store.counts import Count, CountQuery, Readers
 from smsreceipt.store.new_receipts import NewReceipts
-from smsreceipt.store.postgres import attribution, keep, leases, schema, select, sends, totals, transfer
+from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
+from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
-from smsreceipt.store.postgres.session import Begun, Connections, Db, Reader, Writer
-from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.postgres.session import Connections, Db, Reader
+from smsreceipt.store.postgres.writer import Begun, Writer
+from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.values import (
     NO_TIME,
@@ -98,7 +102,7 @@ class PostgresStore:
             rejects = keep.Rejects(decoded, self._numbers, db)
             return len(batch.rows) + len(rejects)
 
-        def work(db: Db, begun: Begun) -> tuple[Batch, set[int], int]:
+        def work(db: Db, begun: Begun) -> tuple[Batch, set[int], int, int]:
             new: set[int] = set()
             if batch.rows:
                 batch.number(begun.seqs[: len(batch.rows)])
@@ -109,24 +113,29 @@ class PostgresStore:
             keep.drop_rejects(db, resolves)
             keep.note_asked(db, asked)
             keep.note_reached(db, decoded)
-            return batch, new, fresh
+            return batch, new, rejects.total, fresh
 
         # The batch that was written: `batch` may be a later one, made to find out that it was.
-        written, new, fresh = self._write(work, before=before, alone=brings)
+        written, new, rejected, fresh = self._write(work, before=before, alone=brings, given=decoded)
         received = len(written.rows)
-        tally = Tally(received + rejects.total, len(new), received - len(new), rejects.total, fresh)
+        tally = Tally(received + rejected, len(new), received - len(new), rejected, fresh)
         return Kept(tally, NewReceipts(len(new), lambda: written.statements(new)))
 
     def _write(
-        self, work: Callable[[Db, Begun], T], *, before: Callable[[Db], int] | None = None, alone: bool = False
+        self,
+        work: Callable[[Db, Begun], T],
+        *,
+        before: Callable[[Db], int] | None = None,
+        alone: bool = False,
+        given: Sequence[object] = (),
     ) -> T:
-        """One transaction: durable when this returns, undone when it raises."""
+        """One transaction: durable when this returns, undone when it raises. *given*: what it is made of."""
 
         def prepare(db: Db) -> int:
             self._numbers.prepare(db)
             return 0
 
-        return self._writer.run(work, before=before or prepare, alone=alone)
+        return self._writer.run(work, before=before or prepare, alone=alone, given=given)
 
     def _row_types(self, db: Db) -> RowTypes:
         if self._types is None:
@@ -179,6 +188,20 @@ class PostgresStore:
     def end_comparison(self, first_day: int, last_day: int) -> None:
         """Delete the stored time of the comparison of these days, which is complete; idempotent."""
         self._write(lambda db, _: sends.end_comparison(db, first_day, last_day))
+
+    def note_topics(self) -> Sequence[str]:
+        """The topics that have notes."""
+        return notes.topics(self._reader)
+
+    def notes(self, topic: str) -> Mapping[str, str]:
+        """The notes of a topic, by name."""
+        return notes.read(self._reader, topic)
+
+    def write_notes(
+        self, topic: str, changes: Mapping[str, str | None], *, expected: Mapping[str, str | None] = NOTHING
+    ) -> bool:
+        """Write notes of a topic in one transaction; None deletes one. False if one is not as expected."""
+        return self._write(lambda db, _: notes.write(db, topic, changes, expected))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -249,6 +272,11 @@ class PostgresStore:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
         with reading(self._location):
             return totals.day_parts(self._reader, first_day, last_day)
+
+    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
+        """How many receipts, sends, calls or replies of some days have what in common."""
+        with reading(self._location):
+            return list(counted(Counts(self._reader, self._reread), readers, query))
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""

@@ -14,7 +14,7 @@ import apsw
 from smsreceipt.model import Kind
 from smsreceipt.store.promise import Reread
 from smsreceipt.store.sqlite.columns import ADDED, NUMBERED, UNREAD, added_values_of
-from smsreceipt.store.sqlite.migrations import SCHEMA
+from smsreceipt.store.sqlite.migrations import BACKFILLED
 from smsreceipt.store.sqlite.rows import number, rows
 
 BATCH = 5_000  #: statements a transaction: other writers wait less than a tenth of a second
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
 def read(db: apsw.Connection, reread: Reread) -> Batch | None:
     """Read the bodies of the next statements with a marker; None where none are left. Takes no write lock."""
     last_seq = number(db, "SELECT last_seq FROM counter")
-    read_to = number(db, "SELECT read_to FROM backfill WHERE schema = ?", SCHEMA)
+    read_to = number(db, "SELECT read_to FROM backfill WHERE schema = ?", BACKFILLED)
     if not ADDED or read_to >= last_seq:
         return None
     found = rows(
@@ -59,9 +59,9 @@ def write(db: apsw.Connection, batch: Batch) -> None:
     indexed = "seq BETWEEN ?1 AND ?2 AND seq <= (SELECT phones_to FROM counter)"
     if batch.values:
         db.execute(f"INSERT OR IGNORE INTO phone {NUMBERED.format(indexed)}", (batch.values[0][-2], batch.read_to))
-    db.execute("UPDATE backfill SET read_to = max(read_to, ?) WHERE schema = ?", (batch.read_to, SCHEMA))
+    db.execute("UPDATE backfill SET read_to = max(read_to, ?) WHERE schema = ?", (batch.read_to, BACKFILLED))
 
 
 def advance(db: apsw.Connection, last_seq: int, to: int) -> None:
     """Note that statements were added after *last_seq*, without a marker. Does nothing while older ones have one."""
-    db.execute("UPDATE backfill SET read_to = ? WHERE schema = ? AND read_to = ?", (to, SCHEMA, last_seq))
+    db.execute("UPDATE backfill SET read_to = ? WHERE schema = ? AND read_to = ?", (to, BACKFILLED, last_seq))

@@ -14,6 +14,7 @@ class SqliteFile:
     """The file at *path*, which need not exist yet."""
 
     has_password = False
+    is_server = False
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -9,13 +9,14 @@ import apsw
 from smsreceipt.store.sqlite.columns import COLUMNS, Column
 
 APPLICATION_ID = 0x534D5352  #: "SMSR"; a database with another one belongs to another program
-_FILES = 5  # the newest migration in sql/
+_FILES = frozenset({1, 2, 3, 4, 5, 7})  # the steps that have a file in sql/
 #: The tables that a store has.
 TABLES = frozenset({
     *("kind", "road", "statement", "body", "phone", "reject", "send"),
-    *("run", "counter", "comparison", "replay", "tie", "backfill"),
+    *("run", "counter", "comparison", "replay", "tie", "backfill", "note"),
 })  # fmt: skip
-SCHEMA = max(_FILES, *(column.since for column in COLUMNS))
+BACKFILLED = max(column.since for column in COLUMNS)  #: the newest step that added columns
+SCHEMA = max(*_FILES, BACKFILLED)
 
 
 def sql(name: str) -> str:
@@ -57,7 +58,7 @@ def migrate(connection: apsw.Connection) -> None:
 
 def _take(connection: apsw.Connection, step: int) -> None:
     """Take one step, inside the caller's transaction."""
-    if step <= _FILES:
+    if step in _FILES:
         connection.execute(sql(f"{step:04}.sql"))
     if added := [column for column in COLUMNS if column.since == step > 1]:
         _add_columns(connection, step, added)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -23,11 +23,14 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
-from smsreceipt.store.promise import LOCK_WAIT, Reread
+from smsreceipt.store.counting import counted
+from smsreceipt.store.counts import Count, CountQuery, Readers
+from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
-from smsreceipt.store.sqlite import backfill, files, leases, replays, select, totals, transfer
+from smsreceipt.store.sqlite import backfill, files, leases, notes, replays, select, totals, transfer
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
+from smsreceipt.store.sqlite.counts import Counts
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
@@ -177,6 +180,21 @@ class SqliteStore:
         with self._transaction():
             self._sends.end_comparison(first_day, last_day)
 
+    def note_topics(self) -> Sequence[str]:
+        """The topics that have notes."""
+        return notes.topics(self._db)
+
+    def notes(self, topic: str) -> Mapping[str, str]:
+        """The notes of a topic, by name."""
+        return notes.read(self._db, topic)
+
+    def write_notes(
+        self, topic: str, changes: Mapping[str, str | None], *, expected: Mapping[str, str | None] = NOTHING
+    ) -> bool:
+        """Write notes of a topic in one transaction; None deletes one. False if one is not as expected."""
+        with self._transaction():
+            return notes.write(self._db, topic, changes, expected)
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
@@ -257,6 +275,11 @@ class SqliteStore:
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
         with reading(self._path):
             return totals.day_parts(self._db, first_day, last_day, self._reread)
+
+    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
+        """How many receipts, sends, calls or replies of some days have what in common."""
+        with reading(self._path):
+            return list(counted(Counts(self._db, self._reread), readers, query))
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""

@@ -160,13 +160,21 @@ CREATE TABLE smsreceipt.writer (
     seen_at bigint NOT NULL
 ) WITH (fillfactor = 20);
 
+-- Small state of commands: which alarms are firing, how far receipts are handed on. The texts are JSON.
+CREATE TABLE smsreceipt.note (
+    topic text NOT NULL,
+    name  text NOT NULL,
+    text  text NOT NULL,
+    PRIMARY KEY (topic, name)
+);
+
 -- Consumers of queues that were not shut down cleanly yet, or left messages invisible.
 CREATE TABLE smsreceipt.lease (
     id           bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     queue        text    NOT NULL,
     process      text    NOT NULL,               -- on its host: the namespace, the pid, when it began
     seen_at      bigint  NOT NULL,               -- 0: shut down cleanly
-    hidden_until bigint  NOT NULL                -- by the host's clock, of a consumer that ended clean; 0 while it runs
+    hidden_until bigint  NOT NULL                -- of a consumer that ended clean; 0 while it runs
 );
 
 CREATE FUNCTION smsreceipt.now_ms() RETURNS bigint LANGUAGE sql AS
@@ -177,7 +185,7 @@ CREATE FUNCTION smsreceipt.now_ms() RETURNS bigint LANGUAGE sql AS
 -- A shared lock whose key is a lower bound of the seqs is held to the end of the transaction; see horizon().
 CREATE FUNCTION smsreceipt.begin_write(
     me uuid, number bigint, seqs integer, alone boolean, wait_ms integer,
-    OUT first_seqs bigint[], OUT has_details boolean, OUT has_sends boolean
+    OUT first_seqs bigint[], OUT has_details boolean, OUT has_sends boolean, OUT version integer
 ) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('lock_timeout', wait_ms::text, true), set_config('jit', 'off', true),
@@ -201,6 +209,7 @@ BEGIN
     has_details := EXISTS (SELECT FROM smsreceipt.tally JOIN smsreceipt.kind ON kind.id = tally.kind
                            WHERE kind.name = 'SendDetail' GROUP BY kind.id HAVING sum(statements) > 0);
     has_sends := EXISTS (SELECT FROM smsreceipt.send);
+    version := (SELECT meta.version FROM smsreceipt.meta);
 END $$;
 
 -- Up to which seq all is visible to a snapshot that is taken after this, and nothing more will come. Two statements, in

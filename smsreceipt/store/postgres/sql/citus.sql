@@ -23,5 +23,5 @@ SELECT create_distributed_table('smsreceipt.reject', 'place', colocate_with => '
 SELECT create_reference_table('smsreceipt.kind');
 SELECT create_reference_table('smsreceipt.road');
 
--- The rest stays on the coordinator: meta, tally, comparison, replay, writer, lease, and the sequence.
+-- The rest stays on the coordinator: meta, tally, comparison, replay, note, writer, lease, and the sequence.
 COMMIT;

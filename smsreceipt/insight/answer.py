@@ -1,0 +1,92 @@
+"""Answers a question from a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from smsreceipt.decode.facts import call_facts, reply_facts
+from smsreceipt.insight import calls, findings
+from smsreceipt.insight.messages import Messages, asked, cells, day_text, failures, sms, summed, trend
+from smsreceipt.insight.question import Dimension, Group, Question
+from smsreceipt.insight.stats import SCHEMA, Cell, Period, Provider, Stats, Tables, Tallied, Trend
+from smsreceipt.model import DAY_MS, Instant, start_of_day
+from smsreceipt.model.facts import Nowhere, Place
+from smsreceipt.store import Store
+from smsreceipt.store.counts import By, Readers, Subject
+
+FINAL_AFTER = 3 * DAY_MS  #: the provider sends no later receipt of a day
+TREND_DAYS = 14
+
+
+def readers_of(place: Place) -> Readers:
+    """What a store is given to read bodies and numbers."""
+    return Readers(place=place, call=call_facts, reply=reply_facts)
+
+
+def stats(
+    store: Store,
+    question: Question,
+    now: Instant,
+    *,
+    place: Place = Nowhere(),  # noqa: B008 - has no state
+    provider: Provider | None = None,
+    previous_provider: Provider | None = None,
+) -> Stats:
+    """All figures of a period. *provider* holds the provider's totals of the same days, where they are known.
+
+    Call it inside store.snapshot(), so that all figures are of one moment.
+    """
+    readers, days, compared = readers_of(place), (question.first_day, question.last_day), question.compared
+    wants_sms = Group.SMS in question.groups
+    messages = Messages(store, readers, question, days) if wants_sms else None
+    before = Messages(store, readers, question, compared) if wants_sms and compared else None
+    figures_of_calls = partial(calls.calls, store, readers, question, now=now)
+    wants_calls, wants_replies = Group.CALLS in question.groups, Group.REPLIES in question.groups
+    figures = sms(messages, provider) if messages else None
+    return Stats(
+        SCHEMA,
+        day_text(days[0]),
+        day_text(days[1]),
+        now >= start_of_day(days[1] + 1) + FINAL_AFTER,
+        "Asia/Shanghai",
+        "sent_at",
+        Period(*map(day_text, compared)) if compared else None,
+        figures,
+        sms(before, previous_provider) if before else None,
+        failures(messages, before) if messages else [],
+        _tables(messages, before, question) if messages else None,
+        cells((Dimension.CARRIER, Dimension.HOUR), messages, before) if messages else [],
+        figures_of_calls(days) if wants_calls else None,
+        figures_of_calls(compared) if wants_calls and compared else None,
+        calls.replies(store, readers, question, days) if wants_replies else None,
+        findings.findings(messages, before, figures, question.thresholds, now) if messages and figures else [],
+        _trend(store, readers, question) if messages else [],
+        Tallied(0, folded=False),
+    )
+
+
+def groups(store: Store, question: Question, *, place: Place = Nowhere()) -> list[Cell]:  # noqa: B008 - the same
+    """The messages by the one or two dimensions of the question, in its order, at most its `top`."""
+    readers, compared = readers_of(place), question.compared
+    now = Messages(store, readers, question, (question.first_day, question.last_day))
+    before = Messages(store, readers, question, compared) if compared else None
+    return cells(question.by, now, before, sort=question.sort, top=question.top)
+
+
+def _tables(messages: Messages, before: Messages | None, question: Question) -> Tables:
+    known = question.by_send and messages.sends is not None
+    tables: Mapping[Dimension, list[Cell]] = {
+        each: cells((each,), messages, before)
+        for each in (Dimension.HOUR, Dimension.DAY, Dimension.CARRIER, Dimension.PROVINCE)
+    }
+    of_sends = {
+        each: cells((each,), messages, before) if known else [] for each in (Dimension.TEMPLATE, Dimension.SIGN)
+    }
+    return Tables(*tables.values(), *of_sends.values())
+
+
+def _trend(store: Store, readers: Readers, question: Question) -> list[Trend]:
+    days = (question.last_day - TREND_DAYS + 1, question.last_day)
+    by = (By.DAY, By.OUTCOME, By.SECONDS)
+    return trend(summed(asked(store, readers, question, days, by, Subject.MESSAGES), by, (By.DAY,)), days)

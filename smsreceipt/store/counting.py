@@ -1,0 +1,170 @@
+"""Answers a CountQuery from the rows of an engine: looks up places, reads bodies, filters and adds up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from smsreceipt.model.facts import CallFacts, Place
+from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
+
+PREFIX = "prefix"  #: the first 7 digits of a number of the mainland, else ""
+CALL_ID = "call_id"
+_OF_PLACE = (By.CARRIER, By.PROVINCE)
+#: Subjects that are told by bodies, and their kinds.
+KINDS = {
+    Subject.CALLS: "SecretReport",
+    Subject.TALKS: "SecretReport",
+    Subject.RINGS: "SecretReport",
+    Subject.REPLIES: "SmsUp",
+    Subject.RECORDINGS: "SecretRecording",
+    Subject.UNRECORDED: "SecretReport",
+}
+#: What an engine tells of a receipt whose body is read: these, and the body.
+OF_BODIES = (By.DAY, By.HOUR, By.OUTCOME, By.CODE, By.ORIGIN, CALL_ID, PREFIX)
+
+Row = tuple[Any, ...]
+
+
+class Engine(Protocol):
+    """What an engine reads. Hours and seconds that are not known are -1."""
+
+    def messages(self, query: CountQuery, columns: Sequence[str]) -> Iterable[Row]:
+        """The messages of the query's days: these columns, the count and the parts; one row or more for each group."""
+
+    def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterable[Row]:
+        """The same of the ledger."""
+
+    def bodies(self, kind: str, first_day: int, last_day: int) -> Iterable[Row]:
+        """A row for each state of that kind, test pushes left out: OF_BODIES and the body."""
+
+
+def counted(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[Count]:
+    """The answer to *query*."""
+    wanted = (*query.by, *(each for each in query.where if each not in query.by))
+    columns = tuple(dict.fromkeys(PREFIX if each in _OF_PLACE else each for each in wanted))
+    if query.subject in {Subject.MESSAGES, Subject.SENDS}:
+        read = engine.messages if query.subject is Subject.MESSAGES else engine.sends
+        found: Iterable[Row] = read(query, columns)
+    else:
+        columns = (*OF_BODIES, By.POOL, By.SIDE, By.CALL_TYPE, By.SECONDS, By.WORD, By.SIGN)
+        found = _of_bodies(engine, readers, query)
+    pick = _picker(columns, wanted, readers.place)
+    accepted = [(wanted.index(by), frozenset(values)) for by, values in query.where.items() if values]
+    width, sums = len(query.by), defaultdict[Row, list[int]](lambda: [0, 0])
+    for *row, count, parts in found:
+        values = pick(row)
+        if all(values[at] in allowed for at, allowed in accepted):
+            known = sums[values[:width]]
+            known[0] += count
+            known[1] += parts
+    for values, (count, parts) in sums.items():
+        yield Count(values, count, parts)
+
+
+def _picker(columns: Sequence[str], wanted: Sequence[By], place: Place) -> Callable[[Sequence[Any]], Row]:
+    """A function that makes the wanted values of a row of *columns*."""
+    at = {name: index for index, name in enumerate(columns)}
+    places: dict[str, tuple[str, str]] = {}
+
+    def where(prefix: str) -> tuple[str, str]:
+        if prefix not in places:
+            places[prefix] = place(prefix)
+        return places[prefix]
+
+    def pick(row: Sequence[Any]) -> Row:
+        return tuple([read(row) for read in readers])
+
+    def reader(by: By) -> Callable[[Sequence[Any]], Any]:
+        if by in _OF_PLACE:
+            index, which = at[PREFIX], _OF_PLACE.index(by)
+            return lambda row: where(row[index])[which]
+        index = at[by]
+        if by is By.HOUR:
+            return lambda row: None if row[index] < 0 else row[index]
+        if by is By.SECONDS:
+            return lambda row: None if row[index] == -1 else row[index]
+        return lambda row: row[index]
+
+    readers = [reader(by) for by in wanted]
+    return pick
+
+
+def _of_bodies(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[Row]:
+    """OF_BODIES, pool, side, call type, seconds, word, sign, count and parts of each receipt of the query's subject."""
+    subject = query.subject
+    rows = engine.bodies(KINDS[subject], query.first_day, query.last_day)
+    if subject is Subject.REPLIES:
+        for *row, body in rows:
+            reply = readers.reply(body)
+            yield (*row, "", "", "", -1, reply.word, reply.sign, 1, 0)
+        return
+    accepts, seconds_of = _ABOUT[subject]
+    if subject is Subject.UNRECORDED:
+        accepts = _unrecorded(engine, readers, query)
+    for *row, body in rows:
+        call = readers.call(body)
+        if accepts(row, call):
+            yield (*row, call.pool, call.side, call.call_type, seconds_of(call), "", "", 1, 0)
+
+
+_Accepts = Callable[[Sequence[Any], CallFacts], bool]
+_ABOUT: dict[Subject, tuple[_Accepts, Callable[[CallFacts], int | None]]] = {
+    Subject.CALLS: (lambda _, __: True, lambda _: -1),
+    Subject.TALKS: (lambda _, call: call.talk_seconds is not None, lambda call: call.talk_seconds),
+    Subject.RINGS: (lambda _, call: call.ring_seconds is not None, lambda call: call.ring_seconds),
+    Subject.RECORDINGS: (lambda _, __: True, lambda _: -1),
+    Subject.UNRECORDED: (lambda _, __: True, lambda _: -1),
+}
+
+
+def _unrecorded(engine: Engine, readers: Readers, query: CountQuery) -> _Accepts:
+    """Whether a call was connected, should have a recording, and has none.
+
+    It should if its report names one, or if its pool has any recording of that day.
+    """
+    recorded: set[tuple[int, str]] = set()
+    recording: set[tuple[int, str]] = set()
+    day, call_id = OF_BODIES.index(By.DAY), OF_BODIES.index(CALL_ID)
+    for *row, body in engine.bodies(KINDS[Subject.RECORDINGS], query.first_day, query.last_day):
+        recorded.add((row[day], row[call_id]))
+        recording.add((row[day], readers.call(body).pool))
+    return lambda row, call: (
+        call.talk_seconds is not None
+        and (call.recorded or (row[day], call.pool) in recording)
+        and (row[day], row[call_id]) not in recorded
+    )
+
+
+_DAY_MS, _ZONE = 86_400_000, 28_800_000
+
+
+def hour_sql(sent_at: str) -> str:
+    """The Beijing hour of an instant in a column, -1 where there is none; for every engine."""
+    local = f"({sent_at} + {_ZONE})"
+    return f"CASE WHEN {sent_at} < 0 THEN -1 ELSE {local} / 3600000 - {local} / {_DAY_MS} * 24 END"
+
+
+def seconds_sql(sent_at: str, *, exact: bool) -> str:
+    """The latency of a delivered message, bucketed unless *exact*; for every engine.
+
+    -1 where there is none, -2 where it is negative. Exact up to 127 s; above that the lower edge of one of 32 buckets
+    an octave, at most 3.1 % off.
+    """
+    took = f"(reported_at / 1000 - {sent_at} / 1000)"
+    text = f"CASE WHEN outcome <> 'delivered' OR {sent_at} < 0 OR reported_at < 0 THEN -1"
+    text += f" WHEN {took} < 0 THEN -2"
+    if not exact:
+        text += f" WHEN {took} < 128 THEN {took}"
+        text += "".join(f" WHEN {took} < {1 << bits} THEN {took} / {1 << bits - 6} * {1 << bits - 6}"
+                        for bits in range(8, 31))  # fmt: skip
+    return f"{text} ELSE {took} END"
+
+
+def bucket(seconds: int) -> int:
+    """The lower edge of the bucket that so many seconds are in."""
+    if seconds < 128:
+        return seconds
+    step = 1 << seconds.bit_length() - 6
+    return seconds // step * step

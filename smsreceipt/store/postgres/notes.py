@@ -1,0 +1,39 @@
+"""Small state of commands, by topic and name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from smsreceipt.store.postgres.session import Db, Reader
+
+_READ = "SELECT name, text FROM smsreceipt.note WHERE topic = %s ORDER BY name"
+_WRITE = "INSERT INTO smsreceipt.note VALUES (%s, %s, %s) ON CONFLICT (topic, name) DO UPDATE SET text = excluded.text"
+_LOCK = "SELECT pg_advisory_xact_lock(1936552562, hashtext('note ' || %s))"
+
+
+def read(reader: Reader, topic: str) -> dict[str, str]:
+    """The notes of a topic, by name."""
+    return dict(reader.rows(_READ, (topic,)))
+
+
+def write(db: Db, topic: str, changes: Mapping[str, str | None], expected: Mapping[str, str | None]) -> bool:
+    """Write and delete notes inside the caller's transaction; False if one is not as *expected*.
+
+    Other writers of the topic wait: an expected note that is not there has no row that could be locked.
+    """
+    db.execute(_LOCK, (topic,))
+    if expected:
+        there = dict(db.execute(_READ, (topic,)))
+        if any(there.get(name) != text for name, text in expected.items()):
+            return False
+    for name, text in changes.items():
+        if text is None:
+            db.execute("DELETE FROM smsreceipt.note WHERE topic = %s AND name = %s", (topic, name))
+        else:
+            db.execute(_WRITE, (topic, name, text))
+    return True
+
+
+def topics(reader: Reader) -> list[str]:
+    """The topics that have notes."""
+    return [topic for (topic,) in reader.rows("SELECT DISTINCT topic FROM smsreceipt.note ORDER BY topic")]

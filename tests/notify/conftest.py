@@ -1,0 +1,3 @@
+from tests.cli.conftest import bare, program
+
+__all__ = ["bare", "program"]
