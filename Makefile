@@ -6,7 +6,7 @@ BIN := .venv/bin
 NODE := tests/sandbox/node
 PEERS := tests/bench/peers
 
-.PHONY: demo test bench bench-peers audit torture completions reference format wheel
+.PHONY: demo test bench bench-peers audit torture citus-check completions reference format wheel
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -45,6 +45,10 @@ audit: .venv/installed-audit
 # The full figures of docs/en/reliability.md; a smaller sample runs with `make test`.
 torture: .venv/installed-test
 	$(BIN)/python -m tests.torture --full
+
+# The suites of the store on a Citus cluster: make citus-check URL=postgresql://USER@COORDINATOR/EMPTY_DATABASE
+citus-check: .venv/installed-test
+	$(BIN)/python -m tests.citus "$(URL)"
 
 completions: .venv/installed
 	$(BIN)/smsreceipt completion bash > completions/smsreceipt.bash

@@ -91,3 +91,4 @@ def _report_leaks() -> Iterator[None]:
     """Collect the garbage of each test, so that the test that leaks a resource fails by its ResourceWarning."""
     yield
     gc.collect()
+    postgres.take_back()

@@ -20,16 +20,20 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
+
 NAMED = "SMSRECEIPT_TEST_POSTGRES"
+CLUSTER = "SMSRECEIPT_TEST_CITUS"  #: the URL of one store of a cluster, which is emptied; see tests/citus.py
 _FOLDER = "SMSRECEIPT_TEST_POSTGRES_FOLDER"
 #: Read at once: tests hide our variables from the programs that they start.
 _named = os.environ.get(NAMED, "")
+_cluster = os.environ.get(CLUSTER, "")
 _folders = [folder] if (folder := os.environ.get(_FOLDER)) else []
 _SERIAL = count()
-_free: list[str] = []
+_free: list[str] = [_cluster] if _cluster else []
 _TABLES = (
     *("statement", "body", "reject", "send", "tie", "tally", "comparison"),
-    *("replay", "writer", "lease", "note", "kind", "road"),
+    *("replay", "writer", "lease", "note", "ledger", "kind", "road"),
 )  # fmt: skip
 
 
@@ -66,8 +70,11 @@ def prepare_folder() -> None:
 
 def remove_afterwards(folder: Path) -> None:
     """Have a server in *folder* stopped and the folder removed when this process ends, also when it is killed."""
-    guard = subprocess.Popen(["sh", "-c", _GUARD, "sh", folder], stdin=subprocess.PIPE, start_new_session=True)
-    _guards.append(guard)  # its standard input is closed when this process ends, by whatever
+    reading, writing = os.pipe()  # the writing end is closed when this process ends, by whatever
+    guard = subprocess.Popen(["sh", "-c", _GUARD, "sh", folder], stdin=reading, start_new_session=True)
+    guard.returncode = 0  # nobody waits for it
+    os.close(reading)
+    _guards.append(writing)
 
 
 #: Immediate shutdown: nothing in the folder is needed any more.
@@ -80,7 +87,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 rm -rf "$1"
 """
-_guards: list[subprocess.Popen[bytes]] = []
+_guards: list[int] = []
 
 
 @cache
@@ -109,6 +116,8 @@ def take() -> str:
     """The URL of a database without tables, or with empty ones."""
     if _free:
         return _free.pop()
+    if _cluster:
+        pytest.skip("a cluster holds one store, and the test needs two at once")
     name = f"smsreceipt_test_{os.getpid()}_{next(_SERIAL)}"
     execute(server(), f"CREATE DATABASE {name}")
     if _named:
@@ -118,9 +127,20 @@ def take() -> str:
 
 def give_back(url: str) -> None:
     """Empty a database that take() returned, for the next one who takes one."""
+    empty(url)
+    _free.append(url)
+
+
+def take_back() -> None:
+    """Empty the store of a cluster, which a test did not give back."""
+    if _cluster and not _free:
+        give_back(_cluster)
+
+
+def empty(url: str) -> None:
+    """Empty a store, as no command does."""
     clear = "; ".join(f"DELETE FROM smsreceipt.{table}" for table in _TABLES)  # noqa: S608 - our own names
     execute(url, f"BEGIN; {clear}; SELECT setval('smsreceipt.seq', 1, false); COMMIT")
-    _free.append(url)
 
 
 @contextlib.contextmanager

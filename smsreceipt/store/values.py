@@ -179,7 +179,7 @@ class StoreFacts:
     conflicts: int  #: statements in conflict
     kinds: tuple[KindFacts, ...] = field(default=())
     sends: int = 0  #: in the ledger
-    open_sends: int = 0  #: of them, those without a final receipt
+    open_sends: int = 0  #: of them, those without a final receipt; of thousands, a few too many may be counted
     writers: tuple[StoreWriter, ...] | None = None  #: the last to write first; None: the engine does not tell
     checked: bool = False  #: all of it was looked through for damage
 

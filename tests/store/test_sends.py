@@ -434,3 +434,18 @@ def test_calls_whose_end_was_never_heard(store: Store) -> None:
     assert list(store.call_gaps(day + 1, day + 9)) == []
     store.keep([decoded(call("c1"), call("c1", "FC2"))])
     assert list(store.call_gaps(day, day)) == []
+
+
+def test_very_many_open_sends_are_counted_without_a_look_at_each(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smsreceipt.store.postgres import sends
+
+    monkeypatch.setattr(sends, "_EXACT", 3)
+    with closing(engine.empty()) as store:
+        store.add_sends([Send(PHONE, f"{n}^0", 20_777, None, "", "", "", None) for n in range(5)])
+        assert (store.facts().sends, store.facts().open_sends) == (5, 5)
+        store.keep([decoded(*(report(f"{n}^0") for n in range(4)))])
+        assert (store.facts().sends, store.facts().open_sends) == (5, 1)
+        assert store.forget_sends(SendQuery(biz_ids=["4^0"])) == 1
+        assert (store.facts().sends, store.facts().open_sends) == (4, 0)

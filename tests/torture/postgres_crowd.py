@@ -6,14 +6,14 @@ import random
 import threading
 import time
 from contextlib import ExitStack, closing
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import psycopg
 
 from smsreceipt.model import Decoded
 from smsreceipt.store import Query
-from smsreceipt.store.postgres import keep, session
+from smsreceipt.store.postgres import keep, writer
 from smsreceipt.store.postgres.identities import Identities
 from tests.store.statements import pool
 from tests.torture.postgres_server import Figures, Server, Writers, fresh_batches, judged, opened, show
@@ -55,7 +55,14 @@ class Follower:
             self.faults.append(f"follower: {exc}")
 
 
-def hot(server: Server, seconds: float, *, bug: str = "", writers: int = 4) -> Figures:
+class Stores(Protocol):
+    """What gives empty stores: a server of its own, or a cluster that is there."""
+
+    def store(self) -> str:
+        """The URL of an empty store."""
+
+
+def hot(server: Stores, seconds: float, *, bug: str = "", writers: int = 4) -> Figures:
     """Keep deliveries about the same thousand statements, in batches of very different sizes, for so long."""
     url = server.store()
 
@@ -72,7 +79,7 @@ def hot(server: Server, seconds: float, *, bug: str = "", writers: int = 4) -> F
                 return dice.sample(list(values), len(values))
 
             stack.enter_context(patch.object(keep, "sorted", shuffled, create=True))
-            stack.enter_context(patch.object(session, "may_be_repeated", lambda _: False))
+            stack.enter_context(patch.object(writer, "may_be_repeated", lambda _: False))
         with Writers(url, writers, batches) as running:
             began = time.monotonic()
             while time.monotonic() - began < seconds and not running.ended:
@@ -80,7 +87,7 @@ def hot(server: Server, seconds: float, *, bug: str = "", writers: int = 4) -> F
         return judged(url, running)
 
 
-def followed(server: Server, seconds: float) -> tuple[Figures, int]:
+def followed(server: Stores, seconds: float) -> tuple[Figures, int]:
     """Follow writers of new receipts for so long; the followers' losses, and those of a naive one."""
     url = server.store()
     followers = [Follower(url, naive=naive) for naive in (False, False, True)]

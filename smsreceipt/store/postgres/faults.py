@@ -25,6 +25,8 @@ _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
     "3D": (StoreUnavailable, "does not exist: the server has no such database", "Make it: createdb."),
     "42501": (StoreUnavailable, "may not be used for this by this user",
               "The owner of the database has to grant the rights, or to run this command once."),
+    "SR002": (StoreLocked, "has transactions on its workers that do not end, or workers that cannot be reached",
+              "Are all workers up? Citus ends such transactions each minute; SELECT recover_prepared_transactions()."),
     "40": (StoreLocked, "is used by others at the same time", ""),
     LOCKED: (StoreLocked, "is locked by another process",
              "Run this again; if it happens often, raise the server's lock_timeout for this user."),

@@ -35,6 +35,12 @@ _ROWS = (
 )
 _ABOUT = "FROM smsreceipt.statement WHERE statement.place = {0}.place AND statement.ident = {0}.ident AND kind IN ({1})"
 
+_COUNT = (
+    "INSERT INTO smsreceipt.ledger VALUES (pg_backend_pid() %% 64, %s)"
+    " ON CONFLICT (slot) DO UPDATE SET sends = ledger.sends + excluded.sends"
+)
+_EXACT = 2_000  # open sends up to which each is looked up, for a count that is exact
+
 _Key = tuple[int, bytes]  # place and ident
 
 
@@ -57,6 +63,7 @@ def add(db: Db, sends: Sequence[Send], kinds: str) -> Imported:
         binary=True,
     )
     new = set(found)
+    count(db, len(new))
     if len(new) == len(batch):
         return Imported(len(new))
     completed, contradicting = _complete(db, batch)
@@ -106,7 +113,14 @@ def forget(db: Db, query: SendQuery, kinds: str) -> tuple[int, set[str]]:
     """Delete the sends that match *query*; return how many, and their phones."""
     terms, values = _terms(query, kinds)
     gone = db.execute(f"DELETE FROM smsreceipt.send WHERE {all_of(terms)} RETURNING phone", values or None).fetchall()
+    count(db, -len(gone))
     return len(gone), {phone for (phone,) in gone}
+
+
+def count(db: Db, more: int) -> None:
+    """Add to the number of sends that the ledger holds."""
+    if more:
+        db.execute(_COUNT, (more,))
 
 
 def begin_comparison(db: Db, first_day: int, last_day: int, at: Instant) -> Instant:
@@ -203,10 +217,13 @@ class Sends:
 
     def total(self) -> int:
         """How many sends there are."""
-        return self._reader.number("SELECT count(*) FROM smsreceipt.send")
+        return self._reader.number("SELECT sum(sends)::int8 FROM smsreceipt.ledger")
 
     def open(self) -> int:
-        """How many sends have no final receipt."""
+        """How many sends have no final receipt; where that are very many, a few may be among them that have one."""
+        few = f"SELECT count(*) FROM (SELECT FROM smsreceipt.send WHERE NOT settled LIMIT {_EXACT + 1}) AS found"
+        if self._reader.number(few) > _EXACT:
+            return self._reader.number("SELECT count(*) FROM smsreceipt.send WHERE NOT settled")
         without = f"NOT EXISTS ({receipt_of('send', kinds_of_reports(self._reader))})"
         return self._reader.number(f"SELECT count(*) FROM smsreceipt.send WHERE NOT settled AND {without}")
 

@@ -53,8 +53,10 @@ from smsreceipt.store.values import (
 
 T = TypeVar("T")
 
-_TABLES = ("statement", "body", "reject", "send", "tie", "tally")
-_WRITERS = "SELECT host, seen_at FROM smsreceipt.writer ORDER BY seen_at DESC, host"
+_WRITERS = (
+    "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 90 * 86400000::bigint"
+    " ORDER BY seen_at DESC, host"
+)
 #: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
 _TWICE = (
     "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
@@ -295,13 +297,12 @@ class PostgresStore:
                     " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
                 )
             )
-            size = "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name"
             return StoreFacts(
                 location=self._location,
                 exists=not reader.blank,
                 engine=f"PostgreSQL {self._connections.server_version()}",
                 schema=schema.SCHEMA,
-                size=reader.number(size, [f"smsreceipt.{table}" for table in _TABLES]),
+                size=reader.number("SELECT smsreceipt.size()"),
                 last_seq=reader.horizon(),
                 rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
                 conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),

@@ -9,7 +9,7 @@ from smsreceipt.errors import UsageError
 from smsreceipt.model import Reached, StoredReceipt
 from smsreceipt.store.copies import CopiedReject, CopiedStatement, joined
 from smsreceipt.store.ledger_rows import COLUMNS, row_of
-from smsreceipt.store.postgres import keep, select
+from smsreceipt.store.postgres import keep, select, sends
 from smsreceipt.store.postgres.arrays import Pack, booleans, byteas, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import Batch, columns, packed_rows
 from smsreceipt.store.postgres.columns import SELECTED, digest, ident_of, phone_place
@@ -123,14 +123,14 @@ def import_rejects(db: Db, numbers: keep.Numbers, copied: Sequence[CopiedReject]
     _insert(db, _REJECT, _REJECT_TYPES, rows)
 
 
-def import_sends(db: Db, sends: Sequence[StoredSend]) -> None:
+def import_sends(db: Db, copied: Sequence[StoredSend]) -> None:
     """Write sends; those that are there already stay as they are."""
     rows = [
         (phone_place(each.send.phone), ident_of(each.send.biz_id, each.send.phone), *row_of(each.send), each.settled,
          -1 if each.asked_at is None else each.asked_at, str(each.answer or ""))
-        for each in sends
+        for each in copied
     ]  # fmt: skip
-    _insert(db, _SEND, _SEND_TYPES, sorted(rows))
+    sends.count(db, _insert(db, _SEND, _SEND_TYPES, sorted(rows)))
 
 
 def import_counters(db: Db, numbers: keep.Numbers, kinds: Sequence[KindFacts], notes: Sequence[Reached]) -> None:
@@ -152,6 +152,7 @@ def import_counters(db: Db, numbers: keep.Numbers, kinds: Sequence[KindFacts], n
     keep.write_reached(db, notes)
 
 
-def _insert(db: Db, statement: str, packers: Sequence[Pack], rows: Sequence[Sequence[object]]) -> None:
+def _insert(db: Db, statement: str, packers: Sequence[Pack], rows: Sequence[Sequence[object]]) -> int:
+    """Insert the rows; return how many were not there."""
     values = columns(rows, len(packers))
-    db.execute(statement, [pack(column) for pack, column in zip(packers, values, strict=True)])
+    return db.execute(statement, [pack(column) for pack, column in zip(packers, values, strict=True)]).rowcount

@@ -126,6 +126,11 @@ CREATE TABLE smsreceipt.send (
 CREATE INDEX send_day ON smsreceipt.send (settled, day);
 CREATE INDEX send_biz_id ON smsreceipt.send (left(biz_id, 200), left(phone, 40));
 CREATE INDEX send_out_id ON smsreceipt.send (left(out_id, 200)) WHERE out_id <> '';
+-- How many sends there are, in slots, so that writers do not queue for one row.
+CREATE TABLE smsreceipt.ledger (
+    slot  smallint PRIMARY KEY,
+    sends bigint   NOT NULL
+) WITH (fillfactor = 50);
 
 -- Answers of a query that are some send's: which statement (SendDetail) is a witness of which (SmsReport).
 CREATE TABLE smsreceipt.tie (
@@ -225,3 +230,10 @@ BEGIN
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
     RETURN least(top, low - 1);
 END $$;
+
+-- The bytes of all tables and their indexes.
+CREATE FUNCTION smsreceipt.size() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT sum(pg_total_relation_size(pg_class.oid))::bigint
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'smsreceipt' AND relkind = 'r'
+$$;
