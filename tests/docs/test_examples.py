@@ -29,7 +29,11 @@ APART = ("smsreceipt listen", "smsreceipt demo", "smsreceipt completion", "mkdir
 SILENT = (
     "printf",
     "smsreceipt export",
-    "smsreceipt sends import", "smsreceipt sends forget", "smsreceipt pull", "smsreceipt rejects retry")
+    "smsreceipt sends import",
+    "smsreceipt sends forget",
+    "smsreceipt pull",
+    "smsreceipt rejects retry",
+)
 
 
 def examples() -> list[str]:
