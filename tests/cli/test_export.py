@@ -351,6 +351,17 @@ def test_the_summary_tells_where_to_go_on(filled: Program) -> None:
     assert filled("export", "receipts", "--output", "quiet.ndjson", "-q").err == ""
 
 
+def test_a_part_that_others_may_read_is_not_written_to(filled: Program) -> None:
+    Path("other").write_text("")
+    Path(".out.csv.part").hardlink_to("other")
+    ended = filled("export", "receipts", "--output", "out.csv")
+    assert (ended.code, "not a file of yours alone" in ended.err) == (2, True)
+    Path(".out.csv.part").unlink()
+    Path(".out.csv.part").symlink_to("other")
+    assert filled("export", "receipts", "--output", "out.csv").code == 2
+    assert Path("other").read_text() == ""
+
+
 def leftovers(folder: Path) -> list[str]:
     """The names in a folder that are no store."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("receipts.db"))

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -60,12 +61,14 @@ class Part:
         except OSError as exc:
             raise unusable(f"{path} cannot be written", exc, path, write=True) from exc
         self.size = 0  #: bytes; set by finish()
+        self._published = False
 
     def _opened(self) -> BinaryIO:
         while True:
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             stream = os.fdopen(descriptor, "r+b", buffering=1 << 18)
             try:
+                self._refuse_foreign(os.fstat(descriptor))
                 lock(descriptor, self.path)
                 if self._is_current(descriptor):
                     os.fchmod(descriptor, 0o600)
@@ -75,6 +78,11 @@ class Part:
                 stream.close()
                 raise
             stream.close()  # another process has renamed or deleted it meanwhile
+
+    def _refuse_foreign(self, found: os.stat_result) -> None:
+        """Raise UsageError for a part that somebody else may read: in a shared folder anybody can make one."""
+        if found.st_uid != os.geteuid() or found.st_nlink > 1 or not stat.S_ISREG(found.st_mode):
+            raise UsageError(f"{self._part} is there already, and not a file of yours alone", hint="Delete it.")
 
     def _is_current(self, descriptor: int) -> bool:
         with contextlib.suppress(FileNotFoundError):
@@ -101,11 +109,14 @@ class Part:
     def publish(self) -> None:
         """Give the file its name, in place of the one that has it."""
         self._part.replace(self.path)
+        self._published = True
         self.stream.close()
         _sync(self.path.parent)
 
     def discard(self) -> None:
-        """Delete the part."""
+        """Delete the part, unless it is published: another export may have begun a part by then."""
+        if self._published:
+            return
         shutil.rmtree(self._folder, ignore_errors=True)
         self._part.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # what is buffered may not fit on the disk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +22,17 @@ def checked(named: str | Path, *, force: bool) -> Path:
     Where the name is a symbolic link, the path is that of its target.
     """
     path = Path(os.path.realpath(named))
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return path
+    except OSError as exc:
+        raise unusable(f"{named} cannot be written", exc, path, write=True) from exc
+    if stat.S_ISDIR(mode):
         raise UsageError(f"{named} is a folder", hint="Name a file in it; or say --split-by day for a file a day.")
-    if path.exists() and not path.is_file():
+    if not stat.S_ISREG(mode):
         raise UsageError(f"{named} is no regular file", hint="Say --output - and redirect it: > FILE.")
-    if path.exists() and not force:
+    if not force:
         raise UsageError(f"{named} exists", hint="Say --force to replace it, or name another file.")
     return path
 
