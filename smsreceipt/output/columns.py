@@ -54,6 +54,7 @@ class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     convert: Callable[[Any], object] | None = None  #: makes the JSON value of the attribute
     or_null: bool = False  #: an empty attribute is null in JSON
     type: Type = Type.TEXT  #: for files that have types
+    meaning: tuple[str, str] = ("", "")  #: in English and in Chinese, for files that have room to tell it
     instant: Callable[[Any], int | None] | None = None  #: makes the instant of the attribute, where it is none itself
     head: tuple[str, str] = ("", "")  #: the title, in English and in Chinese; ("", ""): no table has this column
     cell: Callable[[T, Display], Cell | str] | None = None  #: None: the attribute itself

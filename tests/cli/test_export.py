@@ -157,6 +157,9 @@ def test_a_workbook_has_types_a_heading_and_a_sheet_about_itself(filled: Program
     assert told["filter"] == "--phone 138****8000"
     assert told["masked"] == "yes"
     assert told["exported at"] == "2026-11-21T12:00:00+08:00"
+    assert [told[head] for head in heads if not told[head]] == []
+    [chinese] = [row[2].value for row in book["about"].iter_rows() if row[0].value == "sent_at"]
+    assert chinese == "发送时间，北京时间"
 
 
 def test_rows_beyond_a_sheet_go_on_the_next(filled: Program, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +191,7 @@ def test_parquet_has_types_dictionaries_and_compression(filled: Program) -> None
     assert (schema["phone"], schema["body"], schema["seq"], schema["test"]) == ("string", "string", "int64", "bool")
     group = file.metadata.row_group(0)
     assert {group.column(n).compression for n in range(group.num_columns)} == {"ZSTD"}
-    assert b"version" in file.schema_arrow.metadata[b"smsreceipt.version"] or file.schema_arrow.metadata
+    assert file.schema_arrow.metadata[b"smsreceipt.version"].startswith(b"smsreceipt ")
 
 
 def test_row_groups_are_bounded(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,10 +138,13 @@ class XlsxWriter(Generic[T]):
     def _tell(self) -> None:
         """Fill the sheet about the export."""
         self._told.set_column(0, 0, 18)
-        self._told.set_column(1, 1, 90)
-        for row, (name, fact) in enumerate(self._about.facts.items()):
+        self._told.set_column(1, 2, 60)
+        facts = [(name, cell_text(fact)) for name, fact in self._about.facts.items()]
+        columns = [(column.key, *column.meaning) for column in self._view.keyed]
+        for row, (name, *texts) in enumerate([*facts, ("", ""), *columns]):
             self._told.write_string(row, 0, name, self._bold)
-            self._told.write_string(row, 1, cell_text(fact))
+            for number, text in enumerate(texts, 1):
+                self._told.write_string(row, number, text)
 
 
 def _text_of(value: Any) -> str:
