@@ -52,7 +52,7 @@ _OPTIONS = [
         metavar="KEY,…",
         shell_complete=complete_columns,
         help="Only these keys of the JSON, in this order.",
-        example="phone,outcome,code",
+        example="phone,out_id,sent_at",
     ),
     option(
         "--excel",
