@@ -13,6 +13,8 @@ from smsreceipt.output.safe import ACTIVE, json_escape, safe
 _SUSPECT = bytes([*range(0x20), 0x7F, 0xC2, 0xCD, 0xD8, 0xE1, 0xE2, 0xE3, 0xED, 0xEF, 0xF3])
 _SUSPICIOUS = re.compile(b"[" + re.escape(_SUSPECT.replace(b"\n", b"")) + b"]")  # in several lines
 _BLANKS = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
+#: Each blank between tokens is beside one of these characters, or at an end of the text.
+_BLANK_BESIDE = re.compile(rb"[{}\[\]:,][ \t\r\n]|[ \t\r\n][{}\[\]:,]|\A[ \t\r\n]|[ \t\r\n]\Z")
 #: Spreadsheets take a field that starts with one of these for a formula; some normalise the full-width forms.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: Texts that Excel takes for a number, a date or a time: it rounds long ids, drops leading zeros, and makes another
@@ -45,12 +47,15 @@ def json_lines(values: Sequence[object]) -> bytes:
 
 def _compact(text: bytes) -> bytes:
     """The JSON text without blanks between its tokens; numbers and strings are not changed."""
+    if not _BLANK_BESIDE.search(text):  # the cheaper test
+        return text
     return _BLANKS.sub(lambda match: match[1] or b"", text)
 
 
 def _escaped(line: bytes) -> bytes:
     """Valid JSON on one line has active characters only in strings, where an escape means the same."""
-    return ACTIVE.sub(json_escape, line.decode("utf-8", "surrogatepass")).encode()
+    text = line.decode("utf-8", "surrogatepass")
+    return line if text.isprintable() else ACTIVE.sub(json_escape, text).encode()
 
 
 def csv_lines(rows: Iterable[Iterable[object]], *, guard: bool = True, excel: bool = False) -> bytes:
