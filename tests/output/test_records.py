@@ -166,6 +166,15 @@ def test_csv_for_excel_keeps_every_digit_and_no_formula(text: str) -> None:
     assert not number_like or found == f"\t{text}"
 
 
+@given(st.lists(st.lists(st.text(st.sampled_from("ab ,;\"'=1\t\r\n"), max_size=6), min_size=1, max_size=3), max_size=3))
+def test_csv_is_what_the_csv_module_writes(rows: list[list[str]]) -> None:
+    for end, quoting in (("\n", csv.QUOTE_MINIMAL), ("\r\n", csv.QUOTE_ALL)):
+        written = io.StringIO()
+        fields = [[records._field(text, False, end != "\n") for text in row] for row in rows]
+        csv.writer(written, lineterminator=end, quoting=quoting).writerows(fields)  # type: ignore[arg-type]
+        assert records.csv_lines(rows, guard=False, excel=end != "\n").decode() == written.getvalue()
+
+
 @given(hostile, hostile)
 @example(AWFUL, "=1")
 def test_csv_holds_nothing_active_and_stays_a_row(text: str, other: str) -> None:
