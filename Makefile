@@ -26,6 +26,7 @@ bench: .venv/installed-test node-clients bench-peers
 	$(BIN)/python -m tests.bench.ask
 	$(BIN)/python -m tests.bench.ledger
 	$(BIN)/python -m tests.bench.look
+	$(BIN)/python -m tests.bench.insight
 	$(BIN)/python -m tests.bench.engines
 	$(BIN)/python -m tests.bench.export
 

@@ -33,7 +33,7 @@ _SERIAL = count()
 _free: list[str] = [_cluster] if _cluster else []
 _TABLES = (
     *("statement", "body", "reject", "send", "tie", "tally", "comparison"),
-    *("replay", "writer", "lease", "note", "ledger", "kind", "road"),
+    *("replay", "writer", "lease", "note", "ledger", "day_tally", "tally_change", "kind", "road"),
 )  # fmt: skip
 
 
@@ -140,7 +140,8 @@ def take_back() -> None:
 def empty(url: str) -> None:
     """Empty a store, as no command does."""
     clear = "; ".join(f"DELETE FROM smsreceipt.{table}" for table in _TABLES)  # noqa: S608 - our own names
-    execute(url, f"BEGIN; {clear}; SELECT setval('smsreceipt.seq', 1, false); COMMIT")
+    tallies = "UPDATE smsreceipt.tally_state SET to_seq = 0, aim = 0, place = ''"
+    execute(url, f"BEGIN; {clear}; {tallies}; SELECT setval('smsreceipt.seq', 1, false); COMMIT")
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ COMMANDS = {
     "explain": "Explain a receipt code: what it means, what to do.",
     "status": "Tell how the store is doing, and whether receipts still arrive.",
     "export": "Write receipts or sends to a file: ndjson, csv, xlsx, parquet.",
+    "watch": "Watch for what is wrong, print each change once, and tell robots.",
     "rejects": "Look at what could not be decoded; retry or drop it.",
     "store": "Look after the store: its facts, upgrades, copies.",
     "config": "Show the effective configuration, or write a first one.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 from smsreceipt.decode.facts import call_facts, reply_facts
@@ -35,8 +34,10 @@ def stats(
 ) -> Stats:
     """All figures of a period. *provider* holds the provider's totals of the same days, where they are known.
 
-    Call it inside store.snapshot(), so that all figures are of one moment.
+    Call store.fold(place) first, which makes this fast; then call this inside store.snapshot(), so that all figures are
+    of one moment. They are the same without fold().
     """
+    folded = store.fold(Nowhere())  # which counts nothing
     readers, days, compared = readers_of(place), (question.first_day, question.last_day), question.compared
     wants_sms = Group.SMS in question.groups
     messages = Messages(store, readers, question, days) if wants_sms else None
@@ -55,14 +56,14 @@ def stats(
         figures,
         sms(before, previous_provider) if before else None,
         failures(messages, before) if messages else [],
-        _tables(messages, before, question) if messages else None,
-        cells((Dimension.CARRIER, Dimension.HOUR), messages, before) if messages else [],
+        _tables(messages, before) if messages else None,
+        cells((Dimension.CARRIER, Dimension.HOUR), messages, before, latency=False) if messages else [],
         figures_of_calls(days) if wants_calls else None,
         figures_of_calls(compared) if wants_calls and compared else None,
         calls.replies(store, readers, question, days) if wants_replies else None,
         findings.findings(messages, before, figures, question.thresholds, now) if messages and figures else [],
         _trend(store, readers, question) if messages else [],
-        Tallied(0, folded=False),
+        Tallied(folded.to_seq, folded=folded.complete),
     )
 
 
@@ -74,16 +75,12 @@ def groups(store: Store, question: Question, *, place: Place = Nowhere()) -> lis
     return cells(question.by, now, before, sort=question.sort, top=question.top)
 
 
-def _tables(messages: Messages, before: Messages | None, question: Question) -> Tables:
-    known = question.by_send and messages.sends is not None
-    tables: Mapping[Dimension, list[Cell]] = {
-        each: cells((each,), messages, before)
-        for each in (Dimension.HOUR, Dimension.DAY, Dimension.CARRIER, Dimension.PROVINCE)
-    }
-    of_sends = {
-        each: cells((each,), messages, before) if known else [] for each in (Dimension.TEMPLATE, Dimension.SIGN)
-    }
-    return Tables(*tables.values(), *of_sends.values())
+def _tables(messages: Messages, before: Messages | None) -> Tables:
+    known = (Dimension.HOUR, Dimension.DAY, Dimension.CARRIER, Dimension.PROVINCE)
+    of_sends = (Dimension.TEMPLATE, Dimension.SIGN)
+    tables = [cells((each,), messages, before) for each in known]
+    tables += [cells((each,), messages, before) if messages.of_sends else [] for each in of_sends]
+    return Tables(*tables)
 
 
 def _trend(store: Store, readers: Readers, question: Question) -> list[Trend]:

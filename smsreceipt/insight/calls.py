@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from smsreceipt.insight.measure import mean, quantile, ratio
 from smsreceipt.insight.messages import asked
@@ -11,7 +11,7 @@ from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Calls, CallType, Cause, Replies, Ring, Talk
 from smsreceipt.model import Instant, Outcome
 from smsreceipt.store import Store
-from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
+from smsreceipt.store.counts import By, Count, Readers, Subject
 
 _CALLS = ("0", "1", "")  #: call types that are calls; older records have none
 _SHORT = 6  #: seconds
@@ -20,34 +20,27 @@ _YOUNG = 3 * 3_600_000  #: milliseconds in which the end of a call may still be 
 
 def calls(store: Store, readers: Readers, question: Question, days: tuple[int, int], now: Instant) -> Calls:
     """The figures of some days."""
-    by = (By.OUTCOME, By.CODE, By.SIDE, By.CALL_TYPE)
-    records = asked(store, readers, question, days, by, Subject.CALLS)
-    ended = [each for each in records if each.values[3] in _CALLS]
-    outcomes: Counter[str] = Counter()
+    by = (By.OUTCOME, By.CODE, By.SIDE, By.CALL_TYPE, By.SECONDS, By.RING)
     causes: Counter[tuple[str, str, str]] = Counter()
-    types: Counter[str] = Counter()
-    for each in records:
-        types[each.values[3]] += each.count
-    for each in ended:
-        outcome, code, side, _ = each.values
+    types, outcomes, talk, ring = Counter[str](), Counter[str](), Counter[int](), Counter[int]()
+    for each in asked(store, readers, question, days, by, Subject.CALLS):
+        outcome, code, side, call_type, talked, rang = each.values
+        types[call_type] += each.count
+        if call_type not in _CALLS:
+            continue
         outcomes[outcome] += each.count
         causes[code, side, outcome] += each.count
-    talk = _histogram(asked(store, readers, question, days, (By.SECONDS,), Subject.TALKS))
-    ring = _histogram(asked(store, readers, question, days, (By.SECONDS,), Subject.RINGS))
+        if talked is not None:
+            talk[talked] += each.count
+        if rang is not None:
+            ring[rang] += each.count
     recordings = _total(asked(store, readers, question, days, (), Subject.RECORDINGS))
-    count = sum(outcomes.values())
     return Calls(
-        count,
+        outcomes.total(),
         outcomes[Outcome.CONNECTED],
         outcomes[Outcome.UNCONNECTED],
-        ratio(outcomes[Outcome.CONNECTED], count),
-        Talk(
-            sum(seconds * each for seconds, each in talk.items()),
-            mean(talk, 1),
-            quantile(talk, 50),
-            quantile(talk, 95),
-            max(talk, default=None),
-        ),
+        ratio(outcomes[Outcome.CONNECTED], outcomes.total()),
+        _talk(talk),
         sum(-(-seconds // 60) * each for seconds, each in talk.items()),
         sum(each for seconds, each in talk.items() if seconds < _SHORT),
         Ring(quantile(ring, 50), quantile(ring, 95)),
@@ -59,8 +52,9 @@ def calls(store: Store, readers: Readers, question: Question, days: tuple[int, i
     )
 
 
-def _histogram(counts: Sequence[Count]) -> dict[int, int]:
-    return {each.values[0]: each.count for each in counts}
+def _talk(talk: Mapping[int, int]) -> Talk:
+    total = sum(seconds * each for seconds, each in talk.items())
+    return Talk(total, mean(talk, 1), quantile(talk, 50), quantile(talk, 95), max(talk, default=None))
 
 
 def _total(counts: Sequence[Count]) -> int:
@@ -71,7 +65,6 @@ def replies(store: Store, readers: Readers, question: Question, days: tuple[int,
     """The figures of some days."""
     words = asked(store, readers, question, days, (By.WORD,), Subject.REPLIES)
     opt_outs = sum(each.count for each in words if each.values[0] in question.opt_out)
-    delivered = CountQuery(
-        subject=Subject.MESSAGES, first_day=days[0], last_day=days[1], where={By.OUTCOME: [Outcome.DELIVERED]}
-    )
-    return Replies(_total(words), opt_outs, ratio(opt_outs, _total(store.counts(delivered, readers))))
+    outcomes = asked(store, readers, question, days, (By.OUTCOME,), Subject.MESSAGES)
+    delivered = sum(each.count for each in outcomes if each.values[0] == Outcome.DELIVERED)
+    return Replies(_total(words), opt_outs, ratio(opt_outs, delivered))

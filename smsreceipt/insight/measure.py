@@ -12,7 +12,6 @@ from smsreceipt.store.counts import NEGATIVE
 
 FINAL = (Outcome.DELIVERED, Outcome.FAILED, Outcome.EXPIRED)
 NOT_DELIVERED = (Outcome.FAILED, Outcome.EXPIRED, Outcome.UNKNOWN)
-OUTCOMES = (*NOT_DELIVERED, Outcome.DELIVERED, Outcome.PENDING)
 SOON = 10  #: seconds
 
 
@@ -66,6 +65,11 @@ class Sums:
         return sum(self.outcomes[outcome] for outcome in FINAL)
 
     @property
+    def delivered(self) -> int:
+        """Those that were delivered."""
+        return self.outcomes[Outcome.DELIVERED]
+
+    @property
     def ended_parts(self) -> int:
         """The billed parts of those."""
         return sum(self.parts[outcome] for outcome in FINAL)
@@ -73,7 +77,7 @@ class Sums:
     @property
     def rate(self) -> float | None:
         """delivery_rate."""
-        return ratio(self.outcomes[Outcome.DELIVERED], self.final)
+        return ratio(self.delivered, self.final)
 
     @property
     def latency(self) -> Latency:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from smsreceipt import codes
-from smsreceipt.insight.measure import NOT_DELIVERED, OUTCOMES, Sums, ratio
+from smsreceipt.insight.measure import NOT_DELIVERED, Sums, ratio
 from smsreceipt.insight.question import Dimension, Question, Sort
 from smsreceipt.insight.stats import Cell, Failure, Provider, Sms, Trend
 from smsreceipt.model import Outcome, date_of
 from smsreceipt.store import Store
-from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
+from smsreceipt.store.counts import FINAL, By, Count, CountQuery, Readers, Subject
 
 Groups = dict[tuple[Any, ...], Sums]  #: messages by the values of some dimensions
 
@@ -67,38 +67,52 @@ def summed(counts: Iterable[Count], by: tuple[By, ...], key: tuple[By, ...]) -> 
     return groups
 
 
-class Messages:
-    """The messages of some days. What is asked of the store is asked once."""
+_HOURS: tuple[By, ...] = (By.DAY, By.HOUR, By.OUTCOME, By.CODE, By.SECONDS)
+#: Of a longer period the hours of each day are too many to read.
+_DAYS: tuple[tuple[By, ...], ...] = ((By.DAY, By.OUTCOME, By.CODE, By.SECONDS), (By.HOUR, By.OUTCOME, By.SECONDS))
+SHORT = 7  #: days
 
-    TIME = (By.DAY, By.HOUR, By.OUTCOME, By.CODE, By.SECONDS)
-    PLACE = (By.HOUR, By.CARRIER, By.PROVINCE, By.OUTCOME)
+
+class Messages:
+    """The messages of some days. What was read of the store serves every question that it answers."""
 
     def __init__(self, store: Store, readers: Readers, question: Question, days: tuple[int, int]) -> None:
+        self.days = days
+        self.short = days[1] - days[0] < SHORT
+        self._by_send = question.by_send
         self._ask: Callable[[tuple[By, ...], Subject], Sequence[Count]] = lambda by, subject: asked(
             store, readers, question, days, by, subject
         )
-        self.days = days
-        self.times = self._ask(self.TIME, Subject.MESSAGES)
+        self._read: dict[tuple[By, ...], Sequence[Count]] = {
+            by: self._ask(by, Subject.MESSAGES) for by in ((_HOURS,) if self.short else _DAYS)
+        }
+        self._known: dict[tuple[tuple[By, ...], bool], Groups] = {}
         self.sends = self._sent(store)
 
     def _sent(self, store: Store) -> Mapping[str, int] | None:
-        """The sends of the ledger by the outcome of their receipts, "" where there is none; None without any send."""
+        """The sends of the ledger by their states; None without any send."""
         if not store.sends_by_day(*self.days):
             return None
-        found = self._ask((By.OUTCOME,), Subject.SENDS)
-        return {each.values[0]: each.count for each in found}
+        return {each.values[0]: each.count for each in self._ask((By.STATE,), Subject.SENDS)}
 
-    def by(self, *key: By) -> Groups:
-        """The messages by some values; times are known where neither a place nor the ledger is asked for."""
-        for known in (self.TIME,):
-            if set(key) <= set(known):
-                return summed(self.times, known, key)
-        by = (*key, By.OUTCOME, *([By.SECONDS] if By.SECONDS not in key else []))
-        return summed(self._ask(by, Subject.MESSAGES), by, key)
+    @property
+    def of_sends(self) -> bool:
+        """Whether they may be asked for by template and sign: the question wants it, and there is a list of sends."""
+        return self._by_send and self.sends is not None
+
+    def by(self, *key: By, latency: bool = True) -> Groups:
+        """The messages by some values; without *latency* their times need not be known, which is faster."""
+        if (key, latency) not in self._known:
+            wanted = {*key, By.OUTCOME} | ({By.SECONDS} if latency else set())
+            by = next((by for by in self._read if wanted <= set(by)), tuple(sorted(wanted)))
+            if by not in self._read:
+                self._read[by] = self._ask(by, Subject.MESSAGES)
+            self._known[key, latency] = summed(self._read[by], by, key)
+        return self._known[key, latency]
 
     def total(self) -> Sums:
         """All of them."""
-        return self.by()[()]
+        return self.by().get((), Sums())
 
 
 def sms(messages: Messages, provider: Provider | None) -> Sms:
@@ -106,7 +120,7 @@ def sms(messages: Messages, provider: Provider | None) -> Sms:
     total = messages.total()
     sends = messages.sends
     sent = None if sends is None else sum(sends.values())
-    told = None if sends is None else sum(sends.get(each, 0) for each in OUTCOMES if each != Outcome.PENDING)
+    told = None if sends is None else sends.get(FINAL, 0) + sends.get(Outcome.UNKNOWN, 0)
     return Sms(
         **_outcomes(total),
         delivery_rate=total.rate,
@@ -117,7 +131,7 @@ def sms(messages: Messages, provider: Provider | None) -> Sms:
         sent=sent,
         no_receipt=None if sends is None else sends.get("", 0),
         receipt_rate=None if sent is None or told is None else ratio(told, sent),
-        delivered_of_sent=None if sent is None else ratio(total.outcomes[Outcome.DELIVERED], sent),
+        delivered_of_sent=None if sent is None else ratio(total.delivered, sent),
         parts=total.parts.total(),
         provider=provider,
         parts_gap=None if provider is None else provider.succeeded + provider.failed - total.ended_parts,
@@ -157,9 +171,11 @@ def cells(
     *,
     sort: Sort = Sort.COUNT,
     top: int | None = None,
+    latency: bool = True,
 ) -> list[Cell]:
     """A row for each combination of values, beside the same one of the period before."""
-    groups, earlier = _grouped(dimensions, now), _grouped(dimensions, before) if before else {}
+    groups = _grouped(dimensions, now, latency=latency)
+    earlier = _grouped(dimensions, before, latency=latency) if before else {}
     if before and (Dimension.DAY in dimensions):  # the first day is compared with the first one
         shift, at = now.days[0] - before.days[0], dimensions.index(Dimension.DAY)
         earlier = {(*key[:at], key[at] + shift, *key[at + 1 :]): sums for key, sums in earlier.items()}
@@ -168,11 +184,11 @@ def cells(
     return found if top is None else found[:top]
 
 
-def _grouped(dimensions: tuple[Dimension, ...], messages: Messages) -> Groups:
-    groups = messages.by(*(_ASKED[each] for each in dimensions))
+def _grouped(dimensions: tuple[Dimension, ...], messages: Messages, *, latency: bool) -> Groups:
+    groups = messages.by(*(_ASKED[each] for each in dimensions), latency=latency)
     if not {Dimension.WEEKDAY, Dimension.CATEGORY} & set(dimensions):
         return groups
-    merged: Groups = defaultdict(Sums)
+    merged: Groups = defaultdict(Sums)  # the groups themselves serve other questions
     for key, sums in groups.items():
         into = merged[tuple(_derived(each, value) for each, value in zip(dimensions, key, strict=True))]
         into.outcomes += sums.outcomes

@@ -1,5 +1,6 @@
 """The values of the domain: receipts, sends, outcomes, times. No I/O, no provider terms, no terminal, no SQL."""
 
+from smsreceipt.model.facts import Place
 from smsreceipt.model.phones import is_mainland, narrow, normalise_phone, unguarded, visible
 from smsreceipt.model.receipts import (
     SETTLED,
@@ -46,6 +47,7 @@ __all__ = [
     "Instant",
     "Kind",
     "Outcome",
+    "Place",
     "Reached",
     "Reason",
     "Receipt",

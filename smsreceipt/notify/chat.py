@@ -157,7 +157,8 @@ def raise_status(host: str, status: int) -> None:
 def _code(body: bytes, key: str) -> int | None:
     """The code in an answer; None where there is none."""
     try:
-        found = msgspec.json.decode(body, type=dict[str, object]).get(key)
+        fields = msgspec.json.decode(body, type=dict[str, object])
     except (ValueError, RecursionError):
         return None
+    found = fields.get(key, fields.get("StatusCode"))  # of Feishu's older answers
     return found if isinstance(found, int) and not isinstance(found, bool) else None

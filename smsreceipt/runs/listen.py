@@ -20,6 +20,7 @@ from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.metrics import serve
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk, rejects_kept
 from smsreceipt.runs.sockets import HostPort, adopt, begin_listening, listener, raise_descriptor_limit
+from smsreceipt.runs.today import Today
 from smsreceipt.sources.push.app import Receiver
 from smsreceipt.sources.push.intake import Intake
 from smsreceipt.sources.push.secrets import PushSecrets
@@ -98,6 +99,7 @@ class _Listening:
         self._lease: ConsumerLease | None = None
         self._next_refresh = self._next_slow_warning = self._next_reader_warning = self._next_refusal_warning = 0.0
         self._told_large = self._told_rejects = 0
+        self.today = Today(app)
         self._unknown_kinds: set[Kind] = set()
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -11,13 +12,20 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from smsreceipt.errors import UsageError
+from smsreceipt.insight.measure import Sums
 from smsreceipt.model import Tally
 from smsreceipt.runs.sockets import HostPort
+from smsreceipt.runs.today import Today
 from smsreceipt.sources.push.app import Receiver
 from smsreceipt.sources.push.intake import Intake
+from smsreceipt.store.counts import Count
 
 #: Bounds of the histogram in seconds, close together below the 0.7 s that the provider allows.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 1.0)
+
+
+#: Bounds of the latencies of messages in seconds; above 127 s a latency is known to 3 %.
+LATENCIES = (1, 2, 3, 5, 8, 10, 15, 20, 30, 60, 120, 300, 900, 3600, 14400)
 
 
 class Listener(Protocol):
@@ -38,6 +46,10 @@ class Listener(Protocol):
     @property
     def connections(self) -> int:
         """Open connections."""
+
+    @property
+    def today(self) -> Today:
+        """The messages of the present day."""
 
 
 class _ListenerCollector(Collector):
@@ -73,6 +85,33 @@ class _ListenerCollector(Collector):
         yield GaugeMetricFamily("smsreceipt_pushes_in_hand", "Pushes waiting to be committed", value=it.intake.pushes)
         yield GaugeMetricFamily("smsreceipt_bytes_in_hand", "Bytes of pushes in hand", value=it.intake.size)
         yield GaugeMetricFamily("smsreceipt_connections", "Open connections", value=it.connections)
+        yield from _of_today(it.today.counts())
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering must not read the store."""
+        return []
+
+
+def _of_today(counts: Sequence[Count]) -> Iterator[Metric]:
+    """What became of the messages that were sent today, by Beijing time."""
+    kinds: dict[str, Sums] = defaultdict(Sums)
+    for each in counts:
+        kind, outcome, seconds = each.values
+        kinds[kind].add(outcome, seconds, each.count, each.parts)
+    rates = GaugeMetricFamily(
+        "smsreceipt_delivery_rate", "Delivered of the messages sent today that have a final receipt", labels=["kind"]
+    )
+    latencies = HistogramMetricFamily(
+        "smsreceipt_latency_seconds", "From the send to the delivery of the messages sent today", labels=["kind"]
+    )
+    for kind, sums in sorted(kinds.items()):
+        if sums.rate is not None:
+            rates.add_metric([kind], sums.rate)
+        within = [sum(count for took, count in sums.seconds.items() if took <= bound) for bound in LATENCIES]
+        buckets = [*zip(map(str, LATENCIES), within, strict=True), ("+Inf", sums.seconds.total())]
+        latencies.add_metric([kind], buckets, sum_value=sum(took * count for took, count in sums.seconds.items()))
+    yield rates
+    yield latencies
 
 
 @contextmanager

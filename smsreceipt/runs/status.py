@@ -8,26 +8,32 @@ from dataclasses import replace
 from smsreceipt.app import App
 from smsreceipt.model import Instant, Kind, iso_beijing
 from smsreceipt.output import terminal
+from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.objects.status import KINDS, STATUS
 from smsreceipt.output.printer import print_whole
+from smsreceipt.runs import watch
 from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.store import StoreFacts
 
 
-def run(app: App, kinds: Sequence[Kind], max_age: float | None) -> None:
+def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, check: bool = False) -> None:
     """Print facts about the store; of message types only those in *kinds*, if there are any.
 
     Exit code 3 if no receipt, or none of one of the kinds, was received within *max_age* seconds. Raises StoreDamaged
-    where a check finds damage.
+    where a check finds damage. *check*: exit code 3 if an alarm of `watch` fires; JSON has the key `alarms` then.
     """
     with app.open_store(readonly=True) as store:
+        alarms = watch.check(app, store) if check else []
         facts = replace(store.facts(), checked=store.check())
         say_unknown_kinds(app, kinds, store)
     if kinds:
         facts = replace(facts, kinds=tuple(one for one in facts.kinds if one.kind in kinds))
-    print_whole(app, STATUS, facts, (KINDS, facts.kinds), lambda display: terminal.status.status(facts, display))
+    view = STATUS.with_value("alarms", [ALARMS.record(alarm) for alarm in alarms]) if check else STATUS
+    print_whole(app, view, facts, (KINDS, facts.kinds), lambda display: terminal.status.status(facts, display))
     if max_age is not None:
         _check_age(app, facts, kinds, max_age)
+    if alarms:
+        app.needs_a_look(watch.summary(alarms, chinese=app.chinese))
 
 
 def _check_age(app: App, facts: StoreFacts, kinds: Sequence[Kind], max_age: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from smsreceipt.model.facts import CallFacts, Place
 from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
+from smsreceipt.store.tallies import OF_PLACE, State, view_of
 
 PREFIX = "prefix"  #: the first 7 digits of a number of the mainland, else ""
 CALL_ID = "call_id"
@@ -15,8 +16,6 @@ _OF_PLACE = (By.CARRIER, By.PROVINCE)
 #: Subjects that are told by bodies, and their kinds.
 KINDS = {
     Subject.CALLS: "SecretReport",
-    Subject.TALKS: "SecretReport",
-    Subject.RINGS: "SecretReport",
     Subject.REPLIES: "SmsUp",
     Subject.RECORDINGS: "SecretRecording",
     Subject.UNRECORDED: "SecretReport",
@@ -25,13 +24,30 @@ KINDS = {
 OF_BODIES = (By.DAY, By.HOUR, By.OUTCOME, By.CODE, By.ORIGIN, CALL_ID, PREFIX)
 
 Row = tuple[Any, ...]
+#: Rows and their columns, which the count and the parts follow.
+Piece = tuple[Sequence[str], Iterable[Row]]
 
 
 class Engine(Protocol):
     """What an engine reads. Hours and seconds that are not known are -1."""
 
-    def messages(self, query: CountQuery, columns: Sequence[str]) -> Iterable[Row]:
-        """The messages of the query's days: these columns, the count and the parts; one row or more for each group."""
+    def messages(self, query: CountQuery, columns: Sequence[str], after: int = 0) -> Iterable[Row]:
+        """The messages of the query's days: these columns, the count and the parts; one row or more for each group.
+
+        Only statements with seq > *after*.
+        """
+
+    def state(self) -> State:
+        """How far messages are counted in advance."""
+
+    def tallied(self, view: int, query: CountQuery, columns: Sequence[str]) -> Sequence[Row]:
+        """The messages that are counted in advance: these columns, the count, the parts, and how many tell no parts."""
+
+    def changed(self, to_seq: int, query: CountQuery, columns: Sequence[str]) -> Sequence[Row]:
+        """The same of what has changed in them; what went counts negative."""
+
+    def has_sends(self) -> bool:
+        """Whether a ledger may tell the parts of messages that do not tell them themselves."""
 
     def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterable[Row]:
         """The same of the ledger."""
@@ -41,26 +57,50 @@ class Engine(Protocol):
 
 
 def counted(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[Count]:
-    """The answer to *query*."""
+    """The answer to *query*. Call it where all reads see one moment."""
     wanted = (*query.by, *(each for each in query.where if each not in query.by))
-    columns = tuple(dict.fromkeys(PREFIX if each in _OF_PLACE else each for each in wanted))
-    if query.subject in {Subject.MESSAGES, Subject.SENDS}:
-        read = engine.messages if query.subject is Subject.MESSAGES else engine.sends
-        found: Iterable[Row] = read(query, columns)
-    else:
-        columns = (*OF_BODIES, By.POOL, By.SIDE, By.CALL_TYPE, By.SECONDS, By.WORD, By.SIGN)
-        found = _of_bodies(engine, readers, query)
-    pick = _picker(columns, wanted, readers.place)
     accepted = [(wanted.index(by), frozenset(values)) for by, values in query.where.items() if values]
     width, sums = len(query.by), defaultdict[Row, list[int]](lambda: [0, 0])
-    for *row, count, parts in found:
-        values = pick(row)
-        if all(values[at] in allowed for at, allowed in accepted):
-            known = sums[values[:width]]
-            known[0] += count
-            known[1] += parts
+    for columns, rows in _pieces(engine, readers, query, wanted):
+        pick = _picker(columns, wanted, readers.place)
+        for *row, count, parts in rows:
+            values = pick(row)
+            if all(values[at] in allowed for at, allowed in accepted):
+                known = sums[values[:width]]
+                known[0] += count
+                known[1] += parts
     for values, (count, parts) in sums.items():
-        yield Count(values, count, parts)
+        if count:
+            yield Count(values, count, parts)
+
+
+def _pieces(engine: Engine, readers: Readers, query: CountQuery, wanted: Sequence[By]) -> list[Piece]:
+    """What together is the answer."""
+    columns = tuple(dict.fromkeys(PREFIX if each in _OF_PLACE else each for each in wanted))
+    if query.subject is Subject.MESSAGES:
+        return _in_advance(engine, readers, query, wanted, columns) or [(columns, engine.messages(query, columns))]
+    if query.subject is Subject.SENDS:
+        return [(columns, engine.sends(query, columns))]
+    columns = (*OF_BODIES, By.POOL, By.SIDE, By.CALL_TYPE, By.SECONDS, By.RING, By.WORD, By.SIGN)
+    return [(columns, _of_bodies(engine, readers, query))]
+
+
+def _in_advance(
+    engine: Engine, readers: Readers, query: CountQuery, wanted: Sequence[By], columns: Sequence[str]
+) -> list[Piece]:
+    """The tallies, their changes, and the messages that came later; nothing where tallies do not answer."""
+    view, state = None if query.exact else view_of(wanted), engine.state()
+    if view is None or not state.to_seq or (view in OF_PLACE and state.place != readers.place.version):
+        return []
+    pieces: list[Piece] = []
+    for names, rows in (
+        (wanted, engine.tallied(view, query, wanted)),
+        (columns, engine.changed(state.to_seq, query, columns)),
+    ):
+        if any(row[-1] for row in rows) and engine.has_sends():
+            return []
+        pieces.append((names, [(*row[:-2], row[-2] + row[-1]) for row in rows]))
+    return [*pieces, (columns, engine.messages(query, columns, state.to_seq))]
 
 
 def _picker(columns: Sequence[str], wanted: Sequence[By], place: Place) -> Callable[[Sequence[Any]], Row]:
@@ -77,13 +117,13 @@ def _picker(columns: Sequence[str], wanted: Sequence[By], place: Place) -> Calla
         return tuple([read(row) for read in readers])
 
     def reader(by: By) -> Callable[[Sequence[Any]], Any]:
-        if by in _OF_PLACE:
+        if by in _OF_PLACE and by not in at:
             index, which = at[PREFIX], _OF_PLACE.index(by)
             return lambda row: where(row[index])[which]
         index = at[by]
         if by is By.HOUR:
             return lambda row: None if row[index] < 0 else row[index]
-        if by is By.SECONDS:
+        if by in {By.SECONDS, By.RING}:
             return lambda row: None if row[index] == -1 else row[index]
         return lambda row: row[index]
 
@@ -92,31 +132,23 @@ def _picker(columns: Sequence[str], wanted: Sequence[By], place: Place) -> Calla
 
 
 def _of_bodies(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[Row]:
-    """OF_BODIES, pool, side, call type, seconds, word, sign, count and parts of each receipt of the query's subject."""
-    subject = query.subject
-    rows = engine.bodies(KINDS[subject], query.first_day, query.last_day)
-    if subject is Subject.REPLIES:
+    """OF_BODIES, pool, side, type, talk, ring, word, sign, count and parts of each receipt of the query's subject."""
+    rows = engine.bodies(KINDS[query.subject], query.first_day, query.last_day)
+    if query.subject is Subject.REPLIES:
         for *row, body in rows:
             reply = readers.reply(body)
-            yield (*row, "", "", "", -1, reply.word, reply.sign, 1, 0)
+            yield (*row, "", "", "", -1, -1, reply.word, reply.sign, 1, 0)
         return
-    accepts, seconds_of = _ABOUT[subject]
-    if subject is Subject.UNRECORDED:
-        accepts = _unrecorded(engine, readers, query)
+    accepts = _unrecorded(engine, readers, query) if query.subject is Subject.UNRECORDED else None
     for *row, body in rows:
         call = readers.call(body)
-        if accepts(row, call):
-            yield (*row, call.pool, call.side, call.call_type, seconds_of(call), "", "", 1, 0)
+        if accepts is None or accepts(row, call):
+            talk, ring = (-1 if each is None else each for each in (call.talk_seconds, call.ring_seconds))
+            yield (*row, call.pool, call.side, call.call_type, talk, ring, "", "", 1, 0)
 
 
+_SMS = {"2", "3", "5"}  #: call types that are records of an SMS
 _Accepts = Callable[[Sequence[Any], CallFacts], bool]
-_ABOUT: dict[Subject, tuple[_Accepts, Callable[[CallFacts], int | None]]] = {
-    Subject.CALLS: (lambda _, __: True, lambda _: -1),
-    Subject.TALKS: (lambda _, call: call.talk_seconds is not None, lambda call: call.talk_seconds),
-    Subject.RINGS: (lambda _, call: call.ring_seconds is not None, lambda call: call.ring_seconds),
-    Subject.RECORDINGS: (lambda _, __: True, lambda _: -1),
-    Subject.UNRECORDED: (lambda _, __: True, lambda _: -1),
-}
 
 
 def _unrecorded(engine: Engine, readers: Readers, query: CountQuery) -> _Accepts:
@@ -132,6 +164,7 @@ def _unrecorded(engine: Engine, readers: Readers, query: CountQuery) -> _Accepts
         recording.add((row[day], readers.call(body).pool))
     return lambda row, call: (
         call.talk_seconds is not None
+        and call.call_type not in _SMS
         and (call.recorded or (row[day], call.pool) in recording)
         and (row[day], row[call_id]) not in recorded
     )

@@ -17,9 +17,7 @@ class Subject(StrEnum):
 
     MESSAGES = "messages"  #: states of SmsReport and DypnsSmsVerifyReport
     SENDS = "sends"  #: rows of the ledger, each with the state of its receipt; outcome "" where there is none
-    CALLS = "calls"  #: states of SecretReport about calls
-    TALKS = "talks"  #: connected calls, by seconds of talk
-    RINGS = "rings"  #: calls that rang, by seconds of ringing
+    CALLS = "calls"  #: states of SecretReport
     REPLIES = "replies"  #: SmsUp
     RECORDINGS = "recordings"  #: calls with a SecretRecording
     UNRECORDED = "unrecorded"  #: connected calls without one, of those that should have one
@@ -33,7 +31,9 @@ class By(StrEnum):
     KIND = "kind"
     OUTCOME = "outcome"
     CODE = "code"
-    SECONDS = "seconds"  #: of MESSAGES and SENDS the latency; else the duration; None where there is none
+    STATE = "state"  #: of SENDS: FINAL, else the outcome of the receipt, "" where there is none
+    SECONDS = "seconds"  #: of messages the latency, of calls the talk; None where there is none
+    RING = "ring"  #: of calls, seconds of ringing; None where it is not known
     CARRIER = "carrier"
     PROVINCE = "province"
     TEMPLATE = "template"  #: "" where the ledger does not tell
@@ -45,6 +45,8 @@ class By(StrEnum):
     ORIGIN = "origin"  #: of the first delivery: the queue, path, file or action
 
 
+#: The state of a send with a receipt that is delivered, failed or expired.
+FINAL = "final"
 #: The latency of a delivered message whose receipt tells a time before that of the send.
 NEGATIVE = -2
 

@@ -13,6 +13,7 @@ from smsreceipt.model import (
     Decoded,
     Instant,
     Kind,
+    Place,
     Reached,
     Receipt,
     Send,
@@ -20,8 +21,9 @@ from smsreceipt.model import (
     StoredReceipt,
     StoredReject,
 )
+from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
-from smsreceipt.store.counts import Count, CountQuery, Readers
+from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -72,7 +74,24 @@ class Receipts(Protocol):
         """The SMS receipts of these Beijing days, both included, added up: a value for each day that has any."""
 
     def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
-        """How many receipts, sends, calls or replies of some days have what in common."""
+        """How many receipts, sends, calls or replies of some days have what in common.
+
+        The figures are the same however far fold() has come.
+        """
+
+    def fold(
+        self, place: Place, *, anew: bool = False, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> Folded:
+        """Count messages in advance, so that counts() need not read them; how far that is done now.
+
+        Works in short transactions: other processes may write meanwhile, and a run that is cut off is resumed where it
+        stopped. Does what it can where the store cannot be written, or *place* has no version. Call it outside
+        snapshot(). *anew* counts everything again, and raises where it cannot. *on_progress* gets up to which seq it
+        has come, and up to which it goes.
+        """
+
+    def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
+        """The states that arrived at or after *since* and before *until*, added up; reads about as many statements."""
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""

@@ -180,6 +180,7 @@ class StoreFacts:
     kinds: tuple[KindFacts, ...] = field(default=())
     sends: int = 0  #: in the ledger
     open_sends: int = 0  #: of them, those without a final receipt; of thousands, a few too many may be counted
+    consumed: tuple[str, ...] = ()  #: queues that a process receives from now, of those that the engine can tell
     writers: tuple[StoreWriter, ...] | None = None  #: the last to write first; None: the engine does not tell
     checked: bool = False  #: all of it was looked through for damage
 

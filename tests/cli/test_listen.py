@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import apsw
 import pytest
 
 from smsreceipt.decode import reread
-from smsreceipt.model import StoredReceipt
+from smsreceipt.model import BEIJING, StoredReceipt
 from smsreceipt.store import Query, Store, opening
 from tests import postgres
 from tests.cli.listening import SECRET, Listen, until
@@ -262,6 +263,22 @@ def test_metrics_tell_of_answers_and_receipts_and_of_nobody(store: Place) -> Non
     assert numbers["smsreceipt_push_seconds_count"] == "2.0"
     assert numbers["smsreceipt_pushes_in_hand"] == "0.0"
     assert not re.search(f"{SECRET}|138|phone", text)
+
+
+def test_metrics_tell_the_delivery_rate_and_the_latency_of_today(store: Place) -> None:
+    port, now = free_port(), datetime.now(BEIJING).replace(microsecond=0)
+    times = {"send_time": f"{now:%Y-%m-%d %H:%M:%S}", "report_time": f"{now + timedelta(seconds=4):%Y-%m-%d %H:%M:%S}"}
+    failed: dict[str, Any] = {"success": False, "err_code": "MOBILE_IN_BLACK"}
+    with store.listen(metrics=f"127.0.0.1:{port}") as listen:
+        sent = [report(biz_id="1", **times), report(biz_id="2", **times, **failed), report(biz_id="3")]
+        assert listen.push(*sent, kind="SmsReport") == 200
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            text = answer.read().decode()
+        listen.stop()
+    assert 'smsreceipt_delivery_rate{kind="SmsReport"} 0.5' in text
+    assert 'smsreceipt_latency_seconds_bucket{kind="SmsReport",le="3"} 0.0' in text
+    assert 'smsreceipt_latency_seconds_bucket{kind="SmsReport",le="5"} 1.0' in text
+    assert 'smsreceipt_latency_seconds_sum{kind="SmsReport"} 4.0' in text
 
 
 def test_a_locked_store_is_503_and_waited_for(store: Place) -> None:

@@ -16,6 +16,7 @@ NAMES = (
     "look",
     "export",
     "alarms",
+    "watch",
     "data",
     "machines",
     "rejects",

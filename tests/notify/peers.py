@@ -40,12 +40,12 @@ class Robot(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, judge: Judge, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, judge: Judge, tls: ssl.SSLContext | None, now: Callable[[], float]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.tls = tls is not None
-        self.judge = judge
+        self.judge, self.now = judge, now
         self.got: list[Got] = []
         self.accepted: list[Got] = []
         self.let_go = threading.Event()
@@ -79,8 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running(judge: Judge, tls: ssl.SSLContext | None = None) -> Iterator[Robot]:
-    robot = Robot(judge, tls)
+def running(judge: Judge, tls: ssl.SSLContext | None = None, now: Callable[[], float] = time.time) -> Iterator[Robot]:
+    robot = Robot(judge, tls, now)
     thread = threading.Thread(target=robot.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
@@ -102,7 +102,7 @@ def dingtalk(robot: Robot, got: Got) -> Reply:
     if urlsplit(got.path).path != "/robot/send" or got.query.get("access_token") != TOKEN:
         return 200, {"errcode": 300001, "errmsg": "token is not exist"}
     at = int(got.query.get("timestamp", "0"))
-    if abs(time.time() * 1000 - at) > 3_600_000:
+    if abs(robot.now() * 1000 - at) > 3_600_000:
         return 200, {"errcode": 310000, "errmsg": "invalid timestamp"}
     key = SECRET.encode()
     expected = base64.b64encode(hmac.new(key, f"{at}\n{SECRET}".encode(), hashlib.sha256).digest()).decode()
@@ -140,7 +140,7 @@ def feishu(robot: Robot, got: Got) -> Reply:
     body = got.json
     at = body.get("timestamp", "0")
     signed = base64.b64encode(hmac.new(f"{at}\n{SECRET}".encode(), b"", hashlib.sha256).digest()).decode()
-    if abs(time.time() - int(at)) > 3600 or body.get("sign") != signed:
+    if abs(robot.now() - int(at)) > 3600 or body.get("sign") != signed:
         return 200, {"code": 19021, "msg": "sign match fail or timestamp is not within one hour from current time"}
     assert body["msg_type"] == "interactive"
     assert body["card"]["header"]["title"]["tag"] == "plain_text"

@@ -35,6 +35,7 @@ from smsreceipt.store.sqlite.columns import ADDED, COLUMNS
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, _add_columns, sql
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
+from smsreceipt.store.sqlite.tally_changes import TRIGGERS
 from tests.store.statements import FAILED, NOW, PHONE, Said, call, decoded, frame, mixed, pool, report
 from tests.store.test_attribution import POOL as ATTRIBUTIONS
 from tests.store.test_attribution import give
@@ -379,6 +380,12 @@ def test_a_backfill_gives_way_to_a_writer(path: Path) -> None:
 def as_schema_4(path: Path) -> None:
     """Take away what later schemas added."""
     db = apsw.Connection(str(path))
+    for name, _ in TRIGGERS:
+        db.execute(f"DROP TRIGGER {name}")
+    for name in ("tally_to", "tally_aim", "tally_place", "tally_turn"):
+        db.execute(f"ALTER TABLE counter DROP COLUMN {name}")
+    for table in ("day_tally", "tally_change"):
+        db.execute(f"DROP TABLE {table}")
     for column in ADDED:
         db.execute(f"DROP TRIGGER unread_{column.name}")
         db.execute(f"ALTER TABLE statement DROP COLUMN {column.name}")

@@ -7,20 +7,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Kind
 from smsreceipt.store.counting import PREFIX, Row, hour_sql, seconds_sql
-from smsreceipt.store.counts import By, CountQuery
+from smsreceipt.store.counts import FINAL, By, CountQuery
 from smsreceipt.store.ledger_rows import REPORTS
 from smsreceipt.store.postgres.session import Reader
+from smsreceipt.store.postgres.tallies import KINDS, state
+from smsreceipt.store.postgres.tallies import PREFIX as PREFIX_SQL
 from smsreceipt.store.promise import Reread
+from smsreceipt.store.tallies import State
 
-_PREFIX = "CASE WHEN length({0}.phone) = 11 AND {0}.phone ~ '^1[3-9]' THEN left({0}.phone, 7) ELSE '' END"
 _FINAL = "('delivered', 'failed', 'expired')"
-_MESSAGES = (
-    "FROM smsreceipt.statement JOIN smsreceipt.kind ON kind.id = statement.kind"
-    " JOIN smsreceipt.road ON road.id = statement.road"
-    " LEFT JOIN smsreceipt.send ON send.place = statement.place AND send.ident = statement.ident"
-    " WHERE statement.day BETWEEN %s AND %s AND statement.kind IN"
-    " (SELECT id FROM smsreceipt.kind WHERE name IN ('SmsReport', 'DypnsSmsVerifyReport')) AND current AND NOT test"
-)
+_OF_RECEIPT: dict[str, str] = {By.KIND: "kind.name", By.OUTCOME: "outcome", By.CODE: "code", By.ORIGIN: "origin"}
+_OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
+_JOINED: dict[str, set[str]] = {
+    "JOIN smsreceipt.kind ON kind.id = statement.kind": {By.KIND},
+    "JOIN smsreceipt.road ON road.id = statement.road": {By.ORIGIN},
+    "LEFT JOIN smsreceipt.send ON send.place = statement.place AND send.ident = statement.ident": set(_OF_SEND),
+}
 #: A send and the state of its receipt.
 _SENDS = (
     "FROM smsreceipt.send LEFT JOIN LATERAL (SELECT * FROM smsreceipt.statement AS told"
@@ -30,69 +32,119 @@ _SENDS = (
     " LEFT JOIN smsreceipt.kind ON kind.id = statement.kind LEFT JOIN smsreceipt.road ON road.id = statement.road"
     " WHERE send.day BETWEEN %s AND %s"
 )
-_OF_RECEIPT: dict[str, str] = {By.KIND: "name", By.OUTCOME: "outcome", By.CODE: "code", By.ORIGIN: "origin"}
-_OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
 #: Parts that the receipt does not tell are the ledger's, else 1.
-_PARTS = "CASE WHEN billed_parts > 0 THEN billed_parts ELSE greatest(coalesce(send.parts, 1), 1) END"
+_LEDGER_PARTS = (
+    "greatest(coalesce((SELECT s.parts FROM smsreceipt.send AS s WHERE s.place = statement.place"
+    " AND s.ident = statement.ident), 1), 1)"
+)
+_PARTS = f"CASE WHEN billed_parts > 0 THEN billed_parts ELSE {_LEDGER_PARTS} END"
+_SENT_PARTS = "CASE WHEN billed_parts > 0 THEN billed_parts ELSE greatest(send.parts, 1) END"
 
 
 class Counts:
-    """Reads what counting.counted() asks for."""
+    """Reads through one connection what counting.counted() asks for."""
 
     def __init__(self, reader: Reader, reread: Reread) -> None:
         self._reader = reader
         self._reread = reread
 
-    def messages(self, query: CountQuery, columns: Sequence[str]) -> Iterator[Row]:
+    def state(self) -> State:
+        """How far messages are counted in advance."""
+        return state(self._reader)
+
+    def has_sends(self) -> bool:
+        """Whether a ledger may tell the parts of messages that do not tell them themselves."""
+        return bool(self._reader.rows("SELECT FROM smsreceipt.send LIMIT 1"))
+
+    def tallied(self, view: int, query: CountQuery, columns: Sequence[str]) -> Sequence[Row]:
+        """The messages that are counted in advance."""
+        where = "FROM smsreceipt.day_tally WHERE view = %s AND day BETWEEN %s AND %s"
+        sums = ("sum(messages)::int8", "sum(parts)::int8", "sum(untold)::int8")
+        return list(_grouped(self._reader, columns, sums, where, (view, query.first_day, query.last_day)))
+
+    def changed(self, to_seq: int, query: CountQuery, columns: Sequence[str]) -> Sequence[Row]:
+        """What has changed in them; what went counts negative."""
+        told: dict[str, str] = {
+            By.DAY: "day",
+            By.HOUR: hour_sql("sent_at"),
+            By.SECONDS: seconds_sql("sent_at", exact=query.exact),
+            PREFIX: "prefix",
+            **_OF_RECEIPT,
+        }
+        sums = ("sum(sign)", "sum(sign * greatest(billed_parts, 0))", "sum(sign * (billed_parts <= 0)::int4)")
+        where = (
+            "FROM smsreceipt.tally_change JOIN smsreceipt.kind ON kind.id = tally_change.kind"
+            " WHERE seq <= %s AND day BETWEEN %s AND %s"
+        )
+        days = (to_seq, query.first_day, query.last_day)
+        return list(_grouped(self._reader, [told[column] for column in columns], sums, where, days))
+
+    def messages(self, query: CountQuery, columns: Sequence[str], after: int = 0) -> Iterator[Row]:
         """The messages of the query's days: these columns, the count and the parts."""
+        if after and after >= self._reader.horizon():
+            return
         told: dict[str, str] = {
             By.DAY: "statement.day",
             By.HOUR: hour_sql("statement.sent_at"),
             By.SECONDS: seconds_sql("statement.sent_at", exact=query.exact),
-            PREFIX: _PREFIX.format("statement"),
+            PREFIX: PREFIX_SQL.format("statement"),
             **{by: f"coalesce({column}, '')" for by, column in _OF_SEND.items()},
             **_OF_RECEIPT,
         }
         names = [told[column] for column in columns]
-        days = (query.first_day, query.last_day)
+        joins = " ".join(join for join, its in _JOINED.items() if its & set(columns))
+        where = (
+            f"FROM smsreceipt.statement {joins} WHERE statement.seq > %s AND statement.day BETWEEN %s AND %s"
+            f" AND statement.kind IN {KINDS} AND current AND NOT test"
+        )
+        values = (after, query.first_day, query.last_day)
+        sums = ("count(*)", f"sum({_PARTS})::int8")
         if By.TEMPLATE not in columns:
-            yield from self._grouped(names, _MESSAGES, days)
+            yield from _grouped(self._reader, names, sums, where, values)
             return
         unread = "(NOT native AND coalesce(template_code, '') = '')"  # the answer of a query tells it too
-        yield from self._grouped(names, f"{_MESSAGES} AND NOT {unread}", days)
-        at = columns.index(By.TEMPLATE)
+        yield from _grouped(self._reader, names, sums, f"{where} AND NOT {unread}", values)
+        at, kind_of = columns.index(By.TEMPLATE), "(SELECT name FROM smsreceipt.kind WHERE id = statement.kind)"
         for *row, parts, kind, body in self._reader.stream(
-            f"SELECT {', '.join([*names, _PARTS])}, name, body {_MESSAGES} AND {unread}", days
+            f"SELECT {', '.join([*names, _PARTS])}, {kind_of}, body {where} AND {unread}", values
         ):
             receipt = self._reread(Kind(kind), body)
             if receipt and receipt.kind == SEND_DETAIL:
                 row[at] = receipt.identity[2]
             yield (*row, 1, parts)
 
-    def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterable[Row]:
+    def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterator[Row]:
         """The same of the ledger."""
         told: dict[str, str] = {
             By.DAY: "send.day",
             By.HOUR: hour_sql("send.sent_at"),
             By.SECONDS: f"coalesce({seconds_sql('statement.sent_at', exact=query.exact)}, -1)",
-            PREFIX: _PREFIX.format("send"),
+            PREFIX: PREFIX_SQL.format("send"),
             **_OF_SEND,
             **{by: f"coalesce({column}, '')" for by, column in _OF_RECEIPT.items()},
         }
-        return self._grouped([told[column] for column in columns], _SENDS, (query.first_day, query.last_day))
+        told[By.STATE] = f"CASE WHEN outcome IN {_FINAL} THEN '{FINAL}' ELSE coalesce(outcome, '') END"
+        names, days = [told[column] for column in columns], (query.first_day, query.last_day)
+        if columns == (By.STATE,):  # whether it is final needs no look at the receipt, for nearly all
+            settled = "SELECT count(*) FROM smsreceipt.send WHERE settled AND day BETWEEN %s AND %s"
+            yield FINAL, self._reader.number(settled, *days), 0
+            yield from _grouped(self._reader, names, ("count(*)", "0"), f"{_SENDS} AND NOT settled", days)
+            return
+        yield from _grouped(self._reader, names, ("count(*)", f"sum({_SENT_PARTS})::int8"), _SENDS, days)
 
     def bodies(self, kind: str, first_day: int, last_day: int) -> Iterable[Row]:
         """A row for each state of that kind, test pushes left out: OF_BODIES and the body."""
         return self._reader.stream(
-            f"SELECT day, {hour_sql('sent_at')}, outcome, code, origin, call_id, {_PREFIX.format('statement')}, body"
+            f"SELECT day, {hour_sql('sent_at')}, outcome, code, origin, call_id, {PREFIX_SQL.format('statement')}, body"
             " FROM smsreceipt.statement JOIN smsreceipt.road ON road.id = road WHERE day BETWEEN %s AND %s"
             " AND kind = (SELECT id FROM smsreceipt.kind WHERE name = %s) AND current AND NOT test",
             (first_day, last_day, kind),
         )
 
-    def _grouped(self, names: list[str], tables: str, values: tuple[int, int]) -> Iterable[Row]:
-        places = ", ".join(str(place) for place in range(1, len(names) + 1))
-        group = f"GROUP BY {places}" if names else "HAVING count(*) > 0"
-        return self._reader.stream(
-            f"SELECT {', '.join([*names, 'count(*)', f'sum({_PARTS})::int8'])} {tables} {group}", values
-        )
+
+def _grouped(
+    reader: Reader, names: Sequence[str], sums: Sequence[str], tables: str, values: tuple[int, ...]
+) -> Iterable[Row]:
+    places = ", ".join(str(place) for place in range(1, len(names) + 1))
+    group = f"GROUP BY {places}" if names else "HAVING count(*) > 0"
+    return reader.stream(f"SELECT {', '.join([*names, *sums])} {tables} {group}", values)

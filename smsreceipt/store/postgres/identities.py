@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from smsreceipt.model import Claim, Instant, Outcome, decide, leg_of, said_in
+from smsreceipt.store.postgres import tallies
 from smsreceipt.store.postgres.arrays import Pack, booleans, byteas, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import Key, Row, columns, packed_rows
 from smsreceipt.store.postgres.columns import SHOWN, TYPES
@@ -39,6 +40,7 @@ _SHOW = (
     " FROM unnest(%s::smsreceipt.statement[]) AS shown"
     " WHERE statement.seq = shown.seq AND statement.place = shown.place"
 )
+_CURRENT = 3  # the place of `current` in Statement.flags
 INSERT = f"INSERT INTO smsreceipt.statement ({', '.join(TYPES)}) SELECT * FROM unnest(%s::smsreceipt.statement[])"
 #: What a statement that is made of another one does not copy.
 _MADE = {
@@ -239,11 +241,13 @@ class Identities:
 
     def write(self) -> Counts:
         """Write what has changed; return how that changes the counts of identities."""
+        everything = [each for statements in self.known.values() for each in statements.values()]
+        counted = [each for each in everything if each.was and (each.shown or each.current is not each.was[_CURRENT])]
+        tallies.note(self._db, -1, [each.seq for each in counted + self._gone])
         if self._gone:
             self._db.execute(
                 "DELETE FROM smsreceipt.statement WHERE seq = ANY(%s)", (int8s([each.seq for each in self._gone]),)
             )
-        everything = [each for statements in self.known.values() for each in statements.values()]
         changed = [each for each in everything if each.was and each.flags != each.was]
         for current in (False, True):  # what ceases to be the state first: there is never more than one
             self._change([each for each in changed if each.current is current])
@@ -253,6 +257,7 @@ class Identities:
             self._db.execute(INSERT, (packed_rows(new, self._types.array, self._types.row),))
         if shown := [each.row() for each in everything if each.was and each.shown]:
             self._db.execute(_SHOW, (packed_rows(shown, self._types.array, self._types.row),))
+        tallies.note(self._db, 1, [each.seq for each in everything if each.copy_of] + [each.seq for each in counted])
         self._write_bodies([each for each in everything if each.further is not None])
         counts: Counts = Counter()
         for each in everything:

@@ -19,7 +19,7 @@ import psycopg
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.model import Instant
 from smsreceipt.store import process
-from smsreceipt.store.postgres.session import Connections, Db
+from smsreceipt.store.postgres.session import Connections, Db, Reader
 from smsreceipt.store.values import NO_TIME, ConsumerLease
 
 BEAT = 20.0  #: seconds between two heartbeats
@@ -59,6 +59,15 @@ def release(db: Db, lease: ConsumerLease, *, settled: bool, hidden_until: Instan
     else:
         over.append(lease.number)
     db.execute("DELETE FROM smsreceipt.lease WHERE id = ANY(%s)", (over,))
+
+
+def consumed(reader: Reader) -> tuple[str, ...]:
+    """The queues that a consumer receives from, on whatever machine."""
+    found = reader.rows(
+        "SELECT queue, process FROM smsreceipt.lease"
+        f" WHERE hidden_until = 0 AND abs(smsreceipt.now_ms() - seen_at) <= {_SILENT}"
+    )
+    return tuple(sorted({queue for queue, name in found if not _is_gone(name)}))
 
 
 def _now() -> int:

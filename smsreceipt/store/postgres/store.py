@@ -11,7 +11,6 @@ from smsreceipt.model import (
     Asked,
     Decoded,
     Instant,
-    Kind,
     Reached,
     Send,
     Share,
@@ -19,11 +18,22 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
+from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
-from smsreceipt.store.counting import counted
-from smsreceipt.store.counts import Count, CountQuery, Readers
+from smsreceipt.store.figures import Figures
 from smsreceipt.store.new_receipts import NewReceipts
-from smsreceipt.store.postgres import attribution, keep, leases, notes, schema, select, sends, totals, transfer
+from smsreceipt.store.postgres import (
+    arrivals,
+    attribution,
+    facts,
+    keep,
+    leases,
+    notes,
+    select,
+    sends,
+    totals,
+    transfer,
+)
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
 from smsreceipt.store.postgres.counts import Counts
@@ -31,6 +41,7 @@ from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
 from smsreceipt.store.postgres.session import Connections, Db, Reader
+from smsreceipt.store.postgres.tallies import Tallies
 from smsreceipt.store.postgres.writer import Begun, Writer
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
@@ -48,15 +59,10 @@ from smsreceipt.store.values import (
     SendQuery,
     StoredSend,
     StoreFacts,
-    StoreWriter,
 )
 
 T = TypeVar("T")
 
-_WRITERS = (
-    "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 90 * 86400000::bigint"
-    " ORDER BY seen_at DESC, host"
-)
 #: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
 _TWICE = (
     "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
@@ -65,14 +71,14 @@ _TWICE = (
 )
 
 
-class PostgresStore:
+class PostgresStore(Figures):
     """A Store in a PostgreSQL database; the promises of its methods are those of Store."""
 
     def __init__(
         self, connections: Connections, reread: Reread, *, readonly: bool, lock_wait: float = LOCK_WAIT
     ) -> None:
         """Open the store, making it in a blank database unless *readonly*. Raises what opening a store raises."""
-        self._connections = connections
+        self._connections, self._readonly = connections, readonly
         self._location = connections.location
         self._reread = reread
         try:
@@ -275,10 +281,16 @@ class PostgresStore:
         with reading(self._location):
             return totals.day_parts(self._reader, first_day, last_day)
 
-    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
-        """How many receipts, sends, calls or replies of some days have what in common."""
+    def _counts(self) -> Counts:
+        return Counts(self._reader, self._reread)
+
+    def _tallies(self) -> Tallies:
+        return Tallies(self._reader, self.snapshot, self._write, readonly=self._readonly)
+
+    def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
+        """The states that arrived at or after *since* and before *until*, added up."""
         with reading(self._location):
-            return list(counted(Counts(self._reader, self._reread), readers, query))
+            return arrivals.arrivals(self._reader, since, until)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
@@ -288,29 +300,7 @@ class PostgresStore:
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
         with reading(self._location):
-            reader = self._reader
-            kinds = tuple(
-                KindFacts(Kind(name), *counts)
-                for name, *counts in reader.rows(
-                    "SELECT name, sum(identities)::int8, sum(statements)::int8, sum(tests)::int8, min(first_received),"
-                    " max(last_received) FROM smsreceipt.tally JOIN smsreceipt.kind ON kind.id = tally.kind"
-                    " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
-                )
-            )
-            return StoreFacts(
-                location=self._location,
-                exists=not reader.blank,
-                engine=f"PostgreSQL {self._connections.server_version()}",
-                schema=schema.SCHEMA,
-                size=reader.number("SELECT smsreceipt.size()"),
-                last_seq=reader.horizon(),
-                rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
-                conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),
-                kinds=kinds,
-                sends=self._sends.total(),
-                open_sends=self._sends.open(),
-                writers=tuple(StoreWriter(*row) for row in reader.rows(_WRITERS)),
-            )
+            return facts.facts(self._reader, self._location, self._connections.server_version(), self._sends)
 
     def export_statements(self) -> Iterator[CopiedStatement]:
         """Yield every statement with all that is stored about it, in ascending seq."""

@@ -18,7 +18,7 @@ import msgspec
 
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT, Candidate, Reported, attributed, candidates
 from smsreceipt.model import Decoded, Instant, Send
-from smsreceipt.store.sqlite import backfill
+from smsreceipt.store.sqlite import backfill, tally_changes
 from smsreceipt.store.sqlite.batch import Identity
 from smsreceipt.store.sqlite.columns import INSERTED
 from smsreceipt.store.sqlite.rows import number, rows
@@ -252,6 +252,7 @@ class Attribution:
             seq = number(self._db, "UPDATE counter SET last_seq = last_seq + 1 RETURNING last_seq")
             backfill.advance(self._db, seq - 1, seq)
         self._db.execute(_COPY, (seq, kind, biz_id, detail.seq))
+        tally_changes.note_again(self._db, seq)
         self._db.execute("INSERT INTO phone SELECT ?1, ?2 FROM counter WHERE phones_to >= ?2", (detail.id1, seq))
         self._db.execute("UPDATE kind SET statements = statements + 1 WHERE id = ?", (kind,))
         return seq

@@ -9,20 +9,23 @@ import apsw
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Kind
 from smsreceipt.store.counting import PREFIX, Row, hour_sql, seconds_sql
-from smsreceipt.store.counts import By, CountQuery
+from smsreceipt.store.counts import FINAL, By, CountQuery
 from smsreceipt.store.ledger_rows import REPORTS
 from smsreceipt.store.promise import Reread
+from smsreceipt.store.sqlite import tally_changes
 from smsreceipt.store.sqlite.columns import UNREAD
-from smsreceipt.store.sqlite.rows import rows
+from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.tallies import state
+from smsreceipt.store.tallies import State
 
-_PREFIX = "iif(length({0}.phone) = 11 AND {0}.phone GLOB '1[3-9]*', substr({0}.phone, 1, 7), '')"
 _FINAL = "('delivered', 'failed', 'expired')"
-_MESSAGES = (
-    "FROM statement INDEXED BY statement_day JOIN kind ON kind.id = statement.kind JOIN road ON road.id = road"
-    " LEFT JOIN send ON send.biz_id = statement.id1 AND send.phone = statement.id2"
-    " WHERE statement.day BETWEEN ? AND ? AND statement.kind IN"
-    " (SELECT id FROM kind WHERE name IN ('SmsReport', 'DypnsSmsVerifyReport')) AND current AND NOT test"
-)
+_OF_RECEIPT: dict[str, str] = {By.KIND: "kind.name", By.OUTCOME: "outcome", By.CODE: "code", By.ORIGIN: "origin"}
+_OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
+_JOINED: dict[str, set[str]] = {
+    "JOIN kind ON kind.id = statement.kind": {By.KIND},
+    "JOIN road ON road.id = statement.road": {By.ORIGIN},
+    "LEFT JOIN send ON send.biz_id = statement.id1 AND send.phone = statement.id2": set(_OF_SEND),
+}
 #: A send and the state of its receipt.
 _SENDS = (
     "FROM send INDEXED BY send_day LEFT JOIN statement ON statement.seq = (SELECT seq FROM statement AS told"
@@ -32,10 +35,11 @@ _SENDS = (
     " LEFT JOIN kind ON kind.id = statement.kind LEFT JOIN road ON road.id = road"
     " WHERE send.settled IN (0, 1) AND send.day BETWEEN ? AND ?"
 )
-_OF_RECEIPT: dict[str, str] = {By.KIND: "name", By.OUTCOME: "outcome", By.CODE: "code", By.ORIGIN: "origin"}
-_OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
 #: Parts that the receipt does not tell are the ledger's, else 1.
-_PARTS = "iif(billed_parts > 0, billed_parts, max(ifnull(send.parts, 1), 1))"
+_LEDGER_PARTS = "max(ifnull((SELECT s.parts FROM send AS s WHERE s.biz_id = id1 AND s.phone = id2), 1), 1)"
+_PARTS = f"iif(billed_parts > 0, billed_parts, {_LEDGER_PARTS})"
+_SENT_PARTS = "iif(billed_parts > 0, billed_parts, max(send.parts, 1))"
+_FEW = 300_000  # statements; to read so many in the order of seq takes less than to read a day
 
 
 class Counts:
@@ -45,24 +49,68 @@ class Counts:
         self._db = db
         self._reread = reread
 
-    def messages(self, query: CountQuery, columns: Sequence[str]) -> Iterator[Row]:
+    def state(self) -> State:
+        """How far messages are counted in advance."""
+        return state(self._db)
+
+    def has_sends(self) -> bool:
+        """Whether a ledger may tell the parts of messages that do not tell them themselves."""
+        return bool(number(self._db, "SELECT sends FROM counter"))
+
+    def tallied(self, view: int, query: CountQuery, columns: Sequence[str]) -> Sequence[Row]:
+        """The messages that are counted in advance."""
+        where = "FROM day_tally WHERE view = ? AND day BETWEEN ? AND ?"
+        sums = ("sum(messages)", "sum(parts)", "sum(untold)")
+        return list(_grouped(self._db, columns, sums, where, (view, query.first_day, query.last_day)))
+
+    def changed(self, to_seq: int, query: CountQuery, columns: Sequence[str]) -> Sequence[Row]:
+        """What has changed in them; what went counts negative."""
+        told: dict[str, str] = {
+            By.DAY: "day",
+            By.HOUR: hour_sql("sent_at"),
+            By.SECONDS: seconds_sql("sent_at", exact=query.exact),
+            PREFIX: "prefix",
+            **_OF_RECEIPT,
+        }
+        sums = ("sum(sign)", "sum(sign * max(billed_parts, 0))", "sum(sign * (billed_parts <= 0))")
+        where = "FROM tally_change JOIN kind ON kind.id = tally_change.kind WHERE seq <= ? AND day BETWEEN ? AND ?"
+        days = (to_seq, query.first_day, query.last_day)
+        return list(_grouped(self._db, [told[column] for column in columns], sums, where, days))
+
+    def messages(self, query: CountQuery, columns: Sequence[str], after: int = 0) -> Iterator[Row]:
         """The messages of the query's days: these columns, the count and the parts."""
+        newer = number(self._db, "SELECT last_seq FROM counter") - after
+        if not newer:
+            return
         told: dict[str, str] = {
             By.DAY: "statement.day",
             By.HOUR: hour_sql("statement.sent_at"),
             By.SECONDS: seconds_sql("statement.sent_at", exact=query.exact),
-            PREFIX: _PREFIX.format("statement"),
+            PREFIX: tally_changes.PREFIX.format("statement"),
             **{by: f"ifnull({column}, '')" for by, column in _OF_SEND.items()},
             **_OF_RECEIPT,
         }
         names = [told[column] for column in columns]
+        by_seq = after and newer <= _FEW
+        joins = " ".join(join for join, its in _JOINED.items() if its & set(columns))
+        where = (
+            f"FROM statement {'NOT INDEXED' if by_seq else 'INDEXED BY statement_day'} {joins} WHERE statement.seq > ?"
+            f" AND statement.day BETWEEN ? AND ? AND statement.kind IN {tally_changes.KINDS} AND current AND NOT test"
+        )
         unread = f"({UNREAD})"
         if By.TEMPLATE in columns:  # the answer of a query tells it too
             unread += " OR NOT native AND ifnull(template_code, '') = ''"
-        days = (query.first_day, query.last_day)
-        yield from _grouped(self._db, names, f"{_MESSAGES} AND NOT ({unread})", days)
+        values = (after, query.first_day, query.last_day)
+        yield from _grouped(self._db, names, ("count(*)", f"sum({_PARTS})"), f"{where} AND NOT ({unread})", values)
+        yield from self._reread_messages(names, columns, f"{where} AND ({unread})", values)
+
+    def _reread_messages(
+        self, names: list[str], columns: Sequence[str], where: str, values: tuple[int, ...]
+    ) -> Iterator[Row]:
+        """Messages whose bodies tell what their columns do not."""
+        kind_of = "(SELECT name FROM kind WHERE id = statement.kind)"
         for *row, parts, kind, body in rows(
-            self._db, f"SELECT {', '.join([*names, _PARTS])}, name, body {_MESSAGES} AND ({unread})", days
+            self._db, f"SELECT {', '.join([*names, _PARTS])}, {kind_of}, body {where}", values
         ):
             receipt = self._reread(Kind(kind), body)
             if receipt and receipt.kind == SEND_DETAIL and By.TEMPLATE in columns:
@@ -70,30 +118,41 @@ class Counts:
                 row[at] = row[at] or receipt.identity[2]
             yield (*row, 1, (receipt and receipt.parts) or parts)
 
-    def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterable[Row]:
+    def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterator[Row]:
         """The same of the ledger."""
         told: dict[str, str] = {
             By.DAY: "send.day",
             By.HOUR: hour_sql("send.sent_at"),
             By.SECONDS: f"ifnull({seconds_sql('statement.sent_at', exact=query.exact)}, -1)",
-            PREFIX: _PREFIX.format("send"),
+            PREFIX: tally_changes.PREFIX.format("send"),
             **_OF_SEND,
             **{by: f"ifnull({column}, '')" for by, column in _OF_RECEIPT.items()},
         }
-        return _grouped(self._db, [told[column] for column in columns], _SENDS, (query.first_day, query.last_day))
+        told[By.STATE] = f"CASE WHEN outcome IN {_FINAL} THEN '{FINAL}' ELSE ifnull(outcome, '') END"
+        names, days = [told[column] for column in columns], (query.first_day, query.last_day)
+        if columns == (By.STATE,):  # whether it is final needs no look at the receipt, for nearly all
+            settled = "SELECT count(*) FROM send INDEXED BY send_day WHERE settled = 1 AND day BETWEEN ? AND ?"
+            yield FINAL, number(self._db, settled, *days), 0
+            open_sends = _SENDS.replace("IN (0, 1)", "= 0")
+            yield from _grouped(self._db, names, ("count(*)", "0"), open_sends, days)
+            return
+        yield from _grouped(self._db, names, ("count(*)", f"sum({_SENT_PARTS})"), _SENDS, days)
 
     def bodies(self, kind: str, first_day: int, last_day: int) -> Iterable[Row]:
         """A row for each state of that kind, test pushes left out: OF_BODIES and the body."""
+        prefix = tally_changes.PREFIX.format("statement")
         return rows(
             self._db,
-            f"SELECT day, {hour_sql('sent_at')}, outcome, code, origin, call_id, {_PREFIX.format('statement')}, body"
+            f"SELECT day, {hour_sql('sent_at')}, outcome, code, origin, call_id, {prefix}, body"
             " FROM statement INDEXED BY statement_day JOIN road ON road.id = road WHERE day BETWEEN ? AND ?"
             " AND kind = (SELECT id FROM kind WHERE name = ?) AND current AND NOT test",
             (first_day, last_day, kind),
         )
 
 
-def _grouped(db: apsw.Connection, names: list[str], tables: str, values: tuple[int, int]) -> Iterable[Row]:
+def _grouped(
+    db: apsw.Connection, names: Sequence[str], sums: Sequence[str], tables: str, values: tuple[int, ...]
+) -> Iterable[Row]:
     places = ", ".join(str(place) for place in range(1, len(names) + 1))
     group = f"GROUP BY {places}" if names else "HAVING count(*) > 0"
-    return rows(db, f"SELECT {', '.join([*names, 'count(*)', f'sum({_PARTS})'])} {tables} {group}", values)
+    return rows(db, f"SELECT {', '.join([*names, *sums])} {tables} {group}", values)

@@ -44,6 +44,12 @@ def unclean(db: apsw.Connection) -> bool:
     return any(not process.alive(pid, born) for pid, born in noted)
 
 
+def consumed(db: apsw.Connection) -> tuple[str, ...]:
+    """The queues that a process of this machine receives from."""
+    noted = rows(db, "SELECT queue, pid, born FROM run WHERE hidden_until = 0")
+    return tuple(sorted({queue for queue, pid, born in noted if process.alive(pid, born)}))
+
+
 def _abandoned(db: apsw.Connection, queue: str) -> Sequence[tuple[int, int]]:
     """The leases whose process is gone: number and hidden_until, which is 0 after an unclean end."""
     noted = rows(db, "SELECT id, pid, born, hidden_until FROM run WHERE queue = ?", (queue,))

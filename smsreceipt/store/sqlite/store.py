@@ -22,12 +22,12 @@ from smsreceipt.model import (
     StoredReject,
     Tally,
 )
+from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
-from smsreceipt.store.counting import counted
-from smsreceipt.store.counts import Count, CountQuery, Readers
+from smsreceipt.store.figures import Figures
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
-from smsreceipt.store.sqlite import backfill, files, leases, notes, replays, select, totals, transfer
+from smsreceipt.store.sqlite import arrivals, backfill, files, leases, notes, replays, select, totals, transfer
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.counts import Counts
@@ -36,6 +36,7 @@ from smsreceipt.store.sqlite.keep import Keeper
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
+from smsreceipt.store.sqlite.tallies import Tallies
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -92,7 +93,7 @@ def schema_of(path: Path) -> int:
         return pragma(connection, "user_version")
 
 
-class SqliteStore:
+class SqliteStore(Figures):
     """A Store in one SQLite file; the promises of its methods are those of Store."""
 
     def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
@@ -198,6 +199,9 @@ class SqliteStore:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""
+        if self._db.in_transaction:
+            yield
+            return
         with reading(self._path):
             self._db.execute("BEGIN")
             try:
@@ -276,10 +280,16 @@ class SqliteStore:
         with reading(self._path):
             return totals.day_parts(self._db, first_day, last_day, self._reread)
 
-    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
-        """How many receipts, sends, calls or replies of some days have what in common."""
+    def _counts(self) -> Counts:
+        return Counts(self._db, self._reread)
+
+    def _tallies(self) -> Tallies:
+        return Tallies(self._db, self.snapshot, self._transaction)
+
+    def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
+        """The states that arrived at or after *since* and before *until*, added up."""
         with reading(self._path):
-            return list(counted(Counts(self._db, self._reread), readers, query))
+            return arrivals.arrivals(self._db, since, until)
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
@@ -308,6 +318,7 @@ class SqliteStore:
                 kinds=kinds,
                 sends=number(self._db, "SELECT sends FROM counter"),
                 open_sends=self._sends.open(),
+                consumed=leases.consumed(self._db),
             )
 
     def export_statements(self) -> Iterator[CopiedStatement]:

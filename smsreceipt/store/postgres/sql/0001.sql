@@ -182,6 +182,47 @@ CREATE TABLE smsreceipt.lease (
     hidden_until bigint  NOT NULL                -- of a consumer that ended clean; 0 while it runs
 );
 
+-- Messages of each Beijing day, counted in advance: all statements with seq <= to_seq are (see store/tallies.py).
+CREATE TABLE smsreceipt.day_tally (
+    view     integer NOT NULL,                   -- which of the columns after the day are told; the others are '' or -1
+    day      integer NOT NULL,
+    kind     text    COLLATE "C" NOT NULL,
+    hour     integer NOT NULL,
+    outcome  text    COLLATE "C" NOT NULL,
+    code     text    COLLATE "C" NOT NULL,
+    carrier  text    COLLATE "C" NOT NULL,
+    province text    COLLATE "C" NOT NULL,
+    seconds  bigint  NOT NULL,
+    messages bigint  NOT NULL,
+    parts    bigint  NOT NULL,
+    untold   bigint  NOT NULL                    -- messages that do not tell their parts
+);
+-- A code may be longer than an index takes.
+CREATE UNIQUE INDEX day_tally_key ON smsreceipt.day_tally
+    (view, day, kind, hour, outcome, md5(code), carrier, province, seconds);
+CREATE TABLE smsreceipt.tally_state (
+    to_seq bigint NOT NULL,
+    aim    bigint NOT NULL,                      -- changes of statements with seq <= aim are noted
+    turn   bigint NOT NULL,                      -- changes with day_tally
+    place  text   NOT NULL
+);
+INSERT INTO smsreceipt.tally_state VALUES (0, 0, 0, '');
+-- What has changed in statements with seq <= aim and is not in day_tally yet: they as they were, with sign -1, and as
+-- they are, with sign 1.
+CREATE TABLE smsreceipt.tally_change (
+    id           bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    seq          bigint  NOT NULL,
+    sign         integer NOT NULL,
+    kind         integer NOT NULL,
+    day          integer NOT NULL,
+    sent_at      bigint  NOT NULL,
+    reported_at  bigint  NOT NULL,
+    outcome      text    COLLATE "C" NOT NULL,
+    code         text    COLLATE "C" NOT NULL,
+    prefix       text    COLLATE "C" NOT NULL,   -- of the phone: the first 7 digits of a number of the mainland
+    billed_parts integer NOT NULL
+);
+
 CREATE FUNCTION smsreceipt.now_ms() RETURNS bigint LANGUAGE sql AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 

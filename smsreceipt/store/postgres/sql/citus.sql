@@ -23,7 +23,8 @@ SELECT create_distributed_table('smsreceipt.reject', 'place', colocate_with => '
 SELECT create_reference_table('smsreceipt.kind');
 SELECT create_reference_table('smsreceipt.road');
 
--- The rest stays on the coordinator: meta, tally, ledger, comparison, replay, note, writer, lease, and the sequence.
+-- The rest stays on the coordinator: meta, tally, ledger, comparison, replay, note, writer, lease, day_tally,
+-- tally_state, tally_change, and the sequence.
 
 -- A transaction on several workers is committed in two phases. Where the second one fails on a worker that was away, the
 -- lock on the coordinator is gone, and the rows appear up to a minute later. So nothing is shown above the horizon until

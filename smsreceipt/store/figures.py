@@ -1,0 +1,39 @@
+"""What the stores of all engines do to count: the base of each store."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from smsreceipt.model.facts import Place
+from smsreceipt.store import tallies
+from smsreceipt.store.counting import Engine, counted
+from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
+
+
+class Figures(ABC):
+    """The counts of a store; the promises of its methods are those of Store."""
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All reads inside see one moment."""
+
+    @abstractmethod
+    def _counts(self) -> Engine:
+        """What reads for counts."""
+
+    @abstractmethod
+    def _tallies(self) -> tallies.Tallies:
+        """What is counted in advance."""
+
+    def counts(self, query: CountQuery, readers: Readers) -> Sequence[Count]:
+        """How many receipts, sends, calls or replies of some days have what in common."""
+        with self.snapshot():
+            return list(counted(self._counts(), readers, query))
+
+    def fold(
+        self, place: Place, *, anew: bool = False, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> Folded:
+        """Count messages in advance, as far as the store can be written."""
+        return tallies.fold(self._tallies(), place, anew=anew, on_progress=on_progress)

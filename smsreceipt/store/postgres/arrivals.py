@@ -1,0 +1,31 @@
+"""What arrived in a period, from the statements of that period only."""
+
+from __future__ import annotations
+
+from smsreceipt.model import Instant
+from smsreceipt.store.arrivals import MINUTE, SLACK, Arrived, first_since
+from smsreceipt.store.counting import seconds_sql
+from smsreceipt.store.postgres.session import Reader
+
+_MINUTE = f"CASE WHEN sent_at < 0 THEN -1 ELSE sent_at / {MINUTE} END"
+
+
+def arrivals(reader: Reader, since: Instant, until: Instant) -> list[Arrived]:
+    """The states that arrived at or after *since* and before *until*, added up."""
+
+    def received(seq: int) -> int | None:
+        found = reader.rows(
+            "SELECT received_at FROM smsreceipt.statement WHERE seq BETWEEN %s AND %s ORDER BY seq LIMIT 1", (seq, top)
+        )
+        return next((int(at) for (at,) in found), None)
+
+    top = reader.horizon()
+    first, last = (first_since(at, top, received) for at in (since - SLACK, until + SLACK))
+    found = reader.sums(
+        f"SELECT name, {_MINUTE}, outcome, code, {seconds_sql('sent_at', exact=True)}, count(*)"
+        " FROM smsreceipt.statement JOIN smsreceipt.kind ON kind.id = statement.kind"
+        " WHERE seq >= %s AND seq < %s AND received_at >= %s AND received_at < %s AND current AND NOT test"
+        " GROUP BY 1, 2, 3, 4, 5",
+        (first, last, since, until),
+    )
+    return [Arrived.of(*row) for row in found]

@@ -1,0 +1,32 @@
+"""What arrived in a period, from the statements of that period only."""
+
+from __future__ import annotations
+
+import apsw
+
+from smsreceipt.model import Instant
+from smsreceipt.store.arrivals import MINUTE, SLACK, Arrived, first_since
+from smsreceipt.store.counting import seconds_sql
+from smsreceipt.store.sqlite.rows import number, rows
+
+_MINUTE = f"iif(sent_at < 0, -1, sent_at / {MINUTE})"
+
+
+def arrivals(db: apsw.Connection, since: Instant, until: Instant) -> list[Arrived]:
+    """The states that arrived at or after *since* and before *until*, added up."""
+
+    def received(seq: int) -> int | None:
+        found = rows(db, "SELECT received_at FROM statement WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,))
+        return next((int(at) for (at,) in found), None)
+
+    top = number(db, "SELECT last_seq FROM counter")
+    first, last = (first_since(at, top, received) for at in (since - SLACK, until + SLACK))
+    found = rows(
+        db,
+        f"SELECT name, {_MINUTE}, outcome, code, {seconds_sql('sent_at', exact=True)}, count(*)"
+        " FROM statement NOT INDEXED JOIN kind ON kind.id = statement.kind"
+        " WHERE seq >= ? AND seq < ? AND received_at >= ? AND received_at < ? AND current = 1 AND test = 0"
+        " GROUP BY 1, 2, 3, 4, 5",
+        (first, last, since, until),
+    )
+    return [Arrived.of(*row) for row in found]
