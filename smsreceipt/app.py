@@ -78,6 +78,7 @@ class App:
     opener: Callable[[str, bool, float, bool], Store] = _open_store
     data_directory: Callable[[], Path] = _data_directory
     config: Config = field(default_factory=Config, repr=False)  # a proxy in it may have a password
+    config_fault: UsageError | None = None  #: why the configuration cannot be used, for a command that runs even so
     settings: Settings = field(default_factory=dict)
     exit_codes: list[int] = field(default_factory=list)  #: of a command that did not fail; see end_with
     _output_failed: bool = False
@@ -99,9 +100,9 @@ class App:
             encoding=(out.encoding if out is not None else "") or "utf-8",
         )
 
-    def configure(self, settings: Settings, config: Config) -> None:
-        """Set the settings of the command; called once before it runs."""
-        self.settings, self.config = settings, config
+    def configure(self, settings: Settings, config: Config, fault: UsageError | None = None) -> None:
+        """Set the settings of the command; called once before it runs. *fault*: why there is no configuration."""
+        self.settings, self.config, self.config_fault = settings, config, fault
         self.exit_codes.clear()
         self._output_failed = False
 
@@ -166,7 +167,7 @@ class App:
         return self.stdout_is_tty and not plain
 
     def endpoint(self, name: str) -> str | None:
-        """The address of mns, dybaseapi or dysmsapi that environment or configuration set; None: the provider's."""
+        """The address of a service, such as mns, that environment or configuration set; None: the provider's."""
         return self.environ.get(f"SMSRECEIPT_{name.upper()}_ENDPOINT") or self.config.endpoints.get(name)
 
     @property

@@ -20,11 +20,12 @@ from smsreceipt.permissions import unusable
 FILE = "smsreceipt.toml"
 MAX_BYTES = 1 << 20  #: of a configuration file; a longer one is refused
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}", re.ASCII)  #: of queues and of message types
-#: Services --> an endpoint outside mainland China, as an example.
+#: Services --> an endpoint outside mainland China where there is one, as an example.
 ENDPOINTS = {
     "mns": "1493622401794734.mns.ap-southeast-1.aliyuncs.com",
     "dybaseapi": "dybaseapi.ap-southeast-1.aliyuncs.com",
     "dysmsapi": "dysmsapi.ap-southeast-1.aliyuncs.com",
+    "dyplsapi": "dyplsapi.aliyuncs.com",
 }
 
 
@@ -51,7 +52,7 @@ class Config(msgspec.Struct, frozen=True):
     common: Mapping[str, Any] = {}  #: by the names of parameters
     commands: Mapping[str, Any] = {}  #: by command; groups have a table for each command
     queues: Mapping[str, str] = {}  #: queue name -> message type
-    endpoints: Mapping[str, str] = {}  #: mns, dybaseapi, dysmsapi
+    endpoints: Mapping[str, str] = {}  #: mns, dybaseapi, dysmsapi, dyplsapi
     proxy: str | None = None  #: for calls to the provider; empty: none; None: the environment decides
 
     def defaults(self, command: tuple[str, ...]) -> dict[str, Any]:

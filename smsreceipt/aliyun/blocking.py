@@ -90,13 +90,17 @@ class BlockingPool:
             # Not chained: the cause may quote the request, and that holds phone numbers and the key's id.
             raise TransportError(late if isinstance(exc, TimeoutError) else in_words(exc)) from None
         if keep:
-            self._idle.append(connection)
-            self._close_surplus()
+            self.give_back(connection)
         else:
             connection.close()
         if answer.status == 407 and self._proxy:
             raise self._proxy.refusal(answer.status, self._endpoint)
         return answer
+
+    def give_back(self, connection: HTTPConnection) -> None:
+        """Take back an open connection whose answer the caller has read to its end, for a later request."""
+        self._idle.append(connection)
+        self._close_surplus()
 
     def close(self) -> None:
         """Close every connection; those in use are closed after their answer. Idempotent."""

@@ -16,6 +16,7 @@ DEFAULTS = {
     "mns": "1943695596114318.mns.cn-hangzhou.aliyuncs.com",
     "dybaseapi": "dybaseapi.aliyuncs.com",
     "dysmsapi": "dysmsapi.aliyuncs.com",
+    "dyplsapi": "dyplsapi.aliyuncs.com",
 }
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?\Z")
@@ -68,15 +69,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The three services that the program calls."""
+    """The services that the program calls."""
 
     mns: Endpoint
     dybaseapi: Endpoint
     dysmsapi: Endpoint
+    dyplsapi: Endpoint
 
     @classmethod
     def of(cls, environ: Mapping[str, str], *, insecure_http: bool = False) -> Endpoints:
-        """Read SMSRECEIPT_MNS_ENDPOINT, SMSRECEIPT_DYBASEAPI_ENDPOINT and SMSRECEIPT_DYSMSAPI_ENDPOINT.
+        """Read SMSRECEIPT_MNS_ENDPOINT and the variables of the other services, such as SMSRECEIPT_DYSMSAPI_ENDPOINT.
 
         A variable that is absent or empty stands for the mainland default. Raises UsageError, naming the variable.
         """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smsreceipt.app import App
     from smsreceipt.config import Config, Schema
 
-_SETTINGS, _CONFIG = "smsreceipt.settings", "smsreceipt.config"
+_SETTINGS, _CONFIG, _FAULT = "smsreceipt.settings", "smsreceipt.config", "smsreceipt.config_fault"
 #: A setting replaces another one of the same or a lower rank. Options are read from left to right, those of a group
 #: before those of its command.
 _RANK = {ParameterSource.DEFAULT_MAP: 1, ParameterSource.ENVIRONMENT: 2, ParameterSource.COMMANDLINE: 3}
@@ -135,7 +135,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
         return
     record_setting(ctx, param.name, "config", value)
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
-        config = load_config(ctx)
+        config = load_config(ctx, tolerant=ctx.command.config_faults)
         ctx.meta[_CONFIG] = config
         ctx.default_map = config.defaults(command_path(ctx))
 
@@ -150,16 +150,23 @@ def command_path(ctx: click.Context) -> tuple[str, ...]:
     return tuple(words)
 
 
-def load_config(ctx: click.Context) -> Config:
+def load_config(ctx: click.Context, *, tolerant: bool = False) -> Config:
     """The configuration: of the named file, else ./smsreceipt.toml, else the platform's; empty where there is no file.
 
-    Raises UsageError, which names the file and the key, for a file that cannot be read or is not valid.
+    Raises UsageError, which names the file and the key, for a file that cannot be read or is not valid; *tolerant*:
+    notes it instead, and the configuration is empty.
     """
-    from smsreceipt import config
+    from smsreceipt import config, errors
 
     named = settings_of(ctx).get("config")
-    path = config.expanded(named.value) if named is not None and named.value else config.find()
-    return config.load(path, schema(ctx)) if path else config.Config()
+    try:
+        path = config.expanded(named.value) if named is not None and named.value else config.find()
+        return config.load(path, schema(ctx)) if path else config.Config()
+    except errors.UsageError as exc:
+        if not tolerant:
+            raise
+        ctx.meta[_FAULT] = exc
+        return config.Config()
 
 
 def schema(ctx: click.Context) -> Schema:
@@ -322,12 +329,14 @@ class Command(_Sections):
     """A command that takes the common options and passes its settings to the App before it runs.
 
     *data*: the command only prints, so that it fails with exit code 2 if standard output is closed. *reads_config*:
-    False for a command that must not load the configuration file.
+    False for a command that must not load the configuration file. *config_faults*: it runs without a valid one.
     """
 
-    def __init__(self, *args: Any, data: bool = False, reads_config: bool = True, **attrs: Any) -> None:
+    def __init__(
+        self, *args: Any, data: bool = False, reads_config: bool = True, config_faults: bool = False, **attrs: Any
+    ) -> None:
         super().__init__(*args, **attrs)
-        self.data, self.reads_config = data, reads_config
+        self.data, self.reads_config, self.config_faults = data, reads_config, config_faults
         _add_common_options(self)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -337,7 +346,7 @@ class Command(_Sections):
 
         app = ctx.find_object(App) or App.of_process()
         ctx.obj = ctx.find_root().obj = app
-        app.configure(settings_of(ctx), ctx.meta.get(_CONFIG) or Config())
+        app.configure(settings_of(ctx), ctx.meta.get(_CONFIG) or Config(), ctx.meta.get(_FAULT))
         if self.data:
             app.require_stdout()
         return super().invoke(ctx)

@@ -39,6 +39,7 @@ def run(app: App) -> None:
     with ExitStack() as stack:
         demo = _Demo(Runner(app, folder), stack)
         demo.listen()
+        demo.check()
         demo.send()
         demo.pull()
         demo.look()
@@ -87,6 +88,11 @@ class _Demo:
             f" callback URL, and its GET probe got the answer that the provider asks for."
         )
 
+    def check(self) -> None:
+        """Look at what is set up."""
+        self._runner.title("Is everything set up? Key, clock, rights, queues, store")
+        self._runner.run(["doctor", "--uid", "1000000001", "--type", "SmsReport", "--type", "SmsUp"])
+
     def send(self) -> None:
         """Send SMS as a customer's program does."""
         runner = self._runner
@@ -130,7 +136,10 @@ class _Demo:
         runner.title("Look at them (numbers and texts are masked on a terminal)")
         runner.run(["list", "--limit", "8"])
         runner.title("Everything known about a call through a privacy number")
-        runner.run(["show", runner.records("list", "--kind", "SecretRecording")[0]["call_id"]])
+        call_id = runner.records("list", "--kind", "SecretRecording")[0]["call_id"]
+        runner.run(["show", call_id])
+        runner.title("Its recording, which the provider deletes after 30 days, becomes a file")
+        runner.run(["recordings", "fetch", "--call-id", call_id, "--to", "recordings"])
         runner.title("What could not be read is kept too, with the reason")
         runner.run(["rejects", "list"])
 

@@ -19,6 +19,7 @@ from smsreceipt.model.receipts import (
     leg_of,
     said_in,
 )
+from smsreceipt.model.recordings import Recording, RecordingState
 from smsreceipt.model.sends import Answer, Asked, Send, billed_parts, may_be_message_id
 from smsreceipt.model.shares import WHOLE, Share, place_of
 from smsreceipt.model.state import Claim, contradictory, decide
@@ -51,6 +52,8 @@ __all__ = [
     "Reached",
     "Reason",
     "Receipt",
+    "Recording",
+    "RecordingState",
     "Reject",
     "Send",
     "Share",

@@ -12,6 +12,7 @@ import uvloop
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.http import Pool
 from smsreceipt.aliyun.mns import check_queue
+from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import Caller
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
@@ -33,11 +34,26 @@ from smsreceipt.store import NO_TIME, ConsumerLease, Store
 __all__ = ["Options", "Provider", "queues_of", "run"]
 
 
+class NoQueueError(UsageError):
+    """Neither options nor configuration name a queue."""
+
+    hint = "Say --uid UID --type SmsReport, or --queue NAME, or write [queues] into the configuration."
+
+
 def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
+    """As named_queues(); warns about a message type that is not known."""
+    found = named_queues(app, named, uid, kinds)
+    for unknown in dict.fromkeys(queue.kind for queue in found):
+        if warning := unknown_kind_warning(unknown):
+            app.warn(warning)
+    return found
+
+
+def named_queues(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
     """The queues of *named* (NAME or NAME=TYPE) and of *uid* with *kinds*, else those of the configuration; each once.
 
     Blanks and invisible characters around names, which a copy from a web page brings, are dropped. Raises UsageError if
-    there is no queue, if the message type of one is not known or given in two ways, or if *uid* is no number.
+    the message type of one is not known or given in two ways, or if *uid* is no number; NoQueueError if there is none.
     """
     if bool(uid) != bool(kinds):
         raise UsageError(
@@ -53,14 +69,8 @@ def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[s
                 f"queue {name!r} is given twice, as {found[name].kind} and as {queue.kind}",
                 hint="A queue has one message type: the console names it.",
             )
-    for unknown in dict.fromkeys(queue.kind for queue in found.values()):
-        if warning := unknown_kind_warning(unknown):
-            app.warn(warning)
     if not found:
-        raise UsageError(
-            "no queue to pull from",
-            hint="Say --uid UID --type SmsReport, or --queue NAME, or write [queues] into the configuration.",
-        )
+        raise NoQueueError("no queue to pull from")
     return list(found.values())
 
 
@@ -88,7 +98,8 @@ def _uid(uid: str) -> str:
 class Provider:
     """The connections of a pull: one clock, one connection pool, one client for each queue."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, budget: Callable[[], Budget] = Budget) -> None:
+        """*budget*: how often and for how long a request is tried again."""
         endpoints, provider = access(app)
         choose, reporter = proxies(app).choose, connection_reporter(app)
         self.clock = Clock()
@@ -100,12 +111,16 @@ class Provider:
             proxy=choose(endpoints.dybaseapi),
             reporter=reporter,
             tell=app.say,
+            budget=budget,
         )
+        self._budget = budget
         self._tokens = Tokens(self._caller, self.clock)
 
     def lines(self, queues: Sequence[Queue], say: Callable[[str, int], None]) -> list[QueueClient]:
         """A client for each queue; *say* prints its messages from the given verbosity on."""
-        return [QueueClient(queue, self.pool, self._tokens, self.clock, tell=say) for queue in queues]
+        return [
+            QueueClient(queue, self.pool, self._tokens, self.clock, tell=say, budget=self._budget) for queue in queues
+        ]
 
     def close(self) -> None:
         """Close all connections; called inside the event loop."""

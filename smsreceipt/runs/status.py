@@ -6,34 +6,56 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from smsreceipt.app import App
-from smsreceipt.model import Instant, Kind, iso_beijing
+from smsreceipt.model import DAY_MS, Instant, Kind, iso_beijing
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.alarms import ALARMS
-from smsreceipt.output.objects.status import KINDS, STATUS
+from smsreceipt.output.objects.status import KINDS, STATUS, Health, Waiting
 from smsreceipt.output.printer import print_whole
 from smsreceipt.runs import watch
 from smsreceipt.runs.kinds import say_unknown_kinds
-from smsreceipt.store import StoreFacts
+from smsreceipt.store import StoreFacts, opening
+from smsreceipt.store.sums import growth
+
+_NEWEST = 10_000  # statements among which the last one by each way is looked for
+_LATELY = 7 * DAY_MS  # by which the growth of the store is measured
 
 
-def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, check: bool = False) -> None:
+def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = False, check: bool = False) -> None:
     """Print facts about the store; of message types only those in *kinds*, if there are any.
 
-    Exit code 3 if no receipt, or none of one of the kinds, was received within *max_age* seconds. Raises StoreDamaged
-    where a check finds damage. *check*: exit code 3 if an alarm of `watch` fires; JSON has the key `alarms` then.
+    *ask*: ask the provider what waits in the configured queues; nothing is received. *check*: judge by the rules of
+    `watch`; JSON has the key `alarms` then. Exit code 3 if no receipt, or none of one of the kinds, was received within
+    *max_age* seconds, where a queue does not answer, and where an alarm fires. Raises StoreDamaged where a check finds
+    damage.
     """
     with app.open_store(readonly=True) as store:
         alarms = watch.check(app, store) if check else []
         facts = replace(store.facts(), checked=store.check())
+        recent = store.recent(Instant(app.now() - _LATELY), _NEWEST)
         say_unknown_kinds(app, kinds, store)
+    grows = growth(facts, recent.first_seq, Instant(app.now() - _LATELY), app.now(), _free(app, facts))
     if kinds:
         facts = replace(facts, kinds=tuple(one for one in facts.kinds if one.kind in kinds))
+    waits = _backlog(app) if ask else None
+    health = Health(facts=facts, growth=grows, origins=recent.origins, backlog=waits)
     view = STATUS.with_value("alarms", [ALARMS.record(alarm) for alarm in alarms]) if check else STATUS
-    print_whole(app, view, facts, (KINDS, facts.kinds), lambda display: terminal.status.status(facts, display))
+    print_whole(app, view, health, (KINDS, facts.kinds), lambda display: terminal.status.status(health, display))
+    if waits and (silent := [each for each in waits if each.waiting is None]):
+        app.needs_a_look(f"queues that did not answer: {len(silent)}; smsreceipt doctor tells why")
     if max_age is not None:
         _check_age(app, facts, kinds, max_age)
     if alarms:
         app.needs_a_look(watch.summary(alarms, chinese=app.chinese))
+
+
+def _backlog(app: App) -> list[Waiting]:
+    from smsreceipt.runs.queues import backlog, configured_queues  # imports the SDK
+
+    return backlog(app, configured_queues(app))
+
+
+def _free(app: App, facts: StoreFacts) -> int | None:
+    return opening.free_bytes(app.store_location) if facts.exists else None
 
 
 def _check_age(app: App, facts: StoreFacts, kinds: Sequence[Kind], max_age: float) -> None:

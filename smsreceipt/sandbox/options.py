@@ -54,6 +54,13 @@ FAULTS = (
     "short",  # QuerySendDetails: fewer rows than the page has
     "repeat",  # QuerySendDetails: the previous page once more
     "shift",  # QuerySendDetails: after this page a newer send appears, which moves rows to the next page
+    "oss-500",  # a recording: a server error
+    "oss-cut",  # a recording: the connection ends after half of what was asked for
+    "oss-stall",  # a recording: nothing more comes after half of it, and the connection stays open
+    "oss-length",  # a recording: half of it, and a length that fits the half
+    "oss-corrupt",  # a recording: one bit is wrong
+    "oss-expire",  # the link to a recording has expired when it is given
+    "oss-redirect",  # a recording: the answer leads to another host
 )
 
 #: How receipts are delivered when there is a callback URL.

@@ -14,6 +14,9 @@ from smsreceipt.sandbox.options import KINDS, Options
 from smsreceipt.sandbox.push.pusher import Pusher
 from smsreceipt.sandbox.queues.queue import Queue
 from smsreceipt.sandbox.queues.service import QueueService, about_account
+from smsreceipt.sandbox.recordings.actions import Recordings
+from smsreceipt.sandbox.recordings.objects import PATH as RECORDING_PATH
+from smsreceipt.sandbox.recordings.objects import ObjectStore
 from smsreceipt.sandbox.sends import PastSend, Send
 from smsreceipt.sandbox.sms.actions import Sms
 from smsreceipt.sandbox.sms.record import Sends
@@ -51,7 +54,10 @@ class Sandbox:
         self._pusher = Pusher(options, self._clock, self._faults)
         self._sends = Sends(self._clock, options.seed, options.report_delay)
         self._sms = Sms(self._clock, self._faults, self._sends, self._deliver)
-        self._rpc = Rpc(self._clock, self._keys, {**Tokens(self._keys).actions, **self._sms.actions})
+        self._objects = ObjectStore(self._clock, self._faults)
+        self._recordings = Recordings(self._clock, self._objects, lambda: self.url)
+        actions = {**Tokens(self._keys).actions, **self._sms.actions, **self._recordings.actions}
+        self._rpc = Rpc(self._clock, self._keys, actions)
         self._request_faults = RequestFaults(self._faults)
         limits = LIMITS if options.qps_limit is None else {**LIMITS, "QuerySendDetails": options.qps_limit}
         self._rates = Rates(limits)
@@ -146,6 +152,7 @@ class Sandbox:
             "SMSRECEIPT_MNS_ENDPOINT": self.url,
             "SMSRECEIPT_DYBASEAPI_ENDPOINT": self.url,
             "SMSRECEIPT_DYSMSAPI_ENDPOINT": self.url,
+            "SMSRECEIPT_DYPLSAPI_ENDPOINT": self.url,
             "ALIBABA_CLOUD_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ACCESS_KEY_SECRET,
             "SMSRECEIPT_STORE": "./sandbox.db",
@@ -179,6 +186,20 @@ class Sandbox:
 
         self._call(record)
 
+    def record(
+        self, pool_key: str, call_id: str, called_at: float, content: bytes | None = None, *, link_life: float = 604_800
+    ) -> str:
+        """Record a call of *called_at*, seconds since 1970; the link to it, good for so many seconds.
+
+        Without *content* it is made up. A SecretRecording that is queued records its call too.
+        """
+
+        def add() -> str:
+            self._recordings.add(pool_key, call_id, called_at, content)
+            return self._recordings.link(pool_key, call_id, link_life)
+
+        return self._call(add)
+
     def _deliver(self, send: Send) -> None:
         receipt = send.receipt()
         queue = self._options.queue_of(send.kind)
@@ -190,6 +211,9 @@ class Sandbox:
 
         def route() -> None:
             queue = self._queues.queue(name, kind)
+            if queue.kind == "SecretRecording":
+                for _message, receipt in ready:
+                    self._recordings.notice(receipt)
             routes = [(message, receipt, *self._pusher.routes(queue.kind, receipt)) for message, receipt in ready]
             queue.put([message for message, _receipt, queued, _pushed in routes if queued], delay)
             for _message, receipt, _queued, pushed in routes:
@@ -255,6 +279,8 @@ class Sandbox:
         path = request.path
         if path == "/_sandbox/state":
             return json_response(200, self._state())
+        if path.startswith(RECORDING_PATH):
+            return self._objects.respond(request)
         queues = path != "/" or about_account(request)
         too_often = not queues and not self._rates.arrived(rpc_action(request))
         refusal = self._request_faults.intercept(request, queues)

@@ -42,6 +42,12 @@ class Engine(Protocol):
     def secret_file(self) -> Path:
         """Where the secrets of `listen` are by default."""
 
+    def refuse_unwritable(self) -> None:
+        """Raise StoreUnavailable where it is plain, without writing, that nothing can be written."""
+
+    def exposed(self) -> str:
+        """A file of the store that other users of the machine can read; empty where there is none."""
+
     def occupies(self, path: Path) -> bool:
         """Whether the file at *path* is the store."""
 
@@ -98,6 +104,16 @@ def free_bytes(location: str) -> int | None:
 def secret_file(location: str) -> Path:
     """Where the secrets of `listen` are by default."""
     return _engine(location).secret_file()
+
+
+def refuse_unwritable(location: str) -> None:
+    """Raise StoreUnavailable where it is plain, without writing, that the store cannot be written to."""
+    _engine(location).refuse_unwritable()
+
+
+def exposed(location: str) -> str:
+    """A file of the store that other users of the machine can read; empty where there is none."""
+    return _engine(location).exposed()
 
 
 def occupies(location: str, path: Path) -> bool:

@@ -35,6 +35,7 @@ from smsreceipt.store.values import (
     KindFacts,
     ListedParts,
     Query,
+    Recent,
     SendQuery,
     StoredSend,
     StoreFacts,
@@ -221,6 +222,12 @@ class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Protocol):
 
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
+
+    def recent(self, since: Instant, newest: int) -> Recent:
+        """What came since a time, and what came last by each way among so many newest statements.
+
+        Reads these and a few more, however large the store is. Ways without a statement among them are there too.
+        """
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All reads inside see one moment, whatever other processes write meanwhile. Nothing can be written inside."""

@@ -158,6 +158,44 @@ class KindFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginFacts:
+    """One way by which the provider delivers: a queue, or the path of a callback URL."""
+
+    source: Source
+    origin: str
+    last_received_at: Instant | None  #: of its last new statement; None: it has none among those that were looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What came last, read from the newest statements."""
+
+    first_seq: int  #: of the statements received since the given time; larger than the last seq where there is none
+    origins: tuple[OriginFacts, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """How fast a store grows, by what came in the last days. None: not known, or nothing grows."""
+
+    receipts_per_day: int | None
+    bytes_per_receipt: int | None  #: everything in the store, divided by its statements; None where there are too few
+    free: int | None  #: bytes; None where the engine does not tell
+
+    @property
+    def bytes_per_day(self) -> int | None:
+        """By how much the store grows."""
+        if self.receipts_per_day is None or self.bytes_per_receipt is None:
+            return None
+        return self.receipts_per_day * self.bytes_per_receipt
+
+    @property
+    def days_left(self) -> int | None:
+        """Days until the disk is full."""
+        return self.free // self.bytes_per_day if self.free is not None and self.bytes_per_day else None
+
+
+@dataclass(frozen=True, slots=True)
 class StoreWriter:
     """A process that has the store open for writing, or ended without closing it."""
 

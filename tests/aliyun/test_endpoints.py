@@ -64,7 +64,7 @@ def test_what_is_no_endpoint_is_refused(text: str) -> None:
 
 def test_the_defaults_are_the_mainland_hosts_over_https() -> None:
     found = Endpoints.of({})
-    assert {str(found.mns), str(found.dybaseapi), str(found.dysmsapi)} == {f"https://{h}" for h in DEFAULTS.values()}
+    assert {str(getattr(found, name)) for name in DEFAULTS} == {f"https://{host}" for host in DEFAULTS.values()}
 
 
 def test_the_environment_names_others() -> None:

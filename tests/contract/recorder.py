@@ -40,6 +40,8 @@ _VOLATILE = [
     # Engine, schema and size of the store.
     (rb'("engine":)"[^"]*"(,"schema":)\d+(,"size":)\d+', rb"\1<engine>\2<schema>\3<size>"),
     (rb"(?m)^((?:engine|\xe5\xbc\x95\xe6\x93\x8e) +).*$", rb"\1<engine>"),
+    (rb'("bytes_per_receipt":)\w+(,"bytes_per_day":)\w+(,"free":)\w+(,"days_left":)\w+', rb"\1<n>\2<n>\3<n>\4<n>"),
+    (rb"(?m)^((?:disk|\xe7\xa3\x81\xe7\x9b\x98) +).*$", rb"\1<free>"),
     (rb"(?m)^(smsreceipt) \d\S*$", rb"\1 <version>"),
 ]
 

@@ -17,15 +17,18 @@ from smsreceipt.codes import Explanation
 from smsreceipt.model import Instant, Kind, Outcome, Reason, Receipt, Source, StoredReceipt, StoredReject
 from smsreceipt.output import mask, preview, records, safe
 from smsreceipt.output.display import Display
+from smsreceipt.output.objects.doctor import Finding, State
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
+from smsreceipt.output.objects.status import Health, Waiting
 from smsreceipt.output.terminal.codes import explanations
+from smsreceipt.output.terminal.doctor import doctor
 from smsreceipt.output.terminal.rejects import reject as reject_screen
 from smsreceipt.output.terminal.rejects import rejects as reject_table
 from smsreceipt.output.terminal.status import status
 from smsreceipt.output.terminal.table import Table
 from smsreceipt.output.terminal.timeline import timeline
-from smsreceipt.store import KindFacts, StoreFacts
+from smsreceipt.store import Growth, KindFacts, OriginFacts, StoreFacts
 
 PHONES = ("13812345678", "+8613912345678", "85261234567")
 TEXT = "canary text 您的验证码是 987654"
@@ -305,12 +308,18 @@ def screens(text: str, display: Display) -> list[str]:
     kind = KindFacts(Kind(text), 1, 1, 1, Instant(0), Instant(1))
     refused = reject(text, text)
     later = replace(display, now=Instant(1795000004567))
+    came = [OriginFacts(Source.MNS, text, Instant(1)), OriginFacts(Source.PUSH, text, None)]
+    waits = [Waiting(text, text, 3, Instant(1)), Waiting(text, text, None, None, text)]
+    grown = Growth(receipts_per_day=1, bytes_per_receipt=None, free=None)
+    health = Health(facts=replace(facts, kinds=(kind,)), growth=grown, origins=came, backlog=waits)
+    found_wrong = [Finding(check=text, state=state, found=(text, text), fix=(text, text)) for state in State]
     return [
         Table(display, RECEIPTS).draw([found]),
         timeline([found], frozenset({1}), display),
         reject_table([refused], later),
         reject_screen(refused, preview.preview(text.encode("utf-8", "surrogatepass")), later),
-        status(replace(facts, kinds=(kind,)), replace(display, now=Instant(5))),
+        status(health, replace(display, now=Instant(5))),
+        doctor(found_wrong, display, None),
         Table(display, SETTINGS).draw([SettingRow(text, text, text)]),
         explanations([Explanation(text, text, text, text, text, text, text)], display),
     ]

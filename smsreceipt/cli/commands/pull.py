@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.filters import complete_kind
 from smsreceipt.cli.options import cli_command, min_free_option, option
+from smsreceipt.cli.queues import queue_options
 from smsreceipt.cli.types import Duration
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-
-def _complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The message types after NAME=."""
-    from click.shell_completion import CompletionItem
-
-    name, equals, begun = incomplete.partition("=")
-    kinds = complete_kind(ctx, param, begun) if equals else []
-    return [CompletionItem(f"{name}={each.value}") for each in kinds]
 
 
 @cli_command("pull")
-@option(
-    "--queue",
-    multiple=True,
-    metavar="NAME[=TYPE]",
-    shell_complete=_complete_queue,
-    help="A queue, and its message type where the name hides it.",
-    example="Alicom-Queue-1234567890123456-SmsReport",
-)
-@option(
-    "--uid", metavar="UID", help="Account uid: with --type, queue Alicom-Queue-UID-TYPE.", example="1234567890123456"
-)
-@option(
-    "--type",
-    multiple=True,
-    metavar="TYPE",
-    shell_complete=complete_kind,
-    help="Message type of a queue named by --uid, e.g. SmsReport.",
-    example="SmsReport",
-)
+@queue_options
 @option("-f", "--follow", is_flag=True, help="Go on when the queues are empty, until stopped.")
 @option("--max", type=click.IntRange(1), metavar="N", help="Stop after N received messages.", example=1000)
 @option("--for", type=Duration(), metavar="TIME", help="Stop after this long: 45s, 10m, 2h.", example="10m")
@@ -61,8 +31,9 @@ def _complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str)
 def command(app: App, **chosen: Any) -> None:
     """Drain the queues: store, delete, show.
 
-    Each message is deleted only after it is on disk. Every statement that is new to the store is printed once. Ends
-    when the queues are empty; run it again at any time, also after a crash.
+    Each message is deleted only after it is on disk. Every statement that is new to the store is printed once; a
+    terminal shows counters instead, unless with -v, --follow or --json. Ends when the queues are empty; run it again at
+    any time, also after a crash.
 
     \b
       smsreceipt pull --uid 1234567890123456 --type SmsReport --type SmsUp

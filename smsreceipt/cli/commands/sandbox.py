@@ -67,7 +67,7 @@ def command(app: App, *, fault: tuple[str, ...], **chosen: Any) -> None:
 
     Faults of requests: 500, drop-before, drop-after, truncate, page, stall, throttle; of queues: token, duplicate,
     stale, undelete; of receipts: lose, lose-push, repeat-push; of the pages of QuerySendDetails: total, empty, short,
-    repeat, shift.
+    repeat, shift; of recordings: oss-500, oss-cut, oss-stall, oss-length, oss-corrupt, oss-expire, oss-redirect.
 
     \b
       smsreceipt sandbox --generate 1000 --seed 7 --fault lose=0.03

@@ -25,13 +25,19 @@ from smsreceipt.cli.types import Duration
     example="SmsReport",
 )
 @option("--check", is_flag=True, help="Judge by the rules of watch, and end with 3 when an alarm fires.")
-def command(app: App, *, max_age: float | None, kind: tuple[str, ...], check: bool) -> None:
+@option("--backlog", is_flag=True, help="Ask the provider what waits in the configured queues; nothing is received.")
+def command(app: App, *, max_age: float | None, kind: tuple[str, ...], backlog: bool, check: bool) -> None:
     """Tell how the store is doing, and whether receipts still arrive.
 
-    With --max-age it is the dead-man check of a cron job: exit code 3 says that the road is silent. With
-    --check it looks at everything that watch looks at, tells nobody, and notes nothing.
-    """
+    With --max-age it is the dead-man check of a cron job: exit code 3 says that nothing came for so long. With
+    --check it looks at everything that watch looks at, tells nobody, and notes nothing. Without --backlog it looks at
+    the store only and makes no call.
+
+    \b
+      smsreceipt status --max-age 2h --kind SmsReport
+      smsreceipt status --json | jq '{receipts_per_day, bytes_per_receipt, days_left}'
+    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import status
 
     refuse_empty(kind, "--kind")
-    status.run(app, kinds_of(kind), max_age, check=check)
+    status.run(app, kinds_of(kind), max_age, ask=backlog, check=check)

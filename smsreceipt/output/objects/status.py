@@ -1,13 +1,15 @@
-"""The object of `status`: facts about the store, with an object for each message type in it."""
+"""The object of `status`: facts about the store, with an object for each message type and each queue or path."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smsreceipt.model import Instant, iso_utc
 from smsreceipt.output.columns import Cell, Column, View
 from smsreceipt.output.formatting import ago, wall_clock
-from smsreceipt.store import KindFacts, StoreFacts
+from smsreceipt.store import Growth, KindFacts, OriginFacts, StoreFacts
 
 if TYPE_CHECKING:
     from smsreceipt.output.display import Display
@@ -53,27 +55,125 @@ KINDS = View[KindFacts](
 )
 
 
-def _last_received_at(facts: StoreFacts) -> str | None:
-    last: Instant | None = max((kind.last_received_at for kind in facts.kinds), default=None)
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the provider shows at the front of a queue, without giving it out."""
+
+    queue: str
+    kind: str
+    waiting: int | None  #: messages; MOST_SEEN: so many or more; None: it did not answer
+    oldest_at: Instant | None  #: when the first of them was put into the queue
+    error: str = ""  #: why it did not answer
+
+
+MOST_SEEN = 16  #: messages that one answer shows at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a store is doing."""
+
+    facts: StoreFacts
+    growth: Growth
+    origins: Sequence[OriginFacts]
+    backlog: Sequence[Waiting] | None = None  #: None: the provider was not asked
+
+
+def _origin_age(row: OriginFacts, display: Display) -> Cell | str:
+    if row.last_received_at is None:
+        return Cell(display.localized("not lately", "最近没有"), "red")
+    return ago(row.last_received_at, display.now, chinese=display.chinese)
+
+
+def _waiting(row: Waiting) -> str:
+    if row.waiting is None:
+        return "-"
+    return f"{row.waiting}+" if row.waiting >= MOST_SEEN else str(row.waiting)
+
+
+ORIGINS = View[OriginFacts](
+    "Origin",
+    [
+        Column(key="source", of="source"),
+        Column(key="origin", of="origin", head=("QUEUE OR PATH", "队列或路径"), priority=9, min_width=20),
+        Column(
+            key="last_received_at",
+            of="last_received_at",
+            convert=lambda at: None if at is None else iso_utc(at),
+            head=("LAST, BEIJING TIME", "最近（北京时间）"),
+            cell=lambda row, _: "" if row.last_received_at is None else wall_clock(row.last_received_at, year=True),
+            priority=4,
+        ),
+        Column(
+            head=("LAST CAME", "最近"),
+            cell=_origin_age,
+            priority=7.5,
+            right=True,
+        ),
+    ],
+)
+
+BACKLOG = View[Waiting](
+    "Backlog",
+    [
+        Column(key="queue", of="queue", head=("QUEUE", "队列"), priority=9, min_width=20),
+        Column(key="kind", of="kind"),
+        Column(
+            key="waiting",
+            of="waiting",
+            head=("WAITING", "等待中"),
+            cell=lambda row, _: _waiting(row),
+            right=True,
+            priority=8,
+        ),
+        Column(
+            key="oldest_at",
+            of="oldest_at",
+            convert=lambda at: None if at is None else iso_utc(at),
+            head=("OLDEST CAME", "最早的消息"),
+            cell=lambda row, display: (
+                "" if row.oldest_at is None else ago(row.oldest_at, display.now, chinese=display.chinese)
+            ),
+            priority=7,
+            right=True,
+        ),
+        Column(key="error", of="error", or_null=True, head=("ERROR", "错误"), priority=6, wrap=True),
+    ],
+)
+
+
+def _last_received_at(health: Health) -> str | None:
+    last: Instant | None = max((kind.last_received_at for kind in health.facts.kinds), default=None)
     return None if last is None else iso_utc(last)
 
 
-STATUS = View[StoreFacts](
+def _backlog(rows: Sequence[Waiting] | None) -> list[object] | None:
+    return None if rows is None else [BACKLOG.record(each) for each in rows]
+
+
+STATUS = View[Health](
     "Status",
     [
-        Column(key="store", of="location"),
-        Column(key="exists", of="exists"),
-        Column(key="engine", of="engine"),
-        Column(key="schema", of="schema"),
-        Column(key="size", of="size"),
-        Column(key="checked", of="checked"),
-        Column(key="last_seq", of="last_seq"),
+        Column(key="store", of="facts.location"),
+        Column(key="exists", of="facts.exists"),
+        Column(key="engine", of="facts.engine"),
+        Column(key="schema", of="facts.schema"),
+        Column(key="size", of="facts.size"),
+        Column(key="checked", of="facts.checked"),
+        Column(key="last_seq", of="facts.last_seq"),
         Column(key="last_received_at", convert=_last_received_at),
-        Column(key="receipts", of="receipts"),
-        Column(key="sends", of="sends"),
-        Column(key="open_sends", of="open_sends"),
-        Column(key="conflicts", of="conflicts"),
-        Column(key="rejects", of="rejects"),
-        Column(key="kinds", of="kinds", convert=lambda kinds: [KINDS.record(kind) for kind in kinds]),
+        Column(key="receipts", of="facts.receipts"),
+        Column(key="sends", of="facts.sends"),
+        Column(key="open_sends", of="facts.open_sends"),
+        Column(key="conflicts", of="facts.conflicts"),
+        Column(key="rejects", of="facts.rejects"),
+        Column(key="kinds", of="facts.kinds", convert=lambda kinds: [KINDS.record(kind) for kind in kinds]),
+        Column(key="origins", of="origins", convert=lambda origins: [ORIGINS.record(each) for each in origins]),
+        Column(key="receipts_per_day", of="growth.receipts_per_day"),
+        Column(key="bytes_per_receipt", of="growth.bytes_per_receipt"),
+        Column(key="bytes_per_day", of="growth.bytes_per_day"),
+        Column(key="free", of="growth.free"),
+        Column(key="days_left", of="growth.days_left"),
+        Column(key="backlog", of="backlog", convert=_backlog),
     ],
 )

@@ -12,9 +12,31 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smsreceipt.output.terminal import alarms, codes, comparison, rejects, replay, status, store, table, timeline
+    from smsreceipt.output.terminal import (
+        alarms,
+        codes,
+        comparison,
+        doctor,
+        rejects,
+        replay,
+        status,
+        store,
+        table,
+        timeline,
+    )
 
-    __all__ = ["alarms", "codes", "comparison", "rejects", "replay", "status", "store", "table", "timeline"]
+    __all__ = [
+        "alarms",
+        "codes",
+        "comparison",
+        "doctor",
+        "rejects",
+        "replay",
+        "status",
+        "store",
+        "table",
+        "timeline",
+    ]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -6,15 +6,18 @@ from rich.text import Text
 
 from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import size
-from smsreceipt.output.objects.status import KINDS
+from smsreceipt.output.objects.status import BACKLOG, KINDS, ORIGINS, Health
 from smsreceipt.output.terminal.screen import draw, pairs, text
 from smsreceipt.output.terminal.table import Table
-from smsreceipt.store import StoreFacts
+from smsreceipt.store import Growth, StoreFacts
+
+SOON = 30  #: days until the disk is full from which on that is red
+_NEVER = 3_650  # from so many days on, nobody wants to know
 
 
-def status(facts: StoreFacts, display: Display) -> str:
-    """Facts about the store, then a line for each message type."""
-    localized = display.localized
+def status(health: Health, display: Display) -> str:
+    """Facts about the store, then a line for each message type, each queue or path, and each queue that was asked."""
+    localized, facts = display.localized, health.facts
     absent = Text("" if facts.exists else localized("  (not there yet)", "  （尚不存在）"), "dim")
     lines = [
         (localized("store", "数据库"), text(facts.location).append(absent)),
@@ -22,6 +25,8 @@ def status(facts: StoreFacts, display: Display) -> str:
             localized("engine", "引擎"),
             Text(display.dot.join([facts.engine, f"schema {facts.schema}", size(facts.size)])),
         ),
+        *([(localized("growth", "增长"), _growth(health.growth, display))] if health.growth.receipts_per_day else []),
+        *([] if health.growth.free is None else [(localized("disk", "磁盘"), _disk(health.growth, display))]),
         *([] if facts.checked else [(localized("damage", "损坏检查"), _partly_checked(display))]),
         *([(localized("sends", "发送"), _sends(facts, display))] if facts.sends else []),
         (localized("conflicts", "矛盾"), _alarm(facts.conflicts, "list --conflicts")),
@@ -29,8 +34,36 @@ def status(facts: StoreFacts, display: Display) -> str:
     ]
     top = pairs(lines, display)
     if not facts.kinds:
-        return draw(display, top, "", Text(localized("No receipts yet.", "还没有回执。"), "dim"))
-    return draw(display, top, "") + Table(display, KINDS).draw(facts.kinds)
+        none = Text(localized("No receipts yet.", "还没有回执。"), "dim")
+        return draw(display, top, "", none) + _ways(health, display)
+    return draw(display, top, "") + Table(display, KINDS).draw(facts.kinds) + _ways(health, display)
+
+
+def _ways(health: Health, display: Display) -> str:
+    """When something came by each queue and path, and what waits in the queues."""
+    came = draw(display, "") + Table(display, ORIGINS).draw(health.origins) if health.origins else ""
+    waits = draw(display, "") + Table(display, BACKLOG).draw(health.backlog) if health.backlog else ""
+    return came + waits
+
+
+def _growth(growth: Growth, display: Display) -> Text:
+    """What comes a day, and what it takes."""
+    localized = display.localized
+    line = Text(localized(f"{growth.receipts_per_day:,} receipts a day", f"每天 {growth.receipts_per_day:,} 条回执"))
+    if growth.bytes_per_day is not None:
+        a_day, each = size(growth.bytes_per_day), size(growth.bytes_per_receipt or 0)
+        line.append(display.dot).append(localized(f"{a_day} a day, {each} each", f"每天 {a_day}，每条 {each}"))
+    return line
+
+
+def _disk(growth: Growth, display: Display) -> Text:
+    """The free space, and when there will be none."""
+    free = size(growth.free or 0)
+    line = Text(display.localized(f"{free} free", f"剩余 {free}"))
+    if growth.days_left is not None and growth.days_left < _NEVER:
+        full = display.localized(f"full in {growth.days_left:,} days", f"{growth.days_left:,} 天后写满")
+        line.append(display.dot).append(full, "red" if growth.days_left < SOON else "")
+    return line
 
 
 def _partly_checked(display: Display) -> Text:

@@ -13,6 +13,7 @@ class Cut(Enum):
 
     NOTHING = "nothing"  #: the connection closes without a response
     HALF = "half"  #: the head promises the whole Content-Length, and half of the body follows
+    STALL = "stall"  #: the same, but the connection stays open
 
 
 @dataclass(slots=True)

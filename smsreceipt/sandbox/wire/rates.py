@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from smsreceipt.sandbox.wire.http import Request
 
 #: Calls a second that the provider's documentation allows an account.
-LIMITS = {"QuerySendDetails": 5000, "QuerySendStatistics": 20, "QueryMessage": 300, "SendMessageToGlobe": 2000}
+LIMITS = {
+    "QuerySendDetails": 5000,
+    "QuerySendStatistics": 20,
+    "QueryMessage": 300,
+    "SendMessageToGlobe": 2000,
+    "QueryRecordFileDownloadUrl": 3000,
+}
 _ACTION = re.compile(r"(?:^|[?&])Action=(\w+)")
 
 

@@ -152,9 +152,10 @@ class Connection(asyncio.Protocol):
             head = response_head(response.status, headers)
         else:
             head = self._h11.send(h11.Response(status_code=response.status, headers=headers)) or b""
-        if response.cut is Cut.HALF:
+        if response.cut is not None:
             self._write(head + body[: len(body) // 2])
-            self._close()
+            if response.cut is Cut.HALF:
+                self._close()
             return False
         if self._fast:
             self._write(head + body)

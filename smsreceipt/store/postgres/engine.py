@@ -54,6 +54,13 @@ class PostgresDatabase:
         name = sha256(self.location.encode()).hexdigest()[:16]
         return user_data_path("smsreceipt", appauthor=False) / f"postgres-{name}.secret"
 
+    def refuse_unwritable(self) -> None:
+        """Do nothing: only writing would tell."""
+
+    def exposed(self) -> str:
+        """None: the server keeps the files."""
+        return ""
+
     def occupies(self, path: Path) -> bool:  # noqa: ARG002 - of every engine
         """False: it is no file."""
         return False

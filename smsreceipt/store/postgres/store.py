@@ -56,6 +56,7 @@ from smsreceipt.store.values import (
     KindFacts,
     ListedParts,
     Query,
+    Recent,
     SendQuery,
     StoredSend,
     StoreFacts,
@@ -301,6 +302,11 @@ class PostgresStore(Figures):
         """Counts and sizes, without scanning the receipts."""
         with reading(self._location):
             return facts.facts(self._reader, self._location, self._connections.server_version(), self._sends)
+
+    def recent(self, since: Instant, newest: int) -> Recent:
+        """What came since a time, and what came last by each way among so many newest statements."""
+        with reading(self._location):
+            return totals.recent(self._reader, since, newest)
 
     def export_statements(self) -> Iterator[CopiedStatement]:
         """Yield every statement with all that is stored about it, in ascending seq."""

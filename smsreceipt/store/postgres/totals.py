@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from smsreceipt.model import DAY_MS
+from smsreceipt.model import DAY_MS, Instant
 from smsreceipt.store.postgres.session import Reader
-from smsreceipt.store.sums import BEFORE_END, SLOT, days_of, gaps_of
-from smsreceipt.store.values import CallGap, DayParts
+from smsreceipt.store.sums import BEFORE_END, SLOT, days_of, first_since, gaps_of, origins_of
+from smsreceipt.store.values import CallGap, DayParts, Recent
 
 #: For a receipt that does not tell its parts.
 _LEDGER_PARTS = (
@@ -48,3 +48,17 @@ def call_gaps(reader: Reader, first_day: int, last_day: int) -> Iterator[CallGap
     )
     decode = msgspec.json.decode
     yield from gaps_of((decode(identity, type=list[str]), name, at) for identity, name, at in found)
+
+
+def recent(reader: Reader, since: Instant, newest: int) -> Recent:
+    """What came since a time, and what came last by each way among so many newest statements."""
+    probe = "SELECT seq, received_at FROM smsreceipt.statement WHERE seq >= %s ORDER BY seq LIMIT 1"
+    last = reader.horizon()
+    found = reader.rows(
+        "WITH newest AS MATERIALIZED"
+        " (SELECT road, received_at FROM smsreceipt.statement WHERE seq <= %s ORDER BY seq DESC LIMIT %s)"
+        " SELECT source, origin, max(received_at) FROM smsreceipt.road LEFT JOIN newest ON newest.road = road.id"
+        " WHERE source IN ('mns', 'push') GROUP BY source, origin ORDER BY source, origin COLLATE \"C\"",
+        (last, newest),
+    )
+    return Recent(first_since(last, since, lambda seq: reader.rows(probe, (seq,))), origins_of(found))

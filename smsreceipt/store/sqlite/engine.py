@@ -47,6 +47,14 @@ class SqliteFile:
         """Beside the store."""
         return self._path.with_suffix(".secret")
 
+    def refuse_unwritable(self) -> None:
+        """Raise StoreUnavailable where rights, the media or the file system forbid writing."""
+        files.refuse_unwritable(self._path)
+
+    def exposed(self) -> str:
+        """The file, or one beside it, if its mode lets others read it."""
+        return files.exposed(self._path)
+
     def occupies(self, path: Path) -> bool:
         """Whether *path* is another name of the file."""
         return path.exists() and self._path.exists() and path.samefile(self._path)

@@ -74,6 +74,26 @@ def unavailable(path: Path, what: str, *, write: bool) -> StoreUnavailable:
     )
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise StoreUnavailable where the store cannot be written, or made, as far as that is plain without writing."""
+    for place in {path, beside(path, "")}:
+        _refuse_unsafe(place)
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if why_denied(path, write=True) or on_read_only_media(folder / path.name):
+        raise unavailable(path, "cannot be written", write=True)
+
+
+def exposed(path: Path) -> str:
+    """The file of the store, or one beside it, that others may read; empty where there is none."""
+    for file in (path, beside(path, "-wal")):
+        with contextlib.suppress(OSError):
+            if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                return str(file)
+    return ""
+
+
 def _refuse_unsafe(path: Path) -> None:
     folder = path.parent
     if folder.is_dir():

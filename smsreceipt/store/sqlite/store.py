@@ -48,6 +48,7 @@ from smsreceipt.store.values import (
     KindFacts,
     ListedParts,
     Query,
+    Recent,
     SendQuery,
     StoredSend,
     StoreFacts,
@@ -320,6 +321,11 @@ class SqliteStore(Figures):
                 open_sends=self._sends.open(),
                 consumed=leases.consumed(self._db),
             )
+
+    def recent(self, since: Instant, newest: int) -> Recent:
+        """What came since a time, and what came last by each way among so many newest statements."""
+        with reading(self._path):
+            return totals.recent(self._db, since, newest)
 
     def export_statements(self) -> Iterator[CopiedStatement]:
         """Yield every statement with all that is stored about it, in ascending seq."""

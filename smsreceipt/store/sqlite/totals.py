@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import apsw
 
-from smsreceipt.model import DAY_MS, Kind
+from smsreceipt.model import DAY_MS, Instant, Kind
 from smsreceipt.store.promise import Reread
 from smsreceipt.store.sqlite.columns import UNREAD
-from smsreceipt.store.sqlite.rows import rows
-from smsreceipt.store.sums import BEFORE_END, SLOT, days_of, gaps_of
-from smsreceipt.store.values import CallGap, DayParts
+from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sums import BEFORE_END, SLOT, days_of, first_since, gaps_of, origins_of
+from smsreceipt.store.values import CallGap, DayParts, Recent
 
 _SLOT_OF = f"iif(sent_at < 0, NULL, (sent_at + {8 * 3_600_000}) % {DAY_MS} / {SLOT})"
 #: For a receipt that does not tell its parts.
@@ -60,3 +60,17 @@ def call_gaps(db: apsw.Connection, first_day: int, last_day: int) -> Iterator[Ca
         (first_day, last_day, *BEFORE_END),
     )
     yield from gaps_of(((other, one) if lead else (one, other), name, at) for one, other, lead, name, at in found)
+
+
+def recent(db: apsw.Connection, since: Instant, newest: int) -> Recent:
+    """What came since a time, and what came last by each way among so many newest statements."""
+    probe = "SELECT seq, received_at FROM statement WHERE seq >= ? ORDER BY seq LIMIT 1"
+    last = number(db, "SELECT last_seq FROM counter")
+    found = rows(
+        db,
+        "WITH newest AS MATERIALIZED (SELECT road, received_at FROM statement ORDER BY seq DESC LIMIT ?)"
+        " SELECT source, origin, max(received_at) FROM road LEFT JOIN newest ON newest.road = road.id"
+        " WHERE source IN ('mns', 'push') GROUP BY source, origin ORDER BY source, origin",
+        (newest,),
+    )
+    return Recent(first_since(last, since, lambda seq: rows(db, probe, (seq,))), origins_of(found))

@@ -1,0 +1,56 @@
+"""The options that name queues, of the commands that look into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smsreceipt.cli.filters import complete_kind
+from smsreceipt.cli.options import option
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The message types after NAME=."""
+    from click.shell_completion import CompletionItem
+
+    name, equals, begun = incomplete.partition("=")
+    kinds = complete_kind(ctx, param, begun) if equals else []
+    return [CompletionItem(f"{name}={each.value}") for each in kinds]
+
+
+def queue_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --queue, --uid and --type."""
+    for add in reversed(_OPTIONS):
+        command = add(command)
+    return command
+
+
+_OPTIONS = (
+    option(
+        "--queue",
+        multiple=True,
+        metavar="NAME[=TYPE]",
+        shell_complete=_complete_queue,
+        help="A queue, and its message type where the name hides it.",
+        example="Alicom-Queue-1234567890123456-SmsReport",
+    ),
+    option(
+        "--uid",
+        metavar="UID",
+        help="Account uid: with --type, queue Alicom-Queue-UID-TYPE.",
+        example="1234567890123456",
+    ),
+    option(
+        "--type",
+        multiple=True,
+        metavar="TYPE",
+        shell_complete=complete_kind,
+        help="Message type of a queue named by --uid, e.g. SmsReport.",
+        example="SmsReport",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Recordings of calls: links to them, and their files."""
