@@ -62,7 +62,7 @@ def server_killed(server: Server, kills: int, *, bug: bool = False, seed: int = 
         server.execute(f"ALTER DATABASE {url.partition('?')[0].rpartition('/')[2]} SET synchronous_commit = off")
     dice = random.Random(seed)
     done = 0
-    with counting() as recognised, Writers(url, 2, fresh_batches()) as writers:
+    with counting() as recognised, Writers(url, 2, fresh_batches(), patience=120) as writers:
         while done < kills and not writers.ended:
             before = len(writers.given)
             until(lambda before=before: len(writers.given) > before or writers.ended, 10)  # type: ignore[misc]

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
@@ -25,6 +26,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 
 from smsreceipt.decode import reread
+from smsreceipt.ingest import LockRetry
 from smsreceipt.model import Decoded
 from smsreceipt.store import Query, opening
 from smsreceipt.store.postgres import schema
@@ -192,8 +194,11 @@ class Figures:
 class Writers:
     """Threads that keep batches until they are stopped, each with a store of its own."""
 
-    def __init__(self, url: str, count: int, batches: Callable[[int, random.Random], list[Decoded]]) -> None:
-        """*batches* makes the next batch of a writer."""
+    def __init__(
+        self, url: str, count: int, batches: Callable[[int, random.Random], list[Decoded]], *, patience: float = 0
+    ) -> None:
+        """*batches* makes the next batch of a writer. *patience*: seconds for which each is tried, as commands do."""
+        self._patience = patience
         self.given: list[list[Decoded]] = []  #: what was acked
         self.faults: list[str] = []
         self._url, self._batches = url, batches
@@ -226,7 +231,7 @@ class Writers:
             with closing(store):
                 while not self._stopped.is_set():
                     batch = self._batches(n, dice)
-                    kept = store.keep(batch)
+                    kept = LockRetry(budget=self._patience).call(partial(store.keep, batch))
                     if len(list(kept.new)) != kept.tally.new:
                         self.faults.append("a commit did not tell which receipts are new")
                     with self._lock:

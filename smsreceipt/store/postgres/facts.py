@@ -12,6 +12,11 @@ _WRITERS = (
     "SELECT host, seen_at FROM smsreceipt.writer WHERE seen_at > smsreceipt.now_ms() - 90 * 86400000::bigint"
     " ORDER BY seen_at DESC, host"
 )
+_SIZES = (
+    "SELECT smsreceipt.size(), (SELECT count(*) FROM smsreceipt.reject),"
+    " (SELECT count(*) FROM smsreceipt.statement WHERE conflict),"
+    " (SELECT coalesce(sum(sends), 0)::int8 FROM smsreceipt.ledger)"
+)
 
 
 def facts(reader: Reader, location: str, version: str, sends: Sends) -> StoreFacts:
@@ -24,17 +29,18 @@ def facts(reader: Reader, location: str, version: str, sends: Sends) -> StoreFac
             " GROUP BY name HAVING max(last_received) IS NOT NULL ORDER BY name"
         )
     )
+    size, rejects, conflicts, listed = next(iter(reader.sums(_SIZES)), (0, 0, 0, 0))
     return StoreFacts(
         location=location,
         exists=not reader.blank,
         engine=f"PostgreSQL {version}",
         schema=schema.SCHEMA,
-        size=reader.number("SELECT smsreceipt.size()"),
+        size=size,
         last_seq=reader.horizon(),
-        rejects=reader.number("SELECT count(*) FROM smsreceipt.reject"),
-        conflicts=reader.number("SELECT count(*) FROM smsreceipt.statement WHERE conflict"),
+        rejects=rejects,
+        conflicts=conflicts,
         kinds=kinds,
-        sends=sends.total(),
+        sends=listed,
         open_sends=sends.open(),
         consumed=leases.consumed(reader),
         writers=tuple(StoreWriter(*row) for row in reader.rows(_WRITERS)),

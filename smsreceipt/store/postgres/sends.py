@@ -215,10 +215,6 @@ class Sends:
         )
         return [ListedParts(*row) for row in found]
 
-    def total(self) -> int:
-        """How many sends there are."""
-        return self._reader.number("SELECT sum(sends)::int8 FROM smsreceipt.ledger")
-
     def open(self) -> int:
         """How many sends have no final receipt; where that are very many, a few may be among them that have one."""
         few = f"SELECT count(*) FROM (SELECT FROM smsreceipt.send WHERE NOT settled LIMIT {_EXACT + 1}) AS found"
