@@ -28,18 +28,12 @@ APART = ("smsreceipt listen", "smsreceipt demo", "smsreceipt completion", "mkdir
 #: New statements are what these print; everything was pulled before, and what cannot be read still cannot.
 SILENT = (
     "printf",
-<<<<<<< HEAD
     "smsreceipt export",
-=======
->>>>>>> main
     "smsreceipt sends import",
     "smsreceipt sends forget",
     "smsreceipt pull",
     "smsreceipt rejects retry",
-<<<<<<< HEAD
-=======
     "smsreceipt recordings",
->>>>>>> main
 )
 
 
