@@ -25,6 +25,8 @@ COMMANDS = {
     "query-stats": "Ask the provider for its day totals, beside ours.",
     "reconcile": "Find what has no receipt, fetch it, report.",
     "sends": "Tell what was sent, so that what has no receipt can be found.",
+    "stats": "Tell what happened: rates, latency, reasons, and what is unusual.",
+    "report": "Write a report: the figures of a day as one HTML page.",
     "list": "List receipts: the state of each message, call and review.",
     "show": "Show everything known about a message or a call.",
     "explain": "Explain a receipt code: what it means, what to do.",

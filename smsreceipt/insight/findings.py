@@ -42,7 +42,8 @@ def findings(now: Messages, before: Messages | None, figures: Sms, limits: Thres
         found += _drops("carrier", _cells(now, before, By.CARRIER, By.HOUR), limits)
         found += _drops("province", _cells(now, before, By.PROVINCE), limits)
         if now.of_sends:
-            found += _drops("template", _cells(now, before, By.TEMPLATE, By.HOUR), limits)
+            hours = (By.HOUR,) if now.short else ()
+            found += _drops("template", _cells(now, before, By.TEMPLATE, *hours), limits)
         found += _slow(_cells(now, before, None, By.HOUR) if now.short else _cells(now, before, None), limits)
         if now.short:
             found += _silences(now, before, limits, at)

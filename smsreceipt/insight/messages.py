@@ -70,6 +70,7 @@ def summed(counts: Iterable[Count], by: tuple[By, ...], key: tuple[By, ...]) -> 
 _HOURS: tuple[By, ...] = (By.DAY, By.HOUR, By.OUTCOME, By.CODE, By.SECONDS)
 #: Of a longer period the hours of each day are too many to read.
 _DAYS: tuple[tuple[By, ...], ...] = ((By.DAY, By.OUTCOME, By.CODE, By.SECONDS), (By.HOUR, By.OUTCOME, By.SECONDS))
+_OF_LIST = (By.TEMPLATE, By.SIGN)
 SHORT = 7  #: days
 
 
@@ -87,13 +88,12 @@ class Messages:
             by: self._ask(by, Subject.MESSAGES) for by in ((_HOURS,) if self.short else _DAYS)
         }
         self._known: dict[tuple[tuple[By, ...], bool], Groups] = {}
-        self.sends = self._sent(store)
+        self.sends = self._sent()
 
-    def _sent(self, store: Store) -> Mapping[str, int] | None:
+    def _sent(self) -> Mapping[str, int] | None:
         """The sends of the ledger by their states; None without any send."""
-        if not store.sends_by_day(*self.days):
-            return None
-        return {each.values[0]: each.count for each in self._ask((By.STATE,), Subject.SENDS)}
+        found = {each.values[0]: each.count for each in self._ask((By.STATE,), Subject.SENDS)}
+        return found or None
 
     @property
     def of_sends(self) -> bool:
@@ -104,6 +104,8 @@ class Messages:
         """The messages by some values; without *latency* their times need not be known, which is faster."""
         if (key, latency) not in self._known:
             wanted = {*key, By.OUTCOME} | ({By.SECONDS} if latency else set())
+            if wanted & set(_OF_LIST):  # a look at every receipt, so that one serves all tables
+                wanted |= {*_OF_LIST, By.DAY, By.SECONDS, *((By.HOUR,) if self.short else ())}
             by = next((by for by in self._read if wanted <= set(by)), tuple(sorted(wanted)))
             if by not in self._read:
                 self._read[by] = self._ask(by, Subject.MESSAGES)

@@ -141,7 +141,7 @@ def print_rows(
 
 
 def print_whole(
-    target: Target, view: View[T], row: T, parts: tuple[View[U], Sequence[U]], draw: Callable[[Display], str]
+    target: Target, view: View[T], row: T, parts: tuple[View[U], Iterable[U]], draw: Callable[[Display], str]
 ) -> None:
     """Print one object: whole in JSON, only the rows of its *parts* in CSV, or as the screen that *draw* makes."""
     if target.output in _CSV:

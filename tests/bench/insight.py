@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -123,7 +123,7 @@ def measure(path: Path, what: str) -> None:
                 with store.snapshot():
                     stats(store, question, NOW, place=Places())
         took, cpu = time.perf_counter() - began, time.process_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
     print(json.dumps({"seconds": round(took, 3), "cpu": round(cpu, 3), "mib": round(peak)}))
 
 
@@ -174,7 +174,7 @@ def run(path: Path, days: int, a_day: int) -> None:
         )
         print(f"{what:32}{best['seconds']:9.3f} s, CPU {best['cpu']:.3f} s {best['mib']:6.0f} MiB"
               f"   goal {GOALS[what]:.1f} s, 200 MiB"
-              f"   {peer['seconds'] / best['seconds']:.1f} x the peer")  # fmt: skip
+              f", the peer takes {peer['seconds'] / best['seconds']:.2f} times as long")  # fmt: skip
     with closing(apsw.Connection(str(path))) as db:
         rows = len(db.execute("SELECT 1 FROM day_tally").fetchall())
         print(f"{rows:,} rows of tallies, {rows // days:,} a day")

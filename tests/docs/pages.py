@@ -15,6 +15,8 @@ NAMES = (
     "reconcile",
     "look",
     "export",
+    "stats",
+    "report",
     "alarms",
     "watch",
     "data",

@@ -34,6 +34,7 @@ SILENT = (
     "smsreceipt pull",
     "smsreceipt rejects retry",
     "smsreceipt recordings",
+    "smsreceipt report",
 )
 
 
