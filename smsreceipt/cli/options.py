@@ -16,7 +16,6 @@ from smsreceipt.settings import Setting, Settings
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from smsreceipt.app import App
     from smsreceipt.config import Config, Schema
 
 _SETTINGS, _CONFIG, _FAULT = "smsreceipt.settings", "smsreceipt.config", "smsreceipt.config_fault"
@@ -381,15 +380,6 @@ def _add_common_options(command: click.Command) -> None:
         "max_content_width": 100,
         **command.context_settings,
     }
-
-
-def confirm(app: App, action: str, question: str) -> None:
-    """Ask the user; abort the command unless the answer is yes. Raises UsageError if there is no terminal to ask on."""
-    from smsreceipt.errors import UsageError
-
-    if not app.stdin_is_tty:
-        raise UsageError(f"nobody is there to be asked whether to {action}", hint="Say --yes.")
-    click.confirm(question, abort=True, err=True)
 
 
 def cli_command(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], Command]:
