@@ -1,10 +1,10 @@
-"""What can be exported: receipts, sends."""
+"""What can be exported: receipts, sends, figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from smsreceipt.model import Instant, StoredReceipt, beijing_day, start_of_day
 from smsreceipt.output.columns import View
@@ -15,7 +15,7 @@ from smsreceipt.store import Query, SendQuery, Store, StoredSend
 T = TypeVar("T")
 _Q = TypeVar("_Q", Query, SendQuery)
 
-_SEND_BYTES = 200  # of one send in memory, about
+_SEND_BYTES = 200  # of one send or group in memory, about
 
 
 class Rows(Protocol[T]):
@@ -103,6 +103,35 @@ class SendRows:
 
     def position(self, row: StoredSend) -> int | None:
         """Sends have no seq."""
+
+
+class StatsRows(Generic[T]):
+    """The rows of `stats --by`. They have no days of their own."""
+
+    subject = "stats"
+
+    def __init__(self, view: View[T], rows: Callable[[Store], Iterable[T]]) -> None:
+        """*rows* counts them."""
+        self.view, self._rows = view, rows
+
+    def all(self, store: Store) -> Iterator[T]:
+        """Yield them in the order of the question."""
+        return iter(self._rows(store))
+
+    def days(self, store: Store) -> Sequence[int]:  # noqa: ARG002 - none are asked for
+        """There are none."""
+        return []
+
+    def of_day(self, store: Store, day: int) -> Iterator[T]:  # noqa: ARG002 - the same
+        """There are none."""
+        return iter(())
+
+    def size(self, row: T) -> int:  # noqa: ARG002 - all are alike
+        """The bytes of a row, about."""
+        return _SEND_BYTES
+
+    def position(self, row: T) -> int | None:
+        """Figures have no seq."""
 
 
 def _of_day(query: _Q, day: int) -> _Q:

@@ -103,6 +103,27 @@ def test_sends_are_exported_as_they_are_listed(filled: Program, name: str) -> No
     assert masked.raw == filled("sends", "list", "--json", "--mask").raw
 
 
+@pytest.mark.each_engine
+@pytest.mark.parametrize(
+    "words", [(), ("--by", "code"), ("--by", "hour", "--by", "sign"), ("--kind", "calls", "--by", "day")]
+)
+@pytest.mark.parametrize("wanted", FORMATS)
+def test_figures_are_exported_as_stats_prints_them(filled: Program, wanted: str, words: tuple[str, ...]) -> None:
+    path = filled.home / f"out.{wanted}"
+    ended = filled("export", "stats", "--date", "2026-11-20", *words, "--output", str(path))
+    assert ended.code == 0, ended.err
+    printed = filled("stats", "--date", "2026-11-20", "--json", *(words or ("--by", "day"))).objects
+    assert printed
+    if wanted == "csv":
+        assert (
+            path.read_bytes() == filled("stats", "--date", "2026-11-20", "-o", "csv", *(words or ("--by", "day"))).raw
+        )
+    elif wanted == "parquet":
+        assert pq.read_table(path).to_pylist() == printed
+    else:
+        assert READERS[wanted](path) == printed
+
+
 def test_lines_are_the_very_bytes_that_list_prints(filled: Program) -> None:
     for name, words in (("out.ndjson", ["--json"]), ("out.csv", ["-o", "csv"])):
         listed = filled("list", *words).raw

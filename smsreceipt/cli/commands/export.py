@@ -9,15 +9,19 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.commands.sends import list_filters, send_query
+from smsreceipt.cli.commands.stats import row_options
+from smsreceipt.cli.days import days
 from smsreceipt.cli.filters import filters, query_of
 from smsreceipt.cli.options import Group, Option, cli_command, option
+from smsreceipt.cli.question import question_of
+from smsreceipt.insight.question import Dimension
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from smsreceipt.runs.export import Options
 
-command = Group("export", help="Write receipts or sends to a file: ndjson, csv, xlsx, parquet.")
+command = Group("export", help="Write receipts, sends or figures to files: ndjson, csv, xlsx, parquet.")
 
 _FORMATS = ("ndjson", "csv", "xlsx", "parquet")
 
@@ -26,8 +30,10 @@ def _view_keys(subject: str) -> tuple[str, ...]:
     """The columns of what a command exports."""
     from smsreceipt.output.objects.receipts import RECEIPTS
     from smsreceipt.output.objects.sends import SENDS
+    from smsreceipt.output.objects.stats import rows_view
 
-    return {"receipts": RECEIPTS.keys, "sends": SENDS.keys}.get(subject, ())
+    views = {"receipts": RECEIPTS.keys, "sends": SENDS.keys, "stats": rows_view([*Dimension]).keys}
+    return views.get(subject, ())
 
 
 def complete_columns(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -80,7 +86,7 @@ def _exports(subject: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
         metavar="FILE|-",
         type=click.Path(allow_dash=True),
         envvar=f"SMSRECEIPT_EXPORT_{subject.upper()}_OUTPUT",
-        help="The file to write; - is standard output. With --split-by day a folder.",
+        help=f"The file to write; - is standard output.{' With --split-by day a folder.' * (subject != 'stats')}",
         in_template=False,
     )
 
@@ -98,7 +104,7 @@ def _options(chosen: dict[str, Any]) -> Options:
     from smsreceipt.runs.export import Options
 
     ctx = click.get_current_context()
-    ours = {"file", "format", "columns", "excel", "force", "split_by", "no_body"}
+    ours = {"prefixes", "file", "format", "columns", "excel", "force", "split_by", "no_body"}
     said = {}
     for param in ctx.command.params:
         value = ctx.params.get(param.name or "")
@@ -163,5 +169,21 @@ def sends_command(app: App, **chosen: Any) -> None:
     export.run(app, SendRows(send_query(app, chosen)), _options(chosen))
 
 
-for _command in (receipts_command, sends_command):
+@cli_command("stats")
+@_exports("stats")
+@row_options
+def stats_command(app: App, **chosen: Any) -> None:
+    """Export the rows of `smsreceipt stats --by`: of each day unless told.
+
+    \b
+      smsreceipt export stats --from 7d --output week.xlsx
+      smsreceipt export stats --date yesterday --by carrier --by hour --output carriers.csv
+    """  # noqa: D301 - the same
+    from smsreceipt.runs import export_stats
+
+    question = question_of(days(app, chosen, default="yesterday"), chosen)
+    export_stats.run(app, question, _options(chosen), prefixes=chosen["prefixes"])
+
+
+for _command in (receipts_command, sends_command, stats_command):
     command.add_command(_command)
