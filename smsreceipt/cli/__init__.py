@@ -31,6 +31,7 @@ COMMANDS = {
     "show": "Show everything known about a message or a call.",
     "explain": "Explain a receipt code: what it means, what to do.",
     "status": "Tell how the store is doing, and whether receipts still arrive.",
+    "export": "Write receipts, sends or figures to files: ndjson, csv, xlsx, parquet.",
     "doctor": "Find what is set up wrong, and say what to do about it.",
     "watch": "Watch for what is wrong, print each change once, and tell robots.",
     "recordings": "List the recordings of calls; fetch them in time.",

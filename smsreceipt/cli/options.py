@@ -16,7 +16,6 @@ from smsreceipt.settings import Setting, Settings
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from smsreceipt.app import App
     from smsreceipt.cli.option_check import OptionCheck
     from smsreceipt.config import Config, Schema
 
@@ -358,21 +357,15 @@ def _add_common_options(command: click.Command) -> None:
     for param in command.params:
         if isinstance(param, click.Option) and not param.is_eager:
             param.show_envvar = True
-    command.params.extend(common_options())
+    own = {flag for param in command.params for flag in param.opts}
+    if "--output" in own:  # names a file: the command prints no objects
+        own.add("--json")
+    command.params.extend(option for option in common_options() if own.isdisjoint(option.opts))
     command.context_settings = {
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
         **command.context_settings,
     }
-
-
-def confirm(app: App, action: str, question: str) -> None:
-    """Ask the user; abort the command unless the answer is yes. Raises UsageError if there is no terminal to ask on."""
-    from smsreceipt.errors import UsageError
-
-    if not app.stdin_is_tty:
-        raise UsageError(f"nobody is there to be asked whether to {action}", hint="Say --yes.")
-    click.confirm(question, abort=True, err=True)
 
 
 def cli_command(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], Command]:

@@ -26,7 +26,7 @@ DAY = NOON.date().isoformat()
 PHONE = "13800000001"
 ODD_RECORD = {"Code": "OK", "TotalCount": "1", "SmsSendDetailDTOs": {"SmsSendDetailDTO": [5]}}
 #: Runs whose tests stand with their subjects: tests/runs/test_queries.py, tests/runs/test_list_check.py,
-#: tests/cli/test_store.py, tests/cli/test_recordings.py.
+#: tests/cli/test_store.py, tests/cli/test_recordings.py, tests/cli/test_stats.py.
 ELSEWHERE = {
     "runs/reconcile.py",
     "runs/day_totals.py",
@@ -34,6 +34,7 @@ ELSEWHERE = {
     "runs/copy_store.py",
     "runs/recordings.py",
     "runs/fetch_recordings.py",
+    "runs/stats.py",
 }
 Case = Callable[[Program, Path], Ended]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,36 +13,47 @@ from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.question import KINDS, question_of, question_options
 from smsreceipt.insight.question import Dimension
 
+_OPTIONS = [
+    day_options,
+    option(
+        "--by",
+        multiple=True,
+        type=click.Choice([str(each) for each in Dimension]),
+        metavar="DIM",
+        help="A row for each day, hour, weekday, code, category, carrier, province, template, sign, kind or origin; for"
+        " each pool of calls; given twice, for each pair.",
+        example="carrier",
+    ),
+    option(
+        "--kind",
+        type=click.Choice([*KINDS]),
+        default="all",
+        show_default=True,
+        help="Only messages, calls through privacy numbers, or replies.",
+    ),
+    question_options,
+    option("--top", type=click.IntRange(1), metavar="N", help="So many rows; tables have 10 unless told.", example=20),
+    option(
+        "--sort",
+        type=click.Choice(["count", "rate", "change", "p95"]),
+        default="count",
+        show_default=True,
+        help="The largest, the lowest rate, the largest loss of rate, or the slowest first.",
+    ),
+    option("--exact", is_flag=True, help="Latencies above two minutes to the second, by reading every receipt."),
+]
+
+
+def row_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose days, messages and groups to a command."""
+    for add in reversed(_OPTIONS):
+        function = add(function)
+    return function
+
 
 @cli_command("stats", data=True)
-@day_options
-@option(
-    "--by",
-    multiple=True,
-    type=click.Choice([str(each) for each in Dimension]),
-    metavar="DIM",
-    help="A row for each day, hour, weekday, code, category, carrier, province, template, sign, kind or origin; for"
-    " each pool of calls; given twice, for each pair.",
-    example="carrier",
-)
-@option(
-    "--kind",
-    type=click.Choice([*KINDS]),
-    default="all",
-    show_default=True,
-    help="Only messages, calls through privacy numbers, or replies.",
-)
-@question_options
-@option("--top", type=click.IntRange(1), metavar="N", help="So many rows; tables have 10 unless told.", example=20)
-@option(
-    "--sort",
-    type=click.Choice(["count", "rate", "change", "p95"]),
-    default="count",
-    show_default=True,
-    help="The largest, the lowest rate, the largest loss of rate, or the slowest first.",
-)
+@row_options
 @option("--provider", is_flag=True, help="Ask the provider for its totals of these days too, and store them.")
-@option("--exact", is_flag=True, help="Latencies above two minutes to the second, by reading every receipt.")
 @option("--rebuild", is_flag=True, in_template=False, help="Count every receipt again, not only those that came since.")
 @option("--fail-on-findings", is_flag=True, help="End with 3 when something is unusual.")
 def command(app: App, **chosen: Any) -> None:
