@@ -55,9 +55,12 @@ class Config(msgspec.Struct, frozen=True):
     endpoints: Mapping[str, str] = {}  #: mns, dybaseapi, dysmsapi, dyplsapi
     proxy: str | None = None  #: for calls to the provider; empty: none; None: the environment decides
 
-    def defaults(self, command: tuple[str, ...]) -> dict[str, Any]:
-        """The defaults of all options of a command by the names of their parameters."""
-        return {**self.common, **self.table(command)}
+    def defaults(self, command: tuple[str, ...], like: str = "") -> dict[str, Any]:
+        """The defaults of all options of a command by the names of their parameters.
+
+        *like*: a command whose table tells what the command's own does not.
+        """
+        return {**self.common, **(self.table((like,)) if like else {}), **self.table(command)}
 
     def table(self, command: tuple[str, ...]) -> Mapping[str, Any]:
         """The defaults of the command's own options by the names of their parameters."""

@@ -5,7 +5,7 @@ Common options may stand before or after the command's name; the one nearest to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -137,7 +137,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
         config = load_config(ctx, tolerant=ctx.command.config_faults)
         ctx.meta[_CONFIG] = config
-        ctx.default_map = config.defaults(command_path(ctx))
+        ctx.default_map = config.defaults(command_path(ctx), like=ctx.command.like)
 
 
 def command_path(ctx: click.Context) -> tuple[str, ...]:
@@ -174,7 +174,7 @@ def schema(ctx: click.Context) -> Schema:
 
     A command that is called like a common option has no table: the key is the option.
     """
-    keys: dict[str, Any] = {key: check for key, check in _checks(common_options()) if key != "config"}
+    keys: dict[str, Any] = {key: check for key, check in _checks(common_options()).items() if key != "config"}
     root = ctx.find_root()
     if isinstance(root.command, click.Group):
         commands = {name: _CommandKeys(root.command, root, name) for name in root.command.list_commands(root)}
@@ -192,14 +192,13 @@ class _CommandKeys:
         command = self._group.get_command(self._ctx, self._name)
         if isinstance(command, click.Group):
             return {name: _CommandKeys(command, self._ctx, name) for name in command.list_commands(self._ctx)}
-        return dict(_checks(own_options(command))) if command else {}
+        return {**_checks(own_options(command))} if command else {}
 
 
-def _checks(options: Sequence[Option]) -> Iterator[tuple[str, OptionCheck]]:
+def _checks(options: Sequence[Option]) -> dict[str, OptionCheck]:
     from smsreceipt.cli.option_check import OptionCheck  # not for --help
 
-    for option in options:
-        yield long_name(option), OptionCheck(option)
+    return {long_name(option): OptionCheck(option) for option in options}
 
 
 def own_options(command: click.Command) -> list[Option]:
@@ -307,12 +306,20 @@ class Command(_Sections):
 
     *data*: the command only prints, so that it fails with exit code 2 if standard output is closed. *reads_config*:
     False for a command that must not load the configuration file. *config_faults*: it runs without a valid one.
+    *like*: a command whose table of the configuration holds for this one too, as far as its own table does not tell.
     """
 
     def __init__(
-        self, *args: Any, data: bool = False, reads_config: bool = True, config_faults: bool = False, **attrs: Any
+        self,
+        *args: Any,
+        data: bool = False,
+        reads_config: bool = True,
+        config_faults: bool = False,
+        like: str = "",
+        **attrs: Any,
     ) -> None:
         super().__init__(*args, **attrs)
+        self.like = like
         self.data, self.reads_config, self.config_faults = data, reads_config, config_faults
         _add_common_options(self)
 

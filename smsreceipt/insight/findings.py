@@ -92,7 +92,12 @@ def is_slow(now: Sums, before: Sums, limits: Thresholds) -> bool:
     slow, usual = now.latency.p95, before.latency.p95
     if slow is None or usual is None or now.seconds.total() < limits.messages:
         return False
-    return slow >= limits.latency_factor * usual and slow - usual >= limits.latency_seconds
+    return slow >= slow_from(usual, limits)
+
+
+def slow_from(usual: int, limits: Thresholds) -> float:
+    """The p95 in seconds from which on messages are slow, by the usual one."""
+    return max(limits.latency_factor * usual, usual + limits.latency_seconds)
 
 
 def _drops(dimension: str, cells: Iterable[_Cell], limits: Thresholds) -> Iterator[Finding]:
