@@ -19,7 +19,7 @@ from smsreceipt.model import Instant, Kind, Receipt
 from smsreceipt.output.log import log_line
 from smsreceipt.output.safe import safe
 from smsreceipt.permissions import unusable
-from smsreceipt.settings import Settings
+from smsreceipt.settings import LOG_JSON, Settings
 from smsreceipt.store import LOCK_WAIT, Store, opening
 from smsreceipt.streams import discard
 
@@ -131,7 +131,7 @@ class App:
     @property
     def log_json(self) -> bool:
         """Whether messages on standard error are JSON objects."""
-        return bool(self.setting("log-format") == "json")
+        return bool(self.setting("log-format") == LOG_JSON)
 
     @property
     def insecure_http(self) -> bool:

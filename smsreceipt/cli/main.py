@@ -19,6 +19,7 @@ import click
 from smsreceipt.cli.options import settings_of
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.exits import ReaderGone, Stopped, worst
+from smsreceipt.settings import LOG_JSON
 from smsreceipt.streams import discard, finish_streams, guard_streams
 
 if TYPE_CHECKING:
@@ -186,10 +187,10 @@ class _Run:
         """Whether messages are JSON objects. Where no setting was read, words and environment tell."""
         setting = self._setting("log-format")
         if setting is not None:
-            return bool(setting == "json")
+            return bool(setting == LOG_JSON)
         args, environ = self._args, os.environ if self._app is None else self._app.environ
         given = {"--log-format=json", "--log-format json"} & {*args, *map(" ".join, itertools.pairwise(args))}
-        return bool(given) or environ.get("SMSRECEIPT_LOG_FORMAT") == "json"
+        return bool(given) or environ.get("SMSRECEIPT_LOG_FORMAT") == LOG_JSON
 
     def _setting(self, name: str) -> object:
         """The value of a common option; None where it is not set, or where no option was read."""
