@@ -80,6 +80,24 @@ def data_directory() -> Path | None:
     return _of_user("user_data_path")
 
 
+def store_directory() -> Path:
+    """Where the store is unless told. Raises UsageError for a user without a home directory."""
+    if found := data_directory():
+        return found
+    raise UsageError(
+        "there is no place for the store: this user has no home directory",
+        hint="Name a file: --store FILE or SMSRECEIPT_STORE; or set HOME.",
+    )
+
+
+def home_directory() -> Path:
+    """The home directory; the root directory where the user has none: no HOME, no entry in the table of users."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def cache_directory() -> Path | None:
     """The directory for what can be made again, of this platform; None where the user has no home directory."""
     return _of_user("user_cache_path")

@@ -39,6 +39,7 @@ COMMANDS = {
     "store": "Look after the store: its facts, upgrades, copies.",
     "config": "Show the effective configuration, or write a first one.",
     "completion": "Print the completion script of a shell.",
+    "help": "Show the help of a command.",
     "sandbox": "Run the provider's side on loopback, for tests and play.",
     "demo": "Show the whole story on loopback, without an account.",
 }
@@ -87,7 +88,7 @@ tool = Tool(
     context_settings={"auto_envvar_prefix": "SMSRECEIPT"},
     params=[
         click.Option(
-            ["--version"],
+            ["-V", "--version"],
             is_flag=True,
             is_eager=True,
             expose_value=False,

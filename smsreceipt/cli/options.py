@@ -16,6 +16,7 @@ from smsreceipt.settings import Setting, Settings
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from smsreceipt.cli.option_check import OptionCheck
     from smsreceipt.config import Config, Schema
 
 _SETTINGS, _CONFIG, _FAULT = "smsreceipt.settings", "smsreceipt.config", "smsreceipt.config_fault"
@@ -195,39 +196,9 @@ class _CommandKeys:
 
 
 def _checks(options: Sequence[Option]) -> dict[str, OptionCheck]:
+    from smsreceipt.cli.option_check import OptionCheck  # not for --help
+
     return {long_name(option): OptionCheck(option) for option in options}
-
-
-class OptionCheck:
-    """Checks the value of a key as its option itself would."""
-
-    def __init__(self, option: Option) -> None:
-        self.name = option.name or ""
-        self._option = option
-
-    def fault(self, value: object) -> str | None:
-        """What is wrong with the value; None for a valid one."""
-        if self._option.multiple:
-            return "must be a list" if not isinstance(value, list) else next(filter(None, map(self._one, value)), None)
-        return self._one(value)
-
-    def _one(self, value: object) -> str | None:
-        option, kind = self._option, self._option.type
-        if option.is_flag and not option.count:
-            return None if isinstance(value, bool) else "must be true or false"
-        if option.count or isinstance(kind, click.types.IntParamType):
-            wanted, fits = "must be a whole number", isinstance(value, int) and not isinstance(value, bool)
-        elif isinstance(kind, click.types.FloatParamType):
-            wanted, fits = "must be a number", isinstance(value, int | float) and not isinstance(value, bool)
-        else:
-            wanted, fits = "must be a text", isinstance(value, str)
-        if not fits:
-            return wanted
-        try:
-            kind.convert(value, option, None)
-        except click.BadParameter as exc:
-            return exc.message
-        return None
 
 
 def own_options(command: click.Command) -> list[Option]:
@@ -295,6 +266,13 @@ def common_options() -> list[Option]:
         _common("-v", "--verbose", sets="verbose", count=True, help="Say more; -vv says still more."),
         _common("-q", "--quiet", sets="quiet", is_flag=True, help="Say nothing but errors."),
         _common("--no-color", sets="no-color", is_flag=True, help="No colours (NO_COLOR does the same)."),
+        _common(
+            "--log-format",
+            sets="log-format",
+            type=click.Choice(["text", "json"]),
+            help="Messages on standard error as text, or as JSON objects, one a line.",
+            example="json",
+        ),
         _common("--debug", sets="debug", is_flag=True, help="Show the traceback of an internal error."),
         _common(
             "--insecure-http", sets="insecure-http", is_flag=True, help="Allow endpoints without TLS beyond loopback."
@@ -368,6 +346,14 @@ class Group(_Sections, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The commands in the order in which they were added."""
         return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As in click, but help that is asked for before a command's name is that of the command."""
+        if not ctx.resilient_parsing and {*ctx.help_option_names} & {*args}:
+            _, words, given = self.make_parser(ctx).parse_args([*args])
+            if words and self.get_help_option(ctx) in given:
+                args = [words[0], "--help", *words[1:]]
+        return super().parse_args(ctx, args)
 
 
 Group.command_class = Command
