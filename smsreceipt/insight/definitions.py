@@ -22,9 +22,9 @@ class Definition(NamedTuple):
 #: What all figures count, before any of them.
 SCOPE: Pair = (
     (
-        "A message is a number with a BizId and counts once, by its state; test pushes are left out. Its day and hour are"
-        " those of sending in Beijing; where that is not known, its day is that of the receipt, and it has no hour. A late"
-        " receipt changes the day of its message: a day is final after 72 hours."
+        "A message is a number with a BizId and counts once, by its state; test pushes are left out. Its day and hour"
+        " are those of sending in Beijing; where that is not known, its day is that of the receipt, and it has no hour."
+        " A late receipt changes the day of its message: a day is final after 72 hours."
     ),
     (
         "一个号码加一个 BizId 为一条短信，按当前状态只计一次，测试推送不计入。日期和小时取发送时间（北京时间）；"
