@@ -85,9 +85,11 @@ def sandbox(program: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_it_holds_the_package_with_its_data_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     data = {
-        str(path.relative_to(ROOT)) for kind in ("sql", "tsv", "typed") for path in ROOT.glob(f"smsreceipt/**/*.{kind}")
+        str(path.relative_to(ROOT))
+        for kind in ("sql", "tsv", "j2", "typed")
+        for path in ROOT.glob(f"smsreceipt/**/*.{kind}")
     }
-    assert {Path(name).suffix for name in data} == {".sql", ".tsv", ".typed"}
+    assert {Path(name).suffix for name in data} == {".sql", ".tsv", ".j2", ".typed"}
     assert data <= set(names)
     assert {name.split("/")[0].removesuffix(".dist-info") for name in names} == {
         "smsreceipt", f"smsreceipt-{smsreceipt.__version__}",
@@ -107,6 +109,12 @@ def test_a_store_that_does_not_exist_yet_is_an_empty_one(program: Path, tmp_path
 def test_it_explains_codes_from_its_own_tables(program: Path, tmp_path: Path) -> None:
     explained = run(program, "explain", "DELIVERED", "--json", cwd=tmp_path)
     assert json.loads(explained.stdout)["category"] == "delivered"
+
+
+def test_it_writes_a_report_with_its_own_template(program: Path, tmp_path: Path) -> None:
+    made = run(program, "report", "-", cwd=tmp_path, SMSRECEIPT_STORE=str(tmp_path / "none.db"))
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("<!DOCTYPE html>")
 
 
 def test_it_pulls_from_its_own_sandbox(program: Path, tmp_path: Path, sandbox: dict[str, str]) -> None:

@@ -111,7 +111,7 @@ def query_of(app: App, chosen: dict[str, Any]) -> Query:
         out_ids=chosen["out_id"],
         call_ids=chosen["call_id"],
         outcomes=[Outcome(outcome) for outcome in chosen["outcome"]],
-        codes=_codes(chosen["code"]),
+        codes=codes_of(chosen["code"]),
         sources=[Source(source) for source in chosen["source"]],
         since=begin,
         until=end,
@@ -137,7 +137,7 @@ def kinds_of(words: Iterable[str]) -> list[Kind]:
     return [known_kind(word) for word in words]
 
 
-def _codes(words: Iterable[str]) -> set[str]:
+def codes_of(words: Iterable[str]) -> set[str]:
     """All forms of the codes in the store; carriers write DELIVRD, the store DELIVERED."""
     if not words:
         return set()

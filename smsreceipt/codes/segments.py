@@ -7,6 +7,7 @@ It knows nothing of a number that was ported: such a number stays with the carri
 
 from __future__ import annotations
 
+import zlib
 from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
@@ -66,6 +67,12 @@ def segment(digits: str) -> Segment | None:
         return None
     table = _segments()
     return table.get(digits[:4]) or table.get(digits[:3])
+
+
+@cache
+def version() -> str:
+    """A text that changes when the table does."""
+    return f"{zlib.crc32(repr(_segments()).encode()):08x}"
 
 
 @cache

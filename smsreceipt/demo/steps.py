@@ -45,6 +45,8 @@ def run(app: App) -> None:
         demo.look()
         demo.replay()
         demo.compensate()
+        demo.stats()
+        demo.report()
         demo.end()
 
 
@@ -157,9 +159,7 @@ class _Demo:
         runner.title("Find the receipts that never came, and fetch them: first tell what was sent …")
         runner.run(["sends", "import", "sent.csv"])
         runner.title("… then compare, and ask the provider about exactly what is missing")
-        first, last = (call["sent_at"][:10] for call in (self._sent[0], self._sent[-1]))
-        days = ["--date", first] if first == last else ["--from", first, "--to", last]
-        runner.run(["reconcile", *days, "--min-age", "0s"])
+        runner.run(["reconcile", *self._days(), "--min-age", "0s"])
         state, fetched = self._state(), [record for record in self._reports() if record["source"] == "query"]
         runner.note(
             f"{state['lost']} receipts had been lost on purpose, others did not tell how it ended."
@@ -168,6 +168,17 @@ class _Demo:
         )
         statements = Counter(tuple(record["identity"]) for record in runner.records("list", "--history"))
         runner.run(["show", next(each["phone"] for each in fetched if statements[tuple(each["identity"])] == 1)])
+
+    def stats(self) -> None:
+        """Show the figures of the day."""
+        runner = self._runner
+        runner.title("The day in figures: rates, latency, and why messages failed")
+        runner.run(["stats", *self._days(), "--provider"])
+
+    def report(self) -> None:
+        """Write the report of the day."""
+        self._runner.title("The same as a page that can be mailed and printed")
+        self._runner.run(["report", *self._days()])
 
     def end(self) -> None:
         """Print the outcomes of all sends, and commands to go on with."""
@@ -185,6 +196,11 @@ class _Demo:
             runner.command(line)
         runner.note("")
         runner.note(f"Done: {len(self._sent)} SMS sent, {ends.total()} accounted for: {outcomes}.")
+
+    def _days(self) -> list[str]:
+        """The options for the days on which it was sent."""
+        first, last = (call["sent_at"][:10] for call in (self._sent[0], self._sent[-1]))
+        return ["--date", first] if first == last else ["--from", first, "--to", last]
 
     def _reports(self) -> list[dict[str, Any]]:
         """The receipts of the SMS that the demo sent."""

@@ -49,7 +49,7 @@ def stats(
         SCHEMA,
         day_text(days[0]),
         day_text(days[1]),
-        now >= start_of_day(days[1] + 1) + FINAL_AFTER,
+        is_final(question, now),
         "Asia/Shanghai",
         "sent_at",
         Period(*map(day_text, compared)) if compared else None,
@@ -65,6 +65,11 @@ def stats(
         _trend(store, readers, question) if messages else [],
         Tallied(folded.to_seq, folded=folded.complete),
     )
+
+
+def is_final(question: Question, now: Instant) -> bool:
+    """Whether no receipt that comes from now on should change a figure."""
+    return now >= start_of_day(question.last_day + 1) + FINAL_AFTER
 
 
 def groups(store: Store, question: Question, *, place: Place = Nowhere()) -> list[Cell]:  # noqa: B008 - the same

@@ -13,7 +13,7 @@ from smsreceipt.model import Instant, Outcome
 from smsreceipt.store import Store
 from smsreceipt.store.counts import By, Count, Readers, Subject
 
-_CALLS = ("0", "1", "")  #: call types that are calls; older records have none
+CALL_TYPES = ("0", "1", "")  #: call types that are calls; older records have none
 _SHORT = 6  #: seconds
 _YOUNG = 3 * 3_600_000  #: milliseconds in which the end of a call may still be reported
 
@@ -26,7 +26,7 @@ def calls(store: Store, readers: Readers, question: Question, days: tuple[int, i
     for each in asked(store, readers, question, days, by, Subject.CALLS):
         outcome, code, side, call_type, talked, rang = each.values
         types[call_type] += each.count
-        if call_type not in _CALLS:
+        if call_type not in CALL_TYPES:
             continue
         outcomes[outcome] += each.count
         causes[code, side, outcome] += each.count

@@ -40,6 +40,18 @@ class Dimension(StrEnum):
     ORIGIN = "origin"
 
 
+#: What calls may be grouped by; messages by all but POOL.
+OF_CALLS = (
+    Dimension.DAY,
+    Dimension.HOUR,
+    Dimension.CODE,
+    Dimension.POOL,
+    Dimension.CARRIER,
+    Dimension.PROVINCE,
+    Dimension.ORIGIN,
+)
+
+
 class Sort(StrEnum):
     """The order of groups; those of days, hours and weekdays are always in the order of time."""
 

@@ -109,7 +109,7 @@ class Printer(Generic[T]):
         mark = BOM_UTF8 if heads and excel else b""
         self._headed = True
         values = ((getattr(record, key) for key in view.keys) for record in records)
-        return mark + csv_lines(heads, guard=False) + csv_lines(values, guard=not self._raw, excel=excel)
+        return mark + csv_lines(heads, guard=False, excel=excel) + csv_lines(values, guard=not self._raw, excel=excel)
 
     def _drawn(self, rows: Sequence[T]) -> str:
         if self._table is None:
@@ -141,7 +141,7 @@ def print_rows(
 
 
 def print_whole(
-    target: Target, view: View[T], row: T, parts: tuple[View[U], Sequence[U]], draw: Callable[[Display], str]
+    target: Target, view: View[T], row: T, parts: tuple[View[U], Iterable[U]], draw: Callable[[Display], str]
 ) -> None:
     """Print one object: whole in JSON, only the rows of its *parts* in CSV, or as the screen that *draw* makes."""
     if target.output in _CSV:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 from smsreceipt.app import App
 from smsreceipt.config import ENDPOINTS, FILE, directory, expanded
@@ -15,6 +12,7 @@ from smsreceipt.errors import UsageError
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
 from smsreceipt.output.printer import print_rows
 from smsreceipt.permissions import unusable
+from smsreceipt.runs.private_file import write_private
 
 _COMMON = (
     "config",
@@ -25,6 +23,7 @@ _COMMON = (
     "verbose",
     "quiet",
     "no-color",
+    "log-format",
     "debug",
     "insecure-http",
     "insecure-db",
@@ -69,6 +68,7 @@ def _common(app: App) -> Iterator[SettingRow]:
         "output": app.output,
         "mask": _word(app.mask),
         "profile": "none",
+        "log-format": "text",
     }
     for name in _COMMON:
         setting = app.settings.get(name)
@@ -135,35 +135,12 @@ def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
     path = expanded(app.setting("config") or str(folder and folder / FILE))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(path, template(keys).encode(), force=force)
+        write_private(path, template(keys).encode(), replace=force)
     except FileExistsError as exc:
         raise UsageError(f"{path} is there already", hint="Replace it with --force.") from exc
     except OSError as exc:
         raise unusable(f"{path}", exc, path, write=True) from exc
     app.say(f"written: {path}")
-
-
-def _write(path: Path, content: bytes, *, force: bool) -> None:
-    """Write the file under another name, then rename it; it is on the disk when this returns."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if force:
-            new.replace(path)
-        else:
-            os.link(new, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            new.unlink()
-    parent = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
 
 
 def template(keys: Sequence[ConfigKey]) -> str:

@@ -22,6 +22,7 @@ from smsreceipt.model import (
     StoredReject,
 )
 from smsreceipt.store.arrivals import Arrived
+from smsreceipt.store.checking.faults import Fault, ReadAgain
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
 from smsreceipt.store.values import (
@@ -64,6 +65,9 @@ class Receipts(Protocol):
 
     def count(self, query: Query, at_most: int) -> int:
         """How many receipts match *query*, whose limit is ignored; counting stops at *at_most*."""
+
+    def days(self, query: Query) -> Sequence[int]:
+        """The Beijing days between the bounds of *query* that have statements, whether or not these match the rest."""
 
     def unfinished(self) -> dict[str, Reached]:
         """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
@@ -210,7 +214,33 @@ class Copies(Protocol):
         """
 
 
-class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Protocol):
+class Checks(Protocol):
+    """Comparing what is derived with the log of statements, and deriving it again."""
+
+    def verify(
+        self,
+        read_again: ReadAgain,
+        place: Place,
+        *,
+        deep: bool = False,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> Iterator[Fault]:
+        """Yield everything that is not as it should be.
+
+        Reads in slices: no other process waits, and no moment is held for longer than a slice takes, but for the
+        engine's own check. What changes meanwhile is no fault. Ends after the faults of the engine, if there are any.
+        *read_again* reads bodies as decoding does now, *place* is that of fold(); without the one that fold() had,
+        figures by carrier and province are left out. *deep*: also fields that bodies would be read differently for.
+        """
+
+    def repair(self, faults: Sequence[Fault]) -> int:
+        """Derive again, in one transaction, what verify() of this store has yielded; how many faults are gone.
+
+        The log of statements stays as it is, but for statements that were made for an attribution.
+        """
+
+
+class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Checks, Protocol):
     """Everything that is kept. When a writing method returns, its rows survive a power cut; when it raises, none exist.
 
     Use one instance from one thread at a time. Any number of processes may open the same store.

@@ -23,6 +23,7 @@ def receipts(recorder: Recorder) -> None:
     _list(recorder)
     _show(recorder)
     _status(recorder)
+    _stats(recorder)
     _rejects(recorder)
 
 
@@ -101,6 +102,22 @@ def _status(recorder: Recorder) -> None:
     run("status-age", "status", "--max-age", "1h", "--kind", "SmsReport", "--kind", "ParcelReport", "--kind", "Other")
     run("status-empty", "status", "--store", "none.db")
     run("status-empty", "status", "--store", "none.db", "-o", "table", "--max-age", "2d")
+
+
+def _stats(recorder: Recorder) -> None:
+    day = ("--date", "2026-11-20")
+    recorder.formats("stats", "stats", *day)
+    recorder.formats("stats-by-carrier", "stats", *day, "--by", "carrier", terminals=FEW)
+    run = recorder.run
+    run("stats-others", "stats", *day, "--by", "code", "--by", "hour", "--top", "2", "-o", "csv")
+    run("stats-others", "stats", *day, "--by", "template")
+    run("stats-others", "stats", *day, "--kind", "calls", "-o", "table")
+    run("stats-others", "stats", *day, "--by", "pool", "-o", "csv")
+    run("stats-others", "stats", *day, "--carrier", "telecom", "-o", "table")
+    run("stats-others", "stats", "--from", "2026-11-19", "--to", "2026-11-20", "--compare", "none", "-o", "csv")
+    run("stats-others", "stats", "--by", "day", "--by", "hour", "--by", "code")
+    run("stats-empty", "stats", "--store", "none.db")
+    run("stats-empty", "stats", "--store", "none.db", "-o", "table", "--by", "hour")
 
 
 def _rejects(recorder: Recorder) -> None:
@@ -269,6 +286,8 @@ def _query(recorder: Recorder) -> None:
     run("query-details-save", "sends", "import", "sent.csv", env=saved)
     run("query-details-save", "list", "--history", env=saved)
     recorder.formats("query-stats", "query-stats", "--from", "2026-11-19", "--to", "yesterday")
+    run("stats-provider", "stats", "--date", "yesterday", "--provider", "-o", "table")
+    run("stats-provider", "stats", "--date", "yesterday", "--by", "template", "-o", "csv")
 
 
 def _reconcile(recorder: Recorder) -> None:

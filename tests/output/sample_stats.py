@@ -191,7 +191,7 @@ def hostile() -> dict[str, Any]:
     for row in made["by"]["sign"]:
         row["sign"] = HOSTILE
     made["failures"][0]["code"] = HOSTILE
-    made["by"]["carrier"][0]["carrier"] = made["by"]["province"][0]["province"] = HOSTILE
+    made["by"]["province"][0]["province"] = HOSTILE
     made["findings"].append(made["findings"][0] | {"dimension": "template", "value": HOSTILE})
     made["calls"]["by_cause"][0]["code"] = HOSTILE
     return made

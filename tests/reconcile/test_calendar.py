@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.app import App
-from smsreceipt.cli.commands.reconcile import _days
+from smsreceipt.cli.days import days
 from smsreceipt.model import Answer, Instant, date_of, number_of
 from smsreceipt.reconcile import Calendar, Job, Standing, do_job, end_of
 from smsreceipt.reconcile.calendar import is_final_no_record, neighbour
@@ -80,7 +80,7 @@ def test_the_command_line_reads_days_as_beijings(zone: str) -> None:
             ({"from": "30d"}, today - timedelta(days=30), today - timedelta(days=1)),
         ):
             chosen = {"date": None, "from": None, "to": None, **words}
-            assert [*map(date_of, _days(app, chosen))] == [first, last], (moment, words)
+            assert [*map(date_of, days(app, chosen))] == [first, last], (moment, words)
 
 
 def test_a_send_around_midnight_is_asked_for_on_its_beijing_day_then_on_the_other(zone: str) -> None:

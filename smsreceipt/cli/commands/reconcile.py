@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from smsreceipt.app import App
+from smsreceipt.cli.days import day_options, days
 from smsreceipt.cli.options import cli_command, option
-from smsreceipt.cli.types import Duration, Part, When, since
+from smsreceipt.cli.types import Duration, Part
 from smsreceipt.errors import UsageError
-from smsreceipt.model import WHOLE, beijing_day
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-
-def _complete_day(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the names of days."""
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(word) for word in ("yesterday", "today") if word.startswith(incomplete)]
+from smsreceipt.model import WHOLE
 
 
 @cli_command("reconcile")
-@option(
-    "--date",
-    type=When(),
-    metavar="DAY",
-    shell_complete=_complete_day,
-    help="This Beijing day: 2026-11-20, today, yesterday, 3d (ago).",
-    example="today",
-)
-@option(
-    "--from",
-    type=When(),
-    metavar="DAY",
-    example="7d",
-    shell_complete=_complete_day,
-    help="From this day on, up to --to.",
-)
-@option(
-    "--to",
-    type=When(),
-    metavar="DAY",
-    example="yesterday",
-    shell_complete=_complete_day,
-    help="Up to and with this day; default yesterday.",
-)
+@day_options
 @option("--min-age", type=Duration(), default="3h", show_default=True, metavar="AGE", help="Ask about nothing younger.")
 @option("--dry-run", is_flag=True, help="Ask nobody: tell how many calls it takes, and how long.")
 @option(
@@ -90,7 +58,7 @@ def command(app: App, **chosen: Any) -> None:
       smsreceipt reconcile --from 2026-11-01 --to 2026-11-20 --dry-run --json
       smsreceipt reconcile --date yesterday --share 1/4
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
-    first, last = _days(app, chosen)
+    first, last = days(app, chosen)
     if chosen["totals"] and chosen["no_totals"]:
         raise UsageError("--totals and --no-totals exclude each other")
     if chosen["share"] and (chosen["totals"] or chosen["calls"]):
@@ -109,19 +77,3 @@ def command(app: App, **chosen: Any) -> None:
             share=chosen["share"] or WHOLE,
         )
         reconcile.run(app, first, last, options, totals=chosen["totals"])
-
-
-def _days(app: App, chosen: dict[str, Any]) -> tuple[int, int]:
-    """The numbers of the first and the last Beijing day. Raises UsageError."""
-    date, begin, end = chosen["date"], chosen["from"], chosen["to"]
-    if bool(date) == bool(begin):
-        raise UsageError("which day? say --date DAY, or --from DAY --to DAY", hint="For example --date yesterday.")
-    if date and end:
-        raise UsageError("--date is one day; it cannot go with --to")
-    now = app.now()
-    first, last = (beijing_day(since(text, now)) for text in ((date, date) if date else (begin, end or "yesterday")))
-    if first > last:
-        raise UsageError("--from comes after --to")
-    if last > beijing_day(now):
-        raise UsageError("a day that has not come yet has no receipts", hint="Days are Beijing's: try --date today.")
-    return first, last

@@ -5,7 +5,7 @@ Its texts are there in English and in Chinese. Charts are SVG that is drawn here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from smsreceipt import __version__
+from smsreceipt.insight.answer import FINAL_AFTER
+from smsreceipt.insight.definitions import DEFINITIONS, SCOPE
 from smsreceipt.insight.stats import Stats, as_json
 from smsreceipt.model import Instant
 from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.html import cards, charts, findings, sparks, svg, tables
-from smsreceipt.output.html.definitions import DEFINITIONS
-from smsreceipt.output.html.words import Words, same, seconds
+from smsreceipt.output.html.words import Words, percent, same, seconds
 from smsreceipt.output.mask import mask_numbers
 from smsreceipt.output.records import json_line
 from smsreceipt.output.safe import safe
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 LARGEST = 300_000  #: bytes of a page; with larger data it is left out
-_FINAL_AFTER = 3  # days until a late receipt changes a day no more
+_FINAL_AFTER = timedelta(milliseconds=FINAL_AFTER)
 
 
 def page(stats: Stats, *, chinese: bool, made_at: Instant, title: str = "", data: bool = True) -> bytes:
@@ -39,7 +40,9 @@ def page(stats: Stats, *, chinese: bool, made_at: Instant, title: str = "", data
     """
     masked = _each_text(as_json(stats), mask_numbers)
     context = _context(msgspec.convert(_each_text(masked, safe), Stats), chinese=chinese)
-    context |= {"heading": same(title) if title else context["heading"], "made_at": wall_clock(made_at, year=True)[:-3]}
+    context["made_at"] = wall_clock(made_at, year=True)[:-3]
+    if title:
+        context["heading"] = same(safe(title))
     template = _template()
     made = template.render(context, data=_embedded(masked) if data else "").encode()
     return made if len(made) <= LARGEST or not data else template.render(context, data="").encode()
@@ -60,20 +63,30 @@ def _context(stats: Stats, *, chinese: bool) -> dict[str, Any]:
         "heading": _heading(stats),
         "period": _period(stats.first, stats.last),
         "compared": _period(compared.first, compared.last) if compared else None,
-        "provisional": None if stats.final else date.fromisoformat(stats.last) + timedelta(days=_FINAL_AFTER + 1),
+        "provisional": None if stats.final else date.fromisoformat(stats.last) + timedelta(days=1) + _FINAL_AFTER,
         "findings": [findings.sentence(one, with_day=stats.first != stats.last) for one in stats.findings],
         "cards": cards.cards(stats, sms, groups),
         "charts": {name: drawn(chart) for name, chart in charts.charts(stats, sms, groups).items()},
-        "definitions": DEFINITIONS,
+        "definitions": [*_definitions()],
         "drawn": drawn,
         "swatch": lambda look: drawn(sparks.swatch(look)),
         "groups": groups,
+        "percent": percent,
         "seconds": seconds,
         "sms": sms,
         "stats": stats,
         "tables": tables,
         "version": __version__,
     }
+
+
+def _definitions() -> Iterator[tuple[Words, Words]]:
+    """What the figures mean: terms, and their formulas with a note."""
+    yield Words("Message", "短信"), Words(*SCOPE)
+    for each in DEFINITIONS:
+        (en, zh), (note_en, note_zh) = each.formula, each.note
+        meaning = Words(f"{en}; {note_en}", f"{zh}；{note_zh}") if note_en else Words(en, zh)
+        yield Words(each.name[0].capitalize(), each.name[1]), meaning
 
 
 def has_data(made: bytes) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 
+from smsreceipt.insight.question import Dimension
 from smsreceipt.insight.stats import Cell, Sms, Stats, Tables, Trend
+from smsreceipt.model.facts import UNKNOWN
 from smsreceipt.output.html import bars, findings, latency, maps, names, svg
 from smsreceipt.output.html.bars import Slot
 from smsreceipt.output.html.words import Words, same
@@ -71,7 +74,7 @@ def _heat(stats: Stats, tables: Tables) -> svg.Element | None:
     if all(row.reports < maps.FEWEST for row in cells.values()):
         return None
     carriers = [str(row.carrier) for row in tables.carrier]
-    return maps.heat(carriers, cells, names.carrier, set(_found(stats)), WIDE)
+    return maps.heat(carriers, cells, partial(names.named, Dimension.CARRIER), set(_found(stats)), WIDE)
 
 
 def _found(stats: Stats) -> Iterator[tuple[str, int]]:
@@ -82,7 +85,7 @@ def _found(stats: Stats) -> Iterator[tuple[str, int]]:
 
 
 def _provinces(tables: Tables) -> svg.Element | None:
-    rows = {str(row.province): row for row in tables.province if row.province != names.UNKNOWN}
+    rows = {str(row.province): row for row in tables.province if row.province != UNKNOWN}
     if all(row.reports < maps.FEWEST for row in rows.values()):
         return None
-    return maps.provinces(rows, names.province, HALF)
+    return maps.provinces(rows, partial(names.named, Dimension.PROVINCE), HALF)

@@ -48,7 +48,7 @@ def histogram(counts: Sequence[tuple[int, int]], latency: Latency, width: float,
 
 
 def _title(bar: int, messages: int, reached: int, total: int) -> str:
-    most = f"≤ {seconds(_EDGES[bar])}" if bar < len(_EDGES) else "> 1 h / > 1小时"
+    most = f"≤ {seconds(_EDGES[bar])}" if bar < len(_EDGES) else "> 1 h / > 1 小时"
     return f"{most}\n{messages:,} ({percent(messages / total).en})\nΣ {percent(reached / total).en}"
 
 

@@ -1,12 +1,10 @@
-"""The names of what messages are grouped by, in both languages."""
+"""The names of what messages are grouped by, in both languages, shortened to what has room."""
 
 from __future__ import annotations
 
-from smsreceipt.codes.regions import UNKNOWN, chinese_names
-from smsreceipt.codes.segments import CARRIERS, Carrier
-from smsreceipt.output.html.words import Words, same
-
-__all__ = ["SIDES", "UNKNOWN", "carrier", "cut", "named", "province", "sign"]
+from smsreceipt.insight.question import Dimension
+from smsreceipt.output.html.words import Words, both
+from smsreceipt.output.names import name_of
 
 _LONGEST = 64  # characters of a name
 
@@ -17,33 +15,17 @@ SIDES = {
 }
 
 
-def carrier(value: str) -> Words:
-    """A carrier as people call it."""
-    return Words(*CARRIERS[Carrier(value)]) if value in [*Carrier] else same(cut(value))
-
-
-def province(value: str) -> Words:
-    """A province."""
-    return Words(value, chinese_names().get(value, value))
-
-
 def cut(text: str) -> str:
-    """A name from outside, shortened to what has room."""
+    """A name from outside, shortened."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def sign(value: str) -> Words:
-    """A signature in its brackets, which some lists have already."""
-    return same(cut(value) if value.startswith("【") else f"【{cut(value)}】")
-
-
-def named(dimension: str, value: object) -> Words:
+def named(dimension: Dimension, value: object) -> Words:
     """The value of a dimension: a carrier, a province, a template."""
-    text = cut("" if value is None else str(value))
-    if dimension == "carrier":
-        return carrier(text)
-    if dimension == "province":
-        return province(text)
-    if dimension == "sign":
-        return sign(text)
-    return Words("all messages", "全部短信") if not text else same(text)
+    return both(lambda display: cut(name_of(dimension, value, display)))
+
+
+def sign(value: object) -> Words:
+    """A signature in its brackets, which some lists have already."""
+    name = named(Dimension.SIGN, value)
+    return name if name.en.startswith("【") else Words(f"【{name.en}】", f"【{name.zh}】")

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from smsreceipt import codes
+from smsreceipt.insight.question import Dimension
 from smsreceipt.insight.stats import Calls, Cause, Cell, Failure, Stats, Tables
+from smsreceipt.model.facts import UNKNOWN
 from smsreceipt.output.html import names, sparks, svg
 from smsreceipt.output.html.words import (
     NOTHING,
@@ -79,7 +81,7 @@ def _failure(row: Failure, most: float) -> FailureRow:
     if row.meaning_en:
         meaning = Words(row.meaning_en, row.meaning_zh or "")
         advice = Words(row.advice_en or "", row.advice_zh or "")
-    return FailureRow(names.cut(row.code) or "–", count(row.count), share, bar, count(row.previous), meaning, advice)
+    return FailureRow(names.cut(row.code) or "-", count(row.count), share, bar, count(row.previous), meaning, advice)
 
 
 def more_codes(rows: Sequence[Failure]) -> Words | None:
@@ -93,7 +95,9 @@ def more_codes(rows: Sequence[Failure]) -> Words | None:
 
 def templates(tables: Tables) -> Sequence[GroupRow]:
     """The templates with the most messages; none where no list of sends tells them."""
-    return [_group(row, same(names.cut(row.template))) for row in tables.template[:MOST] if row.template]
+    return [
+        _group(row, names.named(Dimension.TEMPLATE, row.template)) for row in tables.template[:MOST] if row.template
+    ]
 
 
 def signs(tables: Tables) -> Sequence[GroupRow]:
@@ -108,7 +112,7 @@ def _group(row: Cell, name: Words) -> GroupRow:
 
 def knows_provinces(tables: Tables) -> bool:
     """Whether the province of any number is known."""
-    return any(row.province != names.UNKNOWN for row in tables.province)
+    return any(row.province != UNKNOWN for row in tables.province)
 
 
 def causes(calls: Calls) -> Sequence[CauseRow]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+from smsreceipt.output import figures
+from smsreceipt.output.display import Display
+
+ENGLISH, CHINESE = Display(), Display(chinese=True)
 
 
 class Words(NamedTuple):
@@ -13,7 +19,7 @@ class Words(NamedTuple):
 
     @property
     def differ(self) -> bool:
-        """Whether the languages differ; a figure is the same in both."""
+        """Whether the languages differ; many figures are the same in both."""
         return self.en != self.zh
 
     def __str__(self) -> str:
@@ -21,7 +27,9 @@ class Words(NamedTuple):
         return f"{self.en} / {self.zh}" if self.differ else self.en
 
 
-NOTHING = Words("–", "–")  #: a figure that cannot be told
+def both(text: Callable[[Display], str]) -> Words:
+    """A text that depends on the language."""
+    return Words(text(ENGLISH), text(CHINESE))
 
 
 def same(text: str) -> Words:
@@ -29,31 +37,22 @@ def same(text: str) -> Words:
     return Words(text, text)
 
 
+NOTHING = same("-")  #: a figure that is not known
+
+
 def count(value: int | None) -> Words:
     """A number of messages: 310,092."""
-    return NOTHING if value is None else same(f"{value:,}")
+    return same(figures.count(value))
 
 
 def percent(share: float | None, digits: int = 2) -> Words:
-    """A share of 1 as 96.24%. What is not quite all is never shown as 100, nor what is not quite none as 0."""
-    if share is None:
-        return NOTHING
-    least = 10**-digits
-    shown = round(share * 100, digits)
-    if 0 < share < 1:
-        shown = min(max(shown, least), 100 - least)
-    return same(f"{shown:.{digits}f}%")
+    """A share of 1 as 96.24 %."""
+    return both(lambda display: figures.percent(share, display, digits))
 
 
 def seconds(value: float | None) -> Words:
-    """A duration in its largest unit: 4 s, 2.5 min, 26.4 h."""
-    if value is None:
-        return NOTHING
-    if value < 120:
-        return Words(f"{value:g} s", f"{value:g}秒")
-    if value < 7200:
-        return Words(f"{value / 60:.3g} min", f"{value / 60:.3g}分钟")
-    return Words(f"{value / 3600:,.4g} h", f"{value / 3600:,.4g}小时")
+    """A duration: 4 s, 26 h 23 min."""
+    return both(lambda display: figures.seconds(value, display))
 
 
 def compact(value: float) -> Words:
@@ -72,27 +71,18 @@ class Change(NamedTuple):
 
 def change_of_rate(now: float | None, before: float | None) -> Change | None:
     """The difference of two rates in percentage points; None where one is absent."""
-    if now is None or before is None:
-        return None
-    points = round((now - before) * 100, 2)
-    amount = f"{_arrow(points)} {abs(points):.2f}" if points else "± 0.00"
-    return Change(Words(f"{amount} pp", f"{amount} 个百分点"), _look(points, 1))
+    words = both(lambda display: figures.change_of_rate(now, before, display)[0])
+    return Change(words, _look(figures.change_of_rate(now, before, ENGLISH)[1])) if words.en else None
 
 
-def change_of_count(now: float | None, before: float | None, better: int = 0) -> Change | None:
+def change_of_count(now: int | None, before: int | None, better: int = 0) -> Change | None:
     """The difference of two counts in percent; None where one is absent or the second is 0.
 
     *better*: 1 where more is better, -1 where less is, 0 where neither is.
     """
-    if now is None or not before:
-        return None
-    ratio = round((now - before) / before * 100, 1)
-    return Change(same(f"{_arrow(ratio)} {abs(ratio):,.1f}%" if ratio else "± 0.0%"), _look(ratio, better))
+    words = both(lambda display: figures.change_of_count(now, before, display)[0])
+    return Change(words, _look(figures.change_of_count(now, before, ENGLISH)[1] * better)) if words.en else None
 
 
-def _arrow(difference: float) -> str:
-    return "▲" if difference > 0 else "▼"
-
-
-def _look(difference: float, better: int) -> str:
-    return "even" if not difference * better else "better" if difference * better > 0 else "worse"
+def _look(gain: float) -> str:
+    return "better" if gain > 0 else "worse" if gain < 0 else "even"

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from smsreceipt.output.terminal import (
         alarms,
+        check,
         codes,
         comparison,
         doctor,
         rejects,
         replay,
+        stats,
         status,
         store,
         table,
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 
     __all__ = [
         "alarms",
+        "check",
         "codes",
         "comparison",
         "doctor",
         "rejects",
         "replay",
+        "stats",
         "status",
         "store",
         "table",

@@ -83,6 +83,17 @@ def wrapped(line: Text, width: int) -> list[Text]:
     return lines
 
 
+def joined(items: Sequence[Text], display: Display) -> list[Text]:
+    """The items with a dot between them, in lines that are broken between items where that is possible."""
+    lines: list[Text] = []
+    for item in items:
+        if lines and lines[-1].cell_len + len(display.dot) + item.cell_len <= display.width:
+            lines[-1].append(display.dot, "dim").append(item)
+        else:
+            lines.append(item.copy())
+    return [piece for line in lines for piece in wrapped(line, display.width)]
+
+
 def folded(line: str, width: int) -> list[str]:
     """A line in pieces of at most *width* columns, broken as wrapped() breaks; a longer word stays whole."""
     pieces = [each.plain for each in wrapped(Text(line), max(width, 20))]

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from smsreceipt.model import date_of
 from smsreceipt.model.facts import Place
 from smsreceipt.store.checking.faults import Fault, Finding
 from smsreceipt.store.tallies import KEY, OF_PLACE, VIEWS, Key, Message, Sums
@@ -86,7 +87,8 @@ def day_faults(number: int, expected: Rows, stored: Rows, views: Iterable[int]) 
     for key in sorted(expected.keys() | stored.keys()):
         was, right = stored.get(key), expected.get(key)
         if key[0] in wanted and list(was or ()) != list(right or ()) and any([*(was or ()), *(right or ())]):
-            told = tuple(f"{name}={value}" for name, value in zip(KEY, key, strict=True) if value not in ("", -1))
+            named = zip(KEY[2:], key[2:], strict=True)
+            told = (date_of(number).isoformat(), *(f"{name}={value}" for name, value in named if value not in ("", -1)))
             yield Fault(finding=Finding.TALLY, identity=told, stored=_told(was), expected=_told(right), unit=number)
 
 

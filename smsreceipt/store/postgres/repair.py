@@ -16,16 +16,22 @@ from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Key
 from smsreceipt.store.postgres.checking import SETTLED_WRONGLY, Audit
 from smsreceipt.store.postgres.columns import ident_of, identity_columns, identity_place, phone_place, said_of
-from smsreceipt.store.postgres.session import Db
+from smsreceipt.store.postgres.identities import RowTypes
+from smsreceipt.store.postgres.keep import Numbers
+from smsreceipt.store.postgres.session import Db, Reader
 from smsreceipt.store.tallies import Sums
 
 #: What a repair of these may change is counted.
 _COUNTED = (Finding.COUNTER, Finding.SENDS, Finding.STATE, Finding.CONFLICT, Finding.ATTRIBUTION, Finding.ORPHAN)
 
 
-class Repair:
-    """One repair."""
+def repair(db: Db, reader: Reader, types: RowTypes, numbers: Numbers, check: Check, faults: Sequence[Fault]) -> int:
+    """Derive again what these faults are about, inside the caller's transaction; how many of them could be."""
+    audit = Audit(reader.within_transaction(db), reader.snapshot)
+    return _Repair(db, audit, Attribution(db, types, numbers), check).run(faults)
 
+
+class _Repair:
     def __init__(self, db: Db, audit: Audit, attribution: Attribution, check: Check) -> None:
         self._db, self._audit, self._attribution, self._check = db, audit, attribution, check
 

@@ -43,7 +43,7 @@ from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
-from smsreceipt.store.postgres.repair import Repair
+from smsreceipt.store.postgres.repair import repair
 from smsreceipt.store.postgres.session import Connections, Db, Reader
 from smsreceipt.store.postgres.tallies import Tallies
 from smsreceipt.store.postgres.writer import Begun, Writer
@@ -226,6 +226,11 @@ class PostgresStore(Figures, Verified):
         with reading(self._location):
             return select.count(self._reader, query, at_most)
 
+    def days(self, query: Query) -> Sequence[int]:
+        """The Beijing days between the bounds of *query* that have statements, whether or not these match the rest."""
+        with reading(self._location):
+            return select.days(self._reader, query)
+
     def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
         """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
         with reading(self._location):
@@ -286,9 +291,7 @@ class PostgresStore(Figures, Verified):
 
     def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
         def work(db: Db, _: Begun) -> int:
-            audit = Audit(self._reader.within_transaction(db), self.snapshot)
-            made = Attribution(db, self._row_types(db), self._numbers)
-            return Repair(db, audit, made, check).run(faults)
+            return repair(db, self._reader, self._row_types(db), self._numbers, check, faults)
 
         return self._write(work, alone=True)
 

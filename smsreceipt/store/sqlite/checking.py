@@ -98,7 +98,7 @@ class Audit:
 
     def last_seq(self) -> int:
         """The last seq."""
-        return number(self._db, "SELECT max(seq) FROM statement")
+        return number(self._db, "SELECT ifnull(max(seq), 0) FROM statement")
 
     def after(self, seq: int) -> int:
         """The last seq, if it is after *seq*."""
