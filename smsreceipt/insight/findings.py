@@ -2,7 +2,7 @@
 
 A rate drops if the drop is both improbable and large: z <= -4, 5 points, 200 final receipts. A latency rises if its p95
 is twice as long and 10 s longer. An hour is silent if it has no message and the same hour had 20. A code is frequent if
-its share is three times as large and it has 50 messages. All of these numbers are settings.
+its share is three times as large and it has 50 messages. Those of a drop are settings.
 """
 
 from __future__ import annotations

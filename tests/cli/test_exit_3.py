@@ -35,6 +35,7 @@ ELSEWHERE = {
     "runs/recordings.py",
     "runs/fetch_recordings.py",
     "runs/stats.py",
+    "runs/export.py",
 }
 Case = Callable[[Program, Path], Ended]
 
