@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from smsreceipt.model.facts import Place
 from smsreceipt.store.checking.engine import Audited
@@ -21,6 +22,10 @@ class Verified(ABC):
         """What reads for a check."""
 
     @abstractmethod
+    def _reading(self) -> AbstractContextManager[None]:
+        """Inside, what the engine raises is translated."""
+
+    @abstractmethod
     def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
         """Derive again what these faults are about, in one transaction."""
 
@@ -34,7 +39,8 @@ class Verified(ABC):
     ) -> Iterator[Fault]:
         """Yield everything that is not as it should be."""
         self._check = Check(self._audit(), read_again, place, deep=deep)
-        yield from self._check.faults(on_progress)
+        with self._reading():
+            yield from self._check.faults(on_progress)
 
     def repair(self, faults: Sequence[Fault]) -> int:
         """Derive again what a check by this store found wrong."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from smsreceipt.model import (
@@ -289,11 +289,13 @@ class PostgresStore(Figures, Verified):
     def _audit(self) -> Audit:
         return Audit(self._reader, self.snapshot)
 
-    def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
-        def work(db: Db, _: Begun) -> int:
-            return repair(db, self._reader, self._row_types(db), self._numbers, check, faults)
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self._location)
 
-        return self._write(work, alone=True)
+    def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
+        return self._write(
+            lambda db, _: repair(db, self._reader, self._row_types(db), self._numbers, check, faults), alone=True
+        )
 
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""

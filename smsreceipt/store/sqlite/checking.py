@@ -88,9 +88,15 @@ class Audit:
         """SQLite's own check, table by table."""
         found = rows(self._db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
         for name in sorted({name for (name,) in found} & TABLES) or ["sqlite_schema"]:
-            for (said,) in self._db.execute(f"PRAGMA integrity_check({name})").fetchall():
+            for said in self._said(name):
                 if said != "ok":
                     yield Fault(finding=Finding.ENGINE, identity=(name,), stored=said, expected="ok")
+
+    def _said(self, table: str) -> list[str]:
+        try:
+            return [said for (said,) in self._db.execute(f"PRAGMA integrity_check({table})").fetchall()]
+        except (apsw.CorruptError, apsw.NotADBError) as exc:
+            return [str(exc)]
 
     def begin(self) -> None:
         """Note up to which seq the index of phones is to be compared."""

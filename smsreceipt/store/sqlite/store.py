@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -285,6 +285,9 @@ class SqliteStore(Figures, Verified):
 
     def _audit(self) -> Audit:
         return Audit(self._db, self.snapshot)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self._path)
 
     def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
         with self._transaction():
