@@ -29,6 +29,7 @@ from smsreceipt.store.postgres import (
     keep,
     leases,
     notes,
+    removal,
     select,
     sends,
     totals,
@@ -368,6 +369,12 @@ class PostgresStore(Figures):
 
     def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
         """Do nothing: no receipt lacks a field."""
+
+    def removals(self) -> removal.Removals:
+        """What finds and deletes for good."""
+        return removal.Removals(
+            self._connections, self._reader, self._write, self._attributed, lambda: self._kinds_of_sends
+        )
 
     def consolidate(self) -> None:
         """Do nothing: the server does it."""

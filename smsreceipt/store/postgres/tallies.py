@@ -12,7 +12,7 @@ from smsreceipt.store.postgres.arrays import Pack, int4s, int8s, texts
 from smsreceipt.store.postgres.batch import columns
 from smsreceipt.store.postgres.session import Db, Reader
 from smsreceipt.store.postgres.writer import Begun
-from smsreceipt.store.tallies import KEY, SUMS, Message, State, Sums
+from smsreceipt.store.tallies import KEY, SLICE, SUMS, Message, State, Sums
 
 KINDS = "(SELECT id FROM smsreceipt.kind WHERE name IN ('SmsReport', 'DypnsSmsVerifyReport'))"  #: that are messages
 PREFIX = "CASE WHEN length({0}.phone) = 11 AND {0}.phone ~ '^1[3-9]' THEN left({0}.phone, 7) ELSE '' END"
@@ -84,11 +84,16 @@ class Tallies:
         return list(found)
 
     def changes(self, after: int, to: int) -> list[tuple[int, int, Message]]:
-        """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them."""
+        """The noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them.
+
+        Of the others, only the first: there may be millions after many receipts were deleted.
+        """
         found: Any = self._reader.stream(
             f"SELECT tally_change.id, CASE WHEN seq > %s THEN 0 ELSE sign END, {_MESSAGE.format('prefix')}"
-            " FROM smsreceipt.tally_change JOIN smsreceipt.kind ON kind.id = tally_change.kind WHERE seq <= %s",
-            (after, to),
+            " FROM smsreceipt.tally_change JOIN smsreceipt.kind ON kind.id = tally_change.kind WHERE seq <= %s"
+            " AND (seq > %s OR tally_change.id <= (SELECT max(id) FROM (SELECT id FROM smsreceipt.tally_change"
+            " ORDER BY id LIMIT %s) AS first))",
+            (after, to, after, SLICE),
         )
         return [(each, sign, tuple(message)) for each, sign, *message in found]
 

@@ -12,7 +12,7 @@ from smsreceipt.store.counting import hour_sql, seconds_sql
 from smsreceipt.store.sqlite.migrations import BACKFILLED
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.tally_changes import KINDS, PREFIX
-from smsreceipt.store.tallies import KEY, SUMS, Message, State, Sums
+from smsreceipt.store.tallies import KEY, SLICE, SUMS, Message, State, Sums
 
 _MESSAGE = (
     f"day, kind.name, {hour_sql('sent_at')}, outcome, code, {seconds_sql('sent_at', exact=False)}, {{0}},"
@@ -60,12 +60,16 @@ class Tallies:
         return list(found)
 
     def changes(self, after: int, to: int) -> list[tuple[int, int, Message]]:
-        """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them."""
+        """The noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them.
+
+        Of the others, only the first: there may be millions after many receipts were deleted.
+        """
         found: Iterable[Any] = rows(
             self._db,
-            f"SELECT tally_change.id, iif(seq > ?, 0, sign), {_MESSAGE.format('prefix')} FROM tally_change"
-            " JOIN kind ON kind.id = tally_change.kind WHERE seq <= ?",
-            (after, to),
+            f"SELECT tally_change.id, iif(seq > ?1, 0, sign), {_MESSAGE.format('prefix')} FROM tally_change"
+            " JOIN kind ON kind.id = tally_change.kind WHERE seq <= ?2 AND (seq > ?1 OR tally_change.id <="
+            " (SELECT max(id) FROM (SELECT id FROM tally_change ORDER BY id LIMIT ?3)))",
+            (after, to, SLICE),
         )
         return [(each, sign, tuple(message)) for each, sign, *message in found]
 
