@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import cli_command, confirm, option
+from smsreceipt.cli.confirm import confirm
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration
 
 _DAY = 86_400
