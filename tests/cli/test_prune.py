@@ -237,3 +237,21 @@ def test_a_run_that_is_cut_off_anywhere_is_taken_up(
         lines = gzip.decompress(path.read_bytes()).splitlines()
         assert {json.loads(line)["biz_id"] for line in lines} == everything.keys() - {"new^0"}
         assert sorted(p.name for p in program.home.iterdir() if p.name.startswith(("old", ".old"))) == ["old.ndjson.gz"]
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_what_is_told_of_during_the_run_stays(program: Program, archived: bool) -> None:
+    program.keep("SmsReport", *(old(f"{number}^0") for number in range(400)))
+    paused = 0
+
+    def sleep(_seconds: float) -> None:
+        nonlocal paused
+        paused += 1
+        if paused == 1:
+            program.keep("SmsReport", old("399^0", 1, **FAILED))
+
+    args = ["--archive", str(program.home / "old.ndjson")] if archived else []
+    ended = prune(program, *args, sleep=sleep)
+    assert (ended.code, ids(program)) == (3, ["399^0"])
+    assert "1 stay" in ended.err
+    assert len(listed(program, "--history")) == 2
