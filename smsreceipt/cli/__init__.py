@@ -36,6 +36,7 @@ COMMANDS = {
     "check": "Check that the store is whole, and what is derived right.",
     "watch": "Watch for what is wrong, print each change once, and tell robots.",
     "recordings": "List the recordings of calls; fetch them in time.",
+    "prune": "Delete receipts that are older than they need be kept.",
     "rejects": "Look at what could not be decoded; retry or drop it.",
     "store": "Look after the store: its facts, upgrades, copies.",
     "config": "Show the effective configuration; write a first one, units and cron lines.",

@@ -25,6 +25,7 @@ from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.checking.faults import Fault, ReadAgain
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
+from smsreceipt.store.removal import Removals
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -266,6 +267,9 @@ class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Checks, Protocol
         stopped. *on_progress* gets how many receipts are done and how many there are. Readers needs no backfill: it
         only makes reading faster.
         """
+
+    def removals(self) -> Removals:
+        """What finds and deletes for good."""
 
     def consolidate(self) -> None:
         """Bring the store into the form in which a copy of it is whole, as far as other processes allow.

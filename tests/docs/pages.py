@@ -22,6 +22,7 @@ NAMES = (
     "data",
     "machines",
     "recordings",
+    "retention",
     "rejects",
     "sandbox",
     "json",

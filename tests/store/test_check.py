@@ -15,6 +15,7 @@ from smsreceipt.store.checking.faults import DAMAGE, Finding
 from smsreceipt.store.sqlite.store import open_reader, open_store
 from tests.store.engines import Engine
 from tests.store.statements import decoded, frame, report
+from tests.store.test_attribution import POOL, give
 from tests.torture import derived
 
 
@@ -55,7 +56,7 @@ def test_what_others_write_meanwhile_is_no_fault(tmp_path: Path, monkeypatch: py
     def write(_done: int, _total: int) -> None:
         one = next(serial)
         writer.keep([decoded(report(f"{one}^0"), report("310^0", err_code=f"E{one}", success=False))])
-        derived.give(writer, derived.POOL[:3])
+        give(writer, POOL[:3])
         writer.fold(derived.PLACE)
 
     assert not list(reader.verify(read_again, derived.PLACE, on_progress=write))
@@ -66,7 +67,8 @@ def test_what_others_write_meanwhile_is_no_fault(tmp_path: Path, monkeypatch: py
 
 def test_a_changed_body_is_damage_that_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "receipts.db"
-    store = derived.filled(open_store(path))
+    store = open_store(path)
+    derived.filled(store)
     changed = "CAST(replace(CAST(body AS TEXT), 'order-1', 'order-2') AS BLOB)"
     store._db.execute(f"UPDATE statement SET body = {changed} WHERE biz_id = '300^0'")  # noqa: S608 - a constant
     (fault,) = derived.faults(store)

@@ -319,8 +319,7 @@ class Audit:
 
     def tally_changes(self) -> Iterator[tuple[int, Message]]:
         """What is not in the rows yet."""
-        for _, sign, message in tallies.changes(self._reader, self.tallies().to_seq):
-            yield sign, message
+        yield from tallies.changes(self._reader, self.tallies().to_seq)
 
     def tallied_day(self, day: int) -> Day:
         """All about the tallies of one day."""
@@ -339,7 +338,7 @@ class Day:
         )
         self.messages: list[Message] = list(found)
         changes = tallies.changes(reader, to_seq)
-        self.changes = [(sign, message) for _, sign, message in changes if message[0] == day]
+        self.changes = [each for each in changes if each[1][0] == day]
         rows = reader.sums(f"SELECT {', '.join(KEY + SUMS)} FROM smsreceipt.day_tally WHERE day = %s", (day,))
         self.rows = dict(_tallied(rows))
 

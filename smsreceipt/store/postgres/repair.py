@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 from smsreceipt.store.checking.days import checked_views, expected_rows
 from smsreceipt.store.checking.faults import Fault, Finding
@@ -16,19 +16,38 @@ from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Key
 from smsreceipt.store.postgres.checking import SETTLED_WRONGLY, Audit
 from smsreceipt.store.postgres.columns import ident_of, identity_columns, identity_place, phone_place, said_of
+from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.keep import Numbers
 from smsreceipt.store.postgres.session import Db, Reader
+from smsreceipt.store.postgres.writer import Begun
 from smsreceipt.store.tallies import Sums
+from smsreceipt.store.verified import Checking
 
 #: What a repair of these may change is counted.
 _COUNTED = (Finding.COUNTER, Finding.SENDS, Finding.STATE, Finding.CONFLICT, Finding.ATTRIBUTION, Finding.ORPHAN)
 
 
-def repair(db: Db, reader: Reader, types: RowTypes, numbers: Numbers, check: Check, faults: Sequence[Fault]) -> int:
-    """Derive again what these faults are about, inside the caller's transaction; how many of them could be."""
-    audit = Audit(reader.within_transaction(db), reader.snapshot)
-    return _Repair(db, audit, Attribution(db, types, numbers), check).run(faults)
+class Write(Protocol):
+    """Runs a writing transaction."""
+
+    def __call__(self, work: Callable[[Db, Begun], int], *, alone: bool) -> int:
+        """*alone*: no other writer may be at work."""
+
+
+def checking(
+    location: str, reader: Reader, numbers: Numbers, types: Callable[[Db], RowTypes], write: Write
+) -> Checking:
+    """What checks and repairs the store at *location*."""
+
+    def repair(check: Check, faults: Sequence[Fault]) -> int:
+        def work(db: Db, _: Begun) -> int:
+            audit = Audit(reader.within_transaction(db), reader.snapshot)
+            return _Repair(db, audit, Attribution(db, types(db), numbers), check).run(faults)
+
+        return write(work, alone=True)
+
+    return Checking(Audit(reader, reader.snapshot), reading(location), repair)
 
 
 class _Repair:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TypeVar
 
 from smsreceipt.model import (
@@ -19,8 +19,6 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.arrivals import Arrived
-from smsreceipt.store.checking.faults import Fault
-from smsreceipt.store.checking.run import Check
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
 from smsreceipt.store.new_receipts import NewReceipts
@@ -31,6 +29,8 @@ from smsreceipt.store.postgres import (
     keep,
     leases,
     notes,
+    removal,
+    repair,
     select,
     sends,
     totals,
@@ -38,12 +38,11 @@ from smsreceipt.store.postgres import (
 )
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
-from smsreceipt.store.postgres.checking import TWICE, Audit
+from smsreceipt.store.postgres.checking import TWICE
 from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
 from smsreceipt.store.postgres.ready import prepared
-from smsreceipt.store.postgres.repair import repair
 from smsreceipt.store.postgres.session import Connections, Db, Reader
 from smsreceipt.store.postgres.tallies import Tallies
 from smsreceipt.store.postgres.writer import Begun, Writer
@@ -65,7 +64,7 @@ from smsreceipt.store.values import (
     StoredSend,
     StoreFacts,
 )
-from smsreceipt.store.verified import Verified
+from smsreceipt.store.verified import Checking, Verified
 
 T = TypeVar("T")
 
@@ -286,16 +285,8 @@ class PostgresStore(Figures, Verified):
     def _tallies(self) -> Tallies:
         return Tallies(self._reader, self.snapshot, self._write, readonly=self._readonly)
 
-    def _audit(self) -> Audit:
-        return Audit(self._reader, self.snapshot)
-
-    def _reading(self) -> AbstractContextManager[None]:
-        return reading(self._location)
-
-    def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
-        return self._write(
-            lambda db, _: repair(db, self._reader, self._row_types(db), self._numbers, check, faults), alone=True
-        )
+    def _checking(self) -> Checking:
+        return repair.checking(self._location, self._reader, self._numbers, self._row_types, self._write)
 
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""
@@ -382,6 +373,12 @@ class PostgresStore(Figures, Verified):
 
     def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
         """Do nothing: no receipt lacks a field."""
+
+    def removals(self) -> removal.Removals:
+        """What finds and deletes for good."""
+        return removal.Removals(
+            self._connections, self._reader, self._write, self._attributed, lambda: self._kinds_of_sends
+        )
 
     def consolidate(self) -> None:
         """Do nothing: the server does it."""

@@ -12,7 +12,7 @@ from smsreceipt.store.postgres.arrays import Pack, int4s, int8s, texts
 from smsreceipt.store.postgres.batch import columns
 from smsreceipt.store.postgres.session import Db, Reader
 from smsreceipt.store.postgres.writer import Begun
-from smsreceipt.store.tallies import KEY, SUMS, Message, State, Sums
+from smsreceipt.store.tallies import KEY, SLICE, SUMS, Message, State, Sums
 
 KINDS = "(SELECT id FROM smsreceipt.kind WHERE name IN ('SmsReport', 'DypnsSmsVerifyReport'))"  #: that are messages
 PREFIX = "CASE WHEN length({0}.phone) = 11 AND {0}.phone ~ '^1[3-9]' THEN left({0}.phone, 7) ELSE '' END"
@@ -71,14 +71,14 @@ def messages(reader: Reader, after: int, to: int) -> list[Message]:
     return list(found)
 
 
-def changes(reader: Reader, to: int, after: int | None = None) -> list[tuple[int, int, Message]]:
-    """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*."""
+def changes(reader: Reader, to: int) -> list[tuple[int, Message]]:
+    """All noted changes up to *to*: 1 or -1, message."""
     found: Any = reader.stream(
-        f"SELECT tally_change.id, CASE WHEN seq > %s THEN 0 ELSE sign END, {MESSAGE.format('prefix')}"
-        " FROM smsreceipt.tally_change JOIN smsreceipt.kind ON kind.id = tally_change.kind WHERE seq <= %s",
-        (to if after is None else after, to),
+        f"SELECT sign, {MESSAGE.format('prefix')} FROM smsreceipt.tally_change"
+        " JOIN smsreceipt.kind ON kind.id = tally_change.kind WHERE seq <= %s",
+        (to,),
     )
-    return [(each, sign, tuple(message)) for each, sign, *message in found]
+    return [(sign, tuple(message)) for sign, *message in found]
 
 
 def add(db: Db, sums: Sums) -> None:
@@ -107,8 +107,18 @@ class Tallies:
         return messages(self._reader, after, to)
 
     def changes(self, after: int, to: int) -> list[tuple[int, int, Message]]:
-        """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them."""
-        return changes(self._reader, to, after)
+        """The noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them.
+
+        Of the others, only the first: there may be millions after many receipts were deleted.
+        """
+        found: Any = self._reader.stream(
+            f"SELECT tally_change.id, CASE WHEN seq > %s THEN 0 ELSE sign END, {MESSAGE.format('prefix')}"
+            " FROM smsreceipt.tally_change JOIN smsreceipt.kind ON kind.id = tally_change.kind WHERE seq <= %s"
+            " AND (seq > %s OR tally_change.id <= (SELECT max(id) FROM (SELECT id FROM smsreceipt.tally_change"
+            " ORDER BY id LIMIT %s) AS first))",
+            (after, to, after, SLICE),
+        )
+        return [(each, sign, tuple(message)) for each, sign, *message in found]
 
     def announce(self, to: int) -> None:
         """From now on, changes of statements up to *to* are noted: writers that do not know yet have ended."""

@@ -94,7 +94,7 @@ class Audit:
 
     def _said(self, table: str) -> list[str]:
         try:
-            return [said for (said,) in self._db.execute(f"PRAGMA integrity_check({table})").fetchall()]
+            return [str(said) for (said,) in self._db.execute(f"PRAGMA integrity_check({table})").fetchall()]
         except (apsw.CorruptError, apsw.NotADBError) as exc:
             return [str(exc)]
 
@@ -314,8 +314,7 @@ class Audit:
 
     def tally_changes(self) -> Iterator[tuple[int, Message]]:
         """What is not in the rows yet."""
-        for _, sign, message in tallies.changes(self._db, tallies.state(self._db).to_seq):
-            yield sign, message
+        yield from tallies.changes(self._db, tallies.state(self._db).to_seq)
 
     def tallied_day(self, day: int) -> Day:
         """All about the tallies of one day."""
@@ -335,7 +334,7 @@ class Day:
         )
         self.messages: list[Message] = list(found)
         changes = tallies.changes(db, to_seq)
-        self.changes = [(sign, message) for _, sign, message in changes if message[0] == day]
+        self.changes = [each for each in changes if each[1][0] == day]
         self.rows = dict(_tallied(rows(db, f"SELECT {', '.join(KEY + SUMS)} FROM day_tally WHERE day = ?", (day,))))
 
 

@@ -15,7 +15,7 @@ from smsreceipt.store.values import KindFacts, StoreFacts
 
 
 def facts(db: apsw.Connection, path: Path, sends: Sends, *, exists: bool) -> StoreFacts:
-    """The facts of the store at *path*."""
+    """The facts of the file at *path*."""
     kinds = tuple(
         KindFacts(Kind(name), identities, statements, tests, first, last)
         for name, identities, statements, tests, first, last in rows(

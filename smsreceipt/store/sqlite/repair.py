@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -17,13 +19,32 @@ from smsreceipt.store.sqlite import tallies
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.checking import SETTLED_WRONGLY, Audit
 from smsreceipt.store.sqlite.columns import ADDED, NUMBERED
+from smsreceipt.store.sqlite.faults import reading
 from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.verified import Checking
 
 #: What a repair of these may change is counted.
 _COUNTED = (Finding.COUNTER, Finding.SENDS, Finding.STATE, Finding.CONFLICT, Finding.ATTRIBUTION, Finding.ORPHAN)
 
 
-class Repair:
+def checking(
+    path: Path,
+    db: apsw.Connection,
+    snapshot: Callable[[], AbstractContextManager[None]],
+    transaction: Callable[[], AbstractContextManager[None]],
+    attribution: Attribution,
+) -> Checking:
+    """What checks and repairs the store at *path*."""
+    audit = Audit(db, snapshot)
+
+    def repair(check: Check, faults: Sequence[Fault]) -> int:
+        with transaction():
+            return _Repair(db, audit, attribution, check).run(faults)
+
+    return Checking(audit, reading(path), repair)
+
+
+class _Repair:
     """One repair."""
 
     def __init__(self, db: apsw.Connection, audit: Audit, attribution: Attribution, check: Check) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -23,21 +23,30 @@ from smsreceipt.model import (
     Tally,
 )
 from smsreceipt.store.arrivals import Arrived
-from smsreceipt.store.checking.faults import Fault
-from smsreceipt.store.checking.run import Check
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
-from smsreceipt.store.sqlite import arrivals, backfill, facts, files, leases, notes, replays, select, totals, transfer
+from smsreceipt.store.sqlite import (
+    arrivals,
+    backfill,
+    facts,
+    files,
+    leases,
+    notes,
+    removal,
+    repair,
+    replays,
+    select,
+    totals,
+    transfer,
+)
 from smsreceipt.store.sqlite.attribution import Attribution
-from smsreceipt.store.sqlite.checking import Audit
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.counts import Counts
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, is_blank, migrate
-from smsreceipt.store.sqlite.repair import Repair
 from smsreceipt.store.sqlite.rows import rows
 from smsreceipt.store.sqlite.sends import Sends
 from smsreceipt.store.sqlite.tallies import Tallies
@@ -57,7 +66,7 @@ from smsreceipt.store.values import (
     StoredSend,
     StoreFacts,
 )
-from smsreceipt.store.verified import Verified
+from smsreceipt.store.verified import Checking, Verified
 
 
 def _refused(_kind: Kind, _body: bytes) -> None:
@@ -160,7 +169,7 @@ class SqliteStore(Figures, Verified):
 
     def add_sends(self, sends: Sequence[Send]) -> Imported:
         """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
-        with self._transaction(), self._attribution.around_sends(sends):
+        with self._transaction(), self._attribution.around_phones({send.phone for send in sends}):
             return self._sends.add(sends)
 
     def forget_sends(self, query: SendQuery) -> int:
@@ -283,15 +292,8 @@ class SqliteStore(Figures, Verified):
     def _tallies(self) -> Tallies:
         return Tallies(self._db, self.snapshot, self._transaction)
 
-    def _audit(self) -> Audit:
-        return Audit(self._db, self.snapshot)
-
-    def _reading(self) -> AbstractContextManager[None]:
-        return reading(self._path)
-
-    def _repair(self, check: Check, faults: Sequence[Fault]) -> int:
-        with self._transaction():
-            return Repair(self._db, self._audit(), self._attribution, check).run(faults)
+    def _checking(self) -> Checking:
+        return repair.checking(self._path, self._db, self.snapshot, self._transaction, self._attribution)
 
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""
@@ -363,6 +365,10 @@ class SqliteStore(Figures, Verified):
             with self._transaction():
                 backfill.write(self._db, batch)
             on_progress(batch.read_to, batch.last_seq)
+
+    def removals(self) -> removal.Removals:
+        """What finds and deletes for good."""
+        return removal.Removals(self._db, self._transaction, self._attribution, self._files, self._path)
 
     def close(self) -> None:
         """Release the store; idempotent. A sound store is left as one file, its journal written back."""

@@ -12,7 +12,7 @@ from smsreceipt.store.counting import hour_sql, seconds_sql
 from smsreceipt.store.sqlite.migrations import BACKFILLED
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.tally_changes import KINDS, PREFIX
-from smsreceipt.store.tallies import KEY, SUMS, Message, State, Sums
+from smsreceipt.store.tallies import KEY, SLICE, SUMS, Message, State, Sums
 
 #: The values of a message; {} is its prefix.
 MESSAGE = (
@@ -45,15 +45,15 @@ def messages(db: apsw.Connection, after: int, to: int) -> list[Message]:
     return list(found)
 
 
-def changes(db: apsw.Connection, to: int, after: int | None = None) -> list[tuple[int, int, Message]]:
-    """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*."""
+def changes(db: apsw.Connection, to: int) -> list[tuple[int, Message]]:
+    """All noted changes up to *to*: 1 or -1, message."""
     found: Iterable[Any] = rows(
         db,
-        f"SELECT tally_change.id, iif(seq > ?, 0, sign), {MESSAGE.format('prefix')} FROM tally_change"
-        " JOIN kind ON kind.id = tally_change.kind WHERE seq <= ?",
-        (to if after is None else after, to),
+        f"SELECT sign, {MESSAGE.format('prefix')} FROM tally_change JOIN kind ON kind.id = tally_change.kind"
+        " WHERE seq <= ?",
+        (to,),
     )
-    return [(each, sign, tuple(message)) for each, sign, *message in found]
+    return [(sign, tuple(message)) for sign, *message in found]
 
 
 class Tallies:
@@ -78,8 +78,18 @@ class Tallies:
         return messages(self._db, after, to)
 
     def changes(self, after: int, to: int) -> list[tuple[int, int, Message]]:
-        """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them."""
-        return changes(self._db, to, after)
+        """The noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them.
+
+        Of the others, only the first: there may be millions after many receipts were deleted.
+        """
+        found: Iterable[Any] = rows(
+            self._db,
+            f"SELECT tally_change.id, iif(seq > ?1, 0, sign), {MESSAGE.format('prefix')} FROM tally_change"
+            " JOIN kind ON kind.id = tally_change.kind WHERE seq <= ?2 AND (seq > ?1 OR tally_change.id <="
+            " (SELECT max(id) FROM (SELECT id FROM tally_change ORDER BY id LIMIT ?3)))",
+            (after, to, SLICE),
+        )
+        return [(each, sign, tuple(message)) for each, sign, *message in found]
 
     def announce(self, to: int) -> None:
         """From now on, changes of statements up to *to* are noted."""
