@@ -28,6 +28,7 @@ NAMES = (
     "json",
     "doctor",
     "check",
+    "outages",
     "troubleshooting",
     "reliability",
     "benchmarks",
