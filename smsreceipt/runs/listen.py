@@ -17,7 +17,7 @@ from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.ingest import TurnCommitter
 from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.runs.kinds import unknown_kind_warning
-from smsreceipt.runs.metrics import serve
+from smsreceipt.runs.metrics import of_listener, serve
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk, rejects_kept
 from smsreceipt.runs.sockets import HostPort, adopt, begin_listening, listener, raise_descriptor_limit
 from smsreceipt.runs.supervisor import asking
@@ -255,7 +255,7 @@ class _Listening:
         if self._options.metrics is None:
             return
         try:
-            stack.enter_context(serve(self._options.metrics, self))
+            stack.enter_context(serve(self._options.metrics, self, lambda: of_listener(self)))
         except UsageError as exc:
             if self._options.metrics_required:
                 raise
