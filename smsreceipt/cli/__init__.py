@@ -33,6 +33,7 @@ COMMANDS = {
     "status": "Tell how the store is doing, and whether receipts still arrive.",
     "doctor": "Find what is set up wrong, and say what to do about it.",
     "watch": "Watch for what is wrong, print each change once, and tell robots.",
+    "forward": "Hand receipts on: every new statement, in the order of seq, at least once.",
     "recordings": "List the recordings of calls; fetch them in time.",
     "rejects": "Look at what could not be decoded; retry or drop it.",
     "store": "Look after the store: its facts, upgrades, copies.",
