@@ -22,6 +22,7 @@ HARNESSES = (
     "damage",
     "clocks",
     "push",
+    "forward",
     "reconcile",
     "replay",
     "inputs",
