@@ -28,6 +28,7 @@ bench: .venv/installed-test node-clients bench-peers
 	$(BIN)/python -m tests.bench.look
 	$(BIN)/python -m tests.bench.insight
 	$(BIN)/python -m tests.bench.engines
+	$(BIN)/python -m tests.bench.export
 
 # What the benchmarks compare us with in Go, Node and Bun. Without its tools, a benchmark says what it does not measure.
 bench-peers:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from smsreceipt.config import Config, data_directory
+from smsreceipt.config import Config, home_directory, store_directory
 from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
 from smsreceipt.model import Instant, Kind, Receipt
+from smsreceipt.output.log import log_line
 from smsreceipt.output.safe import safe
 from smsreceipt.permissions import unusable
-from smsreceipt.settings import Settings
+from smsreceipt.settings import LOG_JSON, Settings
 from smsreceipt.store import LOCK_WAIT, Store, opening
 from smsreceipt.streams import discard
 
@@ -29,23 +30,6 @@ if TYPE_CHECKING:
 
 def _clock() -> Instant:
     return Instant(time.time_ns() // 1_000_000)
-
-
-def _data_directory() -> Path:
-    if found := data_directory():
-        return found
-    raise UsageError(
-        "there is no place for the store: this user has no home directory",
-        hint="Name a file: --store FILE or SMSRECEIPT_STORE; or set HOME.",
-    )
-
-
-def _home() -> Path:
-    """The home directory; the root directory where the user has none: no HOME, no entry in the table of users."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return Path("/")
 
 
 def _reread(kind: Kind, body: bytes) -> Receipt | None:
@@ -76,7 +60,7 @@ class App:
     sleep: Callable[[float], None] = time.sleep
     #: By location, readonly, lock_wait in seconds, and whether a database may be reached without TLS.
     opener: Callable[[str, bool, float, bool], Store] = _open_store
-    data_directory: Callable[[], Path] = _data_directory
+    data_directory: Callable[[], Path] = store_directory
     config: Config = field(default_factory=Config, repr=False)  # a proxy in it may have a password
     config_fault: UsageError | None = None  #: why the configuration cannot be used, for a command that runs even so
     settings: Settings = field(default_factory=dict)
@@ -90,7 +74,7 @@ class App:
         out, err = sys.stdout, sys.stderr
         return cls(
             environ=os.environ,
-            home=_home(),
+            home=home_directory(),
             stdin=None if sys.stdin is None else sys.stdin.buffer,
             stdout=None if out is None else out.buffer,
             stderr=err,
@@ -143,6 +127,11 @@ class App:
     def verbosity(self) -> int:
         """0, 1 with -v, 2 with -vv …; -1 with -q."""
         return -1 if self.setting("quiet") else int(self.setting("verbose") or 0)
+
+    @property
+    def log_json(self) -> bool:
+        """Whether messages on standard error are JSON objects."""
+        return bool(self.setting("log-format") == LOG_JSON)
 
     @property
     def insecure_http(self) -> bool:
@@ -319,12 +308,18 @@ class App:
         stream, self.stdout = self.stdout, None
         discard(stream)
 
-    def say(self, text: str, verbosity: int = 0) -> None:
-        """Print a message to standard error if the verbosity is at least this: 0 unless -q, 1 with -v, -1 always."""
+    def say(
+        self, text: str, verbosity: int = 0, *, event: str = "", fields: Mapping[str, object] | None = None
+    ) -> None:
+        """Print a message to standard error if the verbosity is at least this: 0 unless -q, 1 with -v, -1 always.
+
+        *event*, *fields*: what only a log in JSON has; see output.log.
+        """
         if self.verbosity >= verbosity and self.stderr is not None:
             cleared = contextlib.nullcontext() if self._live is None else self._live.cleared()
+            line = log_line(text, self.now(), event, fields) if self.log_json else safe(text)
             with cleared, contextlib.suppress(OSError, ValueError):
-                self.stderr.write(safe(text) + "\n")
+                self.stderr.write(line + "\n")
                 self.stderr.flush()
 
     def warn(self, text: str) -> None:
@@ -341,8 +336,8 @@ class App:
         A terminal gets the *sentence* that says the same instead, if there is one; lines are wrapped between words.
         """
         line = " ".join(f"{name}={value}" for name, value in figures.items())
-        if not self.stderr_is_tty:
-            self.say(line)
+        if self.log_json or not self.stderr_is_tty:
+            self.say(line, event="summary", fields=figures)
             return
         from smsreceipt.output.terminal.screen import folded
 
@@ -377,7 +372,8 @@ class App:
         from smsreceipt.output.terminal.progress import LiveLine
 
         if self._live is None:
-            drawn = self.stderr_is_tty and self.verbosity >= 0 and self.environ.get("TERM") != "dumb"
+            terminal = self.stderr_is_tty and self.environ.get("TERM") != "dumb"
+            drawn = terminal and self.verbosity >= 0 and not self.log_json
             self._live = LiveLine(self.stderr if drawn else None, self.width)
         return self._live
 

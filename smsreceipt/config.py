@@ -55,9 +55,12 @@ class Config(msgspec.Struct, frozen=True):
     endpoints: Mapping[str, str] = {}  #: mns, dybaseapi, dysmsapi, dyplsapi
     proxy: str | None = None  #: for calls to the provider; empty: none; None: the environment decides
 
-    def defaults(self, command: tuple[str, ...]) -> dict[str, Any]:
-        """The defaults of all options of a command by the names of their parameters."""
-        return {**self.common, **self.table(command)}
+    def defaults(self, command: tuple[str, ...], like: str = "") -> dict[str, Any]:
+        """The defaults of all options of a command by the names of their parameters.
+
+        *like*: a command whose table tells what the command's own does not.
+        """
+        return {**self.common, **(self.table((like,)) if like else {}), **self.table(command)}
 
     def table(self, command: tuple[str, ...]) -> Mapping[str, Any]:
         """The defaults of the command's own options by the names of their parameters."""
@@ -75,6 +78,24 @@ def directory() -> Path | None:
 def data_directory() -> Path | None:
     """The directory for the data of programs of this platform; None where the user has no home directory."""
     return _of_user("user_data_path")
+
+
+def store_directory() -> Path:
+    """Where the store is unless told. Raises UsageError for a user without a home directory."""
+    if found := data_directory():
+        return found
+    raise UsageError(
+        "there is no place for the store: this user has no home directory",
+        hint="Name a file: --store FILE or SMSRECEIPT_STORE; or set HOME.",
+    )
+
+
+def home_directory() -> Path:
+    """The home directory; the root directory where the user has none: no HOME, no entry in the table of users."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 def cache_directory() -> Path | None:

@@ -14,3 +14,5 @@ class Setting(NamedTuple):
 
 
 Settings = dict[str, Setting]  #: by the option's long name: store, profile, output, mask, …
+
+LOG_JSON = "json"  #: the value of --log-format for JSON objects on standard error

@@ -31,6 +31,7 @@ COMMANDS = {
     "show": "Show everything known about a message or a call.",
     "explain": "Explain a receipt code: what it means, what to do.",
     "status": "Tell how the store is doing, and whether receipts still arrive.",
+    "export": "Write receipts, sends or figures to files: ndjson, csv, xlsx, parquet.",
     "doctor": "Find what is set up wrong, and say what to do about it.",
     "watch": "Watch for what is wrong, print each change once, and tell robots.",
     "forward": "Hand receipts on: every new statement, in the order of seq, at least once.",
@@ -39,6 +40,7 @@ COMMANDS = {
     "store": "Look after the store: its facts, upgrades, copies.",
     "config": "Show the effective configuration, or write a first one.",
     "completion": "Print the completion script of a shell.",
+    "help": "Show the help of a command.",
     "sandbox": "Run the provider's side on loopback, for tests and play.",
     "demo": "Show the whole story on loopback, without an account.",
 }
@@ -87,7 +89,7 @@ tool = Tool(
     context_settings={"auto_envvar_prefix": "SMSRECEIPT"},
     params=[
         click.Option(
-            ["--version"],
+            ["-V", "--version"],
             is_flag=True,
             is_eager=True,
             expose_value=False,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -17,6 +19,7 @@ import click
 from smsreceipt.cli.options import settings_of
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.exits import ReaderGone, Stopped, worst
+from smsreceipt.settings import LOG_JSON
 from smsreceipt.streams import discard, finish_streams, guard_streams
 
 if TYPE_CHECKING:
@@ -29,10 +32,11 @@ def main() -> NoReturn:
 
     forbid_core_dumps()
     guard_streams()
-    install_exception_hooks()
+    running = _Run(tool, sys.argv[1:], None)
+    install_exception_hooks(running.line)
     catch_signals()
     try:
-        code = run(tool, sys.argv[1:])
+        code = running.finish()
     except KeyboardInterrupt as exc:  # a signal that came when the command had ended
         code = 128 + (exc.signum if isinstance(exc, Stopped) else signal.SIGINT)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -58,16 +62,17 @@ def forbid_core_dumps() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def install_exception_hooks() -> None:
-    """Print uncaught exceptions (in a thread, in a finalizer, at exit) without their messages, which may quote data."""
+def install_exception_hooks(line: Callable[[str, str], str]) -> None:
+    """Print uncaught exceptions (in a thread, in a finalizer, at exit) without their messages, which may quote data.
+
+    *line* makes a line of standard error from a text and its event.
+    """
 
     def print_frames(title: str, exc: BaseException | None) -> None:
-        from smsreceipt.output.safe import safe
-
         if sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):
-                for line in (title, *(() if exc is None else _frames(exc))):
-                    sys.stderr.write(safe(line) + "\n")
+                sys.stderr.write(line(title, "") + "\n")
+                sys.stderr.writelines(line(frame, "traceback") + "\n" for frame in (_frames(exc) if exc else ()))
                 sys.stderr.flush()
 
     def in_thread(args: threading.ExceptHookArgs) -> None:
@@ -159,7 +164,7 @@ class _Run:
     def _usage(self, exc: click.ClickException) -> int:
         """Print click's message, or the help if a group was called without a command."""
         if isinstance(exc, click.exceptions.NoArgsIsHelpError):
-            self._write(exc.format_message())
+            self._write(exc.format_message() if not self._log_json else self.line(exc.format_message(), "message"))
             return 2
         self._say(f"error: {exc.format_message()}")
         ctx = getattr(exc, "ctx", None)
@@ -169,20 +174,44 @@ class _Run:
 
     def _internal(self, exc: BaseException) -> int:
         """Print the type of an unexpected exception, and with --debug its traceback."""
-        setting = settings_of(self._root).get("debug") if self._root else None
-        debug = "--debug" in self._args or bool(setting and setting.value)
+        debug = "--debug" in self._args or bool(self._setting("debug"))
         for line in _frames(exc) if debug else ():
-            self._say(line)
+            self._say(line, "traceback")
         self._say(f"error: internal: {type(exc).__name__}")
         if not debug:
             self._say("hint: this is a bug; run again with --debug and report what it prints.")
         return 1
 
-    def _say(self, text: str) -> None:
-        """Print one line to standard error, active characters escaped."""
+    @property
+    def _log_json(self) -> bool:
+        """Whether messages are JSON objects. Where no setting was read, words and environment tell."""
+        setting = self._setting("log-format")
+        if setting is not None:
+            return bool(setting == LOG_JSON)
+        args, environ = self._args, os.environ if self._app is None else self._app.environ
+        given = {"--log-format=json", "--log-format json"} & {*args, *map(" ".join, itertools.pairwise(args))}
+        return bool(given) or environ.get("SMSRECEIPT_LOG_FORMAT") == LOG_JSON
+
+    def _setting(self, name: str) -> object:
+        """The value of a common option; None where it is not set, or where no option was read."""
+        found = settings_of(self._root).get(name) if self._root else None
+        return found.value if found else None
+
+    def line(self, text: str, event: str = "") -> str:
+        """A message as a line of standard error, active characters escaped."""
+        if self._log_json:
+            from smsreceipt.model import Instant
+            from smsreceipt.output.log import log_line
+
+            now = self._app.now() if self._app else Instant(time.time_ns() // 1_000_000)
+            return log_line(text, now, event)
         from smsreceipt.output.safe import safe
 
-        self._write(safe(text))
+        return safe(text)
+
+    def _say(self, text: str, event: str = "") -> None:
+        """Print one line to standard error."""
+        self._write(self.line(text, event))
 
     def _write(self, text: str) -> None:
         """Write to standard error; errors of the stream are ignored."""

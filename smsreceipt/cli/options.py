@@ -5,8 +5,12 @@ Common options may stand before or after the command's name; the one nearest to 
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Callable, Iterator, Sequence
 from functools import update_wrapper
+=======
+from collections.abc import Callable, Sequence
+>>>>>>> main
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +21,7 @@ from smsreceipt.settings import Setting, Settings
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from smsreceipt.app import App
+    from smsreceipt.cli.option_check import OptionCheck
     from smsreceipt.config import Config, Schema
 
 _SETTINGS, _CONFIG, _FAULT = "smsreceipt.settings", "smsreceipt.config", "smsreceipt.config_fault"
@@ -138,7 +142,7 @@ def _read_config(ctx: click.Context, param: click.Parameter, value: Any) -> None
     if isinstance(ctx.command, Command) and ctx.command.reads_config:
         config = load_config(ctx, tolerant=ctx.command.config_faults)
         ctx.meta[_CONFIG] = config
-        ctx.default_map = config.defaults(command_path(ctx))
+        ctx.default_map = config.defaults(command_path(ctx), like=ctx.command.like)
 
 
 def command_path(ctx: click.Context) -> tuple[str, ...]:
@@ -175,7 +179,7 @@ def schema(ctx: click.Context) -> Schema:
 
     A command that is called like a common option has no table: the key is the option.
     """
-    keys: dict[str, Any] = {key: check for key, check in _checks(common_options()) if key != "config"}
+    keys: dict[str, Any] = {key: check for key, check in _checks(common_options()).items() if key != "config"}
     root = ctx.find_root()
     if isinstance(root.command, click.Group):
         commands = {name: _CommandKeys(root.command, root, name) for name in root.command.list_commands(root)}
@@ -193,45 +197,19 @@ class _CommandKeys:
         command = self._group.get_command(self._ctx, self._name)
         keys: dict[str, Any] = dict(_checks(own_options(command))) if command else {}
         if isinstance(command, click.Group):
+<<<<<<< HEAD
             keys |= {name: _CommandKeys(command, self._ctx, name) for name in command.list_commands(self._ctx)}
         return keys
+=======
+            return {name: _CommandKeys(command, self._ctx, name) for name in command.list_commands(self._ctx)}
+        return {**_checks(own_options(command))} if command else {}
+>>>>>>> main
 
 
-def _checks(options: Sequence[Option]) -> Iterator[tuple[str, OptionCheck]]:
-    for option in options:
-        yield long_name(option), OptionCheck(option)
+def _checks(options: Sequence[Option]) -> dict[str, OptionCheck]:
+    from smsreceipt.cli.option_check import OptionCheck  # not for --help
 
-
-class OptionCheck:
-    """Checks the value of a key as its option itself would."""
-
-    def __init__(self, option: Option) -> None:
-        self.name = option.name or ""
-        self._option = option
-
-    def fault(self, value: object) -> str | None:
-        """What is wrong with the value; None for a valid one."""
-        if self._option.multiple:
-            return "must be a list" if not isinstance(value, list) else next(filter(None, map(self._one, value)), None)
-        return self._one(value)
-
-    def _one(self, value: object) -> str | None:
-        option, kind = self._option, self._option.type
-        if option.is_flag and not option.count:
-            return None if isinstance(value, bool) else "must be true or false"
-        if option.count or isinstance(kind, click.types.IntParamType):
-            wanted, fits = "must be a whole number", isinstance(value, int) and not isinstance(value, bool)
-        elif isinstance(kind, click.types.FloatParamType):
-            wanted, fits = "must be a number", isinstance(value, int | float) and not isinstance(value, bool)
-        else:
-            wanted, fits = "must be a text", isinstance(value, str)
-        if not fits:
-            return wanted
-        try:
-            kind.convert(value, option, None)
-        except click.BadParameter as exc:
-            return exc.message
-        return None
+    return {long_name(option): OptionCheck(option) for option in options}
 
 
 def own_options(command: click.Command) -> list[Option]:
@@ -299,6 +277,13 @@ def common_options() -> list[Option]:
         _common("-v", "--verbose", sets="verbose", count=True, help="Say more; -vv says still more."),
         _common("-q", "--quiet", sets="quiet", is_flag=True, help="Say nothing but errors."),
         _common("--no-color", sets="no-color", is_flag=True, help="No colours (NO_COLOR does the same)."),
+        _common(
+            "--log-format",
+            sets="log-format",
+            type=click.Choice(["text", "json"]),
+            help="Messages on standard error as text, or as JSON objects, one a line.",
+            example="json",
+        ),
         _common("--debug", sets="debug", is_flag=True, help="Show the traceback of an internal error."),
         _common(
             "--insecure-http", sets="insecure-http", is_flag=True, help="Allow endpoints without TLS beyond loopback."
@@ -332,12 +317,20 @@ class Command(_Sections):
 
     *data*: the command only prints, so that it fails with exit code 2 if standard output is closed. *reads_config*:
     False for a command that must not load the configuration file. *config_faults*: it runs without a valid one.
+    *like*: a command whose table of the configuration holds for this one too, as far as its own table does not tell.
     """
 
     def __init__(
-        self, *args: Any, data: bool = False, reads_config: bool = True, config_faults: bool = False, **attrs: Any
+        self,
+        *args: Any,
+        data: bool = False,
+        reads_config: bool = True,
+        config_faults: bool = False,
+        like: str = "",
+        **attrs: Any,
     ) -> None:
         super().__init__(*args, **attrs)
+        self.like = like
         self.data, self.reads_config, self.config_faults = data, reads_config, config_faults
         _add_common_options(self)
 
@@ -365,6 +358,14 @@ class Group(_Sections, click.Group):
         """The commands in the order in which they were added."""
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As in click, but help that is asked for before a command's name is that of the command."""
+        if not ctx.resilient_parsing and {*ctx.help_option_names} & {*args}:
+            _, words, given = self.make_parser(ctx).parse_args([*args])
+            if words and self.get_help_option(ctx) in given:
+                args = [words[0], "--help", *words[1:]]
+        return super().parse_args(ctx, args)
+
 
 Group.command_class = Command
 
@@ -381,7 +382,10 @@ def _add_common_options(command: click.Command) -> None:
     for param in command.params:
         if isinstance(param, click.Option) and not param.is_eager:
             param.show_envvar = True
-    command.params.extend(common_options())
+    own = {flag for param in command.params for flag in param.opts}
+    if "--output" in own:  # names a file: the command prints no objects
+        own.add("--json")
+    command.params.extend(option for option in common_options() if own.isdisjoint(option.opts))
     command.context_settings = {
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
@@ -389,6 +393,7 @@ def _add_common_options(command: click.Command) -> None:
     }
 
 
+<<<<<<< HEAD
 def confirm(app: App, action: str, question: str) -> None:
     """Ask the user; abort the command unless the answer is yes. Raises UsageError if there is no terminal to ask on."""
     from smsreceipt.errors import UsageError
@@ -414,6 +419,8 @@ def cli_group(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], Command
     return wrap
 
 
+=======
+>>>>>>> main
 def cli_command(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], Command]:
     """Make a command of a function whose first parameter is the App; *attrs* are those of :class:`Command`."""
 

@@ -9,9 +9,9 @@ import click
 
 from smsreceipt.cli.filters import codes_of, refuse_empty
 from smsreceipt.cli.options import option
-from smsreceipt.decode.facts import word_of
 from smsreceipt.errors import UsageError
-from smsreceipt.insight.question import OF_CALLS, OPT_OUT, Compare, Dimension, Group, Question, Sort, Thresholds
+from smsreceipt.insight.question import OF_CALLS, Compare, Dimension, Group, Question, Sort
+from smsreceipt.runs.figure_settings import opt_out_words, thresholds
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -176,6 +176,6 @@ def question_of(days: tuple[int, int], chosen: dict[str, Any]) -> Question:
         top=chosen["top"],
         sort=Sort(chosen["sort"]),
         exact=chosen["exact"],
-        opt_out=OPT_OUT | {word_of(word) for word in chosen["opt_out"]},
-        thresholds=Thresholds(messages=chosen["drop_messages"], z=chosen["drop_z"], points=chosen["drop_points"] / 100),
+        opt_out=opt_out_words(chosen["opt_out"]),
+        thresholds=thresholds(chosen),
     )

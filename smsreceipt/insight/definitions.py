@@ -1,192 +1,231 @@
-"""What each figure is: its formula and its meaning, in both languages. The help, the page and the docs print this."""
+"""What each figure is: its formula, and what one should know about it, in English and Chinese.
+
+The help of `stats`, the page of `report` and the documentation print this.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
+
+Pair = tuple[str, str]  #: English and Chinese
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """One figure."""
 
-    key: str  #: of the JSON object
-    formula: str
-    text_en: str
-    text_zh: str
+    key: str  #: of the JSON object; several that are defined together have a comma between them
+    name: Pair
+    formula: Pair
+    note: Pair = ("", "")
 
 
 #: What all figures count, before any of them.
-SCOPE = Definition(
-    "message",
-    "(biz_id, number)",
-    "A message is one BizId and number, counted once, by its state; test pushes are left out. Its day"
-    " and hour are those"
-    " of sent_at in Beijing; without it, the day of reported_at, else of received_at, and no hour. A"
-    " day is final 72 hours"
-    " after its end.",
-    "一条消息即一个 BizId 与号码，按其最终状态只计一次，测试推送不计。日期和小时取北京时间的 sent_at；"
-    "没有时取 reported_at"
-    " 的日期，再没有取 received_at 的日期，且没有小时。一天结束 72 小时后数字才最终确定。",
+SCOPE: Pair = (
+    (
+        "A message is a number with a BizId and counts once, by its state; test pushes are left out. Its day and hour"
+        " are those of sending in Beijing; where that is not known, its day is that of the receipt, and it has no hour."
+        " A late receipt changes the day of its message: a day is final after 72 hours."
+    ),
+    (
+        "一个号码加一个 BizId 为一条短信，按当前状态只计一次，测试推送不计入。日期和小时取发送时间（北京时间）；"
+        "没有发送时间的取回执的日期，且没有小时。迟到的回执会改变发送当天的数据，所以一天的数据在 72 小时后才最终确定。"
+    ),
 )
 
 DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "sent",
-        "rows of the list of sends",
-        "What the list of sends holds of the period; unknown without a list, and so are no_receipt, receipt_rate and"
-        " delivered_of_sent.",
-        "发送清单中该时段的条数；没有发送清单时未知，no_receipt、receipt_rate、delivered_of_sent 也随之未知。",
+        ("sent", "发送量"),
+        ("rows of the list of sends", "发送清单中的条数"),
+        (
+            "null without a list, and so are no_receipt, receipt_rate and delivered_of_sent",
+            "没有清单时为 null，no_receipt、receipt_rate、delivered_of_sent 也是",
+        ),
     ),
     Definition(
         "reports",
-        "delivered + failed + expired + unknown + pending",
-        "Messages with a receipt.",
-        "有回执的消息数。",
+        ("receipts", "有回执"),
+        ("delivered + failed + expired + unknown + pending", "已送达 + 失败 + 已过期 + 未知 + 等待回执"),
     ),
     Definition(
         "delivery_rate",
-        "delivered / (delivered + failed + expired)",
-        "Success rate. Unknown and pending messages are in neither part.",
-        "成功率。unknown 和 pending 既不计入分子，也不计入分母。",
+        ("delivery rate", "成功率"),
+        ("delivered ÷ (delivered + failed + expired)", "已送达 ÷（已送达 + 失败 + 已过期）"),
+        ("unknown and pending are in neither part", "未知和等待回执既不在分子也不在分母"),
     ),
     Definition(
         "delivered_of_sent",
-        "delivered / sent",
-        "Arrival rate: whatever is not proven to be delivered counts against it.",
-        "到达率：凡是没有证明已送达的，都算未到达。",
+        ("delivered of sent", "到达率"),
+        ("delivered ÷ sent", "已送达 ÷ 发送量"),
+        ("what is not proven counts against it", "未证实送达的都算没有送达"),
     ),
     Definition(
         "receipt_rate",
-        "sends with a receipt that is delivered, failed, expired or unknown / sent",
-        "Share of the sends that have a receipt.",
-        "回执率：有回执的发送所占的比例。",
+        ("receipt rate", "回执率"),
+        ("sends with a receipt that is not pending ÷ sent", "回执不是“等待回执”的发送 ÷ 发送量"),
     ),
     Definition(
         "no_receipt",
-        "sends without any receipt",
-        "The console calls it NoResponded, and counts parts, not messages.",
-        "控制台称为“无响应”，但控制台按计费条数计，这里按消息计。",
+        ("no receipt", "无回执"),
+        ("sends without any receipt", "没有任何回执的发送"),
+        ("the console's NoResponded counts billed parts", "控制台的“无响应”按计费条数计"),
     ),
     Definition(
         "unknown_rate",
-        "unknown / reports",
-        "The provider itself does not know: REQUEST_SUCCESS, UNKNOWN and others.",
-        "平台自己也不知道结果：REQUEST_SUCCESS、UNKNOWN 等。",
+        ("unknown rate", "未知率"),
+        ("unknown ÷ receipts", "未知 ÷ 有回执"),
+        ("the provider does not know either: REQUEST_SUCCESS, UNKNOWN", "平台也不知道：REQUEST_SUCCESS、UNKNOWN"),
     ),
     Definition(
         "failures[].share",
-        "count / (failed + expired + unknown)",
-        "Share of one outcome and code among the messages that were not delivered.",
-        "某一结果和代码在未送达消息中的占比。",
+        ("share of a code", "回执码占比"),
+        ("its messages ÷ (failed + expired + unknown)", "该回执码的条数 ÷（失败 + 已过期 + 未知）"),
     ),
     Definition(
         "latency",
-        "reported_at - sent_at, delivered only",
-        "In whole seconds, as the provider tells them. Percentiles are nearest ranks: of n values the"
-        " ceil(n * p / 100)-th"
-        " smallest. Above 127 s a value counts as the lower edge of its bucket, at most 3.1 % less; --exact"
-        " reads every"
-        " receipt. Negative ones are left out and counted in latency_invalid. within_10s is the share of at"
-        " most 10 s.",
-        "平台给出的整秒数，只计已送达的。百分位取最近秩：n 个值中第 ceil(n * p / 100) 小的值。超过 127"
-        " 秒的按所在分段的下限计，"
-        "最多偏小 3.1 %；--exact 逐条读取回执。负值不计入，另计在 latency_invalid 中。within_10s 为 10"
-        " 秒以内的占比。",
+        ("latency", "时延"),
+        (
+            "reported_at - sent_at of delivered messages, in whole seconds",
+            "已送达短信的 reported_at - sent_at，精确到秒",
+        ),
+        (
+            "p95: 95 % took no longer (nearest rank); above 127 s at most 3.1 % too low unless --exact",
+            "p95：95 % 的短信不超过该值（最近秩）；超过 127 秒的最多偏小 3.1 %，--exact 除外",
+        ),
+    ),
+    Definition(
+        "latency_invalid",
+        ("invalid latency", "无效时延"),
+        ("delivered messages that were reported before they were sent", "报告时间早于发送时间的已送达短信"),
+        ("left out of the latency", "不计入时延"),
     ),
     Definition(
         "parts",
-        "sum of the billed parts",
-        "Of the receipt (sms_size), else of the list of sends, else 1.",
-        "计费条数：取回执中的 sms_size，没有则取发送清单，再没有按 1 计。",
+        ("billed parts", "计费条数"),
+        ("of the receipt, else of the list of sends, else 1", "取自回执，否则取自发送清单，否则为 1"),
     ),
     Definition(
         "provider",
-        "QuerySendStatistics",
-        "The provider's own totals of the same days, in billed parts; only where they were asked for.",
-        "平台自己对同一时段的统计，按计费条数计；仅在查询过时才有。",
+        ("provider", "平台统计"),
+        ("QuerySendStatistics of the same days, in billed parts", "同一时段的 QuerySendStatistics，按计费条数计"),
+        ("with --provider, or its last answer", "用 --provider 查询，或取上次的结果"),
     ),
     Definition(
         "parts_gap",
-        "provider.succeeded + provider.failed - parts of delivered, failed and expired",
-        "Parts that ended by the provider and have no receipt.",
-        "平台认为已有结果、但没有回执的计费条数。",
+        ("gap", "差额"),
+        (
+            "the provider's succeeded + failed - parts of delivered, failed, expired",
+            "平台统计的成功 + 失败 - 已送达、失败、已过期的计费条数",
+        ),
+        ("ended at the provider, and no receipt tells of it", "平台已结束而没有回执的条数"),
     ),
     Definition(
         "calls.ended",
-        "SecretReport with call_type 0 or 1",
-        "Calls whose end was reported, by call_time. Blocked calls (4) and SMS (2, 3, 5) are in by_type only.",
-        "已报告结束的通话，按 call_time 计。被拦截的通话（4）和短信（2、3、5）只在 by_type 中。",
+        ("ended calls", "已结束通话"),
+        ("SecretReport of call_type 0 or 1, by call_time", "call_type 为 0 或 1 的 SecretReport，按 call_time 计"),
+        (
+            "blocked calls (4) and SMS (2, 3, 5) are in by_type only",
+            "被拦截的通话（4）和短信（2、3、5）只在 by_type 中",
+        ),
     ),
     Definition(
         "calls.answer_rate",
-        "connected / ended",
-        "Answer-seizure ratio. Connected: release_time is later than start_time.",
-        "接通率。接通：release_time 晚于 start_time。",
+        ("answered", "接通率"),
+        ("connected ÷ ended calls", "已接通 ÷ 已结束通话"),
+        ("connected: release_time is later than start_time", "接通：release_time 晚于 start_time"),
     ),
     Definition(
         "calls.talk_seconds",
-        "release_time - start_time, connected only",
-        "The mean is the average call duration. billed_minutes is the sum of each call's minutes, rounded"
-        " up; short_calls"
-        " lasted less than 6 s.",
-        "通话时长，均值即平均通话时长。billed_minutes 为每通电话向上取整的分钟数之和；short_calls 为不足 6 秒的通话。",
+        ("talk", "通话时长"),
+        ("release_time - start_time of connected calls", "已接通通话的 release_time - start_time"),
+        (
+            "billed_minutes counts each begun minute; short_calls took less than 6 s",
+            "billed_minutes 不足一分钟按一分钟计；short_calls 不足 6 秒",
+        ),
     ),
     Definition(
         "calls.ring_seconds",
-        "start_time (or release_time, if not connected) - ring_time",
-        "Calls whose ring_time is call_out_time did not ring and are left out.",
-        "振铃时长。ring_time 等于 call_out_time 表示没有振铃，不计入。",
+        ("ring", "振铃时长"),
+        ("from ring_time to the answer, else to the end of the call", "从 ring_time 到接听，未接听的到通话结束"),
+        (
+            "left out where ring_time is call_out_time: it did not ring",
+            "ring_time 等于 call_out_time 即没有振铃，不计入",
+        ),
     ),
     Definition(
         "calls.by_cause",
-        "count of each release_cause, side and outcome",
-        "The side is who ended the call: platform, caller or callee.",
-        "按释放原因、挂断方和结果计数。挂断方：平台、主叫或被叫。",
+        ("causes", "释放原因"),
+        ("calls by release_cause, who ended them, and outcome", "按 release_cause、挂断方和结果计的通话"),
     ),
     Definition(
         "calls.missing_end",
-        "calls with earlier receipts and no SecretReport",
-        "As reconcile --calls lists them, three hours after the call began.",
-        "有前序回执但没有 SecretReport 的通话，与 reconcile --calls 相同；通话开始三小时后才计入。",
+        ("without an end", "没有结束回执"),
+        ("calls with earlier receipts and no SecretReport", "有前序回执但没有 SecretReport 的通话"),
+        ("3 hours after their beginning, as reconcile --calls", "通话开始 3 小时后计入，同 reconcile --calls"),
     ),
     Definition(
         "calls.missing_recordings",
-        "connected calls without a SecretRecording that should have one",
-        "Those with a record_url, and those of a pool that sent any recording on that day; unknown where none did.",
-        "应有而没有 SecretRecording 的已接通通话：带有 record_url 的，或其号码池当天发来过录音的；"
-        "当天都没有录音时未知。",
+        ("recordings missing", "缺少的录音"),
+        ("connected calls without the SecretRecording they should have", "应有而没有 SecretRecording 的已接通通话"),
+        (
+            "those with a record_url, or of a pool that sent any that day; null where there is none",
+            "带有 record_url，或其号码池当天发来过录音；都没有录音时为 null",
+        ),
     ),
     Definition(
         "replies.opt_outs",
-        "replies whose text is a word of opting out",
-        "Compared after NFKC, in upper case, without blanks and 。.!！回复 around it; the words are a setting.",
-        "退订回复：正文经 NFKC、转大写并去掉空白和 。.!！回复 后等于退订词；退订词可在配置中设置。",
+        ("opt-outs", "退订"),
+        (
+            "replies of only T, TD, TT, N, 0000, 退订, 取消, QX, 拒收, STOP or UNSUBSCRIBE",
+            "内容仅为 T、TD、TT、N、0000、退订、取消、QX、拒收、STOP 或 UNSUBSCRIBE 的上行",
+        ),
+        (
+            "in any case, with 。.!！回复 around it; --opt-out adds words",
+            "不分大小写，前后可有 。.!！回复；--opt-out 增加词语",
+        ),
     ),
     Definition(
         "replies.opt_out_rate",
-        "opt_outs / delivered",
-        "Share of the delivered messages.",
-        "退订数占已送达消息的比例。",
+        ("opt-out rate", "退订率"),
+        ("opt-outs ÷ delivered", "退订 ÷ 已送达"),
     ),
     Definition(
         "previous",
-        "the same figures of the period before",
-        "As many days just before, or the same days a week earlier. Changes of rates are in percentage"
-        " points, those of"
-        " counts in percent.",
-        "上一时段的同样数字：紧邻的同样天数，或一周前的同样日期。比率的变化以百分点计，数量的变化以百分比计。",
+        ("before", "对比期"),
+        (
+            "the same figures of as many days just before, or of the same days a week before",
+            "紧邻的同样天数，或一周前同样日期的同样数据",
+        ),
+        (
+            "rates differ in percentage points (pp), counts in per cent",
+            "比率的变化以百分点（pp）表示，数量的变化以百分比表示",
+        ),
+    ),
+    Definition(
+        "findings",
+        ("sudden drop", "骤降"),
+        (
+            "rate at least 5 points and 4 standard deviations below the same hour before",
+            "成功率比对比期同一小时低至少 5 个百分点且 4 个标准差",
+        ),
+        (
+            "of 200 or more messages with an end; --drop-points, --drop-z, --drop-messages",
+            "有结果的短信不少于 200 条；--drop-points、--drop-z、--drop-messages",
+        ),
     ),
     Definition(
         "carrier, province",
-        "number range",
-        "The carrier to which the range was given, not the one that serves a ported number; the province where it was"
-        " given out.",
-        "号段所属的运营商，携号转网的号码仍计入原运营商；省份为号段的发放地。",
+        ("carrier, province", "运营商、省份"),
+        ("of the number range", "取自号段"),
+        ("a ported number stays with the carrier that got its range", "携号转网的号码仍计入号段所属的运营商"),
     ),
     Definition(
         "template, sign",
-        "the list of sends",
-        "Receipts do not tell them; a template may also come from an answer of QuerySendDetails.",
-        "回执本身不带模板和签名，来自发送清单；模板也可能来自 QuerySendDetails 的应答。",
+        ("template, signature", "模板、签名"),
+        ("of the list of sends", "取自发送清单"),
+        (
+            "receipts do not tell them; answers of QuerySendDetails tell templates",
+            "回执中没有；QuerySendDetails 的应答带有模板",
+        ),
     ),
 )

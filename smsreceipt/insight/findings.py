@@ -2,7 +2,7 @@
 
 A rate drops if the drop is both improbable and large: z <= -4, 5 points, 200 final receipts. A latency rises if its p95
 is twice as long and 10 s longer. An hour is silent if it has no message and the same hour had 20. A code is frequent if
-its share is three times as large and it has 50 messages. All of these numbers are settings.
+its share is three times as large and it has 50 messages. Those of a drop are settings.
 """
 
 from __future__ import annotations
@@ -92,7 +92,12 @@ def is_slow(now: Sums, before: Sums, limits: Thresholds) -> bool:
     slow, usual = now.latency.p95, before.latency.p95
     if slow is None or usual is None or now.seconds.total() < limits.messages:
         return False
-    return slow >= limits.latency_factor * usual and slow - usual >= limits.latency_seconds
+    return slow >= slow_from(usual, limits)
+
+
+def slow_from(usual: int, limits: Thresholds) -> float:
+    """The p95 in seconds from which on messages are slow, by the usual one."""
+    return max(limits.latency_factor * usual, usual + limits.latency_seconds)
 
 
 def _drops(dimension: str, cells: Iterable[_Cell], limits: Thresholds) -> Iterator[Finding]:

@@ -65,7 +65,6 @@ class Mail:
             refused = within(6 * self.limit, lambda: self._deliver(self._composed(message)))
         except smtplib.SMTPResponseException as exc:
             code = exc.smtp_code
-            code = exc.smtp_code
             what = "refuses user and password" if isinstance(exc, smtplib.SMTPAuthenticationError) else "answered"
             told = f"{what} ({code})" if code > 0 else "does not answer as a mail server"
             raise NotTold(f"{where} {told}", again=code < 500) from None

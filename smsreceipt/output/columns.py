@@ -8,6 +8,7 @@ column to an object, add one :class:`Column` to its view in output/objects.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum, auto
 from functools import cached_property
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -27,6 +28,24 @@ class Cell(msgspec.Struct, frozen=True):
     style: str = ""  #: of the terminal's palette: red, dim, bold, …
 
 
+class Type(Enum):
+    """What the values of a column are, for files that have types (Parquet, .xlsx)."""
+
+    TEXT = auto()
+    CATEGORY = auto()  #: a text of which there are few, such as a kind
+    INTEGER = auto()
+    REAL = auto()
+    BOOLEAN = auto()
+    SECOND = auto()  #: an instant that JSON shows in whole seconds
+    MILLISECOND = auto()  #: an instant that JSON shows in milliseconds
+    LIST = auto()  #: of texts
+    JSON = auto()  #: bytes that hold a JSON value
+
+
+#: Types whose values in typed files are those of the attribute, instead of what *convert* makes of them.
+_ATTRIBUTES = (Type.SECOND, Type.MILLISECOND, Type.JSON)
+
+
 class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One column of an object: *key*, *of*, *convert* for JSON and CSV; *head*, *cell* and the layout for tables."""
 
@@ -34,6 +53,9 @@ class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     of: str = ""  #: the attribute of the row, as a dotted path; "": the row itself
     convert: Callable[[Any], object] | None = None  #: makes the JSON value of the attribute
     or_null: bool = False  #: an empty attribute is null in JSON
+    type: Type = Type.TEXT  #: for files that have types
+    meaning: tuple[str, str] = ("", "")  #: in English and in Chinese, for files that have room to tell it
+    instant: Callable[[Any], int | None] | None = None  #: makes the instant of the attribute, where it is none itself
     head: tuple[str, str] = ("", "")  #: the title, in English and in Chinese; ("", ""): no table has this column
     cell: Callable[[T, Display], Cell | str] | None = None  #: None: the attribute itself
     priority: float = 5  #: on a narrow terminal the lowest is dropped first; from 5 on, columns are cut before that
@@ -62,6 +84,12 @@ class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
             value = f"({value} or None)"
         return f"{convert}({value})" if self.convert else value
 
+    def as_attribute(self) -> Column[T]:
+        """The column whose JSON value is the value for typed files: an instant as a number, a body as bytes."""
+        if self.type not in _ATTRIBUTES:
+            return self
+        return msgspec.structs.replace(self, convert=self.instant)
+
 
 class View(Generic[T]):
     """The columns of an object, in the order of its JSON keys."""
@@ -80,10 +108,27 @@ class View(Generic[T]):
         """The same view without one of its keys."""
         return View(self.name, [column for column in self.columns if column.key != key], masked=self.masked)
 
+    def only(self, keys: Sequence[str]) -> View[T]:
+        """The same view with these keys only, in this order. Raises KeyError for one that it does not have."""
+        columns = {column.key: column for column in self.columns if column.key}
+        return View(self.name, [columns[key] for key in keys], masked=self.masked)
+
+    @cached_property
+    def keyed(self) -> Sequence[Column[T]]:
+        """The columns that JSON and CSV have."""
+        return tuple(column for column in self.columns if column.key)
+
+    @cached_property
+    def typed(self) -> Callable[[T], tuple[Any, ...]]:
+        """The function that makes the values of a row for typed files, in the order of the keys."""
+        values, names = _expressions([column.as_attribute() for column in self.keyed])
+        maker: Callable[[T], tuple[Any, ...]] = eval(f"lambda row: ({values},)", names)  # noqa: S307 - as below
+        return maker
+
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """The JSON keys and CSV heads."""
-        return tuple(column.key for column in self.columns if column.key)
+        return tuple(column.key for column in self.keyed)
 
     @cached_property
     def record(self) -> Callable[[T], msgspec.Struct]:
@@ -92,14 +137,18 @@ class View(Generic[T]):
         It is compiled once from one Python expression over all columns: a call per column would take longer than the
         encoding of the record.
         """
-        listed = [column for column in self.columns if column.key]
-        made = msgspec.defstruct(self.name, [(column.key, Any) for column in listed], gc=False)
-        names: dict[str, Any] = {f"convert_{n}": column.convert for n, column in enumerate(listed)}
-        values = ", ".join(column.expression("row", f"convert_{n}") for n, column in enumerate(listed))
+        made = msgspec.defstruct(self.name, [(key, Any) for key in self.keys], gc=False)
+        values, names = _expressions(self.keyed)
         maker: Callable[[T], msgspec.Struct] = eval(  # noqa: S307 - the expression holds only our own columns
             f"lambda row: made({values})", {"made": made, **names}
         )
         return maker
+
+
+def _expressions(columns: Sequence[Column[Any]]) -> tuple[str, dict[str, Any]]:
+    """The Python expressions of the values of `row`, and what their names stand for."""
+    names: dict[str, Any] = {f"convert_{n}": column.convert for n, column in enumerate(columns)}
+    return ", ".join(column.expression("row", f"convert_{n}") for n, column in enumerate(columns)), names
 
 
 def mapping(name: str, keys: Iterable[str]) -> View[Mapping[str, object]]:

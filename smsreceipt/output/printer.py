@@ -109,7 +109,7 @@ class Printer(Generic[T]):
         mark = BOM_UTF8 if heads and excel else b""
         self._headed = True
         values = ((getattr(record, key) for key in view.keys) for record in records)
-        return mark + csv_lines(heads, guard=False) + csv_lines(values, guard=not self._raw, excel=excel)
+        return mark + csv_lines(heads, guard=False, excel=excel) + csv_lines(values, guard=not self._raw, excel=excel)
 
     def _drawn(self, rows: Sequence[T]) -> str:
         if self._table is None:

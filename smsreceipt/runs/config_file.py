@@ -23,6 +23,7 @@ _COMMON = (
     "verbose",
     "quiet",
     "no-color",
+    "log-format",
     "debug",
     "insecure-http",
     "insecure-db",
@@ -67,6 +68,7 @@ def _common(app: App) -> Iterator[SettingRow]:
         "output": app.output,
         "mask": _word(app.mask),
         "profile": "none",
+        "log-format": "text",
     }
     for name in _COMMON:
         setting = app.settings.get(name)

@@ -10,15 +10,20 @@ from pathlib import Path
 from smsreceipt.app import App
 from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Stats
+from smsreceipt.model import Instant, beijing_day
+from smsreceipt.notify.message import Attachment
 from smsreceipt.output import html
 from smsreceipt.output.formatting import size
 from smsreceipt.permissions import unusable
+from smsreceipt.runs.figure_settings import question_of_day
 from smsreceipt.runs.folding import fold
 from smsreceipt.runs.places import places
 from smsreceipt.runs.private_file import write_private
 from smsreceipt.runs.stats import is_empty, load, next_step
+from smsreceipt.store import Store
 
 STDOUT = "-"
+_HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,27 @@ def _figures(app: App, question: Question, prefixes: str | None) -> Stats:
         return load(app, store, question, place)
 
 
+def attachment(app: App, store: Store, *, chinese: bool) -> Attachment:
+    """The page of today for a mail, or of yesterday in the first hour of a day, by the settings of `stats`.
+
+    Raises StoreUnavailable, and UsageError if the file of `[stats] prefixes` cannot be used.
+    """
+    place, now = places(app), app.now()
+    store.fold(place)
+    with store.snapshot():
+        found = load(app, store, question_of_day(app, beijing_day(Instant(now - _HOUR_MS))), place)
+    return Attachment(_name(found), "html", html.page(found, chinese=chinese, made_at=now))
+
+
+def _name(found: Stats) -> str:
+    days = found.first if found.first == found.last else f"{found.first}_{found.last}"
+    return f"report-{days}.html"
+
+
 def _path(file: str | None, found: Stats) -> Path:
     """Where the page goes; a folder gets the default name."""
-    days = found.first if found.first == found.last else f"{found.first}_{found.last}"
-    name = f"report-{days}.html"
-    path = Path(file or name).expanduser()
-    return path / name if path.is_dir() else path
+    path = Path(file or _name(found)).expanduser()
+    return path / _name(found) if path.is_dir() else path
 
 
 def _write(path: Path, made: bytes) -> None:

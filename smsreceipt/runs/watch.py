@@ -12,10 +12,11 @@ from smsreceipt.insight.alarms import telling, texts
 from smsreceipt.insight.alarms.rules import Rule, thresholds
 from smsreceipt.insight.alarms.state import Alarm
 from smsreceipt.insight.alarms.step import stepped
+from smsreceipt.notify.message import Attachment
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.printer import LinePrinter
-from smsreceipt.runs import watch_robots
+from smsreceipt.runs import report, watch_robots
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.watch_figures import Gatherer
 from smsreceipt.runs.watch_robots import TOPIC, Teller
@@ -103,7 +104,7 @@ class _Watch:
             options.rules.keys(),
             repeat=options.repeat,
             chinese=options.chinese,
-            report=lambda _store: None,
+            report=self._report,
             wait=stop.wait,
         )
         self._printer = LinePrinter(
@@ -111,6 +112,14 @@ class _Watch:
         )
         self.firing: list[Alarm] = []
         self.failures: list[SmsReceiptError] = []
+
+    def _report(self, store: Store) -> Attachment | None:
+        """The page for e-mail; None, and a warning, where it cannot be made: the alarm is told all the same."""
+        try:
+            return report.attachment(self._app, store, chinese=self._options.chinese)
+        except SmsReceiptError as exc:
+            self._app.warn(f"the report could not be attached: {exc}")
+            return None
 
     def look(self, *, printing: bool = True) -> None:
         """Look once: note changes, print them, tell robots. Receiving is never waited for, nor kept waiting."""

@@ -15,9 +15,9 @@ from smsreceipt.insight.alarms.judge import DAYS
 from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.insight.answer import readers_of
 from smsreceipt.insight.measure import NOT_DELIVERED
-from smsreceipt.insight.question import OPT_OUT
 from smsreceipt.model import DAY_MS, Instant, Outcome, beijing_day
 from smsreceipt.model.facts import Nowhere
+from smsreceipt.runs.figure_settings import question_of_day, thresholds
 from smsreceipt.store import Store, StoreFacts, opening
 from smsreceipt.store.arrivals import MINUTE, Arrived
 from smsreceipt.store.counts import By, CountQuery, Subject
@@ -62,9 +62,10 @@ class Gatherer:
             rejects=facts.rejects,
             conflicts=facts.conflicts,
             no_receipt=self._slow(Rule.NO_RECEIPT, now, lambda: _no_receipt(store, day - _OLD)),
-            opt_outs=self._slow(Rule.OPTOUT, now, lambda: _opt_outs(store, day)),
+            opt_outs=self._slow(Rule.OPTOUT, now, lambda: self._opt_outs(store, day)),
             free=opening.free_bytes(self._app.store_location),
             receiving=any(not each.startswith(LEASE) for each in facts.consumed),
+            limits=thresholds(self._app.config.table(("stats",))),
         )
 
     def _once(self, name: str, mark: object, read: Callable[[], T]) -> T:
@@ -99,6 +100,15 @@ class Gatherer:
             since = Instant(hour - back * DAY_MS)
             found += store.arrivals(since, Instant(since + _HOUR))
         return found
+
+    def _opt_outs(self, store: Store, day: int) -> Part | None:
+        """The replies of a day that ask for no more messages, beside its delivered messages."""
+        for each in (day, day - 1):
+            delivered = _count(store, Subject.MESSAGES, each, By.OUTCOME, {Outcome.DELIVERED})
+            if delivered >= _ENOUGH:
+                words = question_of_day(self._app, each).opt_out
+                return Part(_count(store, Subject.REPLIES, each, By.WORD, words), delivered)
+        return None
 
     def _backlog(self) -> Mapping[str, float] | None:
         """For how many seconds the oldest message of each queue waits; None where no queue can be asked."""
@@ -165,15 +175,6 @@ def _no_receipt(store: Store, day: int) -> Part | None:
     if not sent:
         return None
     return Part(sum(send.outcome is None for send in store.missing(day, day)), sent)
-
-
-def _opt_outs(store: Store, day: int) -> Part | None:
-    """The replies of a day that ask for no more messages, beside its delivered messages."""
-    for each in (day, day - 1):
-        delivered = _count(store, Subject.MESSAGES, each, By.OUTCOME, {Outcome.DELIVERED})
-        if delivered >= _ENOUGH:
-            return Part(_count(store, Subject.REPLIES, each, By.WORD, OPT_OUT), delivered)
-    return None
 
 
 def _count(store: Store, subject: Subject, day: int, by: By, values: Collection[str]) -> int:

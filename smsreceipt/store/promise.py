@@ -65,6 +65,9 @@ class Receipts(Protocol):
     def count(self, query: Query, at_most: int) -> int:
         """How many receipts match *query*, whose limit is ignored; counting stops at *at_most*."""
 
+    def days(self, query: Query) -> Sequence[int]:
+        """The Beijing days between the bounds of *query* that have statements, whether or not these match the rest."""
+
     def unfinished(self) -> dict[str, Reached]:
         """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
 

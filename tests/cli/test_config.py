@@ -10,7 +10,8 @@ import pytest
 from smsreceipt import config
 from smsreceipt.cli import tool
 from smsreceipt.cli.config_keys import config_keys, options_of_commands, value_in_toml
-from smsreceipt.cli.options import Option, OptionCheck, schema
+from smsreceipt.cli.option_check import OptionCheck
+from smsreceipt.cli.options import Option, schema
 from smsreceipt.runs.config_file import template
 from tests.cli.program import Program
 

@@ -26,8 +26,17 @@ DAY = NOON.date().isoformat()
 PHONE = "13800000001"
 ODD_RECORD = {"Code": "OK", "TotalCount": "1", "SmsSendDetailDTOs": {"SmsSendDetailDTO": [5]}}
 #: Runs whose tests stand with their subjects: tests/runs/test_queries.py, tests/runs/test_list_check.py,
-#: tests/cli/test_store.py.
-ELSEWHERE = {"runs/reconcile.py", "runs/day_totals.py", "runs/list_check.py", "runs/copy_store.py"}
+#: tests/cli/test_store.py, tests/cli/test_recordings.py, tests/cli/test_stats.py.
+ELSEWHERE = {
+    "runs/reconcile.py",
+    "runs/day_totals.py",
+    "runs/list_check.py",
+    "runs/copy_store.py",
+    "runs/recordings.py",
+    "runs/fetch_recordings.py",
+    "runs/stats.py",
+    "runs/export.py",
+}
 Case = Callable[[Program, Path], Ended]
 
 
@@ -115,7 +124,32 @@ def a_record_that_cannot_be_read(program: Program, _: Path) -> Ended:
         return asking(program, provider.url, "--phone", PHONE)
 
 
+def an_alarm(program: Program, _: Path) -> Ended:
+    program.keep("SmsReport", b"broken")
+    return program("-q", "status", "--check")
+
+
+def an_alarm_of_watch(program: Program, _: Path) -> Ended:
+    program.keep("SmsReport", b"broken")
+    return program("-q", "watch", "--once")
+
+
+def a_queue_that_does_not_answer(program: Program, _: Path) -> Ended:
+    with Sandbox(Options(port=0, seed=3)) as sandbox:
+        environ = {**sandbox.environment(), "SMSRECEIPT_PULL_QUEUE": "Alicom-Queue-77-SmsReport"}
+        return program("-q", "status", "--backlog", environ=environ)
+
+
+def a_warning_of_doctor(program: Program, _: Path) -> Ended:
+    key = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "sandbox", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-secret"}
+    return program("-q", "doctor", "--offline", environ=key, encoding="gbk")
+
+
 CASES: list[Case] = [
+    an_alarm,
+    an_alarm_of_watch,
+    a_queue_that_does_not_answer,
+    a_warning_of_doctor,
     nothing_found,
     nothing_came,
     a_reject,

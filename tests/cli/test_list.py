@@ -190,11 +190,12 @@ def test_csv_for_excel_has_one_byte_order_mark_and_keeps_ids(program: Program) -
     program.keep("SmsReport", *[report(f"138{n:08}", out_id="20261105090300123456") for n in range(1200)])
     ended = program("list", "-o", "excel")
     assert ended.raw.count(b"\xef\xbb\xbf") == 1
-    assert ended.raw.startswith(b"\xef\xbb\xbfseq,")
+    assert ended.raw.startswith(b'\xef\xbb\xbf"seq",')
+    assert ended.raw.count(b"\n") == ended.raw.count(b"\r\n") == 1201
     (first, *others) = csv.DictReader(io.StringIO(ended.raw.decode("utf-8-sig")))
-    assert (first["out_id"], first["phone"], len(others)) == ('="20261105090300123456"', "13800000000", 1199)
+    assert (first["out_id"], first["phone"], len(others)) == ("\t20261105090300123456", "\t13800000000", 1199)
     assert program("explain", "DELIVERED", "-o", "excel").raw.startswith(b"\xef\xbb\xbf")
-    assert program("list", "-o", "excel", "--phone", "13999999999").raw.startswith(b"\xef\xbb\xbfseq,")
+    assert program("list", "-o", "excel", "--phone", "13999999999").raw.startswith(b'\xef\xbb\xbf"seq",')
     assert not program("list", "-o", "csv").raw.startswith(b"\xef")
 
 

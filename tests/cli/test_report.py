@@ -55,6 +55,14 @@ def test_the_object_is_that_of_stats(day: Program) -> None:
     assert data(page) == day("stats", "--json").objects[0]
 
 
+def test_a_report_takes_the_settings_of_stats(day: Program, tmp_path: Path) -> None:
+    config = tmp_path / "conf.toml"
+    config.write_text('[stats]\nopt-out = ["您好，收到了"]\ncompare = "none"\n[report]\ncompare = "week"\n')
+    found = data(day("--config", str(config), "report", "-").out)
+    assert found["replies"]["opt_outs"] == 1
+    assert found["compared_with"]["to"] == "2026-11-13"
+
+
 def test_a_report_names_no_number_no_text_and_no_id_of_a_caller(day: Program) -> None:
     page = day("report", "-").out
     assert not re.search(r"1[3-9]\d{9}", page)

@@ -14,6 +14,7 @@ NAMES = (
     "sends",
     "reconcile",
     "look",
+    "export",
     "stats",
     "report",
     "alarms",

@@ -28,6 +28,7 @@ APART = ("smsreceipt listen", "smsreceipt demo", "smsreceipt completion", "mkdir
 #: New statements are what these print; everything was pulled before, and what cannot be read still cannot.
 SILENT = (
     "printf",
+    "smsreceipt export",
     "smsreceipt sends import",
     "smsreceipt sends forget",
     "smsreceipt pull",

@@ -73,8 +73,8 @@ class Alarms:
         ({"recent": messages(650, 350)}, {"rate", "code:UNDELIV"}),
         ({"recent": messages(940, 60)}, set()),  # 3 points: too little
         ({"recent": messages(130, 69)}, {"code:UNDELIV"}),  # 199 messages tell nothing about the rate
-        ({"recent": messages(seconds=15)}, {"latency"}),
-        ({"recent": messages(seconds=14)}, set()),
+        ({"recent": messages(seconds=14)}, {"latency"}),
+        ({"recent": messages(seconds=13)}, set()),
         ({"recent": messages(970, 30, code="ISP_NEW")}, set()),  # 30 of them
         ({"recent": messages(940, 60, code="ISP_NEW")}, {"code:ISP_NEW"}),
         ({"last_received": came(31), "arrivals": {"SmsReport": 140}}, {"silence:SmsReport"}),

@@ -173,5 +173,5 @@ def test_every_definition_names_a_field_of_the_object() -> None:
         for key in definition.key.split(", "):
             leaf = key.replace("[]", "").rpartition(".")[2]
             assert leaf in names, key
-        assert definition.text_en.endswith(".")
-        assert definition.text_zh.endswith("。")
+        for text in (definition.name, definition.formula, definition.note):
+            assert bool(text[0]) == bool(text[1]), definition.key

@@ -20,6 +20,7 @@ from smsreceipt.notify.mail import Mail
 from smsreceipt.notify.message import Attachment, Item, Message
 from smsreceipt.notify.robots import NotTold
 from tests.aliyun.peer import certify
+from tests.cli.program import Program, report
 from tests.notify.test_robots import message
 
 NO_ANSWERS: Mapping[str, str] = {}
@@ -149,6 +150,39 @@ def test_mail_over_tls_carries_the_report_when_asked(context: ssl.SSLContext) ->
     assert "成功率 65.2 %" in body.get_content()
     assert [part.get_filename() for part in first.iter_attachments()] == ["report-2026-11-20.html"]
     assert [*second.iter_attachments()] == []
+
+
+def mailing(port: int) -> dict[str, str]:
+    return {"MAIL": f"smtp://127.0.0.1:{port}?from=alarm@example.com&to=ops@example.com&report=yes"}
+
+
+@pytest.mark.each_engine
+def test_an_alarm_by_mail_carries_the_page_of_the_day(program: Program) -> None:
+    today = {"send_time": "2026-11-21 08:00:00", "report_time": "2026-11-21 08:00:04"}
+    program.keep("SmsReport", report("13800001234", "1^0", **today))
+    program.keep("SmsUp", b"{")
+    with serving() as server:
+        ended = program("watch", "--once", "--notify", "mail:env:MAIL", "--lang", "zh", environ=mailing(server.port))
+    assert (ended.code, ended.err.count("\n")) == (3, 1)
+    (mail,) = server.mails
+    (page,) = mail.iter_attachments()
+    assert (page.get_filename(), page.get_content_type()) == ("report-2026-11-21.html", "text/html")
+    text = page.get_content()
+    assert '<html lang="zh-CN">' in text
+    assert '"delivered":1,' in text
+    assert "13800001234" not in text
+
+
+def test_an_alarm_is_told_though_its_report_cannot_be_made(program: Program, tmp_path: Path) -> None:
+    program.keep("SmsUp", b"{")
+    config = tmp_path / "conf.toml"
+    config.write_text('[stats]\nprefixes = "nowhere.dat"\n')
+    with serving() as server:
+        words = ("--config", str(config), "watch", "--once", "--notify", "mail:env:MAIL")
+        ended = program(*words, environ=mailing(server.port))
+    assert ended.code == 3
+    assert "the report could not be attached: " in ended.err
+    assert [[*mail.iter_attachments()] for mail in server.mails] == [[]]
 
 
 def test_starttls_comes_before_the_password(context: ssl.SSLContext) -> None:

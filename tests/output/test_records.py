@@ -156,16 +156,26 @@ def test_a_number_needs_no_quote_because_it_is_digits() -> None:
     assert "'85261234567" not in records.csv_lines([row]).decode()
 
 
-@given(st.one_of(hostile, st.from_regex(r"[0-9]{1,25}", fullmatch=True)))
-def test_csv_for_excel_keeps_every_digit_and_no_other_formula(text: str) -> None:
+@given(st.one_of(hostile, st.from_regex(r"[0-9eE.:/-]{1,25}", fullmatch=True)))
+@example("3-4")
+@example("12:30")
+def test_csv_for_excel_keeps_every_digit_and_no_formula(text: str) -> None:
     plain, excel = (records.csv_lines([[text, 7]], excel=excel).decode() for excel in (False, True))
-    (row,) = csv.reader(io.StringIO(excel))
-    if row[0].startswith("="):
-        assert row[0] == f'="{text}"'
-        assert text.isascii() and text.isdigit() and (len(text) > 11 or text[0] == "0")  # noqa: PT018
-    else:
-        assert excel == plain
-        assert not (text.isascii() and text.isdigit() and len(text) > 15)
+    [[expected, _]] = csv.reader(io.StringIO(plain))
+    [[found, seven]] = csv.reader(io.StringIO(excel))
+    assert (seven, excel.endswith('"\r\n'), found.startswith("=")) == ("7", True, False)
+    assert found.removeprefix("\t") == expected
+    number_like = re.fullmatch(r"0\d+|\d{12,}|\d+[eE]\d+|\d+[-/:]\d+", text, re.ASCII)
+    assert not number_like or found == f"\t{text}"
+
+
+@given(st.lists(st.lists(st.text(st.sampled_from("ab ,;\"'=1\t\r\n"), max_size=6), min_size=1, max_size=3), max_size=3))
+def test_csv_is_what_the_csv_module_writes(rows: list[list[str]]) -> None:
+    for end, quoting in (("\n", csv.QUOTE_MINIMAL), ("\r\n", csv.QUOTE_ALL)):
+        written = io.StringIO()
+        fields = [[records._field(text, False, end != "\n") for text in row] for row in rows]
+        csv.writer(written, lineterminator=end, quoting=quoting).writerows(fields)  # type: ignore[arg-type]
+        assert records.csv_lines(rows, guard=False, excel=end != "\n").decode() == written.getvalue()
 
 
 @given(hostile, hostile)

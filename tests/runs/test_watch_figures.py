@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from smsreceipt.insight.alarms.figures import Part
@@ -42,3 +43,17 @@ def test_opt_outs_and_missing_receipts_are_parts_of_their_days(tmp_path: Path) -
         assert off.free is not None
     finally:
         store.close()
+
+
+def test_the_settings_of_stats_hold_for_alarms(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    today = {"send_time": "2026-11-21 08:00:00", "report_time": "2026-11-21 08:00:04"}
+    program.keep("SmsReport", *(report(f"138{n:08}", f"{n}^0", **today) for n in range(1000)))
+    program.keep("SmsUp", {**REPLY, "send_time": "2026-11-21 09:00:00", "content": "不要"})
+    config = tmp_path / "conf.toml"
+    config.write_text('[stats]\nopt-out = ["不要"]\ndrop-points = 2\n')
+    program("--config", str(config), "status")
+    with closing(program.opened()) as store:
+        figures = Gatherer(program.app, [*DEFAULTS], 900).figures(store)
+    assert figures.opt_outs == Part(1, 1000)
+    assert figures.limits.points == 0.02

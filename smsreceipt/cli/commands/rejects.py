@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import Group, cli_command, confirm, option
+from smsreceipt.cli.confirm import confirm
+from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.errors import UsageError
 from smsreceipt.model import Reason
 

@@ -12,7 +12,7 @@ from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.question import comparison_options, question_of
 
 
-@cli_command("report")
+@cli_command("report", like="stats")
 @click.argument("file", required=False, type=click.Path(allow_dash=True))
 @day_options
 @option(

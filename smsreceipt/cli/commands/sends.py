@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
+from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.filters import (
     biz_id_option,
     bounds,
@@ -18,7 +19,7 @@ from smsreceipt.cli.filters import (
     since_option,
     until_option,
 )
-from smsreceipt.cli.options import Group, cli_command, confirm, limit_option, option
+from smsreceipt.cli.options import Group, cli_command, limit_option, option
 from smsreceipt.cli.types import When, Zone, span
 from smsreceipt.errors import UsageError
 from smsreceipt.model import beijing_day
@@ -102,12 +103,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@cli_command("list", data=True)
-@_filters
-@since_option
-@until_option
-@out_id_option
-@option(
+_state_option = option(
     "--state",
     multiple=True,
     type=click.Choice([str(state) for state in SendState]),
@@ -115,6 +111,15 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     example="open",
     help="Only open (no final receipt), with_receipt, waiting or no_record (as the provider said).",
 )
+
+
+def list_filters(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the filter options of sends to a command."""
+    return _filters(since_option(until_option(out_id_option(_state_option(function)))))
+
+
+@cli_command("list", data=True)
+@list_filters
 @limit_option("At most N: in a table the newest (50 unless told), else the first.")
 def list_command(app: App, *, limit: int | None, **chosen: Any) -> None:
     """List what was sent, by day and BizId, each with what is known of its receipt.
@@ -125,10 +130,10 @@ def list_command(app: App, *, limit: int | None, **chosen: Any) -> None:
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import sends
 
-    sends.list_sends(app, _query(app, chosen), limit)
+    sends.list_sends(app, send_query(app, chosen), limit)
 
 
-def _query(app: App, chosen: dict[str, Any]) -> SendQuery:
+def send_query(app: App, chosen: dict[str, Any]) -> SendQuery:
     """The SendQuery of the options. Raises UsageError if they are not valid together."""
     for name in ("phone", "biz_id", "out_id"):
         refuse_empty(chosen.get(name, ()), f"--{name.replace('_', '-')}")
@@ -172,7 +177,7 @@ def forget_command(app: App, *, before: str | None, yes: bool, **chosen: Any) ->
         raise UsageError("--date is one day; it cannot go with --before")
     if "-" in chosen["phone"] and not yes:
         raise UsageError("nobody can be asked whether to forget while - reads the numbers", hint="Say --yes.")
-    query = _query(app, chosen)
+    query = send_query(app, chosen)
     if before is not None:
         from dataclasses import replace
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from textwrap import fill
 from typing import Any
 
 import click
@@ -10,68 +12,79 @@ from smsreceipt.app import App
 from smsreceipt.cli.days import day_options, days
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.question import KINDS, question_of, question_options
+from smsreceipt.insight.definitions import DEFINITIONS, SCOPE
 from smsreceipt.insight.question import Dimension
 
+_OPTIONS = [
+    day_options,
+    option(
+        "--by",
+        multiple=True,
+        type=click.Choice([str(each) for each in Dimension]),
+        metavar="DIM",
+        help="A row for each day, hour, weekday, code, category, carrier, province, template, sign, kind or origin; for"
+        " each pool of calls; given twice, for each pair.",
+        example="carrier",
+    ),
+    option(
+        "--kind",
+        type=click.Choice([*KINDS]),
+        default="all",
+        show_default=True,
+        help="Only messages, calls through privacy numbers, or replies.",
+    ),
+    question_options,
+    option("--top", type=click.IntRange(1), metavar="N", help="So many rows; tables have 10 unless told.", example=20),
+    option(
+        "--sort",
+        type=click.Choice(["count", "rate", "change", "p95"]),
+        default="count",
+        show_default=True,
+        help="The largest, the lowest rate, the largest loss of rate, or the slowest first.",
+    ),
+    option("--exact", is_flag=True, help="Latencies above two minutes to the second, by reading every receipt."),
+]
 
-@cli_command("stats", data=True)
-@day_options
-@option(
-    "--by",
-    multiple=True,
-    type=click.Choice([str(each) for each in Dimension]),
-    metavar="DIM",
-    help="A row for each day, hour, weekday, code, category, carrier, province, template, sign, kind or origin; for"
-    " each pool of calls; given twice, for each pair.",
-    example="carrier",
-)
-@option(
-    "--kind",
-    type=click.Choice([*KINDS]),
-    default="all",
-    show_default=True,
-    help="Only messages, calls through privacy numbers, or replies.",
-)
-@question_options
-@option("--top", type=click.IntRange(1), metavar="N", help="So many rows; tables have 10 unless told.", example=20)
-@option(
-    "--sort",
-    type=click.Choice(["count", "rate", "change", "p95"]),
-    default="count",
-    show_default=True,
-    help="The largest, the lowest rate, the largest loss of rate, or the slowest first.",
-)
+
+def row_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose days, messages and groups to a command."""
+    for add in reversed(_OPTIONS):
+        function = add(function)
+    return function
+
+
+def _definitions() -> str:
+    """What each figure is, in two columns."""
+    width = max(len(each.name[0]) for each in DEFINITIONS) + 2
+    return "\n".join(
+        fill(each.formula[0], 76, initial_indent=f"  {each.name[0]:{width}}", subsequent_indent=" " * (width + 2))
+        for each in DEFINITIONS
+    )
+
+
+#: Click takes \b for "leave the lines up to the next empty one as they are".
+_HELP = f"""Tell what happened: rates, latency, reasons, and what is unusual.
+
+{SCOPE[0]}
+
+\b
+{_definitions()}
+
+\b
+  smsreceipt stats
+  smsreceipt stats --date 2026-11-20 --by carrier --by hour
+  smsreceipt stats --from 7d --by day -o csv
+  smsreceipt stats --json
+"""
+
+
+@cli_command("stats", data=True, help=_HELP)
+@row_options
 @option("--provider", is_flag=True, help="Ask the provider for its totals of these days too, and store them.")
-@option("--exact", is_flag=True, help="Latencies above two minutes to the second, by reading every receipt.")
 @option("--rebuild", is_flag=True, in_template=False, help="Count every receipt again, not only those that came since.")
 @option("--fail-on-findings", is_flag=True, help="End with 3 when something is unusual.")
 def command(app: App, **chosen: Any) -> None:
-    """Tell what happened: rates, latency, reasons, and what is unusual.
-
-    A message is a number with a BizId and counts once, by its state, on the Beijing day on which it was sent. A day is
-    final after 72 hours. Test pushes are left out.
-
-    \b
-      sent               rows of the list of sends; null without one
-      reports            delivered + failed + expired + unknown + pending
-      delivery rate      delivered / (delivered + failed + expired)
-      delivered of sent  delivered / sent: what is not proven counts against it
-      receipt rate       sends with a receipt that is not pending / sent
-      no receipt         sends without any receipt
-      latency            from sending to the report, of delivered messages;
-                         p95: 95 % took no longer (nearest rank)
-      billed parts       of the receipt, else of the list, else 1
-      share of a code    its messages / (failed + expired + unknown)
-      answered           connected / ended calls; no blocked ones, no SMS
-      opt-outs           replies such as T, TD, 退订; rate: of delivered
-      pp                 percentage points against the period before
-      carrier, province  of the number range; a ported number stays there
-
-    \b
-      smsreceipt stats
-      smsreceipt stats --date 2026-11-20 --by carrier --by hour
-      smsreceipt stats --from 7d --by day -o csv
-      smsreceipt stats --json
-    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
+    """Tell what happened, as _HELP says."""
     from smsreceipt.runs import stats
 
     question = question_of(days(app, chosen, default="yesterday"), chosen)

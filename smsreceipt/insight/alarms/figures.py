@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from smsreceipt.insight.measure import Sums
+from smsreceipt.insight.question import Thresholds
 from smsreceipt.model import Instant
 
 
@@ -48,3 +49,4 @@ class Figures:
     opt_outs: Part | None = None
     free: int | None = None  #: bytes
     receiving: bool = False  #: a puller runs
+    limits: Thresholds = field(default_factory=Thresholds)  #: those of the findings of `stats`

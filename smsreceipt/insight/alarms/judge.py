@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from smsreceipt.insight.alarms.figures import Figures
 from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.insight.alarms.state import Alarm, Alarms
+from smsreceipt.insight.findings import has_dropped, slow_from
 from smsreceipt.insight.measure import quantile
-from smsreceipt.insight.question import Thresholds
-from smsreceipt.model import Outcome
 
-_LIMITS = Thresholds()  # the same as those of the findings of `stats`
 DAYS = 7
 QUIET = 86_400_000  #: milliseconds without a new conflict after which the alarm clears
 
@@ -56,7 +54,7 @@ def plain(code: str) -> str:
 def _silence(figures: Figures, limit: float) -> Iterator[Verdict]:
     for kind, at in (figures.last_received or {}).items():
         usual, silent = figures.arrivals.get(kind, 0) / DAYS, max(figures.now - at, 0) / 1000
-        bad = silent > limit and usual >= _LIMITS.silent_messages
+        bad = silent > limit and usual >= figures.limits.silent_messages
         yield Verdict(
             rule=Rule.SILENCE, dimension=plain(kind), value=round(silent), threshold=limit, usual=round(usual, 1),
             bad=bad, good=silent <= limit,
@@ -66,34 +64,26 @@ def _silence(figures: Figures, limit: float) -> Iterator[Verdict]:
 def _rate(figures: Figures, floor: float) -> Iterator[Verdict]:
     if figures.recent is None or figures.usual is None:
         return
-    recent, usual = figures.recent.sums, figures.usual.sums
-    enough = recent.final >= _LIMITS.messages
-    rate = recent.outcomes[Outcome.DELIVERED] / recent.final if recent.final else 0.0
-    before = usual.outcomes[Outcome.DELIVERED] / usual.final if usual.final >= _LIMITS.messages else None
-    dropped = before is not None and before - rate >= _LIMITS.points and _z(rate, before, recent.final) <= _LIMITS.z
-    bad = enough and (dropped or rate < floor)
-    threshold = max(floor, before - _LIMITS.points if before is not None else 0.0)
+    recent, usual, limits = figures.recent.sums, figures.usual.sums, figures.limits
+    rate = recent.rate or 0.0
+    before = usual.rate if usual.final >= limits.messages else None
+    dropped = before is not None and has_dropped(recent, usual, limits)
+    bad = dropped or (recent.final >= limits.messages and rate < floor)
+    threshold = max(floor, before - limits.points if before is not None else 0.0)
     yield Verdict(
-        rule=Rule.RATE, dimension=None, value=round(rate, 6), threshold=round(threshold, 6),
-        usual=None if before is None else round(before, 6), window=figures.window, bad=bad, good=not bad,
-        count=recent.final,
+        rule=Rule.RATE, dimension=None, value=rate, threshold=round(threshold, 6), usual=before,
+        window=figures.window, bad=bad, good=not bad, count=recent.final,
     )  # fmt: skip
-
-
-def _z(rate: float, before: float, count: int) -> float:
-    usual = min(max(before, 0.5), 0.9999)
-    return (rate - usual) / math.sqrt(usual * (1 - usual) / count) if count else 0.0
 
 
 def _latency(figures: Figures, ceiling: float) -> Iterator[Verdict]:
     if figures.recent is None or figures.usual is None:
         return
-    recent, usual = figures.recent.sums.seconds, figures.usual.sums.seconds
+    recent, usual, limits = figures.recent.sums.seconds, figures.usual.sums.seconds, figures.limits
     value = quantile(recent, 95)
-    before = quantile(usual, 95) if usual.total() >= _LIMITS.messages else None
-    limit = math.inf if before is None else max(_LIMITS.latency_factor * before, before + _LIMITS.latency_seconds)
-    limit = min(limit, ceiling or math.inf)
-    bad = value is not None and recent.total() >= _LIMITS.messages and value > limit
+    before = quantile(usual, 95) if usual.total() >= limits.messages else None
+    limit = min(math.inf if before is None else slow_from(before, limits), ceiling or math.inf)
+    bad = value is not None and recent.total() >= limits.messages and value >= limit
     yield Verdict(
         rule=Rule.LATENCY, dimension=None, value=value or 0, threshold=0 if limit == math.inf else limit,
         usual=before, window=figures.window, bad=bad, good=not bad, count=recent.total(),
@@ -103,16 +93,16 @@ def _latency(figures: Figures, ceiling: float) -> Iterator[Verdict]:
 def _code(figures: Figures, least: float) -> Iterator[Verdict]:
     if figures.recent is None or figures.usual is None:
         return
-    whole, before = figures.recent.sums.reports, figures.usual.sums.reports
+    whole, before, limits = figures.recent.sums.reports, figures.usual.sums.reports, figures.limits
     merged: dict[str, int] = {}
     for code, count in figures.recent.codes.items():
         merged[plain(code)] = merged.get(plain(code), 0) + count
     for code, count in merged.items():
         earlier = sum(each for name, each in figures.usual.codes.items() if plain(name) == code)
         share, usual = count / whole, earlier / before if before else 0.0
-        bad = before >= _LIMITS.messages and count >= least and share > _LIMITS.code_factor * usual
+        bad = before >= limits.messages and count >= least and share > limits.code_factor * usual
         yield Verdict(
-            rule=Rule.CODE, dimension=code, value=round(share, 6), threshold=round(_LIMITS.code_factor * usual, 6),
+            rule=Rule.CODE, dimension=code, value=round(share, 6), threshold=round(limits.code_factor * usual, 6),
             usual=round(usual, 6), window=figures.window, bad=bad, good=not bad, count=count,
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ Its texts are there in English and in Chinese. Charts are SVG that is drawn here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ import msgspec
 
 from smsreceipt import __version__
 from smsreceipt.insight.answer import FINAL_AFTER
+from smsreceipt.insight.definitions import DEFINITIONS, SCOPE
 from smsreceipt.insight.stats import Stats, as_json
 from smsreceipt.model import Instant
 from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.html import cards, charts, findings, sparks, svg, tables
-from smsreceipt.output.html.definitions import DEFINITIONS
 from smsreceipt.output.html.words import Words, percent, same, seconds
 from smsreceipt.output.mask import mask_numbers
 from smsreceipt.output.records import json_line
@@ -67,7 +67,7 @@ def _context(stats: Stats, *, chinese: bool) -> dict[str, Any]:
         "findings": [findings.sentence(one, with_day=stats.first != stats.last) for one in stats.findings],
         "cards": cards.cards(stats, sms, groups),
         "charts": {name: drawn(chart) for name, chart in charts.charts(stats, sms, groups).items()},
-        "definitions": DEFINITIONS,
+        "definitions": [*_definitions()],
         "drawn": drawn,
         "swatch": lambda look: drawn(sparks.swatch(look)),
         "groups": groups,
@@ -78,6 +78,15 @@ def _context(stats: Stats, *, chinese: bool) -> dict[str, Any]:
         "tables": tables,
         "version": __version__,
     }
+
+
+def _definitions() -> Iterator[tuple[Words, Words]]:
+    """What the figures mean: terms, and their formulas with a note."""
+    yield Words("Message", "短信"), Words(*SCOPE)
+    for each in DEFINITIONS:
+        (en, zh), (note_en, note_zh) = each.formula, each.note
+        meaning = Words(f"{en}; {note_en}", f"{zh}；{note_zh}") if note_en else Words(en, zh)
+        yield Words(each.name[0].capitalize(), each.name[1]), meaning
 
 
 def has_data(made: bytes) -> bool:

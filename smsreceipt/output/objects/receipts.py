@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from smsreceipt.model import StoredReceipt, iso_utc
-from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.columns import Cell, Column, Type, View
 from smsreceipt.output.formatting import display_width, elapsed, wall_clock
 from smsreceipt.output.objects.common import at_second, outcome_cell
 
@@ -81,6 +81,8 @@ RECEIPTS = View[StoredReceipt](
     [
         Column(
             key="seq",
+            meaning=("grows in the order of commits", "序号，按提交顺序递增"),
+            type=Type.INTEGER,
             of="seq",
             head=("SEQ", "SEQ"),
             cell=lambda row, _: Cell("" if row.seq is None else str(row.seq), "dim"),
@@ -100,16 +102,25 @@ RECEIPTS = View[StoredReceipt](
         ),
         Column(
             key="kind",
+            meaning=("message type", "消息类型"),
+            type=Type.CATEGORY,
             of="receipt.kind",
             head=_KIND,
             priority=3,
             live_width=12,
             narrow=Column(head=_KIND, cell=_short_kind, priority=5.5, min_width=5),
         ),
-        Column(key="identity", of="receipt.identity"),
+        Column(
+            key="identity",
+            meaning=("what the statement is about, within its kind", "该类型内所指的对象"),
+            type=Type.LIST,
+            of="receipt.identity",
+        ),
         Column(of="receipt.phone", head=("PHONE", "号码"), priority=10, min_width=11),
         Column(
             key="outcome",
+            meaning=("where the message, call or review ended up", "结果：送达、失败、接通等"),
+            type=Type.CATEGORY,
             of="receipt.outcome",
             head=_OUTCOME,
             cell=_outcome,
@@ -117,12 +128,14 @@ RECEIPTS = View[StoredReceipt](
             min_width=11,
             narrow=Column(head=_OUTCOME, cell=_outcome, priority=9, min_width=9),
         ),
-        Column(key="phone", of="receipt.phone", or_null=True),
-        Column(key="biz_id", of="receipt.biz_id", or_null=True),
-        Column(key="out_id", of="receipt.out_id", or_null=True),
-        Column(key="call_id", of="receipt.call_id", or_null=True),
+        Column(key="phone", meaning=("number, digits only", "号码，只含数字"), of="receipt.phone", or_null=True),
+        Column(key="biz_id", meaning=("BizId of the send", "发送的 BizId"), of="receipt.biz_id", or_null=True),
+        Column(key="out_id", meaning=("OutId, your own id", "OutId，您自己的编号"), of="receipt.out_id", or_null=True),
+        Column(key="call_id", meaning=("id of the call", "通话编号"), of="receipt.call_id", or_null=True),
         Column(
             key="code",
+            meaning=("receipt code or release cause", "回执代码或释放原因"),
+            type=Type.CATEGORY,
             of="receipt.code",
             or_null=True,
             head=_CODE,
@@ -131,21 +144,86 @@ RECEIPTS = View[StoredReceipt](
             live_width=22,
             narrow=Column(of="receipt.code", head=_CODE, priority=8, min_width=7, live_width=22),
         ),
-        Column(key="sent_at", of="receipt.sent_at", convert=at_second),
-        Column(key="reported_at", of="receipt.reported_at", convert=at_second),
+        Column(
+            key="sent_at",
+            meaning=("when it was sent, Beijing time", "发送时间，北京时间"),
+            type=Type.SECOND,
+            of="receipt.sent_at",
+            convert=at_second,
+        ),
+        Column(
+            key="reported_at",
+            meaning=("when its end was reported, Beijing time", "回执时间，北京时间"),
+            type=Type.SECOND,
+            of="receipt.reported_at",
+            convert=at_second,
+        ),
         Column(head=("TOOK", "用时"), cell=_took, priority=1, right=True),
         Column(head=("ID", "ID"), cell=_reference, priority=7, live_width=20),
-        Column(key="received_at", of="received_at", convert=_at_millisecond),
-        Column(key="source", of="source"),
-        Column(key="origin", of="origin"),
-        Column(key="times_seen", of="times_seen"),
-        Column(key="test", of="receipt.test"),
-        Column(key="unread", of="receipt.unread"),
-        Column(key="parts", of="receipt.parts"),
-        Column(key="talk_seconds", of="receipt.talk_seconds"),
-        Column(key="template_code", of="template_code", or_null=True),
-        Column(key="sign_name", of="sign_name", or_null=True),
-        Column(key="body", of="receipt.body", convert=msgspec.Raw),
+        Column(
+            key="received_at",
+            meaning=("when it was received first; Beijing time in a sheet", "首次收到的时间；表格中为北京时间"),
+            type=Type.MILLISECOND,
+            of="received_at",
+            convert=_at_millisecond,
+        ),
+        Column(
+            key="source",
+            meaning=("how it came first: mns, push, replay, query", "首次到达的途径：mns、push、replay、query"),
+            type=Type.CATEGORY,
+            of="source",
+        ),
+        Column(
+            key="origin",
+            meaning=("from which queue, path, file or action", "来自哪个队列、路径、文件或操作"),
+            type=Type.CATEGORY,
+            of="origin",
+        ),
+        Column(
+            key="times_seen",
+            meaning=("deliveries of this statement, repeats included", "同一条回执收到的次数，含重复"),
+            type=Type.INTEGER,
+            of="times_seen",
+        ),
+        Column(
+            key="test", meaning=("the console's test push", "控制台的测试推送"), type=Type.BOOLEAN, of="receipt.test"
+        ),
+        Column(
+            key="unread",
+            meaning=("names of fields that could not be read", "无法读取的字段名"),
+            type=Type.LIST,
+            of="receipt.unread",
+        ),
+        Column(
+            key="parts", meaning=("billed parts of the SMS", "短信的计费条数"), type=Type.INTEGER, of="receipt.parts"
+        ),
+        Column(
+            key="talk_seconds",
+            meaning=("seconds of a connected call", "已接通通话的时长（秒）"),
+            type=Type.INTEGER,
+            of="receipt.talk_seconds",
+        ),
+        Column(
+            key="template_code",
+            meaning=("template of the send", "短信模板"),
+            type=Type.CATEGORY,
+            of="template_code",
+            or_null=True,
+        ),
+        Column(
+            key="sign_name",
+            meaning=("signature of the send", "短信签名"),
+            type=Type.CATEGORY,
+            of="sign_name",
+            or_null=True,
+        ),
+        Column(
+            key="body",
+            meaning=("what the provider sent", "平台发来的原文"),
+            type=Type.JSON,
+            of="receipt.body",
+            convert=msgspec.Raw,
+        ),
     ],
     masked=masked_receipt,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from smsreceipt.model import DAY_MS, Instant, Send, iso_beijing
-from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.columns import Cell, Column, Type, View
 from smsreceipt.output.formatting import wall_clock
 from smsreceipt.output.mask import mask_numbers, mask_phone
 from smsreceipt.output.objects.common import at_second
@@ -55,14 +55,29 @@ SENDS = View[StoredSend](
     "Send",
     [
         Column(head=("SENT +08:00", "时间 +08:00"), cell=_sent, priority=7, min_width=14),
-        Column(key="phone", of="send.phone", head=("PHONE", "号码"), priority=10, min_width=11),
+        Column(
+            key="phone",
+            meaning=("number, digits only", "号码，只含数字"),
+            of="send.phone",
+            head=("PHONE", "号码"),
+            priority=10,
+            min_width=11,
+        ),
         Column(
             head=("STATE", "状态"), cell=lambda row, display: state_cell(row.state, display), priority=9, min_width=9
         ),
-        Column(key="biz_id", of="send.biz_id"),
-        Column(key="sent_at", of="send", convert=_sent_at),
+        Column(key="biz_id", meaning=("BizId of the send", "发送的 BizId"), of="send.biz_id"),
+        Column(
+            key="sent_at",
+            meaning=("when it was sent, Beijing time", "发送时间，北京时间"),
+            of="send",
+            convert=_sent_at,
+            type=Type.SECOND,
+            instant=lambda send: send.sent_from,
+        ),
         Column(
             key="out_id",
+            meaning=("OutId, your own id", "OutId，您自己的编号"),
             of="send.out_id",
             or_null=True,
             head=("OUT ID", "OUT ID"),
@@ -72,15 +87,28 @@ SENDS = View[StoredSend](
         ),
         Column(
             key="template_code",
+            meaning=("template of the send", "短信模板"),
+            type=Type.CATEGORY,
             of="send.template_code",
             or_null=True,
             head=("TEMPLATE", "模板"),
             priority=3,
             min_width=8,
         ),
-        Column(key="sign_name", of="send.sign_name", or_null=True, head=("SIGNATURE", "签名"), priority=2, min_width=8),
+        Column(
+            key="sign_name",
+            meaning=("signature of the send", "短信签名"),
+            type=Type.CATEGORY,
+            of="send.sign_name",
+            or_null=True,
+            head=("SIGNATURE", "签名"),
+            priority=2,
+            min_width=8,
+        ),
         Column(
             key="parts",
+            meaning=("billed parts of the SMS", "短信的计费条数"),
+            type=Type.INTEGER,
             of="send.parts",
             head=("PARTS", "条数"),
             cell=lambda row, _: "" if row.send.parts is None else str(row.send.parts),
@@ -94,7 +122,12 @@ SENDS = View[StoredSend](
             min_width=12,
             live_width=20,
         ),
-        Column(key="state", of="state"),
+        Column(
+            key="state",
+            meaning=("open, with_receipt, waiting or no_record", "待回执、已有回执、运营商处理中、无发送记录"),
+            type=Type.CATEGORY,
+            of="state",
+        ),
     ],
     masked=lambda row: msgspec.structs.replace(row, send=masked_send(row.send)),
 )

@@ -12,12 +12,14 @@ from smsreceipt.insight.call_groups import CallGroup
 from smsreceipt.insight.question import Dimension
 from smsreceipt.insight.stats import Cell as Group
 from smsreceipt.insight.stats import Stats
-from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.columns import Cell, Column, Type, View
 from smsreceipt.output.display import Display
 from smsreceipt.output.figures import change_of_count, change_of_rate, percent, seconds
 from smsreceipt.output.names import HEADS, name_of, value_of
 
 T = TypeVar("T")
+
+_NUMBERED = {Dimension.HOUR, Dimension.WEEKDAY}
 
 STATS = View[Stats]("Stats", [Column(key=field.encode_name, of=field.name) for field in msgspec.structs.fields(Stats)])
 
@@ -43,6 +45,7 @@ def rows_view(dimensions: Sequence[Dimension], chart: tuple[str, str] = ("", "")
 def _dimension(dimension: Dimension, of: Callable[[T], object]) -> Column[T]:
     return Column(
         key=dimension.value,
+        type=Type.INTEGER if dimension in _NUMBERED else Type.TEXT,
         convert=lambda row: value_of(dimension, of(row)),
         head=HEADS[dimension],
         cell=lambda row, display: name_of(dimension, of(row), display),
@@ -82,10 +85,11 @@ def _meaning(row: Row, display: Display) -> str:
 _FROM_LIST = {Dimension.TEMPLATE, Dimension.SIGN}
 #: What JSON and CSV have of a group.
 _FIGURES = [
-    *(Column[Row](key=key, of=f"group.{key}") for key in ("reports", "delivered", "failed", "expired")),
-    *(Column[Row](key=key, of=f"group.{key}") for key in ("unknown", "pending", "delivery_rate", "previous_rate")),
-    *(Column[Row](key=key, of=f"group.latency.{key}") for key in ("p50", "p95", "p99", "max")),
-    Column[Row](key="parts", of="group.parts"),
+    *(Column[Row](key=key, of=f"group.{key}", type=Type.INTEGER) for key in ("reports", "delivered", "failed")),
+    *(Column[Row](key=key, of=f"group.{key}", type=Type.INTEGER) for key in ("expired", "unknown", "pending")),
+    *(Column[Row](key=key, of=f"group.{key}", type=Type.REAL) for key in ("delivery_rate", "previous_rate")),
+    *(Column[Row](key=key, of=f"group.latency.{key}", type=Type.INTEGER) for key in ("p50", "p95", "p99", "max")),
+    Column[Row](key="parts", of="group.parts", type=Type.INTEGER),
 ]
 #: What tables have of it: rates, or of codes, whose messages all have one outcome, shares.
 _OF_RATES = [
@@ -131,6 +135,7 @@ def calls_view(dimensions: Sequence[Dimension]) -> View[CallGroup]:
 def _duration(key: str, head: tuple[str, str], priority: float) -> Column[CallGroup]:
     return Column(
         key=key,
+        type=Type.REAL,
         of=key,
         head=head,
         cell=lambda row, display: "" if (value := getattr(row, key)) is None else seconds(value, display, units=1),
@@ -140,11 +145,16 @@ def _duration(key: str, head: tuple[str, str], priority: float) -> Column[CallGr
 
 
 _CALLS = [
-    Column[CallGroup](key="ended", of="ended", head=("CALLS", "通话"), right=True, priority=8),
-    Column[CallGroup](key="connected", of="connected", head=("CONNECTED", "已接通"), right=True, priority=4),
-    Column[CallGroup](key="unconnected", of="unconnected", head=("UNCONNECTED", "未接通"), right=True, priority=2),
+    Column[CallGroup](key="ended", of="ended", type=Type.INTEGER, head=("CALLS", "通话"), right=True, priority=8),
+    Column[CallGroup](
+        key="connected", of="connected", type=Type.INTEGER, head=("CONNECTED", "已接通"), right=True, priority=4
+    ),
+    Column[CallGroup](
+        key="unconnected", of="unconnected", type=Type.INTEGER, head=("UNCONNECTED", "未接通"), right=True, priority=2
+    ),
     Column[CallGroup](
         key="answer_rate",
+        type=Type.REAL,
         of="answer_rate",
         head=("ANSWERED", "接通率"),
         cell=lambda row, display: percent(row.answer_rate, display),
@@ -153,13 +163,14 @@ _CALLS = [
     ),
     Column[CallGroup](
         key="previous_rate",
+        type=Type.REAL,
         of="previous_rate",
         head=("±PP", "±百分点"),
         cell=lambda row, display: _points(row.answer_rate, row.previous_rate, display),
         right=True,
         priority=7,
     ),
-    Column[CallGroup](key="talk_sum", of="talk_sum"),
+    Column[CallGroup](key="talk_sum", of="talk_sum", type=Type.INTEGER),
     _duration("talk_mean", ("TALK", "平均时长"), 6),
     _duration("talk_p95", ("P95", "p95"), 3),
     _duration("ring_p50", ("RING", "振铃"), 4),

@@ -173,6 +173,16 @@ class Progress:
 
         self.show(line)
 
+    def exported(self, rows: int, size: int) -> None:
+        """Show how many rows are exported, and the bytes that they take."""
+        word = "行" if self._chinese else "rows"
+
+        def line(seconds: float) -> str:
+            rate = rows / max(seconds, 0.001)
+            return f"{rows:,} {word}  {_size(size)}  {rate:,.0f}/s  {elapsed(round(seconds * 1000))}"
+
+        self.show(line)
+
     def show(self, line: Callable[[float], str]) -> None:
         """Show what *line* makes of the seconds since the beginning, at most ten times a second."""
         if self._line.due:

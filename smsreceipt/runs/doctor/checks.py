@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from smsreceipt.aliyun.endpoints import DEFAULTS
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.runs.doctor import local
 from smsreceipt.runs.doctor.callback import CallbackChecks
 from smsreceipt.runs.doctor.finding import Check, Result, failed, skipped
 from smsreceipt.runs.doctor.local import StoreChecks
-from smsreceipt.runs.doctor.provider import ProviderChecks
+from smsreceipt.runs.doctor.provider import OF_CALLS, SERVICES, ProviderChecks
 from smsreceipt.runs.pull import NoQueueError
 from smsreceipt.sources.push.secrets import PushSecrets
 from smsreceipt.sources.queue.client import Queue
@@ -35,6 +34,8 @@ def checks(
     machine is used. *known*: the environment variables of all options.
     """
     store, provider = StoreChecks(app), ProviderChecks(app, offline=offline, patience=_CALL)
+    calls = any(queue.kind.startswith("Secret") for queue in queues)
+    services = (*SERVICES, OF_CALLS) if calls else SERVICES
     return [
         Check("versions", _LOCAL, local.versions),
         Check("terminal", _LOCAL, partial(local.locale, app)),
@@ -44,7 +45,7 @@ def checks(
         Check("disk", _LOCAL, store.disk, late=6),
         Check("secret file", _LOCAL, store.secret_file),
         Check("receipts", _LOCAL, store.receipts, late=6),
-        *(Check(f"endpoint {name}", _CALL, partial(provider.endpoint, name), remote=True) for name in DEFAULTS),
+        *(Check(f"endpoint {name}", _CALL, partial(provider.endpoint, name), remote=True) for name in services),
         Check("clock", _QUEUE, provider.clock, remote=True),
         Check("keys", _QUEUE, provider.keys),
         Check("right QuerySendDetails", _QUEUE, provider.details, remote=True),

@@ -230,19 +230,25 @@ def _by_day(reader: Reader, query: Query, kinds: list[int] | None) -> list[_Cond
     """A condition for each Beijing day and kind; none if there are too many of them."""
     if kinds is None:
         kinds = [number for (number,) in reader.rows("SELECT DISTINCT kind FROM smsreceipt.tally")]
+    found = days(reader, query, at_most=_MAX_BRANCHES + 1)
+    if len(found) * max(len(kinds), 1) > _MAX_BRANCHES:
+        return []
+    return [_Condition("day = %s AND kind = %s", (day, kind)) for day in found for kind in kinds] or [_NONE]
+
+
+def days(reader: Reader, query: Query, at_most: int | None = None) -> list[int]:
+    """The Beijing days between the bounds of *query* that have statements; one look into the index each."""
     low = -1 if query.since is None else beijing_day(query.since)
     high = (1 << 31) - 2 if query.until is None else beijing_day(Instant(query.until - 1))
-    days = reader.rows(
+    found = reader.rows(
         "WITH RECURSIVE days (day) AS ("
         " (SELECT day FROM smsreceipt.statement WHERE day >= %s AND day <= %s ORDER BY day LIMIT 1) UNION ALL"
         " SELECT (SELECT day FROM smsreceipt.statement WHERE day > days.day AND day <= %s ORDER BY day LIMIT 1)"
         " FROM days WHERE day IS NOT NULL"
         ") SELECT day FROM days WHERE day IS NOT NULL LIMIT %s",
-        (low, high, high, _MAX_BRANCHES + 1),
+        (low, high, high, at_most),
     )
-    if len(days) * max(len(kinds), 1) > _MAX_BRANCHES:
-        return []
-    return [_Condition("day = %s AND kind = %s", (day, kind)) for (day,) in days for kind in kinds] or [_NONE]
+    return [day for (day,) in found]
 
 
 def _lines(reread: Reread, row: tuple[Any, ...]) -> Iterator[StoredReceipt]:

@@ -228,6 +228,11 @@ class PostgresStore(Figures):
         with reading(self._location):
             return select.count(self._reader, query, at_most)
 
+    def days(self, query: Query) -> Sequence[int]:
+        """The Beijing days between the bounds of *query* that have statements, whether or not these match the rest."""
+        with reading(self._location):
+            return select.days(self._reader, query)
+
     def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
         """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""
         with reading(self._location):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -165,3 +166,12 @@ def quick_check(connection: apsw.Connection, path: Path, seconds: float) -> bool
     if found != [("ok",)]:
         raise damaged(path, "quick_check fails")
     return True
+
+
+def schema_of(path: Path) -> int:
+    """The schema of the file at *path*; 0 where nothing is stored yet. Opening proves the file to be a store."""
+    if not files.size(path):
+        return 0
+    with translated(path), closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        return pragma(connection, "user_version")

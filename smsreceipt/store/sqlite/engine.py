@@ -31,8 +31,9 @@ class SqliteFile:
 
     def upgrade(self, *, reread: Reread) -> tuple[int, int]:
         """Open the file for writing, which takes every step to the newest schema."""
+        from smsreceipt.store.sqlite.connect import schema_of
         from smsreceipt.store.sqlite.migrations import SCHEMA
-        from smsreceipt.store.sqlite.store import open_store, schema_of
+        from smsreceipt.store.sqlite.store import open_store
 
         self._refuse_irregular()
         before = schema_of(self._path)

@@ -246,23 +246,29 @@ def _by_day(db: apsw.Connection, query: Query) -> list[_Stream]:
     wanted = [kinds[kind] for kind in set(query.kinds) if kind in kinds] if query.kinds else list(kinds.values())
     if query.since is None and query.until is None and not _rare_kind(db, query):
         return []
+    found: list[int] = []
+    for day in days(db, query):
+        found.append(day)
+        if len(found) * max(len(wanted), 1) > _MAX_STREAMS:
+            return []
+    streams = [
+        _Stream("statement_day", "day = ? AND statement.kind = ?", (day, kind)) for day in found for kind in wanted
+    ]
+    return streams or [_Stream("", "0", ())]
+
+
+def days(db: apsw.Connection, query: Query) -> Iterator[int]:
+    """Yield the Beijing days between the bounds of *query* that have statements; one look into the index each."""
     low = -1 if query.since is None else beijing_day(query.since)
     high = 1 << 40 if query.until is None else beijing_day(Instant(query.until - 1))
-    days: list[int] = []
-    for (day,) in db.execute(
+    found = db.execute(
         "WITH RECURSIVE days (day) AS ("
         " SELECT min(day) FROM statement WHERE day >= ?1 AND day <= ?2 UNION ALL"
         " SELECT (SELECT min(day) FROM statement WHERE day > days.day AND day <= ?2) FROM days WHERE day IS NOT NULL"
         ") SELECT day FROM days WHERE day IS NOT NULL",
         (low, high),
-    ):
-        days.append(day)
-        if len(days) * max(len(wanted), 1) > _MAX_STREAMS:
-            return []
-    streams = [
-        _Stream("statement_day", "day = ? AND statement.kind = ?", (day, kind)) for day in days for kind in wanted
-    ]
-    return streams or [_Stream("", "0", ())]
+    )
+    return (day for (day,) in found)
 
 
 def _rare_kind(db: apsw.Connection, query: Query) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -33,7 +33,7 @@ from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.counts import Counts
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate, pragma
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.sends import Sends
 from smsreceipt.store.sqlite.tallies import Tallies
@@ -83,15 +83,6 @@ def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
     connection = apsw.Connection(":memory:")
     migrate(connection)
     return SqliteStore(path, connection)
-
-
-def schema_of(path: Path) -> int:
-    """The schema of the file at *path*; 0 where nothing is stored yet. Opening proves the file to be a store."""
-    if not files.size(path):
-        return 0
-    with translated(path), closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        return pragma(connection, "user_version")
 
 
 class SqliteStore(Figures):
@@ -220,6 +211,11 @@ class SqliteStore(Figures):
         """How many receipts match *query*, whose limit is ignored; counting stops at *at_most*."""
         with reading(self._path):
             return select.count(self._db, query, at_most)
+
+    def days(self, query: Query) -> Sequence[int]:
+        """The Beijing days between the bounds of *query* that have statements, whether or not these match the rest."""
+        with reading(self._path):
+            return [*select.days(self._db, query)]
 
     def rejects(self, ids: Collection[str] = ()) -> Iterator[StoredReject]:
         """Yield all rejects, oldest first, or those whose id starts with one of *ids*."""

@@ -1,0 +1,1 @@
+"""Writes rows of a view to files: JSON lines, CSV, .xlsx, Parquet."""
