@@ -5,12 +5,7 @@ Common options may stand before or after the command's name; the one nearest to 
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Callable, Iterator, Sequence
-from functools import update_wrapper
-=======
 from collections.abc import Callable, Sequence
->>>>>>> main
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -195,15 +190,10 @@ class _CommandKeys:
 
     def __call__(self) -> dict[str, Any]:
         command = self._group.get_command(self._ctx, self._name)
-        keys: dict[str, Any] = dict(_checks(own_options(command))) if command else {}
+        keys: dict[str, Any] = {**_checks(own_options(command))} if command else {}
         if isinstance(command, click.Group):
-<<<<<<< HEAD
             keys |= {name: _CommandKeys(command, self._ctx, name) for name in command.list_commands(self._ctx)}
         return keys
-=======
-            return {name: _CommandKeys(command, self._ctx, name) for name in command.list_commands(self._ctx)}
-        return {**_checks(own_options(command))} if command else {}
->>>>>>> main
 
 
 def _checks(options: Sequence[Option]) -> dict[str, OptionCheck]:
@@ -370,13 +360,6 @@ class Group(_Sections, click.Group):
 Group.command_class = Command
 
 
-class CommandGroup(Command, click.Group):
-    """A command with options of its own that also has subcommands: without one of these, it runs itself."""
-
-    def __init__(self, *args: Any, **attrs: Any) -> None:
-        super().__init__(*args, invoke_without_command=True, **attrs)
-
-
 def _add_common_options(command: click.Command) -> None:
     """Add the common options and -h; show the environment variables of all options in the help."""
     for param in command.params:
@@ -393,34 +376,6 @@ def _add_common_options(command: click.Command) -> None:
     }
 
 
-<<<<<<< HEAD
-def confirm(app: App, action: str, question: str) -> None:
-    """Ask the user; abort the command unless the answer is yes. Raises UsageError if there is no terminal to ask on."""
-    from smsreceipt.errors import UsageError
-
-    if not app.stdin_is_tty:
-        raise UsageError(f"nobody is there to be asked whether to {action}", hint="Say --yes.")
-    click.confirm(question, abort=True, err=True)
-
-
-def cli_group(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], CommandGroup]:
-    """As cli_command, for a command that gets subcommands; the function is not called for these."""
-
-    def wrap(function: Callable[..., Any]) -> CommandGroup:
-        def alone(ctx: click.Context, /, **chosen: Any) -> None:
-            if ctx.invoked_subcommand is None:
-                function(ctx.obj, **chosen)
-
-        update_wrapper(alone, function)
-        made = click.command(name, cls=CommandGroup, **attrs)(click.pass_context(alone))
-        assert isinstance(made, CommandGroup)  # noqa: S101
-        return made
-
-    return wrap
-
-
-=======
->>>>>>> main
 def cli_command(name: str, **attrs: Any) -> Callable[[Callable[..., Any]], Command]:
     """Make a command of a function whose first parameter is the App; *attrs* are those of :class:`Command`."""
 

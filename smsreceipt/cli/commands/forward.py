@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
+from smsreceipt.cli.command_group import cli_group
+from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.filters import filters_except, query_of
-from smsreceipt.cli.options import Group, cli_command, cli_group, confirm, option
+from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import Address, Duration
 from smsreceipt.errors import UsageError
 
