@@ -14,6 +14,7 @@ import time
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from smsreceipt.forward import forwarder
 from smsreceipt.forward.cursor import Cursor, CursorInUse
 from smsreceipt.ingest import LockRetry
 from tests.cli.program import FAILED, NOW, REPLY, Ended, Program, report
+from tests.docs import pages
 from tests.forward.receiver import HALF, OK, RST, STALL, Receiver, answer, running
 
 PATIENT = ("--retry-for", "30s")
@@ -229,6 +231,12 @@ def test_the_signature_can_be_checked(program: Program, tmp_path: Path) -> None:
     assert refused.code == 2
     assert "others can read" in refused.err
     for got, signed_with in zip(receiver.got, (secrets, secrets[:1]), strict=True):
+        [function] = pages.blocks(pages.read("en", "forward"), "python")
+        known: dict[str, Any] = {}
+        exec(function, known)  # noqa: S102 - our own page
+        known["time"] = SimpleNamespace(time=lambda: NOW / 1000)
+        assert all(known["genuine"](got.headers["X-Smsreceipt-Signature"], got.body, s.encode()) for s in signed_with)
+        assert not known["genuine"](got.headers["X-Smsreceipt-Signature"], got.body + b" ", secrets[0].encode())
         time_, *signatures = got.headers["X-Smsreceipt-Signature"].split(",")
         assert time_ == f"t={NOW // 1000}"
         text = f"{NOW // 1000}.".encode() + got.body
