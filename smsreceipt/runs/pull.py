@@ -151,6 +151,7 @@ class _Pull:
         several = len({queue.kind for queue in queues}) > 1
         view = RECEIPTS_OF_KINDS if several else RECEIPTS
         self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view)
+        self._receiving.figures = self._figures
         self._puller: Puller | None = None  # made inside its event loop
         begin = self._receiving.lock_retry.call
         self._leases = {queue.name: begin(partial(store.acquire_lease, queue.name)) for queue in queues}
@@ -177,7 +178,13 @@ class _Pull:
         app, receiving = self._app, self._receiving
         clients = self._provider.lines(self._queues, app.say)
         puller = self._puller = Puller(
-            clients, committer, self._provider.clock, self._options, say=app.say, room=receiving.reporter.room
+            clients,
+            committer,
+            self._provider.clock,
+            self._options,
+            say=app.say,
+            room=receiving.reporter.room,
+            on_answer=receiving.progress.answered,
         )
         if committer.failure is not None or stopping.requested:  # before the puller was there to be stopped
             puller.abandon()
@@ -190,6 +197,12 @@ class _Pull:
                 return await puller.run(self._unsettled() if self._settle else {})
             finally:
                 self._provider.close()
+
+    def _figures(self) -> dict[str, object]:
+        if self._puller is None:
+            return {}
+        counts = self._puller.counts
+        return {"deleted": counts.deleted, "undeleted": counts.undeleted, "in_flight": self._puller.in_flight}
 
     def _stop(self) -> None:
         if self._puller is not None:

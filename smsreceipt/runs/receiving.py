@@ -19,8 +19,9 @@ from smsreceipt.model import Decoded, Delivery, StoredReceipt, Tally
 from smsreceipt.output.columns import View
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.runs.reporter import Reporter
-from smsreceipt.runs.signals import GracefulStop
-from smsreceipt.store import Store, opening
+from smsreceipt.runs.signals import GracefulStop, on_request
+from smsreceipt.runs.supervisor import Progress, Supervisor, counted
+from smsreceipt.store import Kept, Store, opening
 
 T = TypeVar("T")
 
@@ -57,6 +58,9 @@ class Receiving(Generic[T]):
         self.reporter = Reporter(app, read=read, view=view if rows else None)
         self.lock_retry = LockRetry(app.say, budget=lock_budget)
         self._committer: Committer[T] | TurnCommitter[T] | None = None
+        self.supervisor = Supervisor(app.environ)
+        self.progress = Progress(self.supervisor, self.counters)
+        self.figures: Callable[[], Mapping[str, object]] = dict  #: counters of the run beside those of the commits
         self.stopping: GracefulStop  #: set by signals
         self._finished = True
 
@@ -65,22 +69,40 @@ class Receiving(Generic[T]):
         """The counters of what is committed so far."""
         return self._committer.tally if self._committer else Tally()
 
+    def counters(self) -> dict[str, object]:
+        """All counters so far, by their names in the summary."""
+        seconds = f"{self.reporter.seconds:.1f}"
+        return {**self.tally.counters(), **self.figures(), "seconds": seconds}
+
+    def _on_kept(self, kept: Kept) -> None:
+        self.reporter.kept(kept)
+        self.progress.committed(kept)
+
     @contextmanager
     def signals(self, stop: Callable[[], None]) -> Iterator[GracefulStop]:
-        """Inside, the first signal calls *stop* and ends the waiting for the store; a second one ends the process."""
+        """Inside, the first signal calls *stop* and ends the waiting for the store; a second one ends the process.
+
+        SIGUSR1 prints the counters.
+        """
 
         def first() -> None:
+            self.supervisor.stopping()
             self.lock_retry.stop()
             stop()
 
-        with GracefulStop(self.app, first) as self.stopping:
+        with GracefulStop(self.app, first) as self.stopping, on_request(self._tell_counters):
             yield self.stopping
+
+    def _tell_counters(self) -> None:
+        counters = self.counters()
+        self.app.say(f"counters: {counted(counters)}", verbosity=-1, event="counters", fields=counters)
 
     def start(self, store: Store, *, on_failure: Callable[[], None]) -> Committer[T]:
         """Start the committer of *store*, which hands its commits to the reporter. *on_failure*: it has given up."""
         self._committer = committer = Committer(
-            store, self._decode, lock_retry=self.lock_retry, on_kept=self.reporter.kept, on_failure=on_failure
+            store, self._decode, lock_retry=self.lock_retry, on_kept=self._on_kept, on_failure=on_failure
         )
+        self.progress.commits = committer
         return committer
 
     def start_in_turns(
@@ -91,10 +113,11 @@ class Receiving(Generic[T]):
             store,
             self._decode,
             lock_retry=self.lock_retry,
-            on_kept=self.reporter.kept,
+            on_kept=self._on_kept,
             on_failure=on_failure,
             on_full=on_full,
         )
+        self.progress.commits = committer
         return committer
 
     def close(
@@ -105,6 +128,7 @@ class Receiving(Generic[T]):
         *release* is called once everything is committed, and returns failures of its own. *stopped* limits the time
         that store and standard output have for the rest; None: if a signal came.
         """
+        self.supervisor.stopping()
         bounded = self.stopping.requested if stopped is None else stopped
         committed, failures = True, []
         if self._committer is not None:

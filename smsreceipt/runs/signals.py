@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -13,6 +14,20 @@ from typing import Self
 from smsreceipt.app import App
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def on_request(tell: Callable[[], None]) -> Iterator[None]:
+    """Inside, SIGUSR1 calls *tell*, in a thread of its own: a handler may have interrupted what it would wait for."""
+
+    def handle(_signum: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=tell, name="counters", daemon=True).start()
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 class GracefulStop:

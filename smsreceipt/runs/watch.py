@@ -18,10 +18,12 @@ from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.printer import LinePrinter
 from smsreceipt.runs import report, watch_robots
 from smsreceipt.runs.signals import GracefulStop
+from smsreceipt.runs.supervisor import Supervisor
 from smsreceipt.runs.watch_figures import Gatherer
 from smsreceipt.runs.watch_robots import TOPIC, Teller
 from smsreceipt.store import Store
 
+_LOOK = 120.0  # seconds that a look may take, with those who are told
 WINDOW = 900.0  #: seconds of the messages that are compared with the usual
 
 
@@ -56,6 +58,8 @@ def follow(app: App, options: Options, every: float) -> None:
     stop = threading.Event()
     watch = _Watch(app, options, stop)
     app.say(f"watching every {every:g} s, until stopped: {', '.join(options.rules)}")
+    supervisor = Supervisor(app.environ)
+    supervisor.allow(2 * every + _LOOK)
     with GracefulStop(app, stop.set):
         while not stop.is_set():
             try:
@@ -65,7 +69,11 @@ def follow(app: App, options: Options, every: float) -> None:
                 raise
             except SmsReceiptError as exc:
                 app.error(exc)
+            supervisor.ready()
+            supervisor.beat()  # it has looked; what failed would fail after a restart too
+            supervisor.status(lambda: f"alarms={len(watch.firing)}")
             stop.wait(every)
+        supervisor.stopping()
 
 
 def check(app: App, store: Store) -> list[Alarm]:

@@ -1,11 +1,15 @@
-"""`smsreceipt config`: the effective settings and their origins; a configuration file to start with."""
+"""`smsreceipt config`: the effective settings and their origins; files to start with."""
 
 from __future__ import annotations
 
-from smsreceipt.app import App
-from smsreceipt.cli.options import Group, cli_command, option
+import click
 
-command = Group("config", help="Show the effective configuration, or write a first one.")
+from smsreceipt.app import App
+from smsreceipt.cli import COMMANDS
+from smsreceipt.cli.options import Group, cli_command, option
+from smsreceipt.runs.installation import UNITS
+
+command = Group("config", help="Show the effective configuration; write a first one, units and cron lines.")
 
 
 @cli_command("show", data=True)
@@ -33,5 +37,33 @@ def init_command(app: App, *, force: bool) -> None:
     config_file.init(app, config_keys(), force=force)
 
 
-for _command in (show_command, init_command):
+@cli_command("systemd", data=True)
+@click.argument("names", metavar="[COMMAND]...", nargs=-1, type=click.Choice([n for n in UNITS if n in COMMANDS]))
+def systemd_command(app: App, names: tuple[str, ...]) -> None:
+    """Print units of systemd for this installation, with its paths and this user.
+
+    For pull unless told; also for listen, watch, reconcile and others.
+
+    \b
+      smsreceipt config systemd
+      smsreceipt config systemd listen watch reconcile
+    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
+    from smsreceipt.runs import installation
+
+    installation.systemd(app, names or ("pull",))
+
+
+@cli_command("cron", data=True)
+def cron_command(app: App) -> None:
+    """Print lines for the crontab of this user, with the paths of this installation.
+
+    \b
+      smsreceipt config cron
+    """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
+    from smsreceipt.runs import installation
+
+    installation.cron(app, COMMANDS)
+
+
+for _command in (show_command, init_command, systemd_command, cron_command):
     command.add_command(_command)

@@ -42,8 +42,12 @@ class Puller:
         *,
         say: Callable[[str], None] = lambda _: None,
         room: Callable[[], bool] = lambda: True,
+        on_answer: Callable[[], None] = lambda: None,
     ) -> None:
-        """*room* tells whether the output can take more receipts; while it cannot, nothing is received."""
+        """*on_answer* is called when a receive was answered, or was given up after its retries.
+
+        *room* tells whether the output can take more receipts; while it cannot, nothing is received.
+        """
         self.counts = Counts()
         self.failures: list[SmsReceiptError] = []  #: one for each queue that could not be drained
         self._states = [QueueState(client) for client in clients]
@@ -52,6 +56,7 @@ class Puller:
         self._options = options
         self._say = say
         self._room = room
+        self._on_answer = on_answer
         self._remaining = options.most
         self._reserved = 0
         self._in_flight = 0
@@ -98,6 +103,11 @@ class Puller:
         """Queues with messages that lost answers may have made invisible, and for how many seconds more."""
         now = self._loop.time()
         return {state.client.queue.name: state.hold_until - now for state in self._states if state.hold_until > now}
+
+    @property
+    def in_flight(self) -> int:
+        """Messages received and not yet deleted, and those that are asked for."""
+        return self._in_flight
 
     def stop(self) -> None:
         """Stop receiving; received messages are still stored and deleted. From any thread, idempotent."""
@@ -158,6 +168,7 @@ class Puller:
                     self._stopping.set()
                     raise
                 self._say(f"error: {exc}; looking again in {_LOOK_AGAIN:.0f} s")
+                self._on_answer()
                 await asyncio.sleep(_LOOK_AGAIN)
             else:
                 return
@@ -245,6 +256,7 @@ class Puller:
             if state.full and self._in_flight + BATCH <= self._cap and self._may_help(state, state.helpers + 1):
                 state.helpers += 1
                 self._start(self._help(state))
+        self._on_answer()
         return got
 
     async def _reserve(self) -> int:

@@ -1,0 +1,185 @@
+"""Prints units of systemd and lines of cron for this installation: its program, its store, its user."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shlex
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from smsreceipt.app import App
+
+WATCHDOG = 300  #: seconds; longer than any retry, pause or wait for a locked store lasts
+_PLAIN = re.compile(r"[A-Za-z0-9@:/._=+,-]+")
+_ENV = ".config/smsreceipt/env"  # of the home directory; export lines with the keys
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What units and lines name."""
+
+    program: Sequence[str]  #: its first word is an absolute path
+    store: str  #: an absolute path, or a URL without a password
+    folder: Path | None  #: of the store and of its secrets; None: it is in a database
+    config: Path | None
+    user: str
+    home: Path
+
+    @classmethod
+    def of(cls, app: App) -> Installation:
+        """The installation that this process runs from, with the settings of its command."""
+        store = app.store_location if app.store_is_server else os.path.abspath(app.store_location)  # noqa: PTH100 - links stay
+        config = app.config.path.absolute() if app.config.path else None
+        folder = None if app.store_is_server else Path(store).parent
+        return cls(_program(sys.argv[0]), store, folder, config, _user(), app.home)
+
+    @property
+    def at_home(self) -> bool:
+        """Whether something of it is in the home directory."""
+        places = [Path(self.program[0]), *filter(None, [self.folder, self.config])]
+        return any(place.is_relative_to(self.home) for place in places)
+
+
+def _program(argument: str) -> Sequence[str]:
+    """The words that start this program, from wherever."""
+    script = Path(argument).absolute()
+    if script.name == "smsreceipt" and os.access(script, os.X_OK):
+        return [str(script)]
+    return [os.path.abspath(sys.executable), "-m", "smsreceipt"]  # noqa: PTH100 - a venv's python is a link
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A service; the lines that only it has."""
+
+    description: str
+    command: Sequence[str]
+    service: Sequence[str] = ()
+    requires: Sequence[str] = ()
+    on_calendar: str = ""  #: when its timer starts it; "": it runs always
+
+    @property
+    def lasting(self) -> bool:
+        return not self.on_calendar
+
+
+_RETRIED = ("Restart=on-failure", "RestartSec=30")
+#: Name of a command --> its unit.
+_UNITS = {
+    "pull": _Unit(
+        "Receive SMS and call receipts from queues",
+        ["pull", "--follow"],
+        [*_RETRIED, "RestartPreventExitStatus=2 4 7"],
+    ),
+    "listen": _Unit(
+        "Receive pushed SMS and call receipts",
+        ["listen"],
+        ["Restart=always", "RestartSec=1", "RestartPreventExitStatus=2 7", "LimitNOFILE=4096"],
+        ["Requires=smsreceipt-listen.socket"],
+    ),
+    "watch": _Unit("Watch SMS receipts", ["watch"], [*_RETRIED, "RestartPreventExitStatus=2 7"]),
+    "forward": _Unit(
+        "Hand SMS and call receipts on", ["forward", "--follow"], [*_RETRIED, "RestartPreventExitStatus=2 3 7"]
+    ),
+    "reconcile": _Unit(
+        "Fetch the SMS receipts that never came",
+        ["reconcile", "--date", "yesterday"],
+        on_calendar="*-*-* 09:30:00 Asia/Shanghai",
+    ),
+    "prune": _Unit("Delete old SMS and call receipts", ["prune", "--yes"], on_calendar="*-*-01 03:30:00 Asia/Shanghai"),
+}
+UNITS = tuple(_UNITS)  #: commands that have a unit
+
+
+def systemd(app: App, names: Sequence[str]) -> None:
+    """Print the units of these commands, each under the path where it belongs."""
+    here = Installation.of(app)
+    app.write(app.encode("\n".join(line for name in names for line in _files(app, name, here))))
+    if here.user == "root":
+        app.say("hint: these units run as root: print them as the user who is to own the store")
+    if here.folder is not None and not here.folder.is_dir():
+        app.say(f"hint: the service cannot make this folder: mkdir -m 700 {shlex.quote(str(here.folder))}")
+
+
+def _files(app: App, name: str, here: Installation) -> Iterator[str]:
+    unit, stem = _UNITS[name], f"/etc/systemd/system/smsreceipt-{name}"
+    yield from (f"# {stem}.service", *_service(unit, here), "")
+    if name == "listen":
+        bind = str(app.config.table(("listen",)).get("bind", "127.0.0.1:8080")).removeprefix(":")
+        socket = ["[Socket]", f"ListenStream={bind}", "Backlog=1024"]
+        yield from (f"# {stem}.socket", *socket, "", "[Install]", "WantedBy=sockets.target", "")
+    if unit.on_calendar:
+        timer = ["[Timer]", f"OnCalendar={unit.on_calendar}", "RandomizedDelaySec=600", "Persistent=yes"]
+        yield from (f"# {stem}.timer", *timer, "", "[Install]", "WantedBy=timers.target", "")
+
+
+def _service(unit: _Unit, here: Installation) -> Iterator[str]:
+    yield from ("[Unit]", f"Description={unit.description}", *unit.requires)
+    yield from ("Wants=network-online.target", "After=network-online.target", "")
+    yield from ("[Service]", *(_lasting() if unit.lasting else ["Type=oneshot"]))
+    yield f"ExecStart={' '.join(map(_quoted, [*here.program, *unit.command]))}"
+    yield f"Environment={_quoted(f'SMSRECEIPT_STORE={here.store}')}"
+    if here.config is not None:
+        yield f"Environment={_quoted(f'SMSRECEIPT_CONFIG={here.config}')}"
+    yield "# Lines such as ALIBABA_CLOUD_ACCESS_KEY_ID=..., without export; mode 0600."
+    yield "EnvironmentFile=-/etc/smsreceipt/credentials"
+    yield from (f"User={here.user}", "UMask=0077", "StandardOutput=null", "SuccessExitStatus=143", *unit.service)
+    yield from ("NoNewPrivileges=yes", "ProtectSystem=strict")
+    if not here.at_home:
+        yield "ProtectHome=yes"
+    if here.folder is not None:
+        yield f"ReadWritePaths={_quoted(str(here.folder))}"
+    if unit.lasting:
+        yield from ("", "[Install]", "WantedBy=multi-user.target")
+
+
+def _lasting() -> list[str]:
+    """A service that says when it works, and is started again when it makes no progress any more."""
+    return ["Type=notify", f"TimeoutStartSec={WATCHDOG}", f"WatchdogSec={WATCHDOG}"]
+
+
+def _quoted(word: str) -> str:
+    """A word as systemd reads it."""
+    word = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return word if _PLAIN.fullmatch(word.replace("%%", "")) else f'"{word.replace("$", "$$")}"'
+
+
+def cron(app: App, available: Collection[str]) -> None:
+    """Print lines for the crontab of this user; of the commands that are *available*."""
+    here = Installation.of(app)
+    lines = [f"# crontab -e, as {here.user}. ~/{_ENV} holds export lines with the keys, mode 0600."]
+    for name, when, words, end in _lines(app):
+        if name in available:
+            lines.append(f"{when}  {_shell(here, words)}{end}".replace("%", "\\%"))
+    app.write(app.encode("\n".join([*lines, ""])))
+
+
+def _lines(app: App) -> Iterator[tuple[str, str, Sequence[str], str]]:
+    """A command, its time, its words, and what follows them."""
+    yield "pull", "*/5 * * * *", ["pull", "-q"], " > /dev/null"
+    if app.config.table(("watch",)).get("notify"):
+        yield "watch", "*/5 * * * *", ["watch", "--once", "-q"], " > /dev/null 2>&1"
+    else:
+        words = ["status", "--max-age", "2h", "-q"]
+        yield "status", "*/15 * * * *", words, ' > /dev/null || echo "no receipt for two hours"'
+    yield "reconcile", "30 9 * * *", ["reconcile", "--date", "yesterday", "-q"], " > /dev/null"
+    if app.config.table(("prune",)):
+        yield "prune", "30 3 1 * *", ["prune", "--yes", "-q"], " > /dev/null"
+
+
+def _shell(here: Installation, words: Sequence[str]) -> str:
+    """A command line for sh, with the keys of the user's file if there is one."""
+    options = ["--store", here.store, *(["--config", str(here.config)] if here.config else [])]
+    keys = f'test ! -r "$HOME/{_ENV}" || . "$HOME/{_ENV}"'
+    return f"{keys}; {shlex.join([*here.program, *words, *options])}"

@@ -1,0 +1,144 @@
+"""`config systemd` and `config cron`: units that systemd accepts, and lines that a bare shell runs."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smsreceipt.cli import COMMANDS
+from smsreceipt.cli.commands.help import context_of
+from smsreceipt.runs import installation
+from smsreceipt.runs.installation import UNITS
+from smsreceipt.sandbox import Options, Sandbox
+from tests.cli.program import Program
+
+QUEUE = "Alicom-Queue-1000000001-SmsReport"
+AVAILABLE = [name for name in UNITS if name in COMMANDS]
+
+
+def files(text: str) -> dict[str, str]:
+    """The files in what was printed, by their names."""
+    parts = re.split(r"^# /etc/systemd/system/(\S+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def configured(program: Program, text: str) -> str:
+    path = program.home / "smsreceipt.toml"
+    path.touch(0o600)
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_accepts_every_unit(program: Program, tmp_path: Path) -> None:
+    program.location = str(tmp_path / "a folder" / "100% $x.db")
+    ended = program("config", "systemd", *AVAILABLE)
+    assert ended.code == 0, ended.err
+    found = files(ended.out)
+    assert len(found) >= len(AVAILABLE) + 2  # a socket and a timer
+    for name, text in found.items():
+        (tmp_path / name).write_text(text)
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *(tmp_path / name for name in found)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"SYSTEMD_LOG_LEVEL": "warning"},
+    )
+    ours = [line for line in verified.stderr.splitlines() if "smsreceipt-" in line]
+    assert (verified.returncode, ours) == (0, []), verified.stderr
+
+
+def test_the_units_name_this_program_this_store_and_this_user(program: Program) -> None:
+    config = configured(program, '[listen]\nbind = "0.0.0.0:9000"\n')
+    ended = program("config", "systemd", "pull", "listen", "--config", config)
+    found = files(ended.out)
+    assert [*found] == ["smsreceipt-pull.service", "smsreceipt-listen.service", "smsreceipt-listen.socket"]
+    pull = found["smsreceipt-pull.service"].splitlines()
+    assert f"ExecStart={sys.executable} -m smsreceipt pull --follow" in pull
+    assert f"Environment=SMSRECEIPT_STORE={program.store}" in pull
+    assert f"Environment=SMSRECEIPT_CONFIG={config}" in pull
+    assert f"ReadWritePaths={program.store.parent}" in pull
+    assert f"User={pwd.getpwuid(os.geteuid()).pw_name}" in pull
+    assert {"Type=notify", "WatchdogSec=300"} <= set(pull)
+    assert "ProtectHome=yes" not in pull, "the store is in the home directory"
+    assert "ListenStream=0.0.0.0:9000" in found["smsreceipt-listen.socket"]
+
+
+def test_without_a_name_it_is_the_unit_of_pull(program: Program) -> None:
+    assert [*files(program("config", "systemd").out)] == ["smsreceipt-pull.service"]
+
+
+def test_a_store_in_a_database_is_named_without_its_password(program: Program) -> None:
+    program.location = "postgresql://me:geheim@db.example.com/receipts"
+    for words in (["systemd"], ["cron"]):
+        ended = program("config", *words)
+        assert "postgresql://me" in ended.out
+        assert "geheim" not in ended.out
+        assert "ReadWritePaths" not in ended.out
+
+
+def test_the_script_that_was_started_is_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "smsreceipt"
+    script.touch(0o755)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    program = Program(tmp_path)
+    assert f"ExecStart={script} pull --follow\n" in program("config", "systemd").out
+
+
+def lines(text: str) -> list[str]:
+    """The commands of a crontab, as cron hands them to the shell."""
+    found = [line for line in text.splitlines() if not line.startswith("#")]
+    return [re.sub(r"^(\S+ ){5} *", "", line).replace("\\%", "%") for line in found]
+
+
+@pytest.mark.slow
+def test_the_lines_of_cron_run_in_a_bare_shell(program: Program) -> None:
+    program.location = str(program.home / "it's 100%.db")
+    config = configured(program, f'[queues]\n"{QUEUE}" = "SmsReport"\n[pull]\nwait = 0\n')
+    with Sandbox(Options(port=0)) as sandbox:
+        sandbox.put_object(QUEUE, {"phone_number": "13800000001", "biz_id": "1^0", "success": True})
+        keys = program.home / ".config" / "smsreceipt" / "env"
+        keys.parent.mkdir(parents=True)
+        keys.write_text("".join(f"export {name}='{value}'\n" for name, value in sandbox.environment().items()))
+        printed = lines(program("config", "cron", "--config", config).out)
+        assert len(printed) == 3
+        codes = {}
+        for line in printed:
+            bare = ["env", "-i", f"HOME={program.home}", "PATH=/usr/bin:/bin", "sh", "-c", line]
+            ended = subprocess.run(bare, capture_output=True, text=True, check=False, cwd="/")
+            assert ended.stdout == "", line
+            codes[line.split(" smsreceipt ", 1)[1].split()[0]] = (ended.returncode, ended.stderr)
+    assert codes["pull"] == codes["status"] == (0, "")
+    assert codes["reconcile"][0] == 3, "nothing was imported"
+    [receipt] = program("list", "--json").objects
+    assert receipt["phone"] == "13800000001"
+
+
+def test_the_lines_of_cron_are_those_that_are_configured(program: Program) -> None:
+    config = configured(program, '[watch]\nnotify = ["exec:true"]\n')
+    printed = program("config", "cron", "--config", config).out
+    assert "watch --once -q" in printed
+    assert "status" not in printed
+    assert "prune" not in printed
+
+
+def test_a_missing_file_of_keys_does_not_end_the_shell(program: Program) -> None:
+    line = lines(program("config", "cron").out)[1]
+    ended = subprocess.run(
+        ["env", "-i", f"HOME={program.home}", "sh", "-c", line], capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert ended.stdout == "no receipt for two hours\n"
+
+
+def test_every_unit_names_a_command_with_valid_options() -> None:
+    for name in AVAILABLE:
+        command = installation._UNITS[name].command
+        known = {flag for param in context_of([command[0]]).command.params for flag in param.opts}
+        assert {word for word in command if word.startswith("--")} <= known

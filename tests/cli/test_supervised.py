@@ -1,0 +1,110 @@
+"""The long runs under a supervisor: what it is told, and the counters that SIGUSR1 asks for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.listening import Listen
+from tests.cli.listening import until as eventually
+from tests.cli.program import report
+from tests.cli.test_pull_stops import Pull, provider, reports, until
+from tests.locks import locked
+from tests.runs.supervisor import FakeSupervisor
+
+pytestmark = pytest.mark.slow
+WATCHDOG = 0.8
+
+
+def supervise(fake: FakeSupervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in fake.environ(WATCHDOG).items():
+        monkeypatch.setenv(name, value)
+
+
+def beats_on(fake: FakeSupervisor) -> None:
+    before = fake.beats()
+    fake.until(lambda: fake.beats() > before + 1)
+
+
+def stops_beating(fake: FakeSupervisor, pid: int) -> None:
+    """A process that is stopped by SIGSTOP does not beat, and does again when it goes on."""
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.1)
+    before = fake.beats()
+    time.sleep(2 * WATCHDOG)
+    assert fake.beats() == before
+    os.kill(pid, signal.SIGCONT)
+    beats_on(fake)
+
+
+def test_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeSupervisor() as fake:
+        supervise(fake, monkeypatch)
+        with Listen(tmp_path / "receipts.db", ready=True) as listen:
+            assert listen.push(report()) == 200
+            fake.until(lambda: "READY=1" in fake.came())
+            beats_on(fake)  # though nobody pushes
+            stops_beating(fake, listen.process.pid)
+            listen.process.send_signal(signal.SIGUSR1)
+            said = listen.said(r"counters: received=1 new=1 .*\n")[0]
+            assert " pushes=1 refused=0 waiting=0 " in said
+            assert listen.stop() == 143
+        assert fake.came()[-1] == "STOPPING=1"
+        [status] = [line for line in fake.lines if line.startswith("STATUS=")]
+        assert status.startswith("STATUS=received=")
+
+
+def test_listen_is_not_ready_before_its_store_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "receipts.db"
+    with Listen(store, ready=True) as listen:
+        listen.stop()
+    with FakeSupervisor() as fake:
+        supervise(fake, monkeypatch)
+        with locked(store), Listen(store) as listen:
+            assert listen.ask("GET", "/healthz")[0] == 503
+            time.sleep(WATCHDOG)
+            assert fake.came() == []
+            listen.process.kill()
+
+
+def test_pull_beats_while_the_queue_is_empty_and_prints_its_counters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeSupervisor() as fake, provider() as sandbox:
+        supervise(fake, monkeypatch)
+        pull = Pull(sandbox, tmp_path / "receipts.db", "-f", "--wait", "1", "--log-format", "json")
+        fake.until(lambda: "READY=1" in fake.came())
+        beats_on(fake)
+        reports(sandbox, 3)
+        until(sandbox, deleted=3)
+        pull.process.send_signal(signal.SIGUSR1)
+        beats_on(fake)
+        stops_beating(fake, pull.process.pid)
+        pull.process.send_signal(signal.SIGTERM)
+        code, lines = pull.ended()
+        assert code == 143
+        [counters] = [line for line in lines if '"event": "counters"' in line]
+        assert '"received": 3, "new": 3' in counters
+        assert '"deleted": 3' in counters
+        assert fake.came()[-1] == "STOPPING=1"
+
+
+@pytest.mark.parametrize("words", [["watch", "--every", "1s"], ["list", "--follow"]], ids=["watch", "list"])
+def test_watch_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setenv("SMSRECEIPT_STORE", str(tmp_path / "receipts.db"))
+    with FakeSupervisor() as fake:
+        supervise(fake, monkeypatch)
+        command = [sys.executable, "-m", "smsreceipt", *words]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            fake.until(lambda: fake.beats() > 0)
+            assert fake.lines[0] in {"READY=1", "WATCHDOG_USEC=122000000"}
+            assert "READY=1" in fake.lines
+            process.terminate()
+            assert process.wait(20) == 143
+        eventually(lambda: fake.came()[-1] == "STOPPING=1")
