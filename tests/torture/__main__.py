@@ -20,6 +20,7 @@ HARNESSES = (
     "signals",
     "concurrency",
     "damage",
+    "derived",
     "clocks",
     "push",
     "forward",
