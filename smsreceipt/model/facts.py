@@ -14,7 +14,7 @@ class Place(Protocol):
 
     @property
     def version(self) -> str:
-        """A text that changes whenever an answer may have changed."""
+        """A text that changes whenever an answer may have changed. The greater one is that of the better table."""
 
     def __call__(self, phone: str) -> tuple[str, str]:
         """Carrier and province of a number of the mainland, of which the first 7 digits are enough, as short keys.

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from smsreceipt.errors import UsageError
 from smsreceipt.insight.measure import Sums
 from smsreceipt.model import Tally
+from smsreceipt.runs import forward_metrics
+from smsreceipt.runs.exposing import expose
+from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.sockets import HostPort
 from smsreceipt.runs.today import Today
 from smsreceipt.sources.push.app import Receiver
@@ -57,6 +58,10 @@ class Listener(Run, Protocol):
     @property
     def connections(self) -> int:
         """Open connections."""
+
+    @property
+    def forwards(self) -> Forwards:
+        """How far receipts are handed on."""
 
 
 class _Collector(Collector):
@@ -102,6 +107,7 @@ def of_listener(it: Listener) -> Iterator[Metric]:
     yield GaugeMetricFamily("smsreceipt_pushes_in_hand", "Pushes waiting to be committed", value=it.intake.pushes)
     yield GaugeMetricFamily("smsreceipt_bytes_in_hand", "Bytes of pushes in hand", value=it.intake.size)
     yield GaugeMetricFamily("smsreceipt_connections", "Open connections", value=it.connections)
+    yield from forward_metrics.metrics(it.forwards.lags())
 
 
 def of_puller(puller: Puller | None) -> Iterator[Metric]:
@@ -169,22 +175,6 @@ def _of_today(counts: Sequence[Count]) -> Iterator[Metric]:
 
 @contextmanager
 def serve(address: HostPort, run: Run, own: Callable[[], Iterator[Metric]]) -> Iterator[None]:
-    """Serve /metrics at the address, in a thread, while the context is open: those of every run, and its *own*.
-
-    Raises UsageError if it cannot listen.
-    """
-    registry = CollectorRegistry()
-    registry.register(_Collector(run, own))
-    try:
-        server, thread = start_http_server(address.port, address.host or "0.0.0.0", registry)  # noqa: S104 - as asked
-    except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
-        reason = exc.strerror if isinstance(exc, OSError) else "no name of a host"
-        raise UsageError(
-            f"--metrics-bind: cannot listen on {address}: {reason}", hint="Choose another port, or --metrics-bind off."
-        ) from exc
-    try:
+    """Serve /metrics at the address while the context is open: those of every run, and its *own*. Raises as expose."""
+    with expose(address, _Collector(run, own)):
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -19,7 +19,7 @@ class Places:
     def __init__(self, found: regions.Regions | None) -> None:
         self._regions = found
         issued = f"{found.version}-{zlib.crc32(found.table):08x}" if found else ""
-        self.version = f"{segments.version()}-{issued}"
+        self.version = f"{issued}-{segments.version()}"  # provinces, and newer ones, go before none
 
     @property
     def has_provinces(self) -> bool:

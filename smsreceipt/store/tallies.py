@@ -19,6 +19,7 @@ from smsreceipt.model.facts import Place
 from smsreceipt.store.counts import By, Folded
 
 SLICE = 100_000  #: statements that are read at once; they take some 50 MiB
+REST = 1_000_000  #: statements that are not counted, from which on a lower Place counts everything again
 
 #: The columns of day_tally that tell rows apart; what a view does not have is "" or -1.
 KEY = ("view", "day", "kind", "hour", "outcome", "code", "carrier", "province", "seconds")
@@ -66,7 +67,10 @@ class Tallies(Protocol):
         """The messages among the statements with seq > *after* and at most *to*."""
 
     def changes(self, after: int, to: int) -> Sequence[tuple[int, int, Message]]:
-        """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them."""
+        """The noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them.
+
+        Of the others, only the first: there may be millions after many receipts were deleted.
+        """
 
     def announce(self, to: int) -> None:
         """From now on, changes of statements up to *to* are noted."""
@@ -116,13 +120,14 @@ def fold(
 ) -> Folded:
     """Count what is not counted yet, and note changes. *anew*: count everything again.
 
-    A Place without a version cannot decide what is kept: nothing is counted for it. The same holds where the store
-    cannot be written or another process holds it: answers are the same, and slower.
+    A Place without a version cannot decide what is kept: nothing is counted for it. The same holds where a Place of a
+    greater version has decided, where the store cannot be written, and where another process holds it: answers are the
+    same, and slower.
     """
     state = tallies.state()
     try:
         if place.version:
-            if anew or (state.place != place.version and state.to_seq):
+            if anew or (state.place != place.version and _takes_over(state, place)):
                 tallies.clear(place.version)
             for done in _slices(tallies, place):
                 on_progress(done, state.last_seq)
@@ -133,10 +138,18 @@ def fold(
     return Folded(state.to_seq, state.to_seq >= state.last_seq)
 
 
+def _takes_over(state: State, place: Place) -> bool:
+    """Whether what another Place has decided is counted again by this one.
+
+    Two programs with different Places would count everything in turns if both did. So the greater version does; the
+    other one does only when so much is not counted that the first program is not used any more.
+    """
+    return not state.to_seq or place.version > state.place or state.last_seq - state.to_seq > REST
+
+
 def _slices(tallies: Tallies, place: Place) -> Iterator[int]:
-    """Count slice after slice; yield up to which seq."""
-    while True:
-        before = tallies.state()
+    """Count slice after slice; yield up to which seq. Ends where another Place decides."""
+    while (before := tallies.state()).place == place.version:
         to = min(before.to_seq + SLICE, before.last_seq)
         if to > before.to_seq:
             tallies.announce(to)

@@ -29,6 +29,7 @@ class Query:
     #: The phone, or another number of a call; normalised: digits without +, 86 dropped before 11 digits that start
     #: with 1.
     phones: Collection[str] = ()
+    seqs: Collection[int] = ()
     ids: Collection[str] = ()  #: the first part of the identity as it is stored, of a BizId also the part before its ^
     biz_ids: Collection[str] = ()
     out_ids: Collection[str] = ()

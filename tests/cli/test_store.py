@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -12,7 +13,12 @@ import pytest
 
 from smsreceipt.app import App
 from smsreceipt.decode import reread
-from smsreceipt.model import Answer, Asked, Instant, Reached, Send, Source
+from smsreceipt.insight.answer import stats
+from smsreceipt.insight.question import Question
+from smsreceipt.insight.stats import as_json
+from smsreceipt.model import Answer, Asked, Instant, Reached, Send, Source, beijing_day
+from smsreceipt.model.facts import Nowhere
+from smsreceipt.output.records import json_line
 from smsreceipt.runs import copy_store
 from smsreceipt.store import Store, opening
 from smsreceipt.store.copies import CopiedStatement
@@ -123,6 +129,29 @@ def test_a_copy_shows_and_does_what_the_store_does(
             "cursors": {"main": "7"},
         }
     assert later(there, program) == later(here, program)
+
+
+@pytest.mark.parametrize("target", ["sqlite", PG])
+@pytest.mark.parametrize("source", ["sqlite", PG])
+def test_a_copy_counts_anew_what_the_store_had_counted(
+    program: Program, locations: Locations, source: str, target: str
+) -> None:
+    here, there = locations(source), locations(target)
+    fill(here, 1)
+
+    def figures(location: str) -> dict[str, Any]:
+        return program("--store", location, "stats", "--from", "2026-11-01", "--json").objects[0]
+
+    before = figures(here)
+    assert before["sms"]["delivered"] > 0
+    assert before["tally"]["folded"]
+    program("store", "copy", here, there)
+    with closing(opened(there)) as copy:
+        assert copy.fold(Nowhere()).to_seq == 0
+        uncounted = stats(copy, Question(first_day=beijing_day(NOW) - 20, last_day=beijing_day(NOW) - 1), NOW)
+    after = figures(there)
+    assert after == before
+    assert json.loads(json_line(as_json(uncounted)))["sms"] == after["sms"]
 
 
 class Cut(BaseException):

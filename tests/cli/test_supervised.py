@@ -99,15 +99,17 @@ def test_pull_beats_while_the_queue_is_empty_and_prints_its_counters(
         assert fake.came()[-1] == "STOPPING=1"
 
 
-@pytest.mark.parametrize("words", [["watch", "--every", "1s"], ["list", "--follow"]], ids=["watch", "list"])
-def test_watch_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    "words", [["watch", "--every", "1s"], ["list", "-f"], ["forward", "--to", "exec:true", "-f"]], ids=lambda it: it[0]
+)
+def test_other_long_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.setenv("SMSRECEIPT_STORE", str(tmp_path / "receipts.db"))
     with FakeSupervisor() as fake:
         supervise(fake, monkeypatch)
         command = [sys.executable, "-m", "smsreceipt", *words]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             fake.until(lambda: fake.beats() > 0)
-            assert fake.lines[0] in {"READY=1", "WATCHDOG_USEC=122000000"}
+            assert fake.lines[0].startswith(("READY=1", "WATCHDOG_USEC="))
             assert "READY=1" in fake.lines
             process.terminate()
             assert process.wait(20) == 143

@@ -14,6 +14,7 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from smsreceipt.model import Instant, Kind, Outcome, Tally
+from smsreceipt.output.objects.status import Forwarding
 from smsreceipt.runs import metrics
 from smsreceipt.sources.push.app import Receiver
 from smsreceipt.sources.push.intake import Intake
@@ -34,10 +35,14 @@ def families() -> Iterator[Metric]:
     kind = KindFacts(Kind("SmsReport"), 1, 1, 0, Instant(1), Instant(2))
     facts = StoreFacts("x", True, "SQLite", 1, size=1, last_seq=1, rejects=0, conflicts=0, kinds=(kind,))
     counted = Count(values=("SmsReport", Outcome.DELIVERED, 3), count=1, parts=1)
+    lag = Forwarding("default", 0, 0, 0.0, 0, running=False)
+    forwards = SimpleNamespace(lags=lambda: [lag])
     today = SimpleNamespace(facts=lambda: facts, free=lambda: 1, counts=lambda: [counted])
     intake = Intake(lambda _: None)
     receiver = Receiver(intake, lambda: [b"x"], now=lambda: Instant(0))
-    listen: Any = SimpleNamespace(tally=Tally(), today=today, receiver=receiver, intake=intake, connections=0)
+    listen: Any = SimpleNamespace(
+        tally=Tally(), today=today, receiver=receiver, intake=intake, connections=0, forwards=forwards
+    )
     puller: Any = SimpleNamespace(counts=Counts(), in_flight=0, failing={"SmsReport": False})
     yield from metrics._Collector(listen, lambda: metrics.of_listener(listen)).collect()
     yield from metrics.of_puller(puller)
@@ -99,7 +104,7 @@ def test_the_panels_do_not_overlap() -> None:
 
 
 def test_no_metric_has_more_than_a_handful_of_labels_or_names_people() -> None:
-    allowed = {"result", "status", "kind", "le"}
+    allowed = {"result", "status", "kind", "le", "name"}
     assert set().union(*series().values()) <= allowed
 
 
@@ -108,4 +113,5 @@ def test_the_pages_list_every_metric() -> None:
     for language in pages.README:
         head = "| Metric |" if language == "en" else "| 指标 |"
         listed = {row[0].strip("`").partition("{")[0] for row in pages.rows(pages.read(language, "alarms"), head)}
+        listed |= {row[0].strip("`") for row in pages.rows(pages.read(language, "forward"), head)}
         assert listed == names - {"smsreceipt_strangers_total"}

@@ -29,6 +29,8 @@ from smsreceipt.store.postgres import (
     keep,
     leases,
     notes,
+    removal,
+    repair,
     select,
     sends,
     totals,
@@ -36,6 +38,7 @@ from smsreceipt.store.postgres import (
 )
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
+from smsreceipt.store.postgres.checking import TWICE
 from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
@@ -61,18 +64,12 @@ from smsreceipt.store.values import (
     StoredSend,
     StoreFacts,
 )
+from smsreceipt.store.verified import Checking, Verified
 
 T = TypeVar("T")
 
-#: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
-_TWICE = (
-    "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
-    " AND other.ident = state.ident AND other.kind = state.kind AND other.said = state.said AND NOT other.current"
-    " WHERE state.current LIMIT 1"
-)
 
-
-class PostgresStore(Figures):
+class PostgresStore(Figures, Verified):
     """A Store in a PostgreSQL database; the promises of its methods are those of Store."""
 
     def __init__(
@@ -288,6 +285,9 @@ class PostgresStore(Figures):
     def _tallies(self) -> Tallies:
         return Tallies(self._reader, self.snapshot, self._write, readonly=self._readonly)
 
+    def _checking(self) -> Checking:
+        return repair.checking(self._location, self._reader, self._numbers, self._row_types, self._write)
+
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""
         with reading(self._location):
@@ -374,13 +374,19 @@ class PostgresStore(Figures):
     def backfill(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> None:
         """Do nothing: no receipt lacks a field."""
 
+    def removals(self) -> removal.Removals:
+        """What finds and deletes for good."""
+        return removal.Removals(
+            self._connections, self._reader, self._write, self._attributed, lambda: self._kinds_of_sends
+        )
+
     def consolidate(self) -> None:
         """Do nothing: the server does it."""
 
     def check(self) -> bool:
         """Look for identities with a statement that is there twice, for two seconds at most. Raises StoreDamaged."""
         with reading(self._location):
-            found = self._reader.within(2.0, _TWICE)
+            found = self._reader.within(2.0, f"{TWICE} LIMIT 1")
             if found:
                 raise ValueError("a statement is there twice")
             return found is not None

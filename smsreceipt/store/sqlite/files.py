@@ -8,6 +8,7 @@ import re
 import stat
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -212,6 +213,11 @@ class Files:
     def have_their_names(self) -> bool:
         """Whether the paths still lead to the files that were opened."""
         return all(each is None or each.has_its_name() for each in (self._store, self._journal, self._index))
+
+    def readers(self) -> list[Callable[[int, int], bytes]]:
+        """For the store and its journal, a function that returns so many bytes from an offset on."""
+        self._journal = self._journal or _Handle.of(beside(self._path, "-wal"))
+        return [each.read for each in (self._store, self._journal) if each]
 
     def hold_earlier_commits(self) -> bool:
         """Whether the files are as long, and begin and end, as the last commit left them.
