@@ -31,7 +31,7 @@ from smsreceipt.cli.types import Address, Duration
     "--metrics-bind",
     type=Address(off=True),
     metavar="HOST:PORT|off",
-    example="127.0.0.1:9465",
+    example="127.0.0.1:9466",
     help="Where Prometheus finds /metrics: nowhere unless told.",
 )
 @min_free_option
