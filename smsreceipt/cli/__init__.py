@@ -36,6 +36,7 @@ COMMANDS = {
     "check": "Check that the store is whole, and what is derived right.",
     "outages": "Find when receipts did not come, and what compensates.",
     "watch": "Watch for what is wrong, print each change once, and tell robots.",
+    "forward": "Hand receipts on: every new statement, in the order of seq, at least once.",
     "recordings": "List the recordings of calls; fetch them in time.",
     "prune": "Delete receipts that are older than they need be kept.",
     "rejects": "Look at what could not be decoded; retry or drop it.",

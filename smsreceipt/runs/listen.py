@@ -16,9 +16,10 @@ from smsreceipt.decode import decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.ingest import TurnCommitter
 from smsreceipt.model import Delivery, Kind, Tally
+from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.listen_notes import ListenNotes
-from smsreceipt.runs.metrics import serve
+from smsreceipt.runs.metrics import of_listener, serve
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk, rejects_kept
 from smsreceipt.runs.sockets import HostPort, adopt, begin_listening, listener, raise_descriptor_limit
 from smsreceipt.runs.supervisor import asking
@@ -108,6 +109,7 @@ class _Listening:
             app.now,
             lambda: app.open_store(readonly=False, lock_wait=_LOCK_WAIT, backfill=False),
         )
+        self.forwards = Forwards(app)
         self._unknown_kinds: set[Kind] = set()
 
     @property
@@ -264,7 +266,7 @@ class _Listening:
         if self._options.metrics is None:
             return
         try:
-            stack.enter_context(serve(self._options.metrics, self))
+            stack.enter_context(serve(self._options.metrics, self, lambda: of_listener(self)))
         except UsageError as exc:
             if self._options.metrics_required:
                 raise

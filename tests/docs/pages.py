@@ -22,6 +22,7 @@ NAMES = (
     "data",
     "machines",
     "recordings",
+    "forward",
     "retention",
     "rejects",
     "sandbox",

@@ -23,6 +23,7 @@ HARNESSES = (
     "derived",
     "clocks",
     "push",
+    "forward",
     "reconcile",
     "replay",
     "inputs",
