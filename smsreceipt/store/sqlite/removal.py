@@ -107,6 +107,10 @@ class Removals:
             for statement in statements:
                 db.execute(statement).fetchall()
 
+    def key_file(self) -> Path:
+        """Beside the store."""
+        return self._path.with_suffix(files.FORGET_KEY)
+
     def traces(self, needles: Collection[bytes]) -> bool:
         """Whether one of these texts stands in the file or its journal."""
         longest = max(map(len, needles), default=0)
