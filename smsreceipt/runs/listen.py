@@ -16,6 +16,7 @@ from smsreceipt.decode import decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.ingest import TurnCommitter
 from smsreceipt.model import Delivery, Kind, Tally
+from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.metrics import serve
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk, rejects_kept
@@ -102,6 +103,7 @@ class _Listening:
         self._next_refresh = self._next_slow_warning = self._next_reader_warning = self._next_refusal_warning = 0.0
         self._told_large = self._told_rejects = 0
         self.today = Today(app)
+        self.forwards = Forwards(app)
         self._unknown_kinds: set[Kind] = set()
 
     @property

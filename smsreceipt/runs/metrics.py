@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from smsreceipt.errors import UsageError
 from smsreceipt.insight.measure import Sums
 from smsreceipt.model import Tally
+from smsreceipt.runs import forward_metrics
+from smsreceipt.runs.exposing import expose
+from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.sockets import HostPort
 from smsreceipt.runs.today import Today
 from smsreceipt.sources.push.app import Receiver
@@ -51,6 +52,10 @@ class Listener(Protocol):
     def today(self) -> Today:
         """The messages of the present day."""
 
+    @property
+    def forwards(self) -> Forwards:
+        """How far receipts are handed on."""
+
 
 class _ListenerCollector(Collector):
     """The metrics of one listener."""
@@ -86,6 +91,7 @@ class _ListenerCollector(Collector):
         yield GaugeMetricFamily("smsreceipt_bytes_in_hand", "Bytes of pushes in hand", value=it.intake.size)
         yield GaugeMetricFamily("smsreceipt_connections", "Open connections", value=it.connections)
         yield from _of_today(it.today.counts())
+        yield from forward_metrics.metrics(it.forwards.lags())
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not read the store."""
@@ -116,19 +122,6 @@ def _of_today(counts: Sequence[Count]) -> Iterator[Metric]:
 
 @contextmanager
 def serve(address: HostPort, listener: Listener) -> Iterator[None]:
-    """Serve /metrics at the address, in a thread, while the context is open. Raises UsageError if it cannot listen."""
-    registry = CollectorRegistry()
-    registry.register(_ListenerCollector(listener))
-    try:
-        server, thread = start_http_server(address.port, address.host or "0.0.0.0", registry)  # noqa: S104 - as asked
-    except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
-        reason = exc.strerror if isinstance(exc, OSError) else "no name of a host"
-        raise UsageError(
-            f"--metrics-bind: cannot listen on {address}: {reason}", hint="Choose another port, or --metrics-bind off."
-        ) from exc
-    try:
+    """Serve the listener's /metrics at the address while the context is open. Raises UsageError as expose does."""
+    with expose(address, _ListenerCollector(listener)):
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -114,6 +114,7 @@ def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
         assert store.check()
     assert CANARY not in ended.err + ended.out
     assert "not reached" in ended.err
+    assert program("check").code == 0
     again = forget(program, CANARY)
     assert (again.code, again.objects) == (0, [])
 

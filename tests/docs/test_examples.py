@@ -29,6 +29,7 @@ APART = ("smsreceipt listen", "smsreceipt demo", "smsreceipt completion", "mkdir
 SILENT = (
     "printf",
     "smsreceipt export",
+    "smsreceipt forward",
     "smsreceipt sends import",
     "smsreceipt sends forget",
     "smsreceipt pull",

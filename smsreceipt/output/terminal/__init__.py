@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from smsreceipt.output.terminal import (
         alarms,
+        check,
         codes,
         comparison,
         doctor,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     __all__ = [
         "alarms",
+        "check",
         "codes",
         "comparison",
         "doctor",

@@ -18,13 +18,6 @@ _SIZES = (
     " (SELECT coalesce(sum(sends), 0)::int8 FROM smsreceipt.ledger)"
 )
 
-#: Statements that are the state of their identity and, against what the indexes can prevent, are there a second time.
-TWICE = (
-    "SELECT 1 FROM smsreceipt.statement AS state JOIN smsreceipt.statement AS other ON other.place = state.place"
-    " AND other.ident = state.ident AND other.kind = state.kind AND other.said = state.said AND NOT other.current"
-    " WHERE state.current LIMIT 1"
-)
-
 
 def facts(reader: Reader, location: str, version: str, sends: Sends) -> StoreFacts:
     """The facts of the database at *location*, whose server has this *version*."""
@@ -52,11 +45,3 @@ def facts(reader: Reader, location: str, version: str, sends: Sends) -> StoreFac
         consumed=leases.consumed(reader),
         writers=tuple(StoreWriter(*row) for row in reader.rows(_WRITERS)),
     )
-
-
-def check(reader: Reader) -> bool:
-    """Look for statements that are there twice; False if two seconds were not enough. Raises ValueError for one."""
-    found = reader.within(2.0, TWICE)
-    if found:
-        raise ValueError("a statement is there twice")
-    return found is not None

@@ -189,6 +189,7 @@ def _settle(db: Db, answered: Sequence[tuple[int, bytes]], *, settled: bool) -> 
     if answered:
         places, idents = columns(sorted(answered), 2)
         db.execute(
-            f"UPDATE smsreceipt.send SET settled = %s WHERE (place, ident) IN {_PAIRS}",
-            (settled, int8s(places), uuids(idents)),
+            "UPDATE smsreceipt.send SET settled = %s, answer = CASE WHEN %s THEN 'pruned' ELSE answer END"
+            f" WHERE (place, ident) IN {_PAIRS}",
+            (settled, settled, int8s(places), uuids(idents)),
         )

@@ -31,6 +31,7 @@ from smsreceipt.store.postgres import (
     leases,
     notes,
     removal,
+    repair,
     select,
     sends,
     totals,
@@ -63,11 +64,12 @@ from smsreceipt.store.values import (
     StoredSend,
     StoreFacts,
 )
+from smsreceipt.store.verified import Checking, Verified
 
 T = TypeVar("T")
 
 
-class PostgresStore(Figures):
+class PostgresStore(Figures, Verified):
     """A Store in a PostgreSQL database; the promises of its methods are those of Store."""
 
     def __init__(
@@ -289,6 +291,9 @@ class PostgresStore(Figures):
     def _tallies(self) -> Tallies:
         return Tallies(self._reader, self.snapshot, self._write, readonly=self._readonly)
 
+    def _checking(self) -> Checking:
+        return repair.checking(self._location, self._reader, self._numbers, self._row_types, self._write)
+
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""
         with reading(self._location):
@@ -386,7 +391,7 @@ class PostgresStore(Figures):
     def check(self) -> bool:
         """Look for identities with a statement that is there twice, for two seconds at most. Raises StoreDamaged."""
         with reading(self._location):
-            return facts.check(self._reader)
+            return repair.glance(self._reader)
 
     def close(self) -> None:
         """Release the store; idempotent."""

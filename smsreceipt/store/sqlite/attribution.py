@@ -108,6 +108,11 @@ class Attribution:
             yield
         self._attribute(sorted(changed), retracted)
 
+    def again(self, phones: Sequence[str]) -> None:
+        """Attribute everything about these numbers anew."""
+        retracted = self._retract(msgspec.json.encode(phones).decode())
+        self._attribute(phones, retracted)
+
     def _kind(self, name: str) -> int:
         """The number of a kind of which there are statements; 0 where there are none."""
         return number(self._db, "SELECT id FROM kind WHERE name = ? AND statements > 0", name)

@@ -36,6 +36,7 @@ from smsreceipt.store.sqlite import (
     leases,
     notes,
     removal,
+    repair,
     replays,
     select,
     totals,
@@ -66,6 +67,7 @@ from smsreceipt.store.values import (
     StoredSend,
     StoreFacts,
 )
+from smsreceipt.store.verified import Checking, Verified
 
 
 def _refused(_kind: Kind, _body: bytes) -> None:
@@ -98,7 +100,7 @@ def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
     return SqliteStore(path, connection)
 
 
-class SqliteStore(Figures):
+class SqliteStore(Figures, Verified):
     """A Store in one SQLite file; the promises of its methods are those of Store."""
 
     def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
@@ -293,6 +295,9 @@ class SqliteStore(Figures):
 
     def _tallies(self) -> Tallies:
         return Tallies(self._db, self.snapshot, self._transaction)
+
+    def _checking(self) -> Checking:
+        return repair.checking(self._path, self._db, self.snapshot, self._transaction, self._attribution)
 
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""
