@@ -28,6 +28,8 @@ ODD_RECORD = {"Code": "OK", "TotalCount": "1", "SmsSendDetailDTOs": {"SmsSendDet
 #: Runs whose tests stand with their subjects: tests/runs/test_queries.py, tests/runs/test_list_check.py,
 #: tests/cli/test_store.py, tests/cli/test_recordings.py, tests/cli/test_stats.py, tests/cli/test_check.py.
 ELSEWHERE = {
+    "runs/forget.py",
+    "runs/receiving.py",
     "runs/prune.py",
     "runs/reconcile.py",
     "runs/day_totals.py",
