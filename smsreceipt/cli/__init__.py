@@ -34,6 +34,7 @@ COMMANDS = {
     "export": "Write receipts, sends or figures to files: ndjson, csv, xlsx, parquet.",
     "doctor": "Find what is set up wrong, and say what to do about it.",
     "check": "Check that the store is whole, and what is derived right.",
+    "outages": "Find when receipts did not come, and what compensates.",
     "watch": "Watch for what is wrong, print each change once, and tell robots.",
     "forward": "Hand receipts on: every new statement, in the order of seq, at least once.",
     "recordings": "List the recordings of calls; fetch them in time.",
