@@ -38,6 +38,7 @@ COMMANDS = {
     "watch": "Watch for what is wrong, print each change once, and tell robots.",
     "forward": "Hand receipts on: every new statement, in the order of seq, at least once.",
     "recordings": "List the recordings of calls; fetch them in time.",
+    "forget": "Delete everything that carries a phone number, for good.",
     "prune": "Delete receipts that are older than they need be kept.",
     "rejects": "Look at what could not be decoded; retry or drop it.",
     "store": "Look after the store: its facts, upgrades, copies.",

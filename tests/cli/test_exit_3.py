@@ -29,6 +29,8 @@ ODD_RECORD = {"Code": "OK", "TotalCount": "1", "SmsSendDetailDTOs": {"SmsSendDet
 #: tests/cli/test_store.py, tests/cli/test_recordings.py, tests/cli/test_stats.py, tests/cli/test_check.py,
 #: tests/cli/test_outages.py.
 ELSEWHERE = {
+    "runs/forget.py",
+    "runs/receiving.py",
     "runs/prune.py",
     "runs/reconcile.py",
     "runs/day_totals.py",
