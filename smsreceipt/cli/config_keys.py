@@ -25,10 +25,10 @@ def options_of_commands(
     context = click.Context(group)
     for name in group.list_commands(context):
         found = group.get_command(context, name)
+        if found is not None:
+            yield from (((*words, name), option) for option in own_options(found))
         if isinstance(found, click.Group):
             yield from options_of_commands(found, (*words, name))
-        elif found is not None:
-            yield from (((*words, name), option) for option in own_options(found))
 
 
 def _config_key(words: tuple[str, ...], option: Option) -> ConfigKey:

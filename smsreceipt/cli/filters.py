@@ -41,8 +41,8 @@ since_option = option(
 )
 until_option = option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today")
 
-_OPTIONS = [
-    option(
+_OPTIONS = {
+    "kind": option(
         "--kind",
         multiple=True,
         metavar="KIND",
@@ -50,11 +50,11 @@ _OPTIONS = [
         help="Only this message type (repeat = or).",
         example="SmsReport",
     ),
-    phone_option,
-    biz_id_option,
-    out_id_option,
-    option("--call-id", multiple=True, metavar="ID", help="Only this call.", example="4f3a00000062290c"),
-    option(
+    "phone": phone_option,
+    "biz-id": biz_id_option,
+    "out-id": out_id_option,
+    "call-id": option("--call-id", multiple=True, metavar="ID", help="Only this call.", example="4f3a00000062290c"),
+    "outcome": option(
         "--outcome",
         multiple=True,
         type=click.Choice([str(outcome) for outcome in Outcome]),
@@ -62,14 +62,14 @@ _OPTIONS = [
         help="Only this outcome, such as delivered or failed.",
         example="failed",
     ),
-    option(
+    "code": option(
         "--code",
         multiple=True,
         metavar="CODE",
         help="Only this receipt code or release cause.",
         example="MOBILE_IN_BLACK",
     ),
-    option(
+    "source": option(
         "--source",
         multiple=True,
         type=click.Choice([str(source) for source in Source]),
@@ -77,26 +77,38 @@ _OPTIONS = [
         help="Only what came by mns, push, replay or query.",
         example="mns",
     ),
-    option(
+    "date": option(
         "--date",
         type=When(),
         metavar="DAY",
         help="Only this day, Beijing time: 2026-11-20, today, yesterday.",
         example="today",
     ),
-    since_option,
-    until_option,
-    option("--after", type=click.IntRange(0), metavar="SEQ", help="Only seq greater than this.", example=0),
-    option("--history", is_flag=True, help="Every statement and each of its distinct bodies, not only states."),
-    option("--conflicts", is_flag=True, help="Only statements that contradict each other."),
-]
+    "since": since_option,
+    "until": until_option,
+    "after": option("--after", type=click.IntRange(0), metavar="SEQ", help="Only seq greater than this.", example=0),
+    "history": option(
+        "--history", is_flag=True, help="Every statement and each of its distinct bodies, not only states."
+    ),
+    "conflicts": option("--conflicts", is_flag=True, help="Only statements that contradict each other."),
+}
 
 
 def filters(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the filter options to a command."""
-    for add in reversed(_OPTIONS):
-        function = add(function)
-    return function
+    return filters_except()(function)
+
+
+def filters_except(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the filter options to a command, but not those of these names."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name, each in reversed(_OPTIONS.items()):
+            if name not in names:
+                function = each(function)
+        return function
+
+    return add
 
 
 def query_of(app: App, chosen: dict[str, Any]) -> Query:

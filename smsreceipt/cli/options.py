@@ -190,9 +190,10 @@ class _CommandKeys:
 
     def __call__(self) -> dict[str, Any]:
         command = self._group.get_command(self._ctx, self._name)
+        keys: dict[str, Any] = {**_checks(own_options(command))} if command else {}
         if isinstance(command, click.Group):
-            return {name: _CommandKeys(command, self._ctx, name) for name in command.list_commands(self._ctx)}
-        return {**_checks(own_options(command))} if command else {}
+            keys |= {name: _CommandKeys(command, self._ctx, name) for name in command.list_commands(self._ctx)}
+        return keys
 
 
 def _checks(options: Sequence[Option]) -> dict[str, OptionCheck]:

@@ -7,28 +7,22 @@ and an object whose code is a number; otherwise it is repeated after 1, 5 and 10
 from __future__ import annotations
 
 import heapq
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
 
-from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.proxies import Proxies
-from smsreceipt.aliyun.way import tls_context
-from smsreceipt.errors import UsageError
+from smsreceipt.forward.address import KIND, Address, why
 from smsreceipt.model import Kind
 
 LIMIT = 0.7  #: seconds for an answer
 RETRY_AFTER = (60.0, 300.0, 600.0)  #: seconds before each retry of a push
 MOST_RETRIES = 1_000  #: pushes that wait for a retry, beyond which no new push is sent
 
-_KIND = "{kind}"
 _LONGEST = 64 * 1024  # bytes of an answer that are read
 
 
@@ -56,31 +50,13 @@ class Callback:
 
         Raises UsageError for plain http to another host, unless *insecure_http*, and for a proxy that cannot be used.
         """
-        try:
-            parts = urlsplit(url.strip())
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in {"http", "https"}:
-            raise UsageError("--to needs a URL that begins with http:// or https://")
-        try:
-            self.endpoint = Endpoint.parse(f"{parts.scheme}://{parts.netloc}", insecure_http=insecure_http)
-        except UsageError as exc:
-            raise UsageError(f"--to: {exc}", hint=exc.hint) from None
-        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        self._url = f"{self.endpoint.url}{path}"
-        self.by_kind = _KIND in path
-        self._session = requests.Session()
-        self._session.trust_env = False  # nor are passwords of a .netrc sent
-        if proxies and (proxy := proxies.choose(self.endpoint)):
-            self._session.proxies = {"http": proxy.url, "https": proxy.url}
-        self._session.mount("https://", _Verified())
-        # At level DEBUG it logs the path of every request, which is a secret.
-        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
-        self._session.headers.update({"Content-Type": "application/json;charset=UTF-8", "User-Agent": "smsreceipt"})
+        self._address = Address.of(url, insecure_http=insecure_http)
+        self.endpoint, self.by_kind = self._address.endpoint, self._address.by_kind
+        self._session = self._address.session(proxies)
 
     def post(self, push: Push) -> None:
         """Send *push* once, and set its fields to the outcome."""
-        url = self._url.replace(_KIND, quote(push.kind or "", safe=""))
+        url = self._address.url.replace(KIND, quote(push.kind or "", safe=""))
         push.attempts += 1
         push.status, push.accepted, push.trouble = None, False, ""
         began = time.monotonic()
@@ -88,12 +64,8 @@ class Callback:
             with self._session.post(url, data=push.body, timeout=LIMIT, allow_redirects=False, stream=True) as answer:
                 push.status = answer.status_code
                 body = _read(answer, began + LIMIT)
-        except requests.Timeout:
-            push.trouble = "no answer in time"
-        except requests.exceptions.ProxyError:
-            push.trouble = "no connection through the proxy"
         except (requests.RequestException, OSError) as exc:
-            push.trouble = "the certificate is not valid" if _untrusted(exc) else "no connection"
+            push.trouble = why(exc)
         else:
             push.trouble = _fault(push.status, body)
         push.seconds = time.monotonic() - began
@@ -105,18 +77,6 @@ class Callback:
     def close(self) -> None:
         """Close every connection."""
         self._session.close()
-
-
-class _Verified(HTTPAdapter):
-    """Verifies certificates against those that the system trusts, with TLS 1.2 or newer."""
-
-    def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        """As in the base class, with this TLS context."""
-        super().init_poolmanager(*args, ssl_context=tls_context(), **more)
-
-    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        """As in the base class, with this TLS context."""
-        return super().proxy_manager_for(proxy, ssl_context=tls_context(), proxy_ssl_context=tls_context(), **more)
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes:
@@ -139,10 +99,6 @@ def _fault(status: int, body: bytes) -> str:
         return "answered no JSON object"
     number = isinstance(code, int | float) and not isinstance(code, bool)
     return "" if number else "answered without a code that is a number"
-
-
-def _untrusted(exc: BaseException) -> bool:
-    return isinstance(exc, requests.exceptions.SSLError)
 
 
 class Sender:

@@ -9,11 +9,11 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from smsreceipt.aliyun.deadline import within
 from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.faults import in_words
 from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
-from smsreceipt.notify.deadline import within
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
 

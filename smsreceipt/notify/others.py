@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+from smsreceipt.aliyun.deadline import within
 from smsreceipt.errors import UsageError
-from smsreceipt.notify.deadline import within
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
 

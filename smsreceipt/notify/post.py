@@ -11,12 +11,12 @@ from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
+from smsreceipt.aliyun.deadline import within
 from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.faults import in_words
 from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
-from smsreceipt.notify.deadline import within
 from smsreceipt.notify.faults import NotTold
 
 LIMIT = 10.0  #: seconds for an answer

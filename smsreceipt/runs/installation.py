@@ -106,6 +106,9 @@ def systemd(app: App, names: Sequence[str]) -> None:
     """Print the units of these commands, each under the path where it belongs."""
     here = Installation.of(app)
     app.write(app.encode("\n".join(line for name in names for line in _files(app, name, here))))
+    for name, key in (("prune", "older_than"), ("forward", "to")):
+        if name in names and not app.config.table((name,)).get(key):
+            app.say(f"hint: {name} needs {key.replace('_', '-')} in [{name}] of the configuration")
     if here.user == "root":
         app.say("hint: these units run as root: print them as the user who is to own the store")
     if here.folder is not None and not here.folder.is_dir():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from smsreceipt.app import App
+from smsreceipt.forward.lag import lags
 from smsreceipt.model import DAY_MS, Instant, Kind, iso_beijing
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.alarms import ALARMS
@@ -32,12 +33,13 @@ def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = F
         alarms = watch.check(app, store) if check else []
         facts = replace(store.facts(), checked=store.check())
         recent = store.recent(Instant(app.now() - _LATELY), _NEWEST)
+        forwards = lags(store, app.now())
         say_unknown_kinds(app, kinds, store)
     grows = growth(facts, recent.first_seq, Instant(app.now() - _LATELY), app.now(), _free(app, facts))
     if kinds:
         facts = replace(facts, kinds=tuple(one for one in facts.kinds if one.kind in kinds))
     waits = _backlog(app) if ask else None
-    health = Health(facts=facts, growth=grows, origins=recent.origins, backlog=waits)
+    health = Health(facts=facts, growth=grows, origins=recent.origins, backlog=waits, forwards=forwards)
     view = STATUS.with_value("alarms", [ALARMS.record(alarm) for alarm in alarms]) if check else STATUS
     print_whole(app, view, health, (KINDS, facts.kinds), lambda display: terminal.status.status(health, display))
     if waits and (silent := [each for each in waits if each.waiting is None]):

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from smsreceipt.app import App
 from smsreceipt.errors import ProviderError, SmsReceiptError
+from smsreceipt.forward.cursor import LEASE
 from smsreceipt.insight.alarms.figures import Figures, Messages, Part
 from smsreceipt.insight.alarms.judge import DAYS
 from smsreceipt.insight.alarms.rules import Rule
@@ -63,7 +64,7 @@ class Gatherer:
             no_receipt=self._slow(Rule.NO_RECEIPT, now, lambda: _no_receipt(store, day - _OLD)),
             opt_outs=self._slow(Rule.OPTOUT, now, lambda: self._opt_outs(store, day)),
             free=opening.free_bytes(self._app.store_location),
-            receiving=bool(facts.consumed),
+            receiving=any(not each.startswith(LEASE) for each in facts.consumed),
             limits=thresholds(self._app.config.table(("stats",))),
         )
 

@@ -21,9 +21,11 @@ from smsreceipt.model import (
     StoredReceipt,
     StoredReject,
 )
-from smsreceipt.store.arrivals import Arrived
+from smsreceipt.store.arrivals import Arrived, Came
+from smsreceipt.store.checking.faults import Fault, ReadAgain
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
+from smsreceipt.store.removal import Removals
 from smsreceipt.store.values import (
     NO_TIME,
     CallGap,
@@ -93,6 +95,12 @@ class Receipts(Protocol):
 
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up; reads about as many statements."""
+
+    def came(self, since: Instant, until: Instant) -> Sequence[Came]:
+        """Which kinds came by which ways in which minutes, at or after *since* and before *until*.
+
+        Reads about as many statements as came then. A statement counts when and how it came first.
+        """
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
@@ -213,7 +221,33 @@ class Copies(Protocol):
         """
 
 
-class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Protocol):
+class Checks(Protocol):
+    """Comparing what is derived with the log of statements, and deriving it again."""
+
+    def verify(
+        self,
+        read_again: ReadAgain,
+        place: Place,
+        *,
+        deep: bool = False,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> Iterator[Fault]:
+        """Yield everything that is not as it should be.
+
+        Reads in slices: no other process waits, and no moment is held for longer than a slice takes, but for the
+        engine's own check. What changes meanwhile is no fault. Ends after the faults of the engine, if there are any.
+        *read_again* reads bodies as decoding does now, *place* is that of fold(); without the one that fold() had,
+        figures by carrier and province are left out. *deep*: also fields that bodies would be read differently for.
+        """
+
+    def repair(self, faults: Sequence[Fault]) -> int:
+        """Derive again, in one transaction, what verify() of this store has yielded; how many faults are gone.
+
+        The log of statements stays as it is, but for statements that were made for an attribution.
+        """
+
+
+class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Checks, Protocol):
     """Everything that is kept. When a writing method returns, its rows survive a power cut; when it raises, none exist.
 
     Use one instance from one thread at a time. Any number of processes may open the same store.
@@ -239,6 +273,9 @@ class Store(Receipts, Rejects, Sends, Consumers, Notes, Copies, Protocol):
         stopped. *on_progress* gets how many receipts are done and how many there are. Readers needs no backfill: it
         only makes reading faster.
         """
+
+    def removals(self) -> Removals:
+        """What finds and deletes for good."""
 
     def consolidate(self) -> None:
         """Bring the store into the form in which a copy of it is whole, as far as other processes allow.

@@ -67,7 +67,10 @@ class Tallies(Protocol):
         """The messages among the statements with seq > *after* and at most *to*."""
 
     def changes(self, after: int, to: int) -> Sequence[tuple[int, int, Message]]:
-        """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them."""
+        """The noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them.
+
+        Of the others, only the first: there may be millions after many receipts were deleted.
+        """
 
     def announce(self, to: int) -> None:
         """From now on, changes of statements up to *to* are noted."""

@@ -19,6 +19,7 @@ class Kept:
 
     tally: Tally
     new: Sequence[StoredReceipt]  #: the statements that the store did not hold before, in seq order
+    unguarded: bool = False  #: numbers were forgotten, and what came about them could not be told apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Query:
     #: The phone, or another number of a call; normalised: digits without +, 86 dropped before 11 digits that start
     #: with 1.
     phones: Collection[str] = ()
+    seqs: Collection[int] = ()
     ids: Collection[str] = ()  #: the first part of the identity as it is stored, of a BizId also the part before its ^
     biz_ids: Collection[str] = ()
     out_ids: Collection[str] = ()

@@ -29,11 +29,14 @@ APART = ("smsreceipt listen", "smsreceipt demo", "smsreceipt completion", "mkdir
 SILENT = (
     "printf",
     "smsreceipt export",
+    "smsreceipt forward",
     "smsreceipt sends import",
     "smsreceipt sends forget",
     "smsreceipt pull",
     "smsreceipt rejects retry",
     "smsreceipt recordings",
+    "smsreceipt prune",
+    "smsreceipt forget",
     "smsreceipt report",
 )
 

@@ -1,3 +1,3 @@
-from tests.cli.conftest import bare, program
+from tests.cli.conftest import bare, program, pytest_generate_tests
 
-__all__ = ["bare", "program"]
+__all__ = ["bare", "program", "pytest_generate_tests"]

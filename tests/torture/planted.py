@@ -224,6 +224,37 @@ def rush() -> None:
     hasty(1.05)
 
 
+def eager() -> None:
+    """No bug: `forward` tries again at once, so that a harness comes to its end."""
+    from smsreceipt.forward import forwarder
+
+    forwarder.FIRST_PAUSE, forwarder.LONGEST_PAUSE, forwarder.POLL = 0.02, 0.1, 0.02
+
+
+def cursor_first() -> None:
+    """The cursor moves before the receiver has confirmed."""
+    from smsreceipt.forward.batch import Batch, Refused
+    from smsreceipt.forward.forwarder import Forwarder
+
+    eager()
+    original = Forwarder._offer
+
+    def offer(forwarder: Forwarder, batch: Batch) -> Refused | None:
+        forwarder._cursor.move(batch.last)
+        return original(forwarder, batch)
+
+    patch.object(Forwarder, "_offer", offer).start()
+
+
+def skip_refused() -> None:
+    """A batch that is refused is left out."""
+    from smsreceipt.forward.forwarder import Forwarder
+
+    eager()
+    original = Forwarder._offer
+    patch.object(Forwarder, "_offer", lambda forwarder, batch: original(forwarder, batch) and None).start()
+
+
 BUGS: dict[str, Callable[[], None]] = {
     "delete-before-commit": delete_before_commit,
     "no-unique-key": no_unique_key,
@@ -243,6 +274,9 @@ BUGS: dict[str, Callable[[], None]] = {
     "hasty": hasty,
     "rush": rush,
     "ok-before-commit": ok_before_commit,
+    "eager": eager,
+    "cursor-first": cursor_first,
+    "skip-refused": skip_refused,
 }
 
 

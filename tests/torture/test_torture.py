@@ -16,6 +16,7 @@ from tests.torture import (
     damage,
     disk,
     faults,
+    forward,
     inputs,
     kills,
     order,
@@ -55,6 +56,18 @@ def test_kills_lose_and_double_nothing() -> None:
     assert killed == 3
     assert verdict.good, verdict
     assert verdict.acked >= 450
+
+
+def test_kills_of_receiver_and_forwarder_lose_nothing() -> None:
+    early, skipping, verdict = together(
+        lambda: forward.torture(4, bug="cursor-first"),
+        lambda: forward.torture(1, bug="skip-refused"),
+        lambda: forward.torture(4),
+    )
+    assert early.lost
+    assert skipping.lost
+    assert verdict.good, verdict
+    assert verdict.kills == 4
 
 
 @pytest.mark.needs("strace")

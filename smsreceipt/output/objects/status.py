@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from smsreceipt.model import Instant, iso_utc
 from smsreceipt.output.columns import Cell, Column, View
-from smsreceipt.output.formatting import ago, wall_clock
+from smsreceipt.output.formatting import ago, elapsed, wall_clock
 from smsreceipt.store import Growth, KindFacts, OriginFacts, StoreFacts
 
 if TYPE_CHECKING:
@@ -66,6 +66,18 @@ class Waiting:
     error: str = ""  #: why it did not answer
 
 
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """How far receipts are handed on under one name."""
+
+    name: str
+    seq: int  #: every statement up to it was confirmed or parked
+    behind: int  #: seqs that the store is ahead
+    seconds: float  #: since the oldest statement after it was received
+    parked: int  #: statements that the receiver refused
+    running: bool
+
+
 MOST_SEEN = 16  #: messages that one answer shows at most
 
 
@@ -77,6 +89,7 @@ class Health:
     growth: Growth
     origins: Sequence[OriginFacts]
     backlog: Sequence[Waiting] | None = None  #: None: the provider was not asked
+    forwards: Sequence[Forwarding] = ()
 
 
 def _origin_age(row: OriginFacts, display: Display) -> Cell | str:
@@ -142,6 +155,46 @@ BACKLOG = View[Waiting](
 )
 
 
+def _lag(row: Forwarding, display: Display) -> Cell | str:
+    if not row.behind:
+        return "-"
+    return Cell(elapsed(round(row.seconds * 1000), chinese=display.chinese), "" if row.running else "red")
+
+
+FORWARDS = View[Forwarding](
+    "Forward",
+    [
+        Column(key="name", of="name", head=("FORWARD", "转发"), priority=9, min_width=10),
+        Column(key="seq", of="seq", head=("SEQ", "SEQ"), cell=lambda row, _: str(row.seq), priority=5, right=True),
+        Column(key="behind", of="behind", head=("BEHIND", "落后"), priority=8, right=True),
+        Column(
+            key="seconds",
+            of="seconds",
+            convert=lambda seconds: round(seconds, 3),
+            head=("LAG", "延迟"),
+            cell=_lag,
+            priority=7.5,
+            right=True,
+        ),
+        Column(
+            key="parked",
+            of="parked",
+            head=("PARKED", "搁置"),
+            cell=lambda row, _: Cell(f"{row.parked:,}", "red" if row.parked else "dim"),
+            priority=7,
+            right=True,
+        ),
+        Column(
+            key="running",
+            of="running",
+            head=("RUNNING", "运行中"),
+            cell=lambda row, display: display.localized("yes", "是") if row.running else display.localized("no", "否"),
+            priority=6,
+        ),
+    ],
+)
+
+
 def _last_received_at(health: Health) -> str | None:
     last: Instant | None = max((kind.last_received_at for kind in health.facts.kinds), default=None)
     return None if last is None else iso_utc(last)
@@ -175,5 +228,6 @@ STATUS = View[Health](
         Column(key="free", of="growth.free"),
         Column(key="days_left", of="growth.days_left"),
         Column(key="backlog", of="backlog", convert=_backlog),
+        Column(key="forwards", of="forwards", convert=lambda forwards: [FORWARDS.record(each) for each in forwards]),
     ],
 )

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from smsreceipt.output.terminal import (
         alarms,
+        check,
         codes,
         comparison,
         doctor,
+        outages,
         rejects,
         replay,
         stats,
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
     __all__ = [
         "alarms",
+        "check",
         "codes",
         "comparison",
         "doctor",
+        "outages",
         "rejects",
         "replay",
         "stats",

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import size
-from smsreceipt.output.objects.status import BACKLOG, KINDS, ORIGINS, Health
+from smsreceipt.output.objects.status import BACKLOG, FORWARDS, KINDS, ORIGINS, Health
 from smsreceipt.output.terminal.screen import draw, pairs, text
 from smsreceipt.output.terminal.table import Table
 from smsreceipt.store import Growth, StoreFacts
@@ -40,10 +40,11 @@ def status(health: Health, display: Display) -> str:
 
 
 def _ways(health: Health, display: Display) -> str:
-    """When something came by each queue and path, and what waits in the queues."""
+    """When something came by each queue and path, what waits in the queues, and how far receipts are handed on."""
     came = draw(display, "") + Table(display, ORIGINS).draw(health.origins) if health.origins else ""
     waits = draw(display, "") + Table(display, BACKLOG).draw(health.backlog) if health.backlog else ""
-    return came + waits
+    handed = draw(display, "") + Table(display, FORWARDS).draw(health.forwards) if health.forwards else ""
+    return came + waits + handed
 
 
 def _growth(growth: Growth, display: Display) -> Text:

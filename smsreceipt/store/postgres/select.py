@@ -143,6 +143,8 @@ def _terms(query: Query, kinds: list[int] | None, roads: list[int] | None) -> It
 
 def _lookup(query: Query) -> list[_Condition]:
     """Conditions each of which an index finds, that together hold every match; none where no filter is selective."""
+    if query.seqs:
+        return [_Condition("seq = ANY(%s)", ([*query.seqs],))]
     for column, wanted in (("biz_id", query.biz_ids), ("call_id", query.call_ids)):
         if wanted:
             return _indexed(column, wanted)

@@ -134,6 +134,21 @@ class Reader:
             except psycopg.errors.QueryCanceled:
                 return None
 
+    def refused(self, query: str, values: Sequence[Any]) -> str:
+        """Why the server finds data or an index of its own damaged, as it says; "" where it does not."""
+        with translated(self._connections.location), self._borrow() as db, self._moment(db):
+            try:
+                db.execute(query, values)
+            except (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted) as exc:
+                return str(exc.diag.message_primary)
+        return ""
+
+    def within_transaction(self, db: Db) -> Reader:
+        """A reader in a transaction that another has begun: it sees what that one has written."""
+        reader = Reader(self._connections, blank=False)
+        reader._held = db, 0
+        return reader
+
     def horizon(self) -> int:
         """Up to which seq statements may be shown; to be asked before they are read."""
         if self._held:

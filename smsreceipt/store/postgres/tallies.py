@@ -12,12 +12,13 @@ from smsreceipt.store.postgres.arrays import Pack, int4s, int8s, texts
 from smsreceipt.store.postgres.batch import columns
 from smsreceipt.store.postgres.session import Db, Reader
 from smsreceipt.store.postgres.writer import Begun
-from smsreceipt.store.tallies import KEY, SUMS, Message, State, Sums
+from smsreceipt.store.tallies import KEY, SLICE, SUMS, Message, State, Sums
 
 KINDS = "(SELECT id FROM smsreceipt.kind WHERE name IN ('SmsReport', 'DypnsSmsVerifyReport'))"  #: that are messages
 PREFIX = "CASE WHEN length({0}.phone) = 11 AND {0}.phone ~ '^1[3-9]' THEN left({0}.phone, 7) ELSE '' END"
 
-_MESSAGE = (
+#: The values of a message; {} is its prefix.
+MESSAGE = (
     f"day, kind.name, {hour_sql('sent_at')}, outcome, code, {seconds_sql('sent_at', exact=False)}, {{0}},"
     " greatest(billed_parts, 0)"
 )
@@ -59,6 +60,34 @@ def state(reader: Reader) -> State:
     return State(0, "", 0, 0)
 
 
+def messages(reader: Reader, after: int, to: int) -> list[Message]:
+    """The messages among the statements with seq > *after* and at most *to*."""
+    found: Any = reader.stream(
+        f"SELECT {MESSAGE.format(PREFIX.format('statement'))} FROM smsreceipt.statement"
+        " JOIN smsreceipt.kind ON kind.id = statement.kind"
+        f" WHERE seq > %s AND seq <= %s AND statement.kind IN {KINDS} AND current AND NOT test",
+        (after, to),
+    )
+    return list(found)
+
+
+def changes(reader: Reader, to: int) -> list[tuple[int, Message]]:
+    """All noted changes up to *to*: 1 or -1, message."""
+    found: Any = reader.stream(
+        f"SELECT sign, {MESSAGE.format('prefix')} FROM smsreceipt.tally_change"
+        " JOIN smsreceipt.kind ON kind.id = tally_change.kind WHERE seq <= %s",
+        (to,),
+    )
+    return [(sign, tuple(message)) for sign, *message in found]
+
+
+def add(db: Db, sums: Sums) -> None:
+    """Add sums to the tallies."""
+    if sums.rows:
+        values = columns([(*key, *sums.rows[key]) for key in sorted(sums.rows)], len(_TYPES))
+        db.execute(_ADD, [_PACK[name](column) for name, column in zip(_TYPES, values, strict=True)])
+
+
 class Tallies:
     """Reads and writes the tallies."""
 
@@ -75,20 +104,19 @@ class Tallies:
 
     def messages(self, after: int, to: int) -> list[Message]:
         """The messages among the statements with seq > *after* and at most *to*."""
-        found: Any = self._reader.stream(
-            f"SELECT {_MESSAGE.format(PREFIX.format('statement'))} FROM smsreceipt.statement"
-            " JOIN smsreceipt.kind ON kind.id = statement.kind"
-            f" WHERE seq > %s AND seq <= %s AND statement.kind IN {KINDS} AND current AND NOT test",
-            (after, to),
-        )
-        return list(found)
+        return messages(self._reader, after, to)
 
     def changes(self, after: int, to: int) -> list[tuple[int, int, Message]]:
-        """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them."""
+        """The noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them.
+
+        Of the others, only the first: there may be millions after many receipts were deleted.
+        """
         found: Any = self._reader.stream(
-            f"SELECT tally_change.id, CASE WHEN seq > %s THEN 0 ELSE sign END, {_MESSAGE.format('prefix')}"
-            " FROM smsreceipt.tally_change JOIN smsreceipt.kind ON kind.id = tally_change.kind WHERE seq <= %s",
-            (after, to),
+            f"SELECT tally_change.id, CASE WHEN seq > %s THEN 0 ELSE sign END, {MESSAGE.format('prefix')}"
+            " FROM smsreceipt.tally_change JOIN smsreceipt.kind ON kind.id = tally_change.kind WHERE seq <= %s"
+            " AND (seq > %s OR tally_change.id <= (SELECT max(id) FROM (SELECT id FROM smsreceipt.tally_change"
+            " ORDER BY id LIMIT %s) AS first))",
+            (after, to, after, SLICE),
         )
         return [(each, sign, tuple(message)) for each, sign, *message in found]
 
@@ -103,9 +131,7 @@ class Tallies:
             now = db.execute("SELECT turn, to_seq FROM smsreceipt.tally_state FOR UPDATE").fetchone()
             if now != (before.turn, before.to_seq):
                 return
-            if sums.rows:
-                values = columns([(*key, *sums.rows[key]) for key in sorted(sums.rows)], len(_TYPES))
-                db.execute(_ADD, [_PACK[name](column) for name, column in zip(_TYPES, values, strict=True)])
+            add(db, sums)
             if changes:
                 db.execute("DELETE FROM smsreceipt.tally_change WHERE id = ANY(%s)", (int8s(changes),))
                 _run(db, "DELETE FROM smsreceipt.day_tally WHERE messages = 0 AND parts = 0 AND untold = 0")

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import apsw
 import msgspec
 
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT, Candidate, Reported, attributed, candidates
-from smsreceipt.model import Decoded, Instant, Send
+from smsreceipt.model import Decoded, Instant
 from smsreceipt.store.sqlite import backfill, tally_changes
 from smsreceipt.store.sqlite.batch import Identity
 from smsreceipt.store.sqlite.columns import INSERTED
@@ -80,11 +80,9 @@ class Attribution:
         with self._around(phones):
             yield
 
-    @contextmanager
-    def around_sends(self, sends: Sequence[Send]) -> Iterator[None]:
-        """To be held while these rows of the ledger are written."""
-        with self._around(lambda: {send.phone for send in sends}):
-            yield
+    def around_phones(self, phones: Collection[str]) -> AbstractContextManager[None]:
+        """To be held while statements about these numbers, or rows of the ledger, are written or deleted."""
+        return self._around(lambda: phones)
 
     @contextmanager
     def around_everything(self) -> Iterator[None]:
@@ -109,6 +107,11 @@ class Attribution:
             retracted = self._retract(msgspec.json.encode(sorted(changed)).decode())
             yield
         self._attribute(sorted(changed), retracted)
+
+    def again(self, phones: Sequence[str]) -> None:
+        """Attribute everything about these numbers anew."""
+        retracted = self._retract(msgspec.json.encode(phones).decode())
+        self._attribute(phones, retracted)
 
     def _kind(self, name: str) -> int:
         """The number of a kind of which there are statements; 0 where there are none."""

@@ -41,6 +41,19 @@ def connect(path: Path, *, writable: bool, vfs: str | None = None) -> apsw.Conne
     return _connect(path, str(path), flags, writable=writable, vfs=vfs)
 
 
+def reconnect(path: Path) -> apsw.Connection:
+    """One more connection to a store that this process has open.
+
+    What cuts the file needs one of its own each time: a connection that has written before notes the same number of
+    changes in the head again, and the file would look cut by somebody else; see Files.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.set_busy_timeout(OPENING_MS)
+    connection.execute(_SETTINGS).fetchall()
+    return connection
+
+
 def _connect_to_read_only_media(path: Path) -> apsw.Connection:
     """Open a file beside which SQLite can write nothing. It must have been closed soundly: its journal is not read."""
     if files.size(files.beside(path, "-wal")):

@@ -8,6 +8,7 @@ import re
 import stat
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +24,8 @@ _NETWORK = (
 )
 _LOCAL = ("fuseblk", "fusectl")  # disks of this machine all the same
 
+
+FORGET_KEY = ".forget-key"  #: how the name of the key of forgotten numbers ends; it is beside the store
 
 #: A blank, a tab, a line end or a backslash in the name of a mount point.
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -212,6 +215,11 @@ class Files:
     def have_their_names(self) -> bool:
         """Whether the paths still lead to the files that were opened."""
         return all(each is None or each.has_its_name() for each in (self._store, self._journal, self._index))
+
+    def readers(self) -> list[Callable[[int, int], bytes]]:
+        """For the store and its journal, a function that returns so many bytes from an offset on."""
+        self._journal = self._journal or _Handle.of(beside(self._path, "-wal"))
+        return [each.read for each in (self._store, self._journal) if each]
 
     def hold_earlier_commits(self) -> bool:
         """Whether the files are as long, and begin and end, as the last commit left them.

@@ -40,6 +40,7 @@ _LEDGER = (
 )
 _WHEN = "CASE WHEN sent_at >= 0 THEN sent_at WHEN reported_at >= 0 THEN reported_at ELSE received_at END"
 _MAX_STREAMS = 400  # beyond that many, reading the table in seq order is cheaper
+_LISTED = "IN (SELECT value FROM json_each(?))"
 _RARE = 2_000  # an index that holds fewer rows than this for a value is read whole at once
 
 
@@ -139,6 +140,8 @@ def _terms(query: Query) -> tuple[list[str], list[_Value]]:
 
 def _streams(db: apsw.Connection, query: Query) -> list[_Stream]:
     """The cheapest streams that hold every match: those of the most selective filter."""
+    if query.seqs:
+        return [_Stream("", f"statement.seq {_LISTED}", (msgspec.json.encode([*query.seqs]).decode(),))]
     for column, wanted in (("biz_id", query.biz_ids), ("call_id", query.call_ids)):
         if wanted:
             return _by_value(column, sorted({str(value) for value in wanted}))
@@ -216,7 +219,7 @@ def _among(column: str, wanted: Collection[str]) -> tuple[str, list[str]]:
     if len(values) == 1:
         return f"{column} = ?", values
     if len(values) > _MAX_STREAMS:
-        return f"{column} IN (SELECT value FROM json_each(?))", [msgspec.json.encode(values).decode()]
+        return f"{column} {_LISTED}", [msgspec.json.encode(values).decode()]
     return f"{column} IN ({', '.join('?' * len(values))})", values
 
 

@@ -25,16 +25,30 @@ from smsreceipt.model import (
 from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
+from smsreceipt.store.forgotten import Forgotten
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
-from smsreceipt.store.sqlite import arrivals, backfill, files, leases, notes, replays, select, totals, transfer
+from smsreceipt.store.sqlite import (
+    arrivals,
+    backfill,
+    facts,
+    files,
+    leases,
+    notes,
+    removal,
+    repair,
+    replays,
+    select,
+    totals,
+    transfer,
+)
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.counts import Counts
 from smsreceipt.store.sqlite.faults import reading, translated
 from smsreceipt.store.sqlite.keep import Keeper
-from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, is_blank, migrate
-from smsreceipt.store.sqlite.rows import number, rows
+from smsreceipt.store.sqlite.migrations import APPLICATION_ID, is_blank, migrate
+from smsreceipt.store.sqlite.rows import rows
 from smsreceipt.store.sqlite.sends import Sends
 from smsreceipt.store.sqlite.tallies import Tallies
 from smsreceipt.store.values import (
@@ -53,6 +67,7 @@ from smsreceipt.store.values import (
     StoredSend,
     StoreFacts,
 )
+from smsreceipt.store.verified import Checking, Verified
 
 
 def _refused(_kind: Kind, _body: bytes) -> None:
@@ -85,7 +100,7 @@ def open_reader(path: Path, *, reread: Reread = _refused) -> SqliteStore:
     return SqliteStore(path, connection)
 
 
-class SqliteStore(Figures):
+class SqliteStore(Figures, Verified):
     """A Store in one SQLite file; the promises of its methods are those of Store."""
 
     def __init__(self, path: Path, connection: apsw.Connection, reread: Reread = _refused) -> None:
@@ -96,6 +111,7 @@ class SqliteStore(Figures):
         self._sends = Sends(connection)
         self._attribution = Attribution(connection, self._keeper.decide)
         self._files = files.Files(path, APPLICATION_ID)
+        self._forgotten = Forgotten(lambda: path.with_suffix(files.FORGET_KEY))
         self._sound = True
         self._closed = False
 
@@ -104,14 +120,16 @@ class SqliteStore(Figures):
     ) -> Kept:
         """Store every receipt and reject in one transaction."""
         with self._transaction():
+            decoded, forgotten = notes.unforgotten(self._db, self._forgotten, decoded)
             with self._attribution.around_receipts(decoded):
                 new, received = self._keeper.receipts(decoded)
             fresh, rejected = self._keeper.rejects(decoded)
             self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in resolves])
             self._sends.note(asked)
             replays.note(self._db, decoded)
-        tally = Tally(received + rejected, len(new), received - len(new), rejected, fresh)
-        return Kept(tally, new)
+        total = received + rejected + forgotten
+        tally = Tally(total, len(new), received - len(new), rejected, fresh, forgotten)
+        return Kept(tally, new, self._forgotten.unguarded)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -155,7 +173,7 @@ class SqliteStore(Figures):
 
     def add_sends(self, sends: Sequence[Send]) -> Imported:
         """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
-        with self._transaction(), self._attribution.around_sends(sends):
+        with self._transaction(), self._attribution.around_phones({send.phone for send in sends}):
             return self._sends.add(sends)
 
     def forget_sends(self, query: SendQuery) -> int:
@@ -278,6 +296,9 @@ class SqliteStore(Figures):
     def _tallies(self) -> Tallies:
         return Tallies(self._db, self.snapshot, self._transaction)
 
+    def _checking(self) -> Checking:
+        return repair.checking(self._path, self._db, self.snapshot, self._transaction, self._attribution)
+
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up."""
         with reading(self._path):
@@ -291,27 +312,7 @@ class SqliteStore(Figures):
     def facts(self) -> StoreFacts:
         """Counts and sizes, without scanning the receipts."""
         with reading(self._path):
-            kinds = tuple(
-                KindFacts(Kind(name), identities, statements, tests, first, last)
-                for name, identities, statements, tests, first, last in rows(
-                    self._db,
-                    "SELECT name, identities, statements, tests, first_received, last_received FROM kind ORDER BY name",
-                )
-            )
-            return StoreFacts(
-                location=str(self._path),
-                exists=not self._files.in_memory,
-                engine=f"SQLite {apsw.sqlite_lib_version()}",
-                schema=SCHEMA,
-                size=files.size(self._path) + files.size(files.beside(self._path, "-wal")),
-                last_seq=number(self._db, "SELECT last_seq FROM counter"),
-                rejects=number(self._db, "SELECT count(*) FROM reject"),
-                conflicts=number(self._db, "SELECT count(*) FROM statement WHERE conflict = 1"),
-                kinds=kinds,
-                sends=number(self._db, "SELECT sends FROM counter"),
-                open_sends=self._sends.open(),
-                consumed=leases.consumed(self._db),
-            )
+            return facts.facts(self._db, self._path, self._sends, exists=not self._files.in_memory)
 
     def recent(self, since: Instant, newest: int) -> Recent:
         """What came since a time, and what came last by each way among so many newest statements."""
@@ -368,6 +369,10 @@ class SqliteStore(Figures):
             with self._transaction():
                 backfill.write(self._db, batch)
             on_progress(batch.read_to, batch.last_seq)
+
+    def removals(self) -> removal.Removals:
+        """What finds and deletes for good."""
+        return removal.Removals(self._db, self._transaction, self._attribution, self._files, self._path)
 
     def close(self) -> None:
         """Release the store; idempotent. A sound store is left as one file, its journal written back."""

@@ -12,13 +12,15 @@ from smsreceipt.store.counting import hour_sql, seconds_sql
 from smsreceipt.store.sqlite.migrations import BACKFILLED
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.tally_changes import KINDS, PREFIX
-from smsreceipt.store.tallies import KEY, SUMS, Message, State, Sums
+from smsreceipt.store.tallies import KEY, SLICE, SUMS, Message, State, Sums
 
-_MESSAGE = (
+#: The values of a message; {} is its prefix.
+MESSAGE = (
     f"day, kind.name, {hour_sql('sent_at')}, outcome, code, {seconds_sql('sent_at', exact=False)}, {{0}},"
     " max(billed_parts, 0)"
 )
-_ADD = (
+#: Adds one row.
+ADD = (
     f"INSERT INTO day_tally ({', '.join(KEY + SUMS)}) VALUES ({', '.join('?' * len(KEY + SUMS))})"
     f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}"
 )
@@ -29,6 +31,29 @@ def state(db: apsw.Connection) -> State:
     ((to_seq, place, last_seq, turn),) = rows(db, "SELECT tally_to, tally_place, last_seq, tally_turn FROM counter")
     read_to = number(db, "SELECT read_to FROM backfill WHERE schema = ?", BACKFILLED)
     return State(to_seq, place, max(to_seq, min(last_seq, read_to)), turn)
+
+
+def messages(db: apsw.Connection, after: int, to: int) -> list[Message]:
+    """The messages among the statements with seq > *after* and at most *to*."""
+    found: Iterable[Any] = rows(
+        db,
+        f"SELECT {MESSAGE.format(PREFIX.format('statement'))} FROM statement NOT INDEXED"
+        " CROSS JOIN kind ON kind.id = statement.kind"
+        f" WHERE seq > ? AND seq <= ? AND statement.kind IN {KINDS} AND current AND NOT test",
+        (after, to),
+    )
+    return list(found)
+
+
+def changes(db: apsw.Connection, to: int) -> list[tuple[int, Message]]:
+    """All noted changes up to *to*: 1 or -1, message."""
+    found: Iterable[Any] = rows(
+        db,
+        f"SELECT sign, {MESSAGE.format('prefix')} FROM tally_change JOIN kind ON kind.id = tally_change.kind"
+        " WHERE seq <= ?",
+        (to,),
+    )
+    return [(sign, tuple(message)) for sign, *message in found]
 
 
 class Tallies:
@@ -50,22 +75,19 @@ class Tallies:
 
     def messages(self, after: int, to: int) -> list[Message]:
         """The messages among the statements with seq > *after* and at most *to*."""
-        found: Iterable[Any] = rows(
-            self._db,
-            f"SELECT {_MESSAGE.format(PREFIX.format('statement'))} FROM statement NOT INDEXED"
-            " CROSS JOIN kind ON kind.id = statement.kind"
-            f" WHERE seq > ? AND seq <= ? AND statement.kind IN {KINDS} AND current AND NOT test",
-            (after, to),
-        )
-        return list(found)
+        return messages(self._db, after, to)
 
     def changes(self, after: int, to: int) -> list[tuple[int, int, Message]]:
-        """All noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them."""
+        """The noted changes up to *to*: number, 1 or -1, message. 0 for those after *after*: the slice has them.
+
+        Of the others, only the first: there may be millions after many receipts were deleted.
+        """
         found: Iterable[Any] = rows(
             self._db,
-            f"SELECT tally_change.id, iif(seq > ?, 0, sign), {_MESSAGE.format('prefix')} FROM tally_change"
-            " JOIN kind ON kind.id = tally_change.kind WHERE seq <= ?",
-            (after, to),
+            f"SELECT tally_change.id, iif(seq > ?1, 0, sign), {MESSAGE.format('prefix')} FROM tally_change"
+            " JOIN kind ON kind.id = tally_change.kind WHERE seq <= ?2 AND (seq > ?1 OR tally_change.id <="
+            " (SELECT max(id) FROM (SELECT id FROM tally_change ORDER BY id LIMIT ?3)))",
+            (after, to, SLICE),
         )
         return [(each, sign, tuple(message)) for each, sign, *message in found]
 
@@ -80,7 +102,7 @@ class Tallies:
             now = self.state()
             if (now.turn, now.to_seq) != (before.turn, before.to_seq):
                 return
-            self._db.executemany(_ADD, [(*key, *values) for key, values in sums.rows.items()])
+            self._db.executemany(ADD, [(*key, *values) for key, values in sums.rows.items()])
             if changes:
                 self._db.executemany("DELETE FROM tally_change WHERE id = ?", [(each,) for each in changes])
                 self._db.execute("DELETE FROM day_tally WHERE messages = 0 AND parts = 0 AND untold = 0")

@@ -23,7 +23,7 @@ def within(seconds: float, action: Callable[[], T]) -> T:
         except BaseException as exc:  # noqa: BLE001 - raised in the thread that waits
             results.put((None, exc))
 
-    threading.Thread(target=run, name="notify", daemon=True).start()
+    threading.Thread(target=run, name="deadline", daemon=True).start()
     try:
         result, failure = results.get(timeout=seconds)
     except queue.Empty:

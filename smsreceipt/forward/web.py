@@ -1,0 +1,96 @@
+"""Hands on by HTTP: a POST of a JSON array for each batch, confirmed by a 2xx."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+import requests
+
+from smsreceipt.aliyun.deadline import within
+from smsreceipt.aliyun.proxies import Proxies
+from smsreceipt.forward.address import KIND, Address, why
+from smsreceipt.forward.batch import Batch, NotTaken, Refused
+from smsreceipt.forward.bodies import Bodies, array
+from smsreceipt.forward.signature import HEADER, signature
+
+_LONGEST = 64 * 1024  # bytes of an answer that are read
+_LATER = {408, 409, 425, 429}  # statuses below 500 after which the same may be taken another time
+_LONGEST_PAUSE = 86_400.0  # seconds: no Retry-After is believed beyond that
+
+
+class Web:
+    """A URL. Certificates are verified, redirects not followed, connections kept open."""
+
+    def __init__(
+        self,
+        address: Address,
+        bodies: Bodies,
+        *,
+        proxies: Proxies | None,
+        secrets: tuple[bytes, ...],
+        timeout: float,
+        one_kind: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """*timeout*: seconds for a whole exchange. *secrets*: sign with each of them. *clock*: the time signed."""
+        self.name = str(address)
+        self.one_kind = one_kind or address.by_kind
+        self._address, self._bodies, self._proxies = address, bodies, proxies
+        self._secrets, self._timeout, self._clock = secrets, timeout, clock
+        self._session = address.session(proxies)
+
+    def hand_on(self, batch: Batch) -> None:
+        """POST the batch once. Confirmed is a 2xx whose answer is whole."""
+        lines = self._bodies(batch.receipts)
+        if not lines:
+            return
+        body = array(lines)
+        headers = {"Idempotency-Key": batch.key}
+        if self._secrets:
+            headers[HEADER] = signature(self._secrets, body, int(self._clock()))
+        url = self._address.url.replace(KIND, quote(batch.receipts[0].receipt.kind, safe=""))
+        try:
+            status, later, text = within(self._timeout, lambda: self._exchange(url, body, headers))
+        except (requests.RequestException, OSError) as exc:
+            self.close()  # the thread of the exchange may still use its connection
+            self._session = self._address.session(self._proxies)
+            raise NotTaken(why(exc)) from None  # not chained: the cause may quote the URL
+        if 200 <= status < 300:
+            return
+        if 400 <= status < 500 and status not in _LATER:
+            raise Refused(f"answered {status}", text)
+        moved = "; redirects are not followed" if 300 <= status < 400 else ""
+        raise NotTaken(f"answered {status}{moved}", pause=_pause(later, self._clock()))
+
+    def _exchange(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
+        """Status, Retry-After, and the beginning of the answer."""
+        session = self._session
+        with session.post(
+            url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
+        ) as answer:
+            read = b""
+            for block in answer.iter_content(4096):
+                read += block
+                if len(read) > _LONGEST:
+                    break
+            return answer.status_code, answer.headers.get("Retry-After", ""), read[:200].decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+
+def _pause(text: str, now: float) -> float:
+    """The seconds of a Retry-After, which names them or a date; 0 for anything else."""
+    if text.strip().isdecimal() and len(text) < 12:
+        return min(float(text), _LONGEST_PAUSE)
+    try:
+        at = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return 0.0
+    seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.fromtimestamp(now, UTC)
+    return min(max(seconds.total_seconds(), 0.0), _LONGEST_PAUSE)

@@ -1,0 +1,88 @@
+"""Checks whether the store is whole: what is derived is what the log of receipts says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from smsreceipt.app import App
+from smsreceipt.decode import of_send, reread
+from smsreceipt.decode.saved import decode_saved
+from smsreceipt.errors import StoreDamaged
+from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
+from smsreceipt.model import Delivery, Instant, Kind, Receipt, Source
+from smsreceipt.output import terminal
+from smsreceipt.output.objects.check import FAULTS
+from smsreceipt.output.printer import Printer, tabular
+from smsreceipt.runs.places import places
+from smsreceipt.store.checking.faults import DAMAGE, Fault
+
+_SHOWN = 1_000  # findings on a screen; more are the same again
+
+
+def run(app: App, *, deep: bool, fix: bool) -> None:
+    """Print a row for each finding, and the summary. Exit code 3 if there is any, 7 if receipts are damaged.
+
+    *fix*: derive again what is wrong; exit code 0 if nothing is left.
+    """
+    counts: Counter[str] = Counter()
+    kept: list[Fault] = []
+    place = places(app)
+    with app.open_store(readonly=not fix, backfill=False) as store, app.progress() as progress:
+
+        def show(done: int, total: int) -> None:
+            progress.counted(done, total, ("receipts checked", "已检查回执"))
+
+        def counted() -> Iterator[Fault]:
+            for fault in store.verify(read_again, place, deep=deep, on_progress=show):
+                counts[fault.finding] += 1
+                if fix:
+                    kept.append(fault)
+                yield fault
+
+        _print(app, counted())
+        fixed = store.repair(kept) if fix else 0
+        checked = store.facts().statements
+    found = counts.total()
+    _tell(app, counts, fixed, fix=fix)
+    app.summary({"checked": checked, "findings": found, **({"fixed": fixed} if fix else {})})
+
+
+def _print(app: App, faults: Iterator[Fault]) -> None:
+    if not tabular(app):
+        printer = Printer(app, FAULTS)
+        for fault in faults:
+            printer.print([fault])
+        printer.end()
+        return
+    shown: list[Fault] = []
+    counts: Counter[str] = Counter()
+    for fault in faults:
+        counts[fault.finding] += 1
+        if len(shown) < _SHOWN:
+            shown.append(fault)
+    app.write(app.encode(terminal.check.check(shown, counts, app.display())))
+
+
+def _tell(app: App, counts: Counter[str], fixed: int, *, fix: bool) -> None:
+    """Say what follows from the findings, and set the exit code."""
+    if damaged := sum(counts[each] for each in DAMAGE):
+        said = f"the store {app.store_location} is damaged: {damaged} findings that nothing can derive again"
+        app.error(StoreDamaged(said))
+        app.say("hint: restore a backup, or copy what can be read: smsreceipt store copy FROM TO")
+        app.end_with(StoreDamaged.exit_code)
+    elif left := counts.total() - fixed:
+        step = "" if fix else "; what is derived is made again by: smsreceipt check --fix"
+        app.needs_a_look(f"findings: {left}{step}")
+
+
+def read_again(kind: Kind, body: bytes, biz_id: str) -> Receipt | None:
+    """What today's tables read in the body of a stored receipt, whose BizId is given; None where they refuse it."""
+    found = reread(kind, body)
+    if found is None:
+        about = biz_id if kind == SMS_REPORT else ""
+        saved = decode_saved(Delivery((body,), kind, Source.REPLAY, "", Instant(0), biz_id=about)).receipts
+        found = saved[0] if len(saved) == 1 else None
+    if found is not None and found.kind == SEND_DETAIL != kind:
+        return of_send(found, biz_id)
+    return found

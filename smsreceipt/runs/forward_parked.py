@@ -1,0 +1,50 @@
+"""Lists what receivers refused, has it handed on once more, or forgets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from smsreceipt.app import App
+from smsreceipt.errors import UsageError
+from smsreceipt.forward import cursor
+from smsreceipt.forward.cursor import Parked
+from smsreceipt.forward.parked import PARKED
+from smsreceipt.output.printer import Printer
+from smsreceipt.store import Store
+
+
+def list_parked(app: App, name: str | None) -> None:
+    """Print what is parked, under one name or under all."""
+    with app.open_store(readonly=True) as store:
+        printer = Printer(app, PARKED)
+        if not printer.print(cursor.parked(store, name)):
+            printer.end()
+            app.say("nothing is parked")
+
+
+def retry(app: App, name: str | None, seqs: Collection[int]) -> None:
+    """Have parked statements handed on once more; () stands for all. Raises UsageError for a seq that is not parked."""
+    with app.open_store(readonly=False, backfill=False) as store:
+        chosen = _chosen(store, name, seqs)
+        cursor.request_again(store, chosen)
+    names = ", ".join(sorted({each.name for each in chosen.values()}))
+    if names:
+        app.say(f"handed on once more by what runs, or runs next, under the name {names}")
+    app.summary({"again": len(chosen)})
+
+
+def drop(app: App, name: str | None, seqs: Collection[int], *, confirm: Callable[[int], None] | None) -> None:
+    """Forget that statements were refused; they stay in the store. *confirm* raises if the user does not agree."""
+    with app.open_store(readonly=False, backfill=False) as store:
+        chosen = _chosen(store, name, seqs)
+        if confirm is not None and chosen:
+            confirm(len(chosen))
+        cursor.drop_parked(store, chosen)
+    app.summary({"dropped": len(chosen)})
+
+
+def _chosen(store: Store, name: str | None, seqs: Collection[int]) -> dict[str, Parked]:
+    found = [each for each in cursor.parked(store, name) if not seqs or each.seq in seqs]
+    if absent := sorted(set(seqs) - {each.seq for each in found}):
+        raise UsageError(f"seq {absent[0]} is not parked", hint="smsreceipt forward parked list")
+    return {each.key: each for each in found}

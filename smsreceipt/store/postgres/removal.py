@@ -1,0 +1,195 @@
+"""Deletes whole identities, sends and rejects from the database, and gives the space back."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from smsreceipt.store.forgotten import TURN
+from smsreceipt.store.postgres import keep, notes, sends, tallies
+from smsreceipt.store.postgres.address import private_file
+from smsreceipt.store.postgres.arrays import int8s, uuids
+from smsreceipt.store.postgres.batch import columns
+from smsreceipt.store.postgres.columns import ident_of, phone_place
+from smsreceipt.store.postgres.faults import translated
+from smsreceipt.store.postgres.identities import Counts
+from smsreceipt.store.postgres.session import Connections, Db, Reader
+from smsreceipt.store.postgres.writer import Begun
+from smsreceipt.store.removal import At, Held, Removal, Space, Whole, gathered
+
+_SLICE = 5_000  # statements that are read at once
+_ROWS = (
+    "SELECT statement.seq, statement.place, uuid_send(statement.ident), statement.kind, kind.name, day, phone, call_id,"
+    " current, length(body), digest FROM wanted JOIN smsreceipt.statement ON statement.place = wanted.place"
+    " AND statement.ident = wanted.ident AND statement.kind = wanted.kind AND {} current"
+    " JOIN smsreceipt.kind ON kind.id = statement.kind"
+)
+_WHOLE = (
+    "WITH wanted AS MATERIALIZED (SELECT DISTINCT place, ident, kind FROM smsreceipt.statement WHERE seq = ANY(%s))"
+    f" {_ROWS.format('')} UNION ALL {_ROWS.format('NOT')}"
+)
+_OLD = (
+    "SELECT day, kind, seq FROM smsreceipt.statement WHERE (day, kind, seq) > (%s, %s, %s) AND day < %s AND seq <= %s"
+    " ORDER BY day, kind, seq LIMIT %s"
+)
+_TEXTS = (
+    "SELECT seq, concat_ws(' ', phone, numbers, biz_id, out_id, call_id, id1, identity, code, detail), body"
+    " FROM smsreceipt.statement WHERE seq > %s ORDER BY seq LIMIT %s"
+)
+_FURTHER = "SELECT seq, body FROM smsreceipt.body ORDER BY seq"
+_PAIRS = "(SELECT * FROM unnest(%s::int8[], %s::uuid[]))"
+_TABLES = ("statement", "body", "reject", "send", "tie", "note", "day_tally", "tally_change")
+
+
+_TIES = "SELECT detail, report FROM smsreceipt.tie WHERE place = ANY(%s)"
+_LOCK = "SELECT FROM smsreceipt.statement WHERE seq = ANY(%s) ORDER BY place, ident, kind, seq FOR UPDATE"
+_OF_BODIES = (
+    "SELECT body.seq, body.digest, length(body.body) FROM unnest(%s::int8[], %s::int8[]) AS wanted (place, seq)"
+    " JOIN smsreceipt.body ON body.place = wanted.place AND body.seq = wanted.seq"
+)
+
+_Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+_Attributed = Callable[[Db, Begun, Collection[str]], AbstractContextManager[None]]
+
+
+class _Write(Protocol):
+    def __call__(self, work: Callable[[Db, Begun], bool], *, alone: bool) -> bool: ...
+
+
+class Removals:
+    """The Removals of one store."""
+
+    def __init__(
+        self, connections: Connections, reader: Reader, write: _Write, attributed: _Attributed, kinds: Callable[[], str]
+    ) -> None:
+        """*kinds*: the numbers of the kinds whose receipts are those of sends, once a transaction has begun."""
+        self._connections, self._reader, self._write = connections, reader, write
+        self._attributed, self._kinds = attributed, kinds
+
+    def old(self, before: int, after: At, limit: int) -> list[At]:
+        """The next statements of days before a Beijing day."""
+        return [At(*found) for found in self._reader.rows(_OLD, (*after, before, self._reader.horizon(), limit))]
+
+    def wholes(self, seqs: Collection[int]) -> list[Whole]:
+        """The wholes that these seqs belong to."""
+        return _wholes(self._reader.rows, seqs)
+
+    def texts(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield the seq of each statement with what its columns tell, and with each of its bodies."""
+        after = 0
+        while found := self._reader.rows(_TEXTS, (after, _SLICE)):
+            yield from ((seq, told.encode(), bytes(body)) for seq, told, body in found)
+            after = found[-1][0]
+        yield from ((seq, b"", bytes(body)) for seq, body in self._reader.stream(_FURTHER))
+
+    def remove(self, removal: Removal) -> bool:
+        """Delete all of *removal* in one transaction; False if an identity is not as it was read."""
+        seqs = [seq for whole in removal.wholes for seq in whole.seqs]
+        phones = {each.phone for whole in removal.wholes for each in whole.statements}
+        phones |= {phone for _, phone in removal.sends}
+
+        def work(db: Db, begun: Begun) -> bool:
+            def query(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+                return db.execute(text, values, binary=True).fetchall()
+
+            db.execute(_LOCK, (int8s(seqs),))
+            if set(_wholes(query, seqs)) != set(removal.wholes):
+                return False
+            answered = _answered(db, seqs, self._kinds())
+            with self._attributed(db, begun, phones):
+                _delete_statements(db, seqs)
+                _delete_sends(db, removal.sends)
+            _settle(db, answered, settled=removal.settle)
+            keep.drop_rejects(db, removal.rejects)
+            for topic, changes in removal.notes.items():
+                notes.write(db, topic, changes, {})
+            return True
+
+        # What changes the tombstones must be seen by every transaction that ends later.
+        return self._write(work, alone=TURN[0] in removal.notes)
+
+    def reclaim(self, *, rewrite: bool) -> Space:
+        """Let the server vacuum the tables; how much is free in them is not known."""
+        with translated(self._connections.location), self._connections.lend() as db:
+            for table in _TABLES:
+                db.execute(f"VACUUM ({'FULL, ' if rewrite else ''}ANALYZE) smsreceipt.{table}")
+        return Space(self._reader.number("SELECT smsreceipt.size()"), None)
+
+    def key_file(self) -> Path:
+        """In the platform's data directory: each machine that writes needs it."""
+        return private_file(self._connections.location, "forget-key")
+
+    def traces(self, needles: Collection[bytes]) -> None:
+        """None: the server keeps the files."""
+
+
+def _wholes(query: _Query, seqs: Collection[int]) -> list[Whole]:
+    def ties(phones: Collection[str]) -> list[tuple[int, int]]:
+        places = int8s(sorted({phone_place(phone) for phone in phones}))
+        return [(detail, report) for detail, report in query(_TIES, (places,))]
+
+    return gathered(seqs, lambda wanted: _statements(query, wanted), ties)
+
+
+def _statements(query: _Query, seqs: Collection[int]) -> Iterator[Held]:
+    found = query(_WHOLE, (int8s(list(seqs)),))
+    further: dict[int, list[tuple[bytes, int]]] = defaultdict(list)
+    for seq, digest, size in query(_OF_BODIES, (int8s([row[1] for row in found]), int8s([row[0] for row in found]))):
+        further[seq].append((bytes(digest), size))
+    for seq, place, ident, number, kind, day, phone, call_id, current, size, digest in found:
+        more = further[seq]
+        yield Held(
+            seq, (place, bytes(ident), number), kind, day, phone, call_id, current,
+            size + sum(each for _, each in more), frozenset({bytes(digest), *(each for each, _ in more)}),
+        )  # fmt: skip
+
+
+def _delete_statements(db: Db, seqs: Sequence[int]) -> None:
+    these = (int8s(seqs),)
+    tallies.note(db, -1, seqs)
+    db.execute(
+        "DELETE FROM smsreceipt.body USING smsreceipt.statement WHERE statement.seq = ANY(%s)"
+        " AND body.place = statement.place AND body.seq = statement.seq",
+        these,
+    )
+    identities: Counts = Counter()
+    statements: Counter[int] = Counter()
+    for kind, test, current in db.execute(
+        "DELETE FROM smsreceipt.statement WHERE seq = ANY(%s) RETURNING kind, test, current", these
+    ):
+        identities[kind, test] -= current
+        statements[kind] -= 1
+    keep.count(db, identities, statements, dict.fromkeys(statements, (None, None)))
+
+
+def _delete_sends(db: Db, gone: Collection[tuple[str, str]]) -> None:
+    if gone:
+        keys = [(phone_place(phone), ident_of(biz_id, phone)) for biz_id, phone in gone]
+        places, idents = columns(sorted(keys), 2)
+        deleted = db.execute(
+            f"DELETE FROM smsreceipt.send WHERE (place, ident) IN {_PAIRS}", (int8s(places), uuids(idents))
+        ).rowcount
+        sends.count(db, -deleted)
+
+
+def _answered(db: Db, seqs: Sequence[int], kinds: str) -> list[tuple[int, bytes]]:
+    """The keys of the sends whose final receipts are among these statements."""
+    return db.execute(
+        f"SELECT DISTINCT place, uuid_send(ident) FROM smsreceipt.statement WHERE seq = ANY(%s) AND kind IN ({kinds})"
+        " AND outcome IN ('delivered', 'failed', 'expired')",
+        (int8s(seqs),),
+        binary=True,
+    ).fetchall()
+
+
+def _settle(db: Db, answered: Sequence[tuple[int, bytes]], *, settled: bool) -> None:
+    if answered:
+        places, idents = columns(sorted(answered), 2)
+        db.execute(
+            "UPDATE smsreceipt.send SET settled = %s, answer = CASE WHEN %s THEN 'pruned' ELSE answer END"
+            f" WHERE (place, ident) IN {_PAIRS}",
+            (settled, settled, int8s(places), uuids(idents)),
+        )

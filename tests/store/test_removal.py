@@ -1,0 +1,200 @@
+"""What is deleted goes as a whole, and leaves the store as if it had never come."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from smsreceipt.model import Decoded
+from smsreceipt.model.facts import Nowhere
+from smsreceipt.store import Query, SendQuery, Store
+from smsreceipt.store.removal import At, Removal, Whole
+from smsreceipt.store.sqlite.store import open_store
+from tests.store import test_attribution as attribution
+from tests.store.engines import Engine
+from tests.store.statements import FAILED, decoded, pool, report
+
+POOL = pool()
+
+
+@pytest.fixture
+def store(engine: Engine) -> Iterator[Store]:
+    with closing(engine.empty()) as opened:
+        yield opened
+
+
+def wholes(store: Store) -> list[Whole]:
+    """All wholes of a store, found as `prune` finds them, a few at a time."""
+    removals, at, found = store.removals(), At(), dict[tuple[int, ...], Whole]()
+    while page := removals.old(1 << 30, at, 7):
+        assert page == sorted(page)
+        found |= {whole.seqs: whole for whole in removals.wholes([each.seq for each in page])}
+        at = page[-1]
+    return [*found.values()]
+
+
+def contents(store: Store) -> dict[str, Any]:
+    """All that a store tells, without the numbers that it gives."""
+    kinds = {each.kind: (each.count, each.tests, each.statements) for each in store.facts().kinds if each.statements}
+
+    def shown(**query: Any) -> list[Any]:
+        found = store.list(Query(bodies=True, **query))
+        return sorted([structs.replace(each, seq=0) for each in found], key=repr)
+
+    return {
+        "state": shown(),
+        "history": shown(history=True),
+        "conflicts": shown(conflicts=True),
+        "phones": {phone: shown(phones=[phone], history=True) for phone in ("13800008000", "13900001111")},
+        "sends": [*store.sends(SendQuery())],
+        "kinds": kinds,
+        "open": store.facts().open_sends,
+        "listed": store.facts().sends,
+        "days": {each.day: (each.messages, each.parts) for each in store.day_parts(0, 1 << 30) if each.messages},
+    }
+
+
+def expected(engine: Engine, events: Sequence[Decoded]) -> dict[str, Any]:
+    with closing(engine.empty()) as other:
+        other.keep(events)
+        return contents(other)
+
+
+def without(events: Sequence[Decoded], gone: Collection[tuple[str, tuple[str, ...]]]) -> list[Decoded]:
+    """The events without the receipts of some identities."""
+    return [
+        replace(event, receipts=tuple(each for each in event.receipts if (each.kind, each.identity) not in gone))
+        for event in events
+    ]
+
+
+def identities(store: Store, whole: Whole) -> set[tuple[str, tuple[str, ...]]]:
+    return {(e.receipt.kind, e.receipt.identity) for e in store.list(Query(history=True, seqs=whole.seqs))}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_left_is_what_would_be_there_if_the_rest_had_never_come(engine: Engine, seed: int) -> None:
+    dice = random.Random(seed)
+    events = dice.sample(POOL, 80)
+    with closing(engine.empty()) as store:
+        store.keep(events)
+        store.fold(Nowhere())
+        found = wholes(store)
+        assert sorted(seq for whole in found for seq in whole.seqs) == [e.seq for e in store.list(Query(history=True))]
+        chosen = dice.sample(found, len(found) // 2)
+        gone = set[Any]().union(*(identities(store, whole) for whole in chosen))
+        assert store.removals().remove(Removal(wholes=chosen))
+        assert contents(store) == expected(engine, without(events, gone))
+        assert store.check()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_answers_go_with_the_receipts_to_which_they_are_attributed(engine: Engine, seed: int) -> None:
+    dice = random.Random(seed)
+    events = [dice.choice(attribution.POOL) for _ in range(12)]
+    with closing(engine.empty()) as store:
+        attribution.give(store, events)
+        found = wholes(store)
+        chosen = dice.sample(found, len(found) // 2)
+        gone = set[Any]().union(*(identities(store, whole) for whole in chosen))
+        assert store.removals().remove(Removal(wholes=chosen))
+        with closing(engine.empty()) as other:
+            other.keep(without([event for event in events if isinstance(event, Decoded)], gone))
+            attribution.give(other, [event for event in events if not isinstance(event, Decoded)])
+            assert contents(store) == contents(other)
+        attribution.check_counters(store)
+        while found := wholes(store):  # what is attributed changes with each
+            assert store.removals().remove(Removal(wholes=found[:1]))
+        assert not [*store.list(Query(history=True))]
+        attribution.check_counters(store)
+
+
+def test_nothing_is_deleted_if_more_has_come_about_it(store: Store) -> None:
+    store.keep([decoded(report("1^0")), decoded(report("2^0"))])
+    found = wholes(store)
+    store.keep([decoded(report("1^0", **FAILED))])
+    assert not store.removals().remove(Removal(wholes=found))
+    assert len([*store.list(Query(history=True))]) == 3
+    found = wholes(store)
+    store.keep([decoded(report("2^0", extra="another body"))])
+    assert not store.removals().remove(Removal(wholes=found))
+    store.keep([decoded(report("2^0", extra="another body"))])  # a repeat adds nothing
+    assert store.removals().remove(Removal(wholes=wholes(store)))
+
+
+def test_sends_stay_and_count_as_answered_or_go(store: Store) -> None:
+    store.add_sends([attribution.send("1^0", attribution.DAY), attribution.send("2^0", attribution.DAY)])
+    store.keep([decoded(report("1^0"))])
+    assert store.removals().remove(Removal(wholes=wholes(store), settle=True))
+    assert [each.send.biz_id for each in store.missing(0, 1 << 30)] == ["2^0"]
+    assert store.facts().open_sends == 1
+    assert store.removals().remove(Removal(sends=[("1^0", attribution.PHONE), ("0^0", "1")]))
+    assert [each.send.biz_id for each in store.sends(SendQuery())] == ["2^0"]
+    assert (store.facts().sends, store.facts().open_sends) == (1, 1)
+
+
+def test_notes_and_rejects_go_in_the_same_transaction(store: Store) -> None:
+    store.keep([decoded(b'{"phone_number":')])
+    (reject,) = store.rejects()
+    store.write_notes("a", {"x": "1", "y": "2"})
+    store.keep([decoded(report("1^0"))])
+    stale = wholes(store)
+    store.keep([decoded(report("1^0", **FAILED))])
+    assert not store.removals().remove(Removal(wholes=stale, rejects=[reject.id], notes={"a": {"x": None}}))
+    assert [*store.rejects()] == [reject]
+    assert store.removals().remove(Removal(rejects=[reject.id], notes={"a": {"x": None}, "b": {"z": "3"}}))
+    assert [*store.rejects()] == []
+    assert (store.notes("a"), store.notes("b")) == ({"y": "2"}, {"z": "3"})
+
+
+def test_every_text_is_read(store: Store) -> None:
+    store.keep([decoded(report("1^0")), decoded(report("1^0", extra="further")), decoded(report("2^0"))])
+    found = [*store.removals().texts()]
+    assert len(found) == 3
+    assert sum(b'"further"' in body for _, _, body in found) == 1
+    assert {seq for seq, *_ in found} == {each.seq for each in store.list(Query(history=True))}
+    assert all(b"13800008000" in told for _, told, body in found if told)
+
+
+def test_space_is_given_back(engine: Engine, tmp_path: Path) -> None:
+    with closing(open_store(tmp_path / "a.db") if engine.name == "sqlite" else engine.empty()) as store:
+        store.keep([decoded(report(f"{number}^0", extra="x" * 2_000)) for number in range(2_000)])
+        removals = store.removals()
+        before = removals.reclaim(rewrite=False)
+        for _ in range(4):
+            assert removals.remove(Removal(wholes=wholes(store)[:500]))
+        after = removals.reclaim(rewrite=True)
+        assert after.size < before.size / 2
+        assert after.emptied
+        store.keep([decoded(report("1^0"))])
+        assert len([*store.list(Query())]) == 1
+
+
+def test_a_file_that_was_rewritten_once_gives_space_back_in_small_steps(tmp_path: Path) -> None:
+    with closing(open_store(tmp_path / "a.db")) as store:
+        removals = store.removals()
+        removals.reclaim(rewrite=True)
+        store.keep([decoded(report(f"{number}^0", extra="x" * 2_000)) for number in range(2_000)])
+        full = removals.reclaim(rewrite=False)
+        assert removals.remove(Removal(wholes=wholes(store)))
+        assert removals.reclaim(rewrite=False).size < full.size / 4
+        store.keep([decoded(report("1^0"))])
+        assert store.check()
+
+
+def test_bytes_of_what_was_deleted_are_found_until_the_file_is_written_anew(tmp_path: Path) -> None:
+    with closing(open_store(tmp_path / "a.db")) as store:
+        store.keep([decoded(report("1^0", extra="canary"))])
+        removals = store.removals()
+        assert removals.traces([b"canary", b"absent"])
+        assert removals.remove(Removal(wholes=wholes(store)))
+        assert removals.traces([b"canary"])  # in the journal
+        removals.reclaim(rewrite=False)
+        assert not removals.traces([b"canary"])
