@@ -21,7 +21,7 @@ from smsreceipt.model import (
     StoredReceipt,
     StoredReject,
 )
-from smsreceipt.store.arrivals import Arrived
+from smsreceipt.store.arrivals import Arrived, Came
 from smsreceipt.store.checking.faults import Fault, ReadAgain
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
@@ -95,6 +95,12 @@ class Receipts(Protocol):
 
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up; reads about as many statements."""
+
+    def came(self, since: Instant, until: Instant) -> Sequence[Came]:
+        """Which kinds came by which ways in which minutes, at or after *since* and before *until*.
+
+        Reads about as many statements as came then. A statement counts when and how it came first.
+        """
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""

@@ -29,6 +29,7 @@ NAMES = (
     "json",
     "doctor",
     "check",
+    "outages",
     "troubleshooting",
     "reliability",
     "benchmarks",

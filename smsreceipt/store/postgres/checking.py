@@ -75,7 +75,7 @@ _RECEIPT = (
 )
 #: A final statement beats open ones: without one that is the state, there may be one that should be.
 _ANY = _RECEIPT.replace("AND current AND", "AND NOT current AND")
-SETTLED_WRONGLY = f"send.settled AND NOT EXISTS ({_RECEIPT}) AND NOT EXISTS ({_ANY})"
+SETTLED_WRONGLY = f"send.settled AND send.answer <> 'pruned' AND NOT EXISTS ({_RECEIPT}) AND NOT EXISTS ({_ANY})"
 _COUNTED = (
     "SELECT name, count(*), count(*) FILTER (WHERE current AND NOT test), count(*) FILTER (WHERE current AND test)"
     " FROM smsreceipt.statement JOIN smsreceipt.kind ON kind.id = statement.kind GROUP BY name"
