@@ -31,6 +31,8 @@ from smsreceipt.store import Query, SendQuery, Store
 from smsreceipt.store.arrivals import MINUTE
 
 _DELAY = 5 * MINUTE  # what came in the last minutes may not be committed yet
+_HOUR = 60 * MINUTE
+_LOOK = 10 * MINUTE
 _OF_SENDS = {SMS_REPORT, GLOBE_REPORT}
 _CALLS = "the provider offers no query for calls"
 _NO_QUERY = "the provider offers no query for this message type"
@@ -57,17 +59,20 @@ def _windows(store: Store, since: Instant, until: Instant, limits: Thresholds) -
     facts = store.facts()
     usual = Usual(store.came, {kind.kind: kind.first_received_at for kind in facts.kinds})
     arrived = by_way(store.came(since, until))
-    ways = _ways(store, arrived, since, until)
+    ways = _ways(store, arrived, since)
     pushes = sorted(minute for (_, source), found in arrived.items() if source is Source.PUSH for minute in found)
     spans = interruptions(read_events(store), pushes, since, until)
     known = known_windows(spans, arrived, ways, usual)
     return together(known, silences(arrived, ways, since, until, usual, limits))
 
 
-def _ways(store: Store, arrived: Iterable[Way], since: Instant, until: Instant) -> set[Way]:
-    """By which ways which kinds come: those of the days, and those of the same weekdays a week before."""
-    before = store.came(Instant(since - 7 * DAY_MS), Instant(min(until - 7 * DAY_MS, since - 6 * DAY_MS)))
-    return set(arrived) | by_way(before).keys()
+def _ways(store: Store, arrived: Iterable[Way], since: Instant) -> set[Way]:
+    """By which ways which kinds come: those of the days, and those of some minutes of the day a week before them."""
+    found = set(arrived)
+    for hour in range(0, 24, 3):
+        begin = Instant(since - 7 * DAY_MS + hour * _HOUR)
+        found |= by_way(store.came(begin, Instant(begin + _LOOK))).keys()
+    return found
 
 
 def _outage(store: Store, window: Window, now: Instant) -> Outage:

@@ -26,9 +26,11 @@ def arrivals(reader: Reader, since: Instant, until: Instant) -> list[Arrived]:
 def came(reader: Reader, since: Instant, until: Instant) -> list[Came]:
     """Which kinds came by which ways in which minutes, at or after *since* and before *until*."""
     found = reader.sums(
-        f"SELECT name, source, received_at / {MINUTE}, count(*) FROM smsreceipt.statement"
-        " JOIN smsreceipt.kind ON kind.id = statement.kind JOIN smsreceipt.road ON road.id = statement.road"
-        " WHERE seq >= %s AND seq < %s AND received_at >= %s AND received_at < %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        "SELECT name, source, minute, sum(count)::int8 FROM ("
+        f" SELECT kind, road, received_at / {MINUTE} AS minute, count(*) AS count FROM smsreceipt.statement"
+        "  WHERE seq >= %s AND seq < %s AND received_at >= %s AND received_at < %s GROUP BY 1, 2, 3"
+        ") AS told JOIN smsreceipt.kind ON kind.id = told.kind JOIN smsreceipt.road ON road.id = told.road"
+        " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         (*_bounds(reader, since, until), since, until),
     )
     return [Came(Kind(kind), Source(source), minute, count) for kind, source, minute, count in found]

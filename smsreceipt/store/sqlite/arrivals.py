@@ -30,9 +30,10 @@ def came(db: apsw.Connection, since: Instant, until: Instant) -> list[Came]:
     """Which kinds came by which ways in which minutes, at or after *since* and before *until*."""
     found = rows(
         db,
-        f"SELECT name, source, received_at / {MINUTE}, count(*) FROM statement NOT INDEXED"
-        " JOIN kind ON kind.id = statement.kind JOIN road ON road.id = road"
-        " WHERE seq >= ? AND seq < ? AND received_at >= ? AND received_at < ? GROUP BY statement.kind, source, 3",
+        "SELECT name, source, minute, sum(count) FROM ("
+        f" SELECT kind, road, received_at / {MINUTE} AS minute, count(*) AS count FROM statement NOT INDEXED"
+        "  WHERE seq >= ? AND seq < ? AND received_at >= ? AND received_at < ? GROUP BY 1, 2, 3"
+        ") AS told JOIN kind ON kind.id = told.kind JOIN road ON road.id = told.road GROUP BY 1, 2, 3",
         (*_bounds(db, since, until), since, until),
     )
     return [Came(Kind(kind), Source(source), minute, count) for kind, source, minute, count in found]
