@@ -229,7 +229,6 @@ class Checks(Protocol):
         read_again: ReadAgain,
         place: Place,
         *,
-        deep: bool = False,
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Iterator[Fault]:
         """Yield everything that is not as it should be.
@@ -237,7 +236,7 @@ class Checks(Protocol):
         Reads in slices: no other process waits, and no moment is held for longer than a slice takes, but for the
         engine's own check. What changes meanwhile is no fault. Ends after the faults of the engine, if there are any.
         *read_again* reads bodies as decoding does now, *place* is that of fold(); without the one that fold() had,
-        figures by carrier and province are left out. *deep*: also fields that bodies would be read differently for.
+        figures by carrier and province are left out.
         """
 
     def repair(self, faults: Sequence[Fault]) -> int:

@@ -26,6 +26,7 @@ HARNESSES = (
     "forward",
     "reconcile",
     "replay",
+    "removal",
     "inputs",
     "postgres",
 )

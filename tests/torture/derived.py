@@ -218,9 +218,9 @@ def filled(store: Store) -> Store:
     return store
 
 
-def faults(store: Store, *, deep: bool = True) -> list[Fault]:
+def faults(store: Store) -> list[Fault]:
     """What a check finds."""
-    return list(store.verify(read_again, PLACE, deep=deep))
+    return list(store.verify(read_again, PLACE))
 
 
 def damage(store: Store, what: Damage) -> bool:

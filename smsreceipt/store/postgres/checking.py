@@ -91,8 +91,11 @@ TWICE = (
     f" ON {_SAME.format('other', 'state')} AND other.said = state.said AND NOT other.current WHERE state.current"
 )
 _TWICE = f"{TWICE} AND state.seq > %s AND state.seq <= %s"
+#: The schema of amcheck, where it is installed in this database and may be used.
 _AMCHECK = (
-    "SELECT count(*) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'amcheck'"
+    "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
+    " WHERE extname = 'amcheck'"
+    " AND has_function_privilege(quote_ident(nspname) || '.bt_index_check(regclass, boolean)', 'EXECUTE')"
 )
 _INDEXES = (
     "SELECT relname, pg_class.oid::int8 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
@@ -109,12 +112,11 @@ class Audit:
 
     def damage(self) -> Iterator[Fault]:
         """The check of indexes by amcheck, where an administrator has installed it in this database."""
-        if not self._reader.number(_AMCHECK):
-            return
-        for name, oid in self._reader.rows(_INDEXES):
-            said = self._reader.refused("SELECT bt_index_check(%s::oid::regclass, true)", (oid,))
-            if said:
-                yield Fault(finding=Finding.ENGINE, identity=(name,), stored=said, expected="ok")
+        for (schema,) in self._reader.rows(_AMCHECK):
+            for name, oid in self._reader.rows(_INDEXES):
+                said = self._reader.refused(f"SELECT {schema}.bt_index_check(%s::oid::regclass, true)", (oid,))
+                if said:
+                    yield Fault(finding=Finding.ENGINE, identity=(name,), stored=said, expected="ok")
 
     def begin(self) -> None:
         """Nothing is referred to later."""
