@@ -45,7 +45,7 @@ def run(app: App, first: int, last: int) -> None:
     now, limits = app.now(), thresholds(app.config.table(("stats",)))
     since, until = start_of_day(first), Instant(min(start_of_day(last + 1), now - _DELAY))
     with app.open_store(readonly=True) as store:
-        rows = [_outage(store, window, now) for window in _windows(store, since, until, limits)]
+        rows = [_outage(store, window, now) for window in windows(store, since, until, limits)]
     print_rows(app, OUTAGES, rows, lambda display: terminal.outages.outages(rows, display))
     counts = Counter(row.verdict for row in rows)
     if counts[Verdict.LOST]:
@@ -53,7 +53,8 @@ def run(app: App, first: int, last: int) -> None:
     app.summary({"windows": len(rows), **{each.value: counts[each] for each in Verdict}})
 
 
-def _windows(store: Store, since: Instant, until: Instant, limits: Thresholds) -> list[Window]:
+def windows(store: Store, since: Instant, until: Instant, limits: Thresholds) -> list[Window]:
+    """The windows of a period, in the order of time."""
     if until <= since:
         return []
     facts = store.facts()
