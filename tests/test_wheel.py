@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import smsreceipt
+from smsreceipt.cli import manual
+from smsreceipt.runs import installation
 
 ROOT = Path(__file__).parent.parent
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]  # built once, not once per worker
@@ -91,9 +93,20 @@ def test_it_holds_the_package_with_its_data_and_nothing_else(wheel: Path) -> Non
     }
     assert {Path(name).suffix for name in data} == {".sql", ".tsv", ".j2", ".typed"}
     assert data <= set(names)
-    assert {name.split("/")[0].removesuffix(".dist-info") for name in names} == {
-        "smsreceipt", f"smsreceipt-{smsreceipt.__version__}",
-    }  # fmt: skip
+    released = f"smsreceipt-{smsreceipt.__version__}"
+    assert {name.split("/")[0] for name in names} == {"smsreceipt", f"{released}.dist-info", f"{released}.data"}
+
+
+def test_it_brings_man_pages_completions_and_units(wheel: Path, program: Path) -> None:
+    share = f"smsreceipt-{smsreceipt.__version__}.data/data/share"
+    shared = {name.removeprefix(f"{share}/") for name in zipfile.ZipFile(wheel).namelist() if name.startswith(share)}
+    assert {f"man/man1/{name}" for name in manual.pages()} <= shared
+    assert {f"smsreceipt/systemd/{name}" for name in installation.shared_units()} <= shared
+    assert {
+        "bash-completion/completions/smsreceipt", "zsh/site-functions/_smsreceipt",
+        "fish/vendor_completions.d/smsreceipt.fish", "smsreceipt/grafana.json", "smsreceipt/prometheus-alerts.yml",
+    } <= shared  # fmt: skip
+    assert (program.parent.parent / "share" / "man" / "man1" / "smsreceipt-pull.1").is_file()
 
 
 def test_it_starts_and_knows_its_version(program: Path, tmp_path: Path) -> None:

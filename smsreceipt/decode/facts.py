@@ -62,7 +62,9 @@ def _fields(body: bytes) -> Mapping[str, Any]:
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
-    return "" if value is None or isinstance(value, (dict, list)) else str(value).strip()
+    if type(value) is str:
+        return value.strip()
+    return "" if value is None or isinstance(value, (dict, list)) else str(value)
 
 
 def _at(fields: Mapping[str, Any], name: str) -> Instant | None:

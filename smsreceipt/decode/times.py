@@ -31,7 +31,7 @@ _RFC_2822 = re.compile(
 )
 _EPOCH = re.compile(r"\d{10}|\d{13}", re.ASCII)  # seconds or milliseconds, from 2001 to 2286
 
-_END = datetime(9999, 12, 31, tzinfo=UTC)  # later ones have no Beijing date
+_END = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp()) * 1000  # later ones have no Beijing date
 
 
 @lru_cache(maxsize=8192)
@@ -43,7 +43,7 @@ def instant(text: str) -> Instant:
                 moment = reader(found)
             except (ValueError, OverflowError):
                 break
-            if 0 <= moment < _END.timestamp() * 1000:
+            if 0 <= moment < _END:
                 return Instant(moment)
             break
     raise Refused(Reason.TIME)
@@ -54,8 +54,15 @@ def _milliseconds(moment: datetime) -> int:
 
 
 def _beijing(found: re.Match[str]) -> int:
-    year, month, day, hour, minute, second = map(int, found.groups())
-    return _milliseconds(datetime(year, month, day, hour, minute, second, tzinfo=BEIJING))
+    *day, hours, minutes, seconds = map(int, found.groups())
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise ValueError
+    return _midnight(*day) + (hours * 3600 + minutes * 60 + seconds) * 1000
+
+
+@lru_cache(maxsize=1024)
+def _midnight(year: int, month: int, day: int) -> int:
+    return _milliseconds(datetime(year, month, day, tzinfo=BEIJING))
 
 
 def _iso(found: re.Match[str]) -> int:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from smsreceipt.insight.measure import NOT_DELIVERED, Sums, ratio
 from smsreceipt.insight.messages import Groups, Messages, day_text
 from smsreceipt.insight.question import Thresholds
+from smsreceipt.insight.silence import is_silent
 from smsreceipt.insight.stats import Finding, Sms
 from smsreceipt.model import Instant, start_of_day
 from smsreceipt.store.counts import By
@@ -128,7 +129,7 @@ def _silences(now: Messages, before: Messages, limits: Thresholds, at: Instant) 
         for hour in range(24):
             expected = usual.get((hour,), Sums())
             over = start_of_day(day) + (hour + 1) * _HOUR_MS <= at - _YOUNG
-            if over and (day, hour) not in groups and expected.reports >= limits.silent_messages * days:
+            if over and (day, hour) not in groups and is_silent(0, expected.reports / days, limits):
                 cells.append(_Cell(None, day, hour, Sums(), expected))
     for run in _runs(cells):
         absent = sum(cell.before.reports for cell in run) // days

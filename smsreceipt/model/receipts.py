@@ -206,13 +206,14 @@ class StoredReject(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """Counters of one run; invariant: received == new + duplicate + rejected."""
+    """Counters of one run; invariant: received == new + duplicate + rejected + forgotten."""
 
     received: int = 0
     new: int = 0
     duplicate: int = 0
     rejected: int = 0
     fresh_rejects: int = 0  #: of the rejected, those that were not stored before
+    forgotten: int = 0  #: acknowledged and not stored: they are about a number that was forgotten
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -221,13 +222,15 @@ class Tally(msgspec.Struct, frozen=True):
             self.duplicate + other.duplicate,
             self.rejected + other.rejected,
             self.fresh_rejects + other.fresh_rejects,
+            self.forgotten + other.forgotten,
         )
 
     def counters(self) -> dict[str, int]:
-        """The counters of every summary, in its order."""
-        return {"received": self.received, "new": self.new, "duplicate": self.duplicate, "rejected": self.rejected}
+        """The counters of every summary, in its order; forgotten ones only where there are any."""
+        counters = {"received": self.received, "new": self.new, "duplicate": self.duplicate, "rejected": self.rejected}
+        return {**counters, "forgotten": self.forgotten} if self.forgotten else counters
 
     @property
     def balanced(self) -> bool:
         """Whether the invariant holds; False is a bug of ours."""
-        return self.received == self.new + self.duplicate + self.rejected
+        return self.received == self.new + self.duplicate + self.rejected + self.forgotten

@@ -44,6 +44,7 @@ class Answer(StrEnum):
     ANSWERED = "answered"  #: a receipt, which was stored as a statement
     WAITING = "waiting"  #: the provider itself waits for the carrier
     NO_RECORD = "no_record"  #: the provider has no record of such a send
+    PRUNED = "pruned"  #: its final receipt was stored, and then deleted as too old to be kept
 
 
 class Asked(msgspec.Struct, frozen=True):

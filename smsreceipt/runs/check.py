@@ -15,7 +15,7 @@ from smsreceipt.output import terminal
 from smsreceipt.output.objects.check import FAULTS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.places import places
-from smsreceipt.store.checking.faults import DAMAGE, Fault
+from smsreceipt.store.checking.faults import DAMAGE, DERIVED, Fault, Finding
 
 _SHOWN = 1_000  # findings on a screen; more are the same again
 
@@ -23,7 +23,8 @@ _SHOWN = 1_000  # findings on a screen; more are the same again
 def run(app: App, *, deep: bool, fix: bool) -> None:
     """Print a row for each finding, and the summary. Exit code 3 if there is any, 7 if receipts are damaged.
 
-    *fix*: derive again what is wrong; exit code 0 if nothing is left.
+    *deep*: also for each receipt that this version reads differently. *fix*: derive again what is wrong; exit code 0
+    if nothing is left.
     """
     counts: Counter[str] = Counter()
     kept: list[Fault] = []
@@ -34,18 +35,21 @@ def run(app: App, *, deep: bool, fix: bool) -> None:
             progress.counted(done, total, ("receipts checked", "已检查回执"))
 
         def counted() -> Iterator[Fault]:
-            for fault in store.verify(read_again, place, deep=deep, on_progress=show):
+            for fault in store.verify(read_again, place, on_progress=show):
                 counts[fault.finding] += 1
-                if fix:
+                if fix and fault.fixable:
                     kept.append(fault)
-                yield fault
+                if deep or fault.finding is not Finding.READS_DIFFERENTLY:
+                    yield fault
 
         _print(app, counted())
         fixed = store.repair(kept) if fix else 0
         checked = store.facts().statements
-    found = counts.total()
+    differently = 0 if deep else counts.pop(Finding.READS_DIFFERENTLY, 0)
     _tell(app, counts, fixed, fix=fix)
-    app.summary({"checked": checked, "findings": found, **({"fixed": fixed} if fix else {})})
+    if differently:
+        app.say(f"this version would read {differently} receipts differently: smsreceipt check --deep lists them")
+    app.summary({"checked": checked, "findings": counts.total(), **({"fixed": fixed} if fix else {})})
 
 
 def _print(app: App, faults: Iterator[Fault]) -> None:
@@ -72,7 +76,8 @@ def _tell(app: App, counts: Counter[str], fixed: int, *, fix: bool) -> None:
         app.say("hint: restore a backup, or copy what can be read: smsreceipt store copy FROM TO")
         app.end_with(StoreDamaged.exit_code)
     elif left := counts.total() - fixed:
-        step = "" if fix else "; what is derived is made again by: smsreceipt check --fix"
+        derived = not fix and any(counts[each] for each in DERIVED)
+        step = "; what is derived is made again by: smsreceipt check --fix" if derived else ""
         app.needs_a_look(f"findings: {left}{step}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import select
 import threading
 import time
@@ -29,9 +30,11 @@ from smsreceipt.ingest import LockRetry
 from smsreceipt.runs.receiving import report_failures
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.sockets import HostPort
+from smsreceipt.runs.supervisor import Supervisor, counted
 from smsreceipt.store import Store
 
 EXEC = "exec:"
+_SLACK = 60.0  # seconds that reading a batch and moving the cursor may take, as the watchdog sees it
 _STORE_PAUSE = 5.0  # seconds before a store is tried again that could not be read or written
 
 
@@ -109,19 +112,30 @@ class _Run:
         self, app: App, options: Options, store: Store, cursor: Cursor, receiver: Receiver, halt: threading.Event
     ) -> None:
         self._app, self._options, self._store, self._cursor, self._halt = app, options, store, cursor, halt
+        self._supervisor = Supervisor(app.environ)
         self._forwarder = Forwarder(store, cursor, receiver, options.work, wait=self._waiter(), tell=app.say)
 
     def _waiter(self) -> Callable[[float], bool]:
-        """Waits until it is time to stop; on standard output also until nobody reads any more."""
-        if self._options.to != "-" or not self._options.follow:
-            return self._halt.wait
+        """Waits until it is time to stop; on standard output also until nobody reads any more.
+
+        It is called when a batch has ended, one way or another, and when there is nothing to hand on.
+        """
+        watched = self._options.to == "-" and self._options.follow
 
         def wait(seconds: float) -> bool:
-            if _reader_gone(self._app):
+            if watched and _reader_gone(self._app):
                 raise ReaderGone
+            self._tell_supervisor(seconds)
             return self._halt.wait(seconds)
 
         return wait
+
+    def _tell_supervisor(self, pause: float) -> None:
+        told = self._supervisor
+        told.allow(pause + self._options.timeout + _SLACK)
+        told.ready()
+        told.beat()
+        told.status(lambda: counted(dataclasses.asdict(self._forwarder.counts)))
 
     def run(self) -> None:
         began = time.monotonic()
@@ -134,6 +148,7 @@ class _Run:
         except (SmsReceiptError, ReaderGone) as exc:
             failures.append(exc)
         finally:
+            self._supervisor.stopping()
             self._release()
         report_failures(self._app, [each for each in failures if isinstance(each, SmsReceiptError)])
         self._summarise(time.monotonic() - began)

@@ -7,7 +7,7 @@ import pwd
 import re
 import shlex
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from smsreceipt.app import App
 
 WATCHDOG = 300  #: seconds; longer than any retry, pause or wait for a locked store lasts
 _PLAIN = re.compile(r"[A-Za-z0-9@:/._=+,-]+")
+_BIND = "127.0.0.1:8080"
 _ENV = ".config/smsreceipt/env"  # of the home directory; export lines with the keys
 
 
@@ -105,23 +106,36 @@ UNITS = tuple(_UNITS)  #: commands that have a unit
 def systemd(app: App, names: Sequence[str]) -> None:
     """Print the units of these commands, each under the path where it belongs."""
     here = Installation.of(app)
-    app.write(app.encode("\n".join(line for name in names for line in _files(app, name, here))))
+    bind = str(app.config.table(("listen",)).get("bind", _BIND))
+    files = {file: text for name in names for file, text in _files(name, here, bind).items()}
+    app.write(app.encode("\n".join(f"# /etc/systemd/system/{file}\n{text}" for file, text in files.items())))
+    for name, key in (("prune", "older_than"), ("forward", "to")):
+        if name in names and not app.config.table((name,)).get(key):
+            app.say(f"hint: {name} needs {key.replace('_', '-')} in [{name}] of the configuration")
     if here.user == "root":
         app.say("hint: these units run as root: print them as the user who is to own the store")
     if here.folder is not None and not here.folder.is_dir():
         app.say(f"hint: the service cannot make this folder: mkdir -m 700 {shlex.quote(str(here.folder))}")
 
 
-def _files(app: App, name: str, here: Installation) -> Iterator[str]:
-    unit, stem = _UNITS[name], f"/etc/systemd/system/smsreceipt-{name}"
-    yield from (f"# {stem}.service", *_service(unit, here), "")
+def shared_units() -> Mapping[str, str]:
+    """The units for an installation for all users, with a user of its own, by their file names."""
+    store = "/var/lib/smsreceipt/receipts.db"
+    here = Installation(["/usr/local/bin/smsreceipt"], store, Path(store).parent, None, "smsreceipt", Path("/home"))
+    return {file: text for name in UNITS for file, text in _files(name, here, _BIND).items()}
+
+
+def _files(name: str, here: Installation, bind: str) -> dict[str, str]:
+    """The units of a command by their file names."""
+    unit, stem = _UNITS[name], f"smsreceipt-{name}"
+    files = {f"{stem}.service": [*_service(unit, here)]}
     if name == "listen":
-        bind = str(app.config.table(("listen",)).get("bind", "127.0.0.1:8080")).removeprefix(":")
-        socket = ["[Socket]", f"ListenStream={bind}", "Backlog=1024"]
-        yield from (f"# {stem}.socket", *socket, "", "[Install]", "WantedBy=sockets.target", "")
+        socket = ["[Socket]", f"ListenStream={bind.removeprefix(':')}", "Backlog=1024"]
+        files[f"{stem}.socket"] = [*socket, "", "[Install]", "WantedBy=sockets.target"]
     if unit.on_calendar:
         timer = ["[Timer]", f"OnCalendar={unit.on_calendar}", "RandomizedDelaySec=600", "Persistent=yes"]
-        yield from (f"# {stem}.timer", *timer, "", "[Install]", "WantedBy=timers.target", "")
+        files[f"{stem}.timer"] = [*timer, "", "[Install]", "WantedBy=timers.target"]
+    return {file: "\n".join([*lines, ""]) for file, lines in files.items()}
 
 
 def _service(unit: _Unit, here: Installation) -> Iterator[str]:

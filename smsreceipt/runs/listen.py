@@ -18,7 +18,8 @@ from smsreceipt.ingest import TurnCommitter
 from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.kinds import unknown_kind_warning
-from smsreceipt.runs.metrics import serve
+from smsreceipt.runs.listen_notes import ListenNotes
+from smsreceipt.runs.metrics import of_listener, serve
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk, rejects_kept
 from smsreceipt.runs.sockets import HostPort, adopt, begin_listening, listener, raise_descriptor_limit
 from smsreceipt.runs.supervisor import asking
@@ -103,6 +104,11 @@ class _Listening:
         self._next_refresh = self._next_slow_warning = self._next_reader_warning = self._next_refusal_warning = 0.0
         self._told_large = self._told_rejects = 0
         self.today = Today(app)
+        self._notes = ListenNotes(
+            f"{socket.gethostname()} {options.bind}",
+            app.now,
+            lambda: app.open_store(readonly=False, lock_wait=_LOCK_WAIT, backfill=False),
+        )
         self.forwards = Forwards(app)
         self._unknown_kinds: set[Kind] = set()
 
@@ -148,6 +154,7 @@ class _Listening:
         try:
             self._store = store = retry.call(self._open_store)
             self._lease = retry.call(lambda: store.acquire_lease("push"))
+            self._notes.started(store)
         except BaseException as exc:  # noqa: BLE001 - run() reports it, and raises it if it is a bug
             self._opening_failure = exc
             self._stop()
@@ -195,6 +202,7 @@ class _Listening:
                     self._app.say("the secret file has changed: its secrets count from now on")
             except UsageError as exc:
                 self._app.warn(f"{exc}; the secrets before count on")
+        self._notes.refusals(self.receiver.pushes[503])
         if now >= self._next_slow_warning:
             self._next_slow_warning = now + _PERIOD
             if (seconds := self.receiver.times.lap(_PERCENTILE)) > _SLOW:
@@ -248,6 +256,7 @@ class _Listening:
         """Release the lease. If the store is locked or full now, the next run checks it for damage; that is all."""
         try:
             if self._store is not None and self._lease is not None:
+                self._notes.stopped(self._store)
                 self._store.release_lease(self._lease, settled=True)
         except SmsReceiptError as exc:
             self._app.say(str(exc), verbosity=1)
@@ -257,7 +266,7 @@ class _Listening:
         if self._options.metrics is None:
             return
         try:
-            stack.enter_context(serve(self._options.metrics, self))
+            stack.enter_context(serve(self._options.metrics, self, lambda: of_listener(self)))
         except UsageError as exc:
             if self._options.metrics_required:
                 raise

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -19,17 +21,21 @@ from smsreceipt.app import App
 from smsreceipt.decode import decode, kind_of_queue, known_kind
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.ingest import Committer
-from smsreceipt.model import Delivery, Instant, narrow, visible
+from smsreceipt.model import Delivery, Instant, Tally, narrow, visible
 from smsreceipt.output.objects.receipts import RECEIPTS, RECEIPTS_OF_KINDS
 from smsreceipt.output.printer import tabular
 from smsreceipt.runs.access import access, connection_reporter, proxies
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
 from smsreceipt.runs.signals import GracefulStop
+from smsreceipt.runs.sockets import HostPort
 from smsreceipt.sources.queue.client import Queue, QueueClient
 from smsreceipt.sources.queue.puller import Puller
 from smsreceipt.sources.queue.state import Options
 from smsreceipt.store import NO_TIME, ConsumerLease, Store
+
+if TYPE_CHECKING:
+    from smsreceipt.runs.today import Today
 
 __all__ = ["Options", "Provider", "queues_of", "run"]
 
@@ -128,17 +134,30 @@ class Provider:
         self._caller.close()
 
 
-def run(app: App, queues: Sequence[Queue], options: Options, *, settle: bool, min_free: int) -> None:
+def run(
+    app: App, queues: Sequence[Queue], options: Options, *, settle: bool, min_free: int, metrics: HostPort | None = None
+) -> None:
     """Receive until the queues are empty or the options end the run; print new statements and the summary.
 
     A terminal shows counters instead of statements, unless with -v or where the run goes on when the queues are empty.
     *settle*: wait for messages that an earlier, interrupted run may have left invisible. *min_free*: refuse to start
-    with fewer bytes free for the store. Sets the exit code of the worst failure. A message is deleted after its
-    receipts are committed, so a crash loses nothing: the next run receives again what was not deleted.
+    with fewer bytes free for the store. *metrics*: serve /metrics there. Sets the exit code of the worst failure. A
+    message is deleted after its receipts are committed, so a crash loses nothing: the next run receives again what was
+    not deleted.
     """
     refuse_full_disk(app.store_location, min_free)
     with app.open_store(readonly=False) as store:
-        _Pull(app, store, queues, options, settle=settle).run()
+        pull = _Pull(app, store, queues, options, settle=settle)
+        with _metrics(metrics, pull):
+            pull.run()
+
+
+def _metrics(address: HostPort | None, pull: _Pull) -> contextlib.AbstractContextManager[None]:
+    if address is None:
+        return contextlib.nullcontext()
+    from smsreceipt.runs.metrics import of_puller, serve  # takes as long to load as a short run
+
+    return serve(address, pull, lambda: of_puller(pull.puller))
 
 
 class _Pull:
@@ -155,6 +174,23 @@ class _Pull:
         self._puller: Puller | None = None  # made inside its event loop
         begin = self._receiving.lock_retry.call
         self._leases = {queue.name: begin(partial(store.acquire_lease, queue.name)) for queue in queues}
+
+    @property
+    def tally(self) -> Tally:
+        """The counters of what is committed so far."""
+        return self._receiving.tally
+
+    @cached_property
+    def today(self) -> Today:
+        """The messages of the present day, and the state of the store: for metrics only."""
+        from smsreceipt.runs.today import Today
+
+        return Today(self._app)
+
+    @property
+    def puller(self) -> Puller | None:
+        """The puller, once it is made."""
+        return self._puller
 
     def run(self) -> None:
         """Pull until the queues are empty, the options end the run, or a signal comes."""

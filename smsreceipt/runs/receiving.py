@@ -63,6 +63,7 @@ class Receiving(Generic[T]):
         self.figures: Callable[[], Mapping[str, object]] = dict  #: counters of the run beside those of the commits
         self.stopping: GracefulStop  #: set by signals
         self._finished = True
+        self._warned = False
 
     @property
     def tally(self) -> Tally:
@@ -75,6 +76,12 @@ class Receiving(Generic[T]):
         return {**self.tally.counters(), **self.figures(), "seconds": seconds}
 
     def _on_kept(self, kept: Kept) -> None:
+        if kept.unguarded and not self._warned:
+            self._warned = True
+            self.app.needs_a_look(
+                "numbers were forgotten in this store, and their key is not on this machine: receipts about them may be"
+                " stored again; copy the file that smsreceipt forget --log names"
+            )
         self.reporter.kept(kept)
         self.progress.committed(kept)
 

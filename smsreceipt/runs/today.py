@@ -1,4 +1,4 @@
-"""The figures of the present day that metrics show, read from the store once a minute at most."""
+"""The figures of the store and of the present day that metrics show, read once a minute at most."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from smsreceipt.errors import StoreUnavailable
 from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import beijing_day
 from smsreceipt.model.facts import Nowhere
+from smsreceipt.store import StoreFacts, opening
 from smsreceipt.store.counts import By, Count, CountQuery, Subject
 
 _FRESH = 60_000  #: milliseconds for which figures serve
 
 
 class Today:
-    """The messages of the present Beijing day by kind, outcome and latency."""
+    """The messages of the present Beijing day by kind, outcome and latency, and the state of the store."""
 
     BY = (By.KIND, By.OUTCOME, By.SECONDS)
 
@@ -25,15 +26,29 @@ class Today:
         self._lock = threading.Lock()  # metrics may be asked for by several at once
         self._read_at: int | None = None
         self._counts: Sequence[Count] = ()
+        self._facts: StoreFacts | None = None
 
     def counts(self) -> Sequence[Count]:
         """The counts, a minute old at most; those of before where the store cannot be read."""
         with self._lock:
-            now = self._app.now()
-            if self._read_at is None or not 0 <= now - self._read_at < _FRESH:
-                self._read_at = now
-                self._read()
+            self._refresh()
             return self._counts
+
+    def facts(self) -> StoreFacts | None:
+        """The state of the store, a minute old at most; None where it has never been read."""
+        with self._lock:
+            self._refresh()
+            return self._facts
+
+    def free(self) -> int | None:
+        """Free bytes for the store now; None where the engine does not tell."""
+        return opening.free_bytes(self._app.store_location)
+
+    def _refresh(self) -> None:
+        now = self._app.now()
+        if self._read_at is None or not 0 <= now - self._read_at < _FRESH:
+            self._read_at = now
+            self._read()
 
     def _read(self) -> None:
         day = beijing_day(self._app.now())
@@ -41,5 +56,6 @@ class Today:
         try:
             with self._app.open_store(readonly=True) as store:
                 self._counts = store.counts(query, readers_of(Nowhere()))
+                self._facts = store.facts()
         except StoreUnavailable as exc:
             self._app.say(str(exc), verbosity=1)

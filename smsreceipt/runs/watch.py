@@ -51,6 +51,8 @@ def once(app: App, options: Options, *, nagios: bool = False) -> None:
     watch.report_failures()
     if watch.firing:
         app.needs_a_look(summary(watch.firing, chinese=app.chinese))
+    elif app.stderr_is_tty and not watch.failures:  # a mail of cron about nothing would be one too many
+        app.say(f"no alarm: {', '.join(options.rules)}")
 
 
 def follow(app: App, options: Options, every: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from smsreceipt.model import Instant, Kind
+from smsreceipt.model import Instant, Kind, Source
 
 #: Processes commit at the same time, and clocks are set: a statement may stand so far from where its time says.
 SLACK = 600_000  # milliseconds
@@ -28,6 +28,15 @@ class Arrived(msgspec.Struct, frozen=True, array_like=True):
         """Of a row of an engine, in which -1 stands for what is not known."""
         sent_at = None if minute < 0 else Instant(minute * MINUTE)
         return cls(Kind(kind), sent_at, outcome, code, None if seconds == -1 else seconds, count)
+
+
+class Came(msgspec.Struct, frozen=True, array_like=True):
+    """Statements of one kind that came by one way first, in the same minute."""
+
+    kind: Kind
+    source: Source
+    minute: int  #: since 1970
+    count: int
 
 
 def first_since(at: int, top: int, received: Callable[[int], int | None]) -> int:

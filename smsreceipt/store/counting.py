@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from smsreceipt.model import Instant
 from smsreceipt.model.facts import CallFacts, Place
+from smsreceipt.store.arrivals import Came
 from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
 from smsreceipt.store.tallies import OF_PLACE, State, view_of
 
@@ -30,6 +32,9 @@ Piece = tuple[Sequence[str], Iterable[Row]]
 
 class Engine(Protocol):
     """What an engine reads. Hours and seconds that are not known are -1."""
+
+    def came(self, since: Instant, until: Instant) -> Sequence[Came]:
+        """Which kinds came by which ways in which minutes."""
 
     def messages(self, query: CountQuery, columns: Sequence[str], after: int = 0) -> Iterable[Row]:
         """The messages of the query's days: these columns, the count and the parts; one row or more for each group.

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from smsreceipt.model import Instant
 from smsreceipt.model.facts import Place
 from smsreceipt.store import tallies
+from smsreceipt.store.arrivals import Came
 from smsreceipt.store.counting import Engine, counted
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
 
@@ -31,6 +33,11 @@ class Figures(ABC):
         """How many receipts, sends, calls or replies of some days have what in common."""
         with self.snapshot():
             return list(counted(self._counts(), readers, query))
+
+    def came(self, since: Instant, until: Instant) -> Sequence[Came]:
+        """Which kinds came by which ways in which minutes, at or after *since* and before *until*."""
+        with self.snapshot():
+            return self._counts().came(since, until)
 
     def fold(
         self, place: Place, *, anew: bool = False, on_progress: Callable[[int, int], None] = lambda _done, _total: None

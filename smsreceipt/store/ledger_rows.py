@@ -56,7 +56,7 @@ def stored_send(row: tuple[Any, ...]) -> StoredSend:
     return StoredSend(
         send_of(sent),
         outcome,
-        outcome in SETTLED,
+        outcome in SETTLED or answer == Answer.PRUNED,
         None if asked < 0 else Instant(asked),
         Answer(answer) if answer else None,
     )

@@ -21,7 +21,7 @@ from smsreceipt.model import (
     StoredReceipt,
     StoredReject,
 )
-from smsreceipt.store.arrivals import Arrived
+from smsreceipt.store.arrivals import Arrived, Came
 from smsreceipt.store.checking.faults import Fault, ReadAgain
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
@@ -95,6 +95,12 @@ class Receipts(Protocol):
 
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up; reads about as many statements."""
+
+    def came(self, since: Instant, until: Instant) -> Sequence[Came]:
+        """Which kinds came by which ways in which minutes, at or after *since* and before *until*.
+
+        Reads about as many statements as came then. A statement counts when and how it came first.
+        """
 
     def call_gaps(self, first_day: int, last_day: int) -> Iterator[CallGap]:
         """Yield the calls of these Beijing days that have earlier receipts, but none of their end."""
@@ -223,7 +229,6 @@ class Checks(Protocol):
         read_again: ReadAgain,
         place: Place,
         *,
-        deep: bool = False,
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Iterator[Fault]:
         """Yield everything that is not as it should be.
@@ -231,7 +236,7 @@ class Checks(Protocol):
         Reads in slices: no other process waits, and no moment is held for longer than a slice takes, but for the
         engine's own check. What changes meanwhile is no fault. Ends after the faults of the engine, if there are any.
         *read_again* reads bodies as decoding does now, *place* is that of fold(); without the one that fold() had,
-        figures by carrier and province are left out. *deep*: also fields that bodies would be read differently for.
+        figures by carrier and province are left out.
         """
 
     def repair(self, faults: Sequence[Fault]) -> int:

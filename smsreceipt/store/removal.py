@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -109,6 +110,9 @@ class Removals(Protocol):
         *rewrite*: write everything anew instead, so that no byte of what was deleted is left in the store; nobody else
         can write meanwhile, for about a minute for each 5 GB.
         """
+
+    def key_file(self) -> Path:
+        """Where the key of forgotten numbers is kept: outside the store."""
 
     def traces(self, needles: Collection[bytes]) -> bool | None:
         """Whether one of these texts stands anywhere in the files of the store; None: the engine cannot tell."""

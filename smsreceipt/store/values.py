@@ -19,6 +19,7 @@ class Kept:
 
     tally: Tally
     new: Sequence[StoredReceipt]  #: the statements that the store did not hold before, in seq order
+    unguarded: bool = False  #: numbers were forgotten, and what came about them could not be told apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

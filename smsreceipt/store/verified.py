@@ -35,12 +35,11 @@ class Verified(ABC):
         read_again: ReadAgain,
         place: Place,
         *,
-        deep: bool = False,
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Iterator[Fault]:
         """Yield everything that is not as it should be."""
         checking = self._checking()
-        self._check = Check(checking.audit, read_again, place, deep=deep)
+        self._check = Check(checking.audit, read_again, place)
         with checking.reading:
             yield from self._check.faults(on_progress)
 

@@ -26,8 +26,11 @@ DAY = NOON.date().isoformat()
 PHONE = "13800000001"
 ODD_RECORD = {"Code": "OK", "TotalCount": "1", "SmsSendDetailDTOs": {"SmsSendDetailDTO": [5]}}
 #: Runs whose tests stand with their subjects: tests/runs/test_queries.py, tests/runs/test_list_check.py,
-#: tests/cli/test_store.py, tests/cli/test_recordings.py, tests/cli/test_stats.py, tests/cli/test_check.py.
+#: tests/cli/test_store.py, tests/cli/test_recordings.py, tests/cli/test_stats.py, tests/cli/test_check.py,
+#: tests/cli/test_outages.py.
 ELSEWHERE = {
+    "runs/forget.py",
+    "runs/receiving.py",
     "runs/prune.py",
     "runs/reconcile.py",
     "runs/day_totals.py",
@@ -38,6 +41,7 @@ ELSEWHERE = {
     "runs/stats.py",
     "runs/export.py",
     "runs/check.py",
+    "runs/outages.py",
 }
 Case = Callable[[Program, Path], Ended]
 

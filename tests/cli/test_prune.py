@@ -119,6 +119,8 @@ def test_sends_go_only_if_wanted_and_not_while_the_provider_can_be_asked(program
 
     assert program(*args, sleep=lambda _: None).code == 0
     assert left() == ["1^0", "2^0", "3^0", "4^0", "5^0"]
+    assert program("check").code == 0
+    assert [each["biz_id"] for each in program("sends", "list", "--state", "with_receipt").objects] == ["1^0", "5^0"]
     with closing(program.opened()) as store:
         assert sorted(each.send.biz_id for each in store.missing(0, 1 << 30)) == ["2^0", "3^0", "4^0"]
     archive = program.home / "old.ndjson"

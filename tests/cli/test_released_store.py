@@ -87,3 +87,14 @@ def test_the_rest_is_as_it_was(old: Program) -> None:
     for key, each in before.items():
         if key[0] not in READ_BETTER and list(key[1:]) != INTERNATIONAL:
             assert after[key] == {**each, "times_seen": each["times_seen"] + 1}
+
+
+def test_what_0_1_0_read_differently_is_no_finding_but_listed_on_request(old: Program) -> None:
+    assert old("replay", "-").code == 0
+    ended = old("check")
+    assert (ended.code, ended.out) == (0, "")
+    assert "this version would read 4 receipts differently" in ended.err
+    ended = old("check", "--deep", "--json")
+    assert ended.code == 3
+    assert {each["finding"] for each in ended.objects} == {"reads_differently"}
+    assert {each["kind"] for each in ended.objects} == {*READ_BETTER, "SmsReport"}

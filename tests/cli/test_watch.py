@@ -275,3 +275,9 @@ def test_it_goes_on_until_it_is_stopped(program: Program, tmp_path: Path) -> Non
     assert err.startswith("watching every 1 s, until stopped: silence, rate, ")
     assert err.count("\n") == 1
     assert len(told.read_text().splitlines()) == 1  # the rest waits for its minute
+
+
+def test_a_person_is_told_that_there_is_no_alarm_and_cron_is_not(program: Program) -> None:
+    looked = program("watch", "--once", "--rule", "all=off", "--rule", "rejects", stderr_is_tty=True)
+    assert (looked.code, looked.out, looked.err) == (0, "", "no alarm: rejects\n")
+    assert program("watch", "--once").err == ""

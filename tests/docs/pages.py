@@ -30,6 +30,7 @@ NAMES = (
     "json",
     "doctor",
     "check",
+    "outages",
     "troubleshooting",
     "reliability",
     "benchmarks",

@@ -35,6 +35,8 @@ SILENT = (
     "smsreceipt pull",
     "smsreceipt rejects retry",
     "smsreceipt recordings",
+    "smsreceipt prune",
+    "smsreceipt forget",
     "smsreceipt report",
 )
 

@@ -1,13 +1,11 @@
-"""The page about watch, and the alert rules for Prometheus."""
+"""The page about watch."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from smsreceipt.insight.alarms.rules import DEFAULTS, Rule, parse
 from smsreceipt.notify.address import COMMANDS, HIDDEN
-from smsreceipt.runs import metrics
 from tests.docs import pages
 
 
@@ -26,11 +24,3 @@ def test_the_page_lists_every_rule_with_its_default(language: str, head: str) ->
 def test_the_page_lists_every_kind_of_robot(language: str) -> None:
     rows = pages.rows(pages.read(language, "watch"), "| `--notify` |")
     assert sorted(re.findall(r"`(\w+):", " ".join(row[0] for row in rows))) == sorted([*HIDDEN, *COMMANDS])
-
-
-def test_the_alert_rules_ask_for_metrics_that_exist() -> None:
-    text = (pages.ROOT / "docs" / "prometheus-alerts.yml").read_text()
-    asked = {re.sub(r"_(total|bucket)$", "", name) for name in re.findall(r"smsreceipt_\w+", text)}
-    source = Path(metrics.__file__).read_text()
-    assert len(asked) > 3
-    assert [name for name in asked if f'"{name}"' not in source] == []

@@ -27,6 +27,7 @@ HARNESSES = (
     "ledger",
     "reconcile",
     "replay",
+    "removal",
     "inputs",
     "postgres",
 )

@@ -28,7 +28,8 @@ from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model import Asked, Decoded, Delivery, Instant, Tally
 from smsreceipt.runs import signals
 from smsreceipt.store import Kept, Store
-from smsreceipt.store.sqlite import connect, keep, migrations, replays
+from smsreceipt.store.removal import Removal
+from smsreceipt.store.sqlite import connect, keep, migrations, removal, replays
 from smsreceipt.store.sqlite import store as engine
 
 
@@ -255,6 +256,20 @@ def skip_refused() -> None:
     patch.object(Forwarder, "_offer", lambda forwarder, batch: original(forwarder, batch) and None).start()
 
 
+def half_removal() -> None:
+    """Half of what is to be deleted goes, and the rest with the next transaction."""
+    rest: list[int] = []
+
+    def remove(self: removal.Removals, removal_: Removal) -> bool:
+        seqs = sorted(seq for whole in removal_.wholes for seq in whole.seqs)
+        with self._transaction():
+            removal._delete_statements(self._db, removal._listed([*rest, *seqs[::2]]))
+        rest[:] = seqs[1::2]
+        return True
+
+    removal.Removals.remove = remove  # type: ignore[assignment,method-assign]
+
+
 BUGS: dict[str, Callable[[], None]] = {
     "delete-before-commit": delete_before_commit,
     "no-unique-key": no_unique_key,
@@ -277,6 +292,7 @@ BUGS: dict[str, Callable[[], None]] = {
     "eager": eager,
     "cursor-first": cursor_first,
     "skip-refused": skip_refused,
+    "half-removal": half_removal,
 }
 
 

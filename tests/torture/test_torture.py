@@ -23,6 +23,7 @@ from tests.torture import (
     powercut,
     push,
     reconcile,
+    removal,
     replay,
     siege,
     signals,
@@ -216,3 +217,16 @@ def test_mixed_inputs_are_counted_and_nothing_is_lost_for_a_side_field() -> None
     assert figures.good, figures.faults
     assert figures.receipts > 1_000
     assert figures.sends > 300
+
+
+def test_what_is_pruned_and_forgotten_is_never_half_gone() -> None:
+    planted, pruned, forgotten = together(
+        lambda: removal.prune(12, 3_000, bug="half-removal"),
+        lambda: removal.prune(3, 2_000),
+        lambda: removal.forget(3, 2_000),
+    )
+    assert planted.half
+    assert pruned.good, pruned
+    assert pruned.kills
+    assert forgotten.good, forgotten
+    assert forgotten.kills

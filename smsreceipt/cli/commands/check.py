@@ -7,7 +7,7 @@ from smsreceipt.cli.options import cli_command, option
 
 
 @cli_command("check", data=True)
-@option("--deep", is_flag=True, help="Also list fields that this version reads differently in a stored body.")
+@option("--deep", is_flag=True, help="Also list receipts that this version would read differently.")
 @option("--fix", is_flag=True, help="Derive again what is wrong, in one transaction; receipts stay as they are.")
 def command(app: App, deep: bool, fix: bool) -> None:
     """Check that the store is whole, and that everything in it is what the receipts say.

@@ -9,7 +9,7 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command, min_free_option, option
 from smsreceipt.cli.queues import queue_options
-from smsreceipt.cli.types import Duration
+from smsreceipt.cli.types import Address, Duration
 
 
 @cli_command("pull")
@@ -27,6 +27,13 @@ from smsreceipt.cli.types import Duration
 @option("--wait", type=click.IntRange(0, 30), default=5, show_default=True, help="Seconds of a long poll.")
 @option("--peek", is_flag=True, help="Show what waits; store nothing, delete nothing.")
 @option("--no-settle", is_flag=True, help="Do not wait for what a crashed run may have hidden.")
+@option(
+    "--metrics-bind",
+    type=Address(off=True),
+    metavar="HOST:PORT|off",
+    example="127.0.0.1:9466",
+    help="Where Prometheus finds /metrics: nowhere unless told.",
+)
 @min_free_option
 def command(app: App, **chosen: Any) -> None:
     """Drain the queues: store, delete, show.
@@ -52,4 +59,5 @@ def command(app: App, **chosen: Any) -> None:
             most=chosen["max"],
             seconds=chosen["for"],
         )
-        pull.run(app, queues, options, settle=not chosen["no_settle"], min_free=chosen["min_free"])
+        metrics = None if chosen["metrics_bind"] == "off" else chosen["metrics_bind"]
+        pull.run(app, queues, options, settle=not chosen["no_settle"], min_free=chosen["min_free"], metrics=metrics)

@@ -12,6 +12,7 @@ from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.insight.alarms.state import Alarm, Alarms
 from smsreceipt.insight.findings import has_dropped, slow_from
 from smsreceipt.insight.measure import quantile
+from smsreceipt.insight.silence import is_silent
 
 DAYS = 7
 QUIET = 86_400_000  #: milliseconds without a new conflict after which the alarm clears
@@ -54,7 +55,7 @@ def plain(code: str) -> str:
 def _silence(figures: Figures, limit: float) -> Iterator[Verdict]:
     for kind, at in (figures.last_received or {}).items():
         usual, silent = figures.arrivals.get(kind, 0) / DAYS, max(figures.now - at, 0) / 1000
-        bad = silent > limit and usual >= figures.limits.silent_messages
+        bad = silent > limit and is_silent(0, usual, figures.limits)
         yield Verdict(
             rule=Rule.SILENCE, dimension=plain(kind), value=round(silent), threshold=limit, usual=round(usual, 1),
             bad=bad, good=silent <= limit,

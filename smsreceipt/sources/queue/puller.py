@@ -109,6 +109,15 @@ class Puller:
         """Messages received and not yet deleted, and those that are asked for."""
         return self._in_flight
 
+    @property
+    def failing(self) -> dict[str, bool]:
+        """The message types of the queues, and whether one of each could not be received from when last tried."""
+        failing: dict[str, bool] = {}
+        for state in self._states:
+            kind = state.client.queue.kind
+            failing[kind] = failing.get(kind, False) or state.failing
+        return failing
+
     def stop(self) -> None:
         """Stop receiving; received messages are still stored and deleted. From any thread, idempotent."""
         self._wake(self._stopping.set)
@@ -127,6 +136,7 @@ class Puller:
 
     def _refused(self, state: QueueState, sent_at: float) -> None:
         state.full = False
+        self.counts.refused += 1
         self._concurrency.refused(sent_at, self._loop.time())
 
     def _start(self, work: object) -> None:

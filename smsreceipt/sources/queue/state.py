@@ -48,6 +48,7 @@ class Counts:
 
     received: int = 0
     deleted: int = 0
+    refused: int = 0  #: requests that the provider refused for now: throttled, or a failure of its own
 
     @property
     def undeleted(self) -> int:

@@ -20,8 +20,7 @@ class Finding(StrEnum):
     ENGINE = "engine"  #: the engine's own check fails: the files of the store are damaged
     BODY = "body"  #: a body is not what was received: its digest says so
     DUPLICATE = "duplicate"  #: a statement is there twice
-    DECODING = "decoding"  #: a body says another identity, outcome, code or time than its statement
-    READS_DIFFERENTLY = "reads_differently"  #: this version reads another field of a body differently
+    READS_DIFFERENTLY = "reads_differently"  #: this version reads a body differently than the one that stored it
     DIGEST = "digest"  #: a digest is not that of its body, which is sound
     DAY = "day"  #: the Beijing day is not that of the times
     KEY = "key"  #: a digest by which a row is found is not that of its fields
@@ -39,7 +38,7 @@ class Finding(StrEnum):
 #: What no command can derive again: a part of the log itself is damaged.
 DAMAGE = frozenset({Finding.ENGINE, Finding.BODY, Finding.DUPLICATE})
 #: What is no part of the log, and is made again by repair().
-DERIVED = frozenset(Finding) - DAMAGE - {Finding.DECODING, Finding.READS_DIFFERENTLY}
+DERIVED = frozenset(Finding) - DAMAGE - {Finding.READS_DIFFERENTLY}
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,8 +31,8 @@ class Wrong:
 class Check:
     """One check of a store."""
 
-    def __init__(self, engine: Audited, read_again: ReadAgain, place: Place, *, deep: bool) -> None:
-        self._engine, self._read_again, self.place, self._deep = engine, read_again, place, deep
+    def __init__(self, engine: Audited, read_again: ReadAgain, place: Place) -> None:
+        self._engine, self._read_again, self.place = engine, read_again, place
         self.wrong = Wrong()
         self._statements: Counter[str] = Counter()
         self._identities: Counter[tuple[str, bool]] = Counter()
@@ -112,7 +112,7 @@ class Check:
             self._identities[receipt.kind, receipt.test] += 1
             if receipt.kind == SEND_DETAIL:
                 phones.add(receipt.phone)
-            for fault in statement_faults(stored, self._read_again, deep=self._deep):
+            for fault in statement_faults(stored, self._read_again):
                 self._note_day(fault, stored)
                 yield fault
         stateless: set[tuple[str, ...]] = set()

@@ -13,6 +13,7 @@ from smsreceipt.store.checking.faults import Fault, Finding, ReadAgain
 
 #: Fields that tell one statement from others. The BizId may come from the send that was asked about.
 _KEY = ("kind", "identity", "outcome", "code", "reported_at", "detail")
+_SHOWN = tuple(name for name in Receipt.__struct_fields__ if name not in {"body", "digest"})
 _ADDED = ("parts", "talk_seconds", "numbers", "unread")  # of later schemas: a statement may lack them
 
 
@@ -39,8 +40,8 @@ class Member(NamedTuple):
     test: bool
 
 
-def statement_faults(stored: Stored, read_again: ReadAgain, *, deep: bool) -> Iterator[Fault]:
-    """What is wrong with one statement itself. *deep*: also fields that this version reads differently."""
+def statement_faults(stored: Stored, read_again: ReadAgain) -> Iterator[Fault]:
+    """What is wrong with one statement itself, and what this version reads differently in its body."""
     receipt = stored.receipt
     day = day_of(stored)
     if day != stored.day:
@@ -55,20 +56,10 @@ def statement_faults(stored: Stored, read_again: ReadAgain, *, deep: bool) -> It
         sound = found is not None and found == structs.replace(receipt, digest=digest)
         finding = Finding.DIGEST if sound else Finding.BODY
         yield _fault(finding, stored, receipt.digest.hex(), digest.hex())
-    elif found is None:
-        yield _fault(Finding.DECODING, stored, _fields(receipt, _KEY[2:]), None)
-    else:
-        yield from _differences(stored, found, deep=deep)
-
-
-def _differences(stored: Stored, found: Receipt, *, deep: bool) -> Iterator[Fault]:
-    receipt = stored.receipt
-    names = [name for name in Receipt.__struct_fields__ if getattr(receipt, name) != getattr(found, name)]
-    key, others = [name for name in names if name in _KEY], [name for name in names if name not in _KEY]
-    if key:
-        yield _fault(Finding.DECODING, stored, _fields(receipt, key), _fields(found, key))
-    if others and deep:
-        yield _fault(Finding.READS_DIFFERENTLY, stored, _fields(receipt, others), _fields(found, others))
+        return
+    names = [name for name in _SHOWN if found is None or getattr(receipt, name) != getattr(found, name)]
+    read = None if found is None else _fields(found, names)
+    yield _fault(Finding.READS_DIFFERENTLY, stored, _fields(receipt, names), read)
 
 
 def day_of(stored: Stored) -> int:

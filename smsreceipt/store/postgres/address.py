@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -124,3 +126,11 @@ def _is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def private_file(location: str, ending: str) -> Path:
+    """A file of its own for each database, in the platform's data directory."""
+    from platformdirs import user_data_path
+
+    name = sha256(location.encode()).hexdigest()[:16]
+    return user_data_path("smsreceipt", appauthor=False) / f"postgres-{name}.{ending}"

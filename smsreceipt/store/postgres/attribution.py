@@ -9,7 +9,8 @@ and everything is attributed again, while no other writer is at work. The table 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT, Candidate, Reported, attributed, candidates
 from smsreceipt.model import Decoded, Instant
@@ -44,6 +45,16 @@ class Attribution:
         self._detail = numbers.kind(db, SEND_DETAIL)
         self._report = numbers.kind(db, SMS_REPORT)
         self._retracted: dict[_Said, int] = {}
+
+    @contextmanager
+    def around(self, begun: Begun, phones: Collection[str], *, brings: bool) -> Iterator[None]:
+        """To be held while receipts or sends of these numbers are written."""
+        concerned = self.concerns(begun, phones, brings=brings)
+        if concerned:
+            self.retract(phones)
+        yield
+        if concerned:
+            self.attribute(phones)
 
     def concerns(self, begun: Begun, phones: Collection[str], *, brings: bool = False) -> bool:
         """Whether any detail is, or will be, about one of these numbers.

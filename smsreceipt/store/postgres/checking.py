@@ -75,7 +75,7 @@ _RECEIPT = (
 )
 #: A final statement beats open ones: without one that is the state, there may be one that should be.
 _ANY = _RECEIPT.replace("AND current AND", "AND NOT current AND")
-SETTLED_WRONGLY = f"send.settled AND NOT EXISTS ({_RECEIPT}) AND NOT EXISTS ({_ANY})"
+SETTLED_WRONGLY = f"send.settled AND send.answer <> 'pruned' AND NOT EXISTS ({_RECEIPT}) AND NOT EXISTS ({_ANY})"
 _COUNTED = (
     "SELECT name, count(*), count(*) FILTER (WHERE current AND NOT test), count(*) FILTER (WHERE current AND test)"
     " FROM smsreceipt.statement JOIN smsreceipt.kind ON kind.id = statement.kind GROUP BY name"
@@ -91,8 +91,11 @@ TWICE = (
     f" ON {_SAME.format('other', 'state')} AND other.said = state.said AND NOT other.current WHERE state.current"
 )
 _TWICE = f"{TWICE} AND state.seq > %s AND state.seq <= %s"
+#: The schema of amcheck, where it is installed in this database and may be used.
 _AMCHECK = (
-    "SELECT count(*) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'amcheck'"
+    "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
+    " WHERE extname = 'amcheck'"
+    " AND has_function_privilege(quote_ident(nspname) || '.bt_index_check(regclass, boolean)', 'EXECUTE')"
 )
 _INDEXES = (
     "SELECT relname, pg_class.oid::int8 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
@@ -109,12 +112,11 @@ class Audit:
 
     def damage(self) -> Iterator[Fault]:
         """The check of indexes by amcheck, where an administrator has installed it in this database."""
-        if not self._reader.number(_AMCHECK):
-            return
-        for name, oid in self._reader.rows(_INDEXES):
-            said = self._reader.refused("SELECT bt_index_check(%s::oid::regclass, true)", (oid,))
-            if said:
-                yield Fault(finding=Finding.ENGINE, identity=(name,), stored=said, expected="ok")
+        for (schema,) in self._reader.rows(_AMCHECK):
+            for name, oid in self._reader.rows(_INDEXES):
+                said = self._reader.refused(f"SELECT {schema}.bt_index_check(%s::oid::regclass, true)", (oid,))
+                if said:
+                    yield Fault(finding=Finding.ENGINE, identity=(name,), stored=said, expected="ok")
 
     def begin(self) -> None:
         """Nothing is referred to later."""
@@ -263,21 +265,25 @@ class Audit:
                     at,
                 )
             at = (found[-1][0], found[-1][1]) if len(found) == PIECE else None
-            for place, ident, biz_id, phone, wrongly in found:
-                key, right = (place, ident.replace("-", "")), (phone_place(phone), ident_of(biz_id, phone).hex())
-                if key != right:
+            for place, ident, biz_id, phone, suspect in found:
+                right = phone_place(phone), ident_of(biz_id, phone).hex()
+                if (place, ident.replace("-", "")) != right:
                     yield Fault(
-                        finding=Finding.KEY, identity=(biz_id, phone), stored=key[1], expected=right[1],
+                        finding=Finding.KEY, identity=(biz_id, phone), stored=ident.replace("-", ""), expected=right[1],
                         unit=(biz_id, phone, place, ident),
                     )  # fmt: skip
-                elif wrongly:
+                    if suspect and self._has_receipt(*right):
+                        continue
+                if suspect:
                     yield Fault(
-                        finding=Finding.SETTLED,
-                        identity=(biz_id, phone),
-                        stored=True,
-                        expected=False,
-                        unit=(place, ident),
+                        finding=Finding.SETTLED, identity=(biz_id, phone), stored=True, expected=False, unit=right
                     )
+
+    def _has_receipt(self, place: int, ident: str) -> bool:
+        """Whether there is a final receipt of the send with this key."""
+        key = "(VALUES (%s::int8, %s::uuid)) AS send (place, ident)"
+        query = f"SELECT 1 FROM {key} WHERE EXISTS ({_RECEIPT}) OR EXISTS ({_ANY})"
+        return bool(self._reader.rows(query, (place, ident)))
 
     def counters(self) -> Mapping[str, Counters]:
         """The stored counters of each kind."""

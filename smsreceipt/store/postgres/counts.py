@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from smsreceipt.matching import SEND_DETAIL
-from smsreceipt.model import Kind
+from smsreceipt.model import Instant, Kind
+from smsreceipt.store.arrivals import Came
 from smsreceipt.store.counting import PREFIX, Row, hour_sql, seconds_sql
 from smsreceipt.store.counts import FINAL, By, CountQuery
 from smsreceipt.store.ledger_rows import REPORTS
+from smsreceipt.store.postgres import arrivals
 from smsreceipt.store.postgres.session import Reader
 from smsreceipt.store.postgres.tallies import KINDS, state
 from smsreceipt.store.postgres.tallies import PREFIX as PREFIX_SQL
@@ -51,6 +53,10 @@ class Counts:
     def state(self) -> State:
         """How far messages are counted in advance."""
         return state(self._reader)
+
+    def came(self, since: Instant, until: Instant) -> list[Came]:
+        """Which kinds came by which ways in which minutes."""
+        return arrivals.came(self._reader, since, until)
 
     def has_sends(self) -> bool:
         """Whether a ledger may tell the parts of messages that do not tell them themselves."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
-from smsreceipt.store.postgres.address import Address
+from smsreceipt.store.postgres.address import Address, private_file
 from smsreceipt.store.promise import Reread, Store
 
 
@@ -49,10 +48,7 @@ class PostgresDatabase:
 
     def secret_file(self) -> Path:
         """A file of its own for each database, in the platform's data directory."""
-        from platformdirs import user_data_path
-
-        name = sha256(self.location.encode()).hexdigest()[:16]
-        return user_data_path("smsreceipt", appauthor=False) / f"postgres-{name}.secret"
+        return private_file(self.location, "secret")
 
     def refuse_unwritable(self) -> None:
         """Do nothing: only writing would tell."""

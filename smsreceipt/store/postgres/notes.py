@@ -37,3 +37,17 @@ def write(db: Db, topic: str, changes: Mapping[str, str | None], expected: Mappi
 def topics(reader: Reader) -> list[str]:
     """The topics that have notes."""
     return [topic for (topic,) in reader.rows("SELECT DISTINCT topic FROM smsreceipt.note ORDER BY topic")]
+
+
+class TurnedError(Exception):
+    """Numbers were forgotten since the tombstones were read; the transaction is undone."""
+
+    def __init__(self, turn: str) -> None:
+        super().__init__(turn)
+        self.turn = turn
+
+
+def require_turn(turn: str, known: str) -> None:
+    """Raise TurnedError unless the tombstones that are known are those of this turn."""
+    if turn != known:
+        raise TurnedError(turn)

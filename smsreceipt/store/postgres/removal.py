@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
+from smsreceipt.store.forgotten import TURN
 from smsreceipt.store.postgres import keep, notes, sends, tallies
+from smsreceipt.store.postgres.address import private_file
 from smsreceipt.store.postgres.arrays import int8s, uuids
 from smsreceipt.store.postgres.batch import columns
 from smsreceipt.store.postgres.columns import ident_of, phone_place
@@ -50,7 +53,10 @@ _OF_BODIES = (
 
 _Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 _Attributed = Callable[[Db, Begun, Collection[str]], AbstractContextManager[None]]
-_Write = Callable[[Callable[[Db, Begun], bool]], bool]
+
+
+class _Write(Protocol):
+    def __call__(self, work: Callable[[Db, Begun], bool], *, alone: bool) -> bool: ...
 
 
 class Removals:
@@ -102,7 +108,8 @@ class Removals:
                 notes.write(db, topic, changes, {})
             return True
 
-        return self._write(work)
+        # What changes the tombstones must be seen by every transaction that ends later.
+        return self._write(work, alone=TURN[0] in removal.notes)
 
     def reclaim(self, *, rewrite: bool) -> Space:
         """Let the server vacuum the tables; how much is free in them is not known."""
@@ -110,6 +117,10 @@ class Removals:
             for table in _TABLES:
                 db.execute(f"VACUUM ({'FULL, ' if rewrite else ''}ANALYZE) smsreceipt.{table}")
         return Space(self._reader.number("SELECT smsreceipt.size()"), None)
+
+    def key_file(self) -> Path:
+        """In the platform's data directory: each machine that writes needs it."""
+        return private_file(self._connections.location, "forget-key")
 
     def traces(self, needles: Collection[bytes]) -> None:
         """None: the server keeps the files."""
@@ -178,6 +189,7 @@ def _settle(db: Db, answered: Sequence[tuple[int, bytes]], *, settled: bool) -> 
     if answered:
         places, idents = columns(sorted(answered), 2)
         db.execute(
-            f"UPDATE smsreceipt.send SET settled = %s WHERE (place, ident) IN {_PAIRS}",
-            (settled, int8s(places), uuids(idents)),
+            "UPDATE smsreceipt.send SET settled = %s, answer = CASE WHEN %s THEN 'pruned' ELSE answer END"
+            f" WHERE (place, ident) IN {_PAIRS}",
+            (settled, settled, int8s(places), uuids(idents)),
         )

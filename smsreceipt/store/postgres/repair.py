@@ -14,7 +14,7 @@ from smsreceipt.store.checking.ties import verdict
 from smsreceipt.store.postgres import tallies
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Key
-from smsreceipt.store.postgres.checking import SETTLED_WRONGLY, Audit
+from smsreceipt.store.postgres.checking import SETTLED_WRONGLY, TWICE, Audit
 from smsreceipt.store.postgres.columns import ident_of, identity_columns, identity_place, phone_place, said_of
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
@@ -187,3 +187,11 @@ class _Repair:
         self._run("DELETE FROM smsreceipt.day_tally WHERE day = %s AND view = ANY(%s)", day, views)
         tallies.add(self._db, sums)
         self._run("UPDATE smsreceipt.tally_state SET turn = turn + 1")
+
+
+def glance(reader: Reader) -> bool:
+    """Look for statements that are there twice; False if two seconds were not enough. Raises ValueError for one."""
+    found = reader.within(2.0, f"{TWICE} LIMIT 1")
+    if found:
+        raise ValueError("a statement is there twice")
+    return found is not None

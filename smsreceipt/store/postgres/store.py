@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from smsreceipt.model import (
@@ -21,6 +21,7 @@ from smsreceipt.model import (
 from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
+from smsreceipt.store.forgotten import TOPIC, Forgotten, Left
 from smsreceipt.store.new_receipts import NewReceipts
 from smsreceipt.store.postgres import (
     arrivals,
@@ -38,7 +39,6 @@ from smsreceipt.store.postgres import (
 )
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Batch
-from smsreceipt.store.postgres.checking import TWICE
 from smsreceipt.store.postgres.counts import Counts
 from smsreceipt.store.postgres.faults import reading
 from smsreceipt.store.postgres.identities import RowTypes
@@ -89,13 +89,22 @@ class PostgresStore(Figures, Verified):
         self._sends = sends.Sends(self._reader)
         self._heart = leases.Heart(connections)
         self._numbers = keep.Numbers()
+        self._forgotten = Forgotten(lambda: self.removals().key_file())
         self._types: RowTypes | None = None
 
     def keep(
         self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
     ) -> Kept:
         """Store every receipt and reject in one transaction."""
-        decoded = list(decoded)
+        given = list(decoded)
+        while True:
+            try:
+                return self._keep(self._forgotten.without(given), given, resolves, asked)
+            except notes.TurnedError as turned:
+                self._forgotten.read(turned.turn, self.notes(TOPIC))
+
+    def _keep(self, left: Left, given: Sequence[Decoded], resolves: Collection[str], asked: Collection[Asked]) -> Kept:
+        decoded, forgotten = left
         brings = attribution.brings_details(decoded)
         phones = attribution.phones_of(decoded)
         batch: Batch
@@ -109,6 +118,7 @@ class PostgresStore(Figures, Verified):
             return len(batch.rows) + len(rejects)
 
         def work(db: Db, begun: Begun) -> tuple[Batch, set[int], int, int]:
+            notes.require_turn(begun.turn, self._forgotten.turn)
             new: set[int] = set()
             if batch.rows:
                 batch.number(begun.seqs[: len(batch.rows)])
@@ -122,10 +132,11 @@ class PostgresStore(Figures, Verified):
             return batch, new, rejects.total, fresh
 
         # The batch that was written: `batch` may be a later one, made to find out that it was.
-        written, new, rejected, fresh = self._write(work, before=before, alone=brings, given=decoded)
+        written, new, rejected, fresh = self._write(work, before=before, alone=brings, given=given)
         received = len(written.rows)
-        tally = Tally(received + rejected, len(new), received - len(new), rejected, fresh)
-        return Kept(tally, NewReceipts(len(new), lambda: written.statements(new)))
+        total = received + rejected + forgotten
+        tally = Tally(total, len(new), received - len(new), rejected, fresh, forgotten)
+        return Kept(tally, NewReceipts(len(new), lambda: written.statements(new)), self._forgotten.unguarded)
 
     def _write(
         self,
@@ -148,16 +159,11 @@ class PostgresStore(Figures, Verified):
             self._types = RowTypes.of(db)
         return self._types
 
-    @contextmanager
-    def _attributed(self, db: Db, begun: Begun, phones: Collection[str], *, brings: bool = False) -> Iterator[None]:
+    def _attributed(
+        self, db: Db, begun: Begun, phones: Collection[str], *, brings: bool = False
+    ) -> AbstractContextManager[None]:
         """To be held while receipts or sends of these numbers are written."""
-        made = Attribution(db, self._row_types(db), self._numbers)
-        concerns = made.concerns(begun, phones, brings=brings)
-        if concerns:
-            made.retract(phones)
-        yield
-        if concerns:
-            made.attribute(phones)
+        return Attribution(db, self._row_types(db), self._numbers).around(begun, phones, brings=brings)
 
     def drop_rejects(self, ids: Collection[str]) -> int:
         """Delete rejects by their full ids; return how many were deleted."""
@@ -357,8 +363,7 @@ class PostgresStore(Figures, Verified):
 
     def unfinished(self) -> dict[str, Reached]:
         """The files whose replay was cut off, by the key that identifies each, and how far each was read."""
-        found = self._reader.rows("SELECT file, reached, mark FROM smsreceipt.replay")
-        return {file: Reached(file, offset, mark, done=False) for file, offset, mark in found}
+        return transfer.unfinished(self._reader)
 
     def acquire_lease(self, queue: str) -> ConsumerLease:
         """Note that this process receives from *queue*. Only release_lease() removes the note; a crash leaves it."""
@@ -386,10 +391,7 @@ class PostgresStore(Figures, Verified):
     def check(self) -> bool:
         """Look for identities with a statement that is there twice, for two seconds at most. Raises StoreDamaged."""
         with reading(self._location):
-            found = self._reader.within(2.0, f"{TWICE} LIMIT 1")
-            if found:
-                raise ValueError("a statement is there twice")
-            return found is not None
+            return repair.glance(self._reader)
 
     def close(self) -> None:
         """Release the store; idempotent."""

@@ -156,3 +156,9 @@ def _insert(db: Db, statement: str, packers: Sequence[Pack], rows: Sequence[Sequ
     """Insert the rows; return how many were not there."""
     values = columns(rows, len(packers))
     return db.execute(statement, [pack(column) for pack, column in zip(packers, values, strict=True)]).rowcount
+
+
+def unfinished(reader: Reader) -> dict[str, Reached]:
+    """How far files are replayed that were not read to their end."""
+    found = reader.rows("SELECT file, reached, mark FROM smsreceipt.replay")
+    return {file: Reached(file, offset, mark, done=False) for file, offset, mark in found}

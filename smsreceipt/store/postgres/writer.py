@@ -35,6 +35,7 @@ class Begun(NamedTuple):
     has_details: bool  #: the store holds answers of a query that may be attributed
     has_sends: bool  #: the ledger holds sends
     alone: bool  #: no other writer is at work
+    turn: str  #: the note that changes with the numbers that are forgotten; "" for none
 
 
 class NeedsAloneError(Exception):
@@ -106,14 +107,15 @@ class Writer:
             seqs = attempt.before(db)
             db.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
             row = db.execute(
-                "SELECT first_seqs, has_details, has_sends, version FROM smsreceipt.begin_write(%s, %s, %s, %s, %s)",
+                "SELECT first_seqs, has_details, has_sends, version, turn"
+                " FROM smsreceipt.begin_write(%s, %s, %s, %s, %s)",
                 (self._id, self._number + 1, seqs, attempt.alone, max(1, round(self._lock_wait * 1000))),
                 binary=True,
             ).fetchone()
             assert row is not None  # noqa: S101 - a function of one row
             self._doubt = None  # an earlier one of this number was not committed
             schema.require_known(row[3], self._connections.location)
-            result = attempt.work(db, Begun(row[0] or (), row[1], row[2], attempt.alone))
+            result = attempt.work(db, Begun(row[0] or (), row[1], row[2], attempt.alone, row[4] or ""))
             self._doubt, attempt.result = attempt, [result]
             self._commit(db)
         except BaseException as exc:

@@ -67,7 +67,9 @@ _RECEIPT = (
     f" AND id3 = '' AND id4 = '' AND +kind IN (SELECT id FROM kind WHERE name IN {REPORTS}) AND +outcome IN {_FINAL}"
 )
 #: A send that is marked without a final receipt; {} limits the rows.
-SETTLED_WRONGLY = f"SELECT biz_id, phone FROM send WHERE settled = 1 AND {{0}} AND NOT EXISTS ({_RECEIPT})"
+SETTLED_WRONGLY = (
+    f"SELECT biz_id, phone FROM send WHERE settled = 1 AND answer <> 'pruned' AND {{0}} AND NOT EXISTS ({_RECEIPT})"
+)
 _COUNTED = (
     "SELECT name, count(*), total(current AND NOT test), total(current AND test) FROM statement"
     " JOIN kind ON kind.id = statement.kind GROUP BY statement.kind"

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import apsw
 
 from smsreceipt.matching import SEND_DETAIL
-from smsreceipt.model import Kind
+from smsreceipt.model import Instant, Kind
+from smsreceipt.store.arrivals import Came
 from smsreceipt.store.counting import PREFIX, Row, hour_sql, seconds_sql
 from smsreceipt.store.counts import FINAL, By, CountQuery
 from smsreceipt.store.ledger_rows import REPORTS
 from smsreceipt.store.promise import Reread
-from smsreceipt.store.sqlite import tally_changes
+from smsreceipt.store.sqlite import arrivals, tally_changes
 from smsreceipt.store.sqlite.columns import UNREAD
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.tallies import state
@@ -53,6 +54,10 @@ class Counts:
     def state(self) -> State:
         """How far messages are counted in advance."""
         return state(self._db)
+
+    def came(self, since: Instant, until: Instant) -> list[Came]:
+        """Which kinds came by which ways in which minutes."""
+        return arrivals.came(self._db, since, until)
 
     def has_sends(self) -> bool:
         """Whether a ledger may tell the parts of messages that do not tell them themselves."""

@@ -25,6 +25,8 @@ _NETWORK = (
 _LOCAL = ("fuseblk", "fusectl")  # disks of this machine all the same
 
 
+FORGET_KEY = ".forget-key"  #: how the name of the key of forgotten numbers ends; it is beside the store
+
 #: A blank, a tab, a line end or a backslash in the name of a mount point.
 _OCTAL = re.compile(r"\\([0-7]{3})")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import apsw
 
+from smsreceipt.model import Decoded
+from smsreceipt.store.forgotten import TOPIC, TURN, Forgotten, Left
 from smsreceipt.store.sqlite.rows import rows
 
 
@@ -33,3 +35,11 @@ def write(
 def topics(db: apsw.Connection) -> list[str]:
     """The topics that have notes."""
     return [topic for (topic,) in rows(db, "SELECT DISTINCT topic FROM note ORDER BY topic")]
+
+
+def unforgotten(db: apsw.Connection, forgotten: Forgotten, decoded: Sequence[Decoded]) -> Left:
+    """The batch without what is about forgotten numbers, and how many that were; inside the caller's transaction."""
+    turn = next((text for (text,) in rows(db, "SELECT text FROM note WHERE topic = ? AND name = ?", TURN)), "")
+    if turn != forgotten.turn:
+        forgotten.read(turn, read(db, TOPIC))
+    return forgotten.without(decoded)

@@ -107,6 +107,10 @@ class Removals:
             for statement in statements:
                 db.execute(statement).fetchall()
 
+    def key_file(self) -> Path:
+        """Beside the store."""
+        return self._path.with_suffix(files.FORGET_KEY)
+
     def traces(self, needles: Collection[bytes]) -> bool:
         """Whether one of these texts stands in the file or its journal."""
         longest = max(map(len, needles), default=0)
@@ -158,7 +162,8 @@ def _remove(db: apsw.Connection, attribution: Attribution, removal: Removal) -> 
         _delete_statements(db, listed)
         _delete_sends(db, _listed(removal.sends))
     db.execute(
-        "UPDATE send SET settled = ? WHERE (biz_id, phone) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+        "UPDATE send SET settled = ?1, answer = iif(?1, 'pruned', answer)"
+        " WHERE (biz_id, phone) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?2))",
         (removal.settle, answered),
     )
     db.execute(f"DELETE FROM reject WHERE id {_THESE}", (_listed(removal.rejects),))

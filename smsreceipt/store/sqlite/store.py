@@ -25,6 +25,7 @@ from smsreceipt.model import (
 from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
+from smsreceipt.store.forgotten import Forgotten
 from smsreceipt.store.promise import LOCK_WAIT, NOTHING, Reread
 from smsreceipt.store.reject_rows import stored_rejects
 from smsreceipt.store.sqlite import (
@@ -110,6 +111,7 @@ class SqliteStore(Figures, Verified):
         self._sends = Sends(connection)
         self._attribution = Attribution(connection, self._keeper.decide)
         self._files = files.Files(path, APPLICATION_ID)
+        self._forgotten = Forgotten(lambda: path.with_suffix(files.FORGET_KEY))
         self._sound = True
         self._closed = False
 
@@ -118,14 +120,16 @@ class SqliteStore(Figures, Verified):
     ) -> Kept:
         """Store every receipt and reject in one transaction."""
         with self._transaction():
+            decoded, forgotten = notes.unforgotten(self._db, self._forgotten, decoded)
             with self._attribution.around_receipts(decoded):
                 new, received = self._keeper.receipts(decoded)
             fresh, rejected = self._keeper.rejects(decoded)
             self._db.executemany("DELETE FROM reject WHERE id = ?", [(reject_id,) for reject_id in resolves])
             self._sends.note(asked)
             replays.note(self._db, decoded)
-        tally = Tally(received + rejected, len(new), received - len(new), rejected, fresh)
-        return Kept(tally, new)
+        total = received + rejected + forgotten
+        tally = Tally(total, len(new), received - len(new), rejected, fresh, forgotten)
+        return Kept(tally, new, self._forgotten.unguarded)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

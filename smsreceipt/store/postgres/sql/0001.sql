@@ -231,7 +231,7 @@ CREATE FUNCTION smsreceipt.now_ms() RETURNS bigint LANGUAGE sql AS
 -- A shared lock whose key is a lower bound of the seqs is held to the end of the transaction; see horizon().
 CREATE FUNCTION smsreceipt.begin_write(
     me uuid, number bigint, seqs integer, alone boolean, wait_ms integer,
-    OUT first_seqs bigint[], OUT has_details boolean, OUT has_sends boolean, OUT version integer
+    OUT first_seqs bigint[], OUT has_details boolean, OUT has_sends boolean, OUT version integer, OUT turn text
 ) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('lock_timeout', wait_ms::text, true), set_config('jit', 'off', true),
@@ -256,6 +256,7 @@ BEGIN
                            WHERE kind.name = 'SendDetail' GROUP BY kind.id HAVING sum(statements) > 0);
     has_sends := EXISTS (SELECT FROM smsreceipt.send);
     version := (SELECT meta.version FROM smsreceipt.meta);
+    turn := (SELECT text FROM smsreceipt.note WHERE topic = 'forget' AND name = 'turn');
 END $$;
 
 -- Up to which seq all is visible to a snapshot that is taken after this, and nothing more will come. Two statements, in

@@ -1,0 +1,342 @@
+"""Deletes everything that carries a phone number, so that no byte of it is left, and keeps it from coming back."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+
+from smsreceipt.app import App
+from smsreceipt.errors import StoreUnavailable, UsageError
+from smsreceipt.model import Instant, date_of, normalise_phone
+from smsreceipt.model.mentions import LONGEST, SHORTEST, mentioned
+from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
+from smsreceipt.output.objects.gone import GONE
+from smsreceipt.output.printer import Printer
+from smsreceipt.runs import removing
+from smsreceipt.runs.removing import Remover, Tally
+from smsreceipt.store import SendQuery, Store
+from smsreceipt.store.forgotten import LOG, TOPIC, TURN, Tombstone, digest_of, key_of
+from smsreceipt.store.removal import Removal, Removals, Whole
+
+_LOT = 500  # rows that are looked at together
+_PASSES = 5  # over the whole store, while others add to what is to go
+_FEW = 20  # numbers whose bytes are searched for in the files; for more, the files are written anew at once
+_RECORDINGS = "recordings "  # how the topics of the notes about recordings begin; a date follows
+_PARKED = ("forward parked", "forward again")  # topics of notes whose names end with a seq
+_OURS = frozenset({TOPIC, LOG, TURN[0]})
+T = TypeVar("T")
+
+
+def numbers_in(words: Iterable[str]) -> list[str]:
+    """The numbers in their normal form, each once. Raises UsageError for what is no phone number, or for none."""
+    found: dict[str, None] = {}
+    for place, word in enumerate(words, 1):
+        number = normalise_phone(word)
+        if not (number.isascii() and number.isdigit() and SHORTEST <= len(number) <= LONGEST and len(set(number)) > 1):
+            raise UsageError(
+                f"number {place} is no phone number: it needs {SHORTEST} to {LONGEST} digits",
+                hint="Nothing was deleted.",
+            )
+        found[number] = None
+    if not found:
+        raise UsageError("no number was named", hint="smsreceipt forget - < numbers.txt")
+    return [*found]
+
+
+def plan(app: App, numbers: Collection[str]) -> None:
+    """Print what would be deleted. Writes nothing, and takes no lock."""
+    with app.open_store(readonly=True) as store:
+        finder = _Finder(app, store, numbers)
+        tally = Tally(removing.day)
+        for lot in finder.wholes():
+            tally.add(lot)
+        tally.add_others("sends", sum(1 for _ in finder.sends()))
+        tally.add_others("rejects", sum(1 for _ in finder.rejects()))
+        tally.add_others("notes", sum(len(names) for _, names in finder.notes()))
+    _print(app, tally)
+    app.summary({f"would_delete_{what}": tally.total(what)[1] for what in _ALL})
+
+
+def lift(app: App, numbers: Collection[str]) -> None:
+    """Let what is about these numbers be stored again."""
+    with app.open_store(readonly=False, backfill=False) as store:
+        removals = store.removals()
+        known = store.notes(TOPIC)
+        key = _key(removals, make=False)
+        lifted = [digest for digest in (digest_of(key, number) for number in numbers) if digest in known]
+        _turn(Remover(app, removals), dict.fromkeys(lifted))
+    app.summary({"lifted": len(lifted), "not_forgotten": len(numbers) - len(lifted)})
+
+
+def log(app: App, numbers: Collection[str]) -> None:
+    """Print what was forgotten when; only about *numbers* if there are any."""
+    printer = Printer(app, FORGOTTEN)
+    with app.open_store(readonly=True) as store:
+        removals, in_force = store.removals(), store.notes(TOPIC)
+        wanted = {digest_of(_key(removals, make=False), number) for number in numbers}
+        for _, text in sorted(store.notes(LOG).items()):
+            line = msgspec.json.decode(text, type=Logged)
+            if not wanted or line.forgotten in wanted:
+                printer.print([msgspec.structs.replace(line, in_force=line.forgotten in in_force)])
+        app.say(f"key: {removals.key_file()}")
+    printer.end()
+
+
+def run(app: App, numbers: Collection[str], *, compact: bool, confirm: Callable[[str], None] | None) -> None:
+    """Delete, print what went, and say what could not be reached.
+
+    *confirm* is called with the question, and raises if the user does not agree. Run again after a kill, it goes on.
+    Exit code 3 if bytes may be left in the files of the store, or anything could not be deleted.
+    """
+    if confirm is not None:
+        confirm(f"Delete everything about {len(numbers):,} number{'s' if len(numbers) > 1 else ''} for good?")
+    with app.open_store(readonly=False) as store:
+        _Forgetting(app, store, numbers).run(compact=compact)
+
+
+_ALL = ("receipts", "sends", "rejects", "notes")
+
+
+def _key(removals: Removals, *, make: bool) -> bytes:
+    file = removals.key_file()
+    try:
+        key = key_of(file, make=make)
+    except OSError as exc:
+        raise StoreUnavailable(f"the key of forgotten numbers cannot be used: {file}: {exc.strerror}") from exc
+    if key is None:
+        raise StoreUnavailable(
+            f"the key of forgotten numbers is not here: {file}",
+            hint="Copy it from the machine on which numbers were forgotten, or from a backup.",
+        )
+    return key
+
+
+def _turn(remover: Remover, tombstones: Mapping[str, str | None]) -> None:
+    """Change tombstones, and have whoever writes to the store look at them."""
+    for lot in _lots(tombstones.items()):
+        remover.remove(Removal(notes={TOPIC: dict(lot), TURN[0]: {TURN[1]: secrets.token_hex(8)}}))
+
+
+class _Finder:
+    """Finds what carries one of the numbers, in whatever field and form."""
+
+    def __init__(self, app: App, store: Store, numbers: Collection[str]) -> None:
+        self._app, self._store = app, store
+        self._numbers = frozenset(numbers)
+        self._removals = store.removals()
+        self._last = store.facts().last_seq
+        self.found: dict[int, frozenset[str]] = {}  # seqs of the last lot, and which numbers they carry
+
+    def carried(self, *texts: str | bytes) -> frozenset[str]:
+        """Those of the numbers that stand in one of these texts."""
+        given = (text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts)
+        return self._numbers.intersection(*[set[str]().union(*map(mentioned, given))])
+
+    def wholes(self) -> Iterator[list[Whole]]:
+        """Yield whole identities of which a statement carries one of the numbers, in lots."""
+        with self._app.progress() as progress:
+            for lot in _lots(self._carriers(progress.counted)):
+                self.found = {}
+                for seq, carried in lot:
+                    self.found[seq] = self.found.get(seq, frozenset()) | carried
+                yield [*self._removals.wholes(list(self.found))]
+
+    def _carriers(self, show: Callable[[int, int, tuple[str, str]], None]) -> Iterator[tuple[int, frozenset[str]]]:
+        for count, (seq, told, body) in enumerate(self._removals.texts()):
+            if count % 10_000 == 0:
+                show(min(seq, self._last), self._last, ("receipts searched", "已检查回执"))
+            if seq <= self._last and (carried := self.carried(told, body)):
+                yield seq, carried
+
+    def sends(self) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
+        """Yield BizId and phone of the sends, and which numbers they carry."""
+        for each in self._store.sends(SendQuery()):
+            send = each.send
+            texts = (send.phone, send.biz_id, send.out_id, send.template_code, send.sign_name)
+            if carried := self.carried(" ".join(texts)):
+                yield (send.biz_id, send.phone), carried
+
+    def rejects(self) -> Iterator[tuple[str, frozenset[str]]]:
+        """Yield the ids of the rejects, and which numbers their bytes carry."""
+        for reject in self._store.rejects():
+            if carried := self.carried(self._store.reject_body(reject.id), reject.origin):
+                yield reject.id, carried
+
+    def notes(self) -> Iterator[tuple[str, dict[str, frozenset[str]]]]:
+        """Yield topics with the names of their notes that carry numbers, and which."""
+        for topic in self._store.note_topics():
+            if topic not in _OURS:
+                found = {name: self.carried(name, text) for name, text in self._store.notes(topic).items()}
+                if carrying := {name: carried for name, carried in found.items() if carried}:
+                    yield topic, carrying
+
+
+@dataclass(slots=True)
+class _Proof:
+    """What is noted of a run about each number, in the transaction that deletes it."""
+
+    at: Instant
+    digests: Mapping[str, str]  #: by number
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def of(self, what: str, carried: Collection[Collection[str]], sign: int = 1) -> dict[str, str | None]:
+        """The notes after so many more, or less, have gone."""
+        changed = Counter(number for numbers in carried for number in numbers)
+        for number, more in changed.items():
+            self.counts[number][what] += sign * more
+        return {self.name(number): self.text(number) for number in changed}
+
+    def name(self, number: str) -> str:
+        """The name of the note about a number: in the order of time."""
+        return f"{self.at:015} {self.digests[number]}"
+
+    def text(self, number: str) -> str:
+        """The note."""
+        gone = self.counts[number]
+        line = Logged(self.at, self.digests[number], gone["statements"], gone["sends"], gone["rejects"], gone["notes"])
+        return msgspec.json.encode(line).decode()
+
+
+class _Forgetting:
+    """One run."""
+
+    def __init__(self, app: App, store: Store, numbers: Collection[str]) -> None:
+        self._app, self._store, self._numbers = app, store, numbers
+        self._removals = store.removals()
+        self._remover = Remover(app, self._removals)
+        self._tally = Tally(removing.day)
+        self._files: set[str] = set()
+        self._began = time.monotonic()
+        key = _key(self._removals, make=not store.notes(TOPIC))
+        self._proof = _Proof(app.now(), {number: digest_of(key, number) for number in numbers})
+
+    def run(self, *, compact: bool) -> None:
+        """Tombstones first, so that nothing that is deleted comes back meanwhile."""
+        stone = msgspec.json.encode(Tombstone(self._proof.at)).decode()
+        _turn(self._remover, dict.fromkeys(self._proof.digests.values(), stone))
+        for lot in _lots(self._numbers):
+            self._remover.remove(Removal(notes={LOG: {self._proof.name(each): self._proof.text(each) for each in lot}}))
+        finder = _Finder(self._app, self._store, self._numbers)
+        left = True
+        for _ in range(_PASSES):
+            left = self._delete_statements(finder)
+            if not left:
+                break
+        self._delete_others(finder)
+        self._erase(compact=compact)
+        _print(self._app, self._tally)
+        if left:
+            self._app.needs_a_look("more came about the numbers while they were forgotten: run this again")
+        for file in sorted(self._files):
+            self._app.needs_a_look(f"the recording of a call with a forgotten number is yours to delete: {file}")
+        self._app.say(
+            "not reached: backups, archives, exports, logs and reports; the provider; queues that still hold messages"
+        )
+        totals = {what: self._tally.total(what)[1] for what in _ALL}
+        self._app.summary({**totals, "seconds": f"{time.monotonic() - self._began:.1f}"})
+
+    def _delete_statements(self, finder: _Finder) -> bool:
+        """Delete what is found in one pass; whether anything was found that could not be deleted, or was new."""
+        left = False
+        for lot in finder.wholes():
+            for piece in self._remover.pieces(lot):
+                notes = self._notes_of_calls(piece)
+                carried = [finder.found.get(seq, frozenset[str]()) for whole in piece for seq in whole.seqs]
+                changes = {**notes, LOG: self._proof.of("statements", carried)}
+                if self._remover.remove(Removal(wholes=piece, notes=changes)):
+                    self._tally.add(piece)
+                else:
+                    self._proof.of("statements", carried, sign=-1)
+                    left = True
+        return left
+
+    def _notes_of_calls(self, wholes: Iterable[Whole]) -> dict[str, dict[str, str | None]]:
+        """The notes about recordings of these calls, and about statements that `forward` has parked, to be deleted."""
+        gone: dict[str, dict[str, str | None]] = {}
+        seqs = {f"{seq:020}" for whole in wholes for seq in whole.seqs}
+        for topic in _PARKED:
+            names = [name for name in self._store.notes(topic) if name.rpartition(" ")[2] in seqs]
+            gone[topic] = dict.fromkeys(names)
+        for whole in wholes:
+            for each in whole.statements:
+                if each.call_id:
+                    topic = f"{_RECORDINGS}{date_of(each.day).isoformat()}"
+                    found = {name: text for name, text in self._store.notes(topic).items() if each.call_id in name}
+                    self._files.update(filter(None, map(_file, found.values())))
+                    gone.setdefault(topic, {}).update(dict.fromkeys(found))
+        return {topic: names for topic, names in gone.items() if names}
+
+    def _delete_others(self, finder: _Finder) -> None:
+        for lot in _lots(list(finder.sends())):
+            log_ = {LOG: self._proof.of("sends", [carried for _, carried in lot])}
+            self._remover.remove(Removal(sends=[key for key, _ in lot], notes=log_))
+            self._tally.add_others("sends", len(lot))
+        for rejects in _lots(list(finder.rejects())):
+            log_ = {LOG: self._proof.of("rejects", [carried for _, carried in rejects])}
+            self._remover.remove(Removal(rejects=[each for each, _ in rejects], notes=log_))
+            self._tally.add_others("rejects", len(rejects))
+        for topic, names in list(finder.notes()):
+            proof = self._proof.of("notes", list(names.values()))
+            self._remover.remove(Removal(notes={topic: dict.fromkeys(names), LOG: proof}))
+            self._tally.add_others("notes", len(names))
+
+    def _erase(self, *, compact: bool) -> None:
+        """See to it that no byte of what was deleted is left in the files."""
+        few = len(self._numbers) <= _FEW
+        space = self._removals.reclaim(rewrite=compact)
+        found = self._removals.traces(_needles(self._numbers)) if few else True
+        if found and not compact:
+            self._app.say("writing the store anew: bytes of what was deleted may be left in it")
+            space = self._removals.reclaim(rewrite=True)
+        if found is None and not compact:
+            self._app.say(
+                "the server may keep bytes of it in unused space of its tables until it writes there: --compact writes"
+                " them anew. Its write-ahead log, replicas and backups keep them as long as it is set up to"
+            )
+        if not space.emptied:
+            self._app.needs_a_look(
+                "another process still reads the store, so its journal could not be emptied: end it, and run this again"
+            )
+
+
+class _Fetched(msgspec.Struct):
+    file: str = ""
+
+
+def _file(text: str) -> str:
+    try:
+        return msgspec.json.decode(text, type=_Fetched).file
+    except msgspec.MsgspecError:
+        return ""
+
+
+def _needles(numbers: Iterable[str]) -> set[bytes]:
+    """The bytes of the numbers in every form in which they are searched for in the files."""
+    found: set[bytes] = set()
+    for number in numbers:
+        text = number.encode()
+        found |= {text, number.encode("utf-16-le"), b"".join(b"\\u00%02x" % digit for digit in text)}
+        for shift in range(3):  # base64 of three bytes is four letters; those at the ends depend on what is around
+            coded = base64.b64encode(b"0" * shift + text)
+            found.add(coded[(0, 2, 3)[shift] : (len(text) + shift) // 3 * 4])
+    return found
+
+
+def _print(app: App, tally: Tally) -> None:
+    printer = Printer(app, GONE)
+    printer.print(tally.gone())
+    printer.end()
+
+
+def _lots(rows: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(rows)
+    while lot := list(islice(rest, _LOT)):
+        yield lot

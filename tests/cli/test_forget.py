@@ -1,0 +1,263 @@
+"""forget: nothing that carries the number is left, in no field, form or file; neighbours stay; nothing comes back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsreceipt.model import Send, Source
+from smsreceipt.store import SendQuery
+from tests.cli.program import CALL_ENDED, FAILED, REPLY, Ended, Program, report
+
+pytestmark = pytest.mark.each_engine
+CANARY = "13912345678"
+OTHER = "13800008000"
+ESCAPED = "".join(f"\\u00{ord(digit):02x}" for digit in CANARY)
+B64 = base64.b64encode(json.dumps(report(phone=CANARY)).encode()).decode()
+
+
+def forget(program: Program, *args: str, **seams: Any) -> Ended:
+    return program("forget", *args, "--yes", sleep=lambda _: None, **seams)
+
+
+def plant(program: Program, *, others: bool = True) -> int:
+    """The number in every field of every kind, in every form; and as much about others. How many identities are its."""
+    call = {**CALL_ENDED, "phone_no": OTHER, "peer_no": "13700001111", "secret_no": "17000000001"}
+    planted: list[tuple[str, dict[str, object]]] = [
+        ("SmsReport", report(phone=CANARY, biz_id="1^0")),
+        ("SmsReport", report(biz_id="2^0", out_id=CANARY)),
+        ("SmsReport", report(biz_id="3^0", err_msg=f"to {CANARY}")),
+        ("SmsReport", report(biz_id="4^0", extra=f"+86 {CANARY}")),
+        ("SmsReport", report(biz_id="5^0", extra=f"{CANARY[:3]}-{CANARY[3:7]}-{CANARY[7:]}")),
+        ("SmsReport", report(biz_id="6^0", extra=B64)),
+        ("SmsReport", report(phone=CANARY, biz_id="7^0")),
+        ("SmsReport", report(phone=CANARY, biz_id="7^0", **FAILED)),
+        ("SmsReport", report(biz_id=f"{CANARY}^0")),
+        ("DypnsSmsVerifyReport", report(phone=CANARY, biz_id="8^0")),
+        ("SmsUp", {**REPLY, "phone_number": CANARY, "sequence_id": 1}),
+        ("SmsUp", {**REPLY, "content": f"我的新号码是{CANARY}", "sequence_id": 2}),
+        *(
+            ("SecretReport", {**call, "call_id": f"c-{name}", name: CANARY})
+            for name in ("phone_no", "peer_no", "secret_no", "out_id", "sub_id", "call_out_no")
+        ),
+        ("SecretSmsIntercept", {"id": "i1", "receive_no": CANARY, "start_time": "2026-11-20 10:00:00"}),
+        ("AnotherKind", {"deep": [{"number": int(CANARY)}]}),
+        ("GlobeSmsReport", {"message_id": "m1", "to": CANARY, "send_date": "2026-11-20 10:00:00", "status": "1"}),
+    ]
+    for number, (kind, body) in enumerate(planted):
+        ours = report(biz_id=f"other-{number}^0") if kind == "SmsReport" else None
+        program.keep(kind, *([ours, body, report(biz_id=f"more-{number}^0")] if ours and others else [body]))
+    program.keep("SmsReport", report(biz_id="9^0"), report(biz_id="9^0", extra=CANARY))  # a further body
+    program.keep("SmsReport", json.dumps(report(biz_id="10^0", extra="@")).replace("@", ESCAPED).encode())
+    for bad in (f'{{"phone_number":"{CANARY}",', f'{{"phone":"{ESCAPED}",', B64[:-5] + "!", f"a,{CANARY},b"):
+        program.keep("SmsReport", bad.encode())
+    program.keep("SmsReport", f'{{"phone_number":"{CANARY}",'.encode("utf-16"))
+    if others:
+        program.keep("SmsReport", f'{{"phone_number":"{OTHER}",'.encode())
+    with closing(program.opened()) as store:
+        store.add_sends([send("1^0", CANARY), send("20^0", CANARY), send("21^0", OTHER, out_id=CANARY)])
+        if others:
+            store.add_sends([send("22^0", OTHER)])
+        store.write_notes("some state", {"a": json.dumps({"x": CANARY}), CANARY: "1", "b": "2"})
+    return len({str(body.get("biz_id") or body) for _, body in planted}) + 2
+
+
+def send(biz_id: str, phone: str, out_id: str = "") -> Send:
+    return Send(phone, biz_id, 20_777, None, out_id, "", "", None)
+
+
+def remains(program: Program, *needles: bytes) -> list[str]:
+    """Where the number is left: in the files of the store, or in the tables of the database."""
+    needles = needles or (CANARY.encode(), ESCAPED.encode(), CANARY.encode("utf-16-le"), B64[20:-20].encode())
+    if program.location == str(program.store):
+        files = [file for file in program.home.iterdir() if file.is_file()]
+        return [f"{file.name}: {needle!r}" for file in files for needle in needles if needle in file.read_bytes()]
+    import psycopg
+
+    found = []
+    with psycopg.connect(program.location) as db:
+        tables = db.execute(
+            "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            " WHERE nspname = 'smsreceipt' AND relkind = 'r'"
+        ).fetchall()
+        for (table,) in tables:
+            for (row,) in db.execute(f"SELECT to_jsonb(t)::text FROM smsreceipt.{table} AS t"):  # noqa: S608
+                texts = [row.encode(), *(bytes.fromhex(part) for part in re.findall(r"\\\\x((?:[0-9a-f]{2})+)", row))]
+                found += [f"{table}: {needle!r}" for needle in needles for text in texts if needle in text]
+    return found
+
+
+def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
+    plant(program)
+    everything = program("list", "--history").objects
+    others = [
+        each for each in everything if CANARY not in json.dumps(each) and each["biz_id"] not in {"5^0", "6^0", "9^0"}
+    ]
+    assert remains(program)
+    planned = program("forget", CANARY, "--dry-run")
+    assert program("list", "--history").objects == everything
+    ended = forget(program, CANARY)
+    assert ended.code == 0, ended.err
+    assert remains(program) == []
+    assert program("list", "--history").objects == others
+    assert ended.objects == planned.objects
+    assert len(program("rejects", "list").objects) == 1
+    with closing(program.opened()) as store:
+        assert [each.send.biz_id for each in store.sends(SendQuery())] == ["22^0"]
+        assert store.notes("some state") == {"b": "2"}
+        assert store.check()
+    assert CANARY not in ended.err + ended.out
+    assert "not reached" in ended.err
+    assert program("check").code == 0
+    again = forget(program, CANARY)
+    assert (again.code, again.objects) == (0, [])
+
+
+def test_what_is_older_does_not_come_back_and_what_is_newer_does(program: Program) -> None:
+    plant(program, others=False)
+    assert forget(program, CANARY).code == 0
+    assert program("list", "--history").objects == []
+    plant(program, others=False)
+    assert [each["biz_id"] for each in program("list", "--history").objects] == ["9^0"]  # its body without the number
+    assert program("rejects", "list").objects == []
+    file = program.home / "saved.ndjson"
+    newer = {"send_time": "2026-11-21 14:00:00", "report_time": "2026-11-21 14:00:01"}
+    lines = [
+        report(phone=CANARY, biz_id="1^0"),
+        report(biz_id="31^0"),
+        report(phone=CANARY, biz_id="32^0") | newer,
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ended = program("replay", str(file))
+    assert ended.code == 0
+    assert "received=3 new=2 duplicate=0 rejected=0 forgotten=1" in ended.err
+    assert {each["biz_id"] for each in ended.objects} == {"31^0", "32^0"}
+    lifted = program("forget", CANARY, OTHER, "--again", sleep=lambda _: None)
+    assert "lifted=1 not_forgotten=1" in lifted.err
+    assert "received=3 new=1 duplicate=2 rejected=0 " in program("replay", str(file)).err
+
+
+def test_the_log_proves_it_without_the_number(program: Program) -> None:
+    plant(program)
+    assert forget(program, CANARY).code == 0
+    told = program("forget", "--log")
+    (line,) = told.objects
+    assert [*line] == ["at", "forgotten", "statements", "sends", "rejects", "notes", "in_force"]
+    assert (line["sends"], line["rejects"], line["notes"], line["in_force"]) == (3, 5, 2, True)
+    assert len(line["forgotten"]) == 64
+    assert program("forget", "--log", CANARY).objects == [line]
+    assert program("forget", "--log", OTHER).objects == []
+    assert CANARY not in told.out + told.err
+    key = Path(re.findall(r"key: (.*)", told.err)[0])
+    assert key.stat().st_mode & 0o777 == 0o600
+    program("forget", CANARY, "--again", sleep=lambda _: None)
+    assert program("forget", "--log").objects == [{**line, "in_force": False}]
+
+
+def test_without_its_key_receipts_are_stored_and_a_person_is_told(program: Program) -> None:
+    program.keep("SmsReport", report(phone=CANARY))
+    assert forget(program, CANARY).code == 0
+    Path(re.findall(r"key: (.*)", program("forget", "--log").err)[0]).unlink()
+    file = program.home / "saved.json"
+    file.write_text(json.dumps(report(phone=CANARY)))
+    ended = program("replay", str(file))
+    assert (ended.code, len(ended.objects)) == (3, 1)
+    assert "key is not on this machine" in ended.err
+    assert forget(program, CANARY).code == 6
+
+
+@pytest.mark.parametrize("words", [["00000000000"], ["12"], ["138abc"], ["-"], [], ["1" * 16]])
+def test_what_is_no_number_is_refused(program: Program, words: list[str]) -> None:
+    program.keep("SmsReport", report())
+    program.stdin = b"\n \n"
+    assert forget(program, *words).code == 2
+    assert len(program("list").objects) == 1
+
+
+def test_it_asks(program: Program) -> None:
+    program.keep("SmsReport", report(phone=CANARY))
+    assert program("forget", CANARY).code == 2
+    assert len(program("list").objects) == 1
+
+
+def test_many_numbers_from_standard_input(program: Program) -> None:
+    program.keep("SmsReport", *(report(phone=f"139{number:08}", biz_id=f"{number}^0") for number in range(1_500)))
+    program.stdin = "\n".join(f"+86139{number:08}" for number in range(1, 1_201)).encode()
+    ended = forget(program, "-")
+    assert ended.code == 0, ended.err
+    assert len(program("list").objects) == 300
+    assert len(program("forget", "--log").objects) == 1_200
+    assert "receipts=1200" in ended.err
+
+
+def test_answers_and_their_attributions_go(program: Program) -> None:
+    row = {"PhoneNum": CANARY, "SendDate": "2026-11-20 10:00:00", "TemplateCode": "SMS_1", "SendStatus": 3}
+    with closing(program.opened()) as store:
+        store.add_sends([send("40^0", CANARY)])
+    program.keep("SendDetail", row, source=Source.QUERY)
+    program.keep("SendDetail", {**row, "PhoneNum": OTHER}, source=Source.QUERY)
+    assert forget(program, CANARY).code == 0
+    assert remains(program) == []
+    assert [each["phone"] for each in program("list", "--history").objects] == [OTHER]
+
+
+def test_the_recording_of_a_call_is_named(program: Program) -> None:
+    program.keep(
+        "SecretReport", {**CALL_ENDED, "phone_no": CANARY, "call_id": "c77", "call_time": "2026-11-20 10:00:00"}
+    )
+    with closing(program.opened()) as store:
+        note = {"state": "fetched", "at": 1, "file": "/data/recordings/2026-11-20/POOL-c77.mp3"}
+        store.write_notes("recordings 2026-11-20", {"POOL-c77": json.dumps(note), "POOL-c78": "{}"})
+    ended = forget(program, CANARY)
+    assert ended.code == 3
+    assert "/data/recordings/2026-11-20/POOL-c77.mp3" in ended.err
+    with closing(program.opened()) as store:
+        assert store.notes("recordings 2026-11-20") == {"POOL-c78": "{}"}
+
+
+class Killed(BaseException):
+    """Ends the program as a kill does, between two steps."""
+
+
+def test_a_run_that_is_cut_off_anywhere_is_taken_up(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smsreceipt.runs.removing import Remover
+
+    plant(program)
+    steps, real = 0, Remover.remove
+
+    def cut(*given: Any) -> Any:
+        nonlocal steps
+        steps -= 1
+        if steps == 0:
+            raise Killed
+        made = real(*given)
+        steps -= 1
+        if steps == 0:
+            raise Killed
+        return made
+
+    monkeypatch.setattr(Remover, "remove", cut)
+    for steps_before in range(1, 40):
+        steps = steps_before
+        try:
+            assert forget(program, CANARY).code == 0
+            break
+        except Killed:
+            continue
+    else:
+        pytest.fail("it never came to its end")
+    assert remains(program) == []
+    assert len(program("rejects", "list").objects) == 1
+
+
+def test_the_harness_finds_what_is_left(program: Program) -> None:
+    program.keep("SmsReport", report(biz_id="1^0", extra=CANARY))
+    assert remains(program)
+    program.keep("SmsReport", b"{" + CANARY.encode("utf-16-le"))
+    assert remains(program, CANARY.encode("utf-16-le"))
