@@ -25,7 +25,7 @@ def main() -> None:
                 append(spool, b"".join(held))
                 held.clear()
 
-        Spool.append = later  # type: ignore[method-assign]
+        Spool.append = later  # type: ignore[method-assign, assignment]
     with smsreceipt.Ledger(sys.argv[1]) as ledger:
         while True:
             phones = [f"138{number + n:08}" for n in range(3)]

@@ -15,6 +15,7 @@ import pytest
 
 import smsreceipt
 from smsreceipt.api import ledger as module
+from smsreceipt.runs.noted import Spool
 from tests.cli.program import Program
 from tests.torture import ledger as torture
 
@@ -96,9 +97,14 @@ def test_a_locked_store_delays_nobody_and_loses_nothing(program: Program) -> Non
 
 
 def test_batches_are_flushed_at_their_end(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    flushes = []
-    original = module.Spool.flush
-    monkeypatch.setattr(module.Spool, "flush", lambda spool: (flushes.append(1), original(spool)))
+    flushes: list[Spool] = []
+    original = Spool.flush
+
+    def counted(spool: Spool) -> None:
+        flushes.append(spool)
+        original(spool)
+
+    monkeypatch.setattr(Spool, "flush", counted)
     monkeypatch.setattr(module, "EVERY", 100.0)
     ledger = smsreceipt.Ledger(program.location)
     with ledger.batch():
