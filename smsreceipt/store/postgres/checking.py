@@ -213,8 +213,10 @@ class Audit:
                     stored=_shown(key), expected=_shown(right), unit=each.seq,
                 )  # fmt: skip
         for seq, body, digest, place in self._reader.sums(
-            "SELECT seq, body, digest, place FROM smsreceipt.body"
-            " WHERE seq IN (SELECT seq FROM smsreceipt.statement WHERE seq > %s AND seq <= %s)", (after, to),
+            "SELECT body.seq, body.body, body.digest, body.place FROM smsreceipt.body JOIN smsreceipt.statement"
+            " ON statement.place = body.place AND statement.seq = body.seq"
+            " WHERE statement.seq > %s AND statement.seq <= %s",
+            (after, to),
         ):  # fmt: skip
             if seq not in stored:
                 stored |= {each.seq: each for each in self.statements(seq - 1, seq)}

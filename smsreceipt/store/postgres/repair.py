@@ -24,6 +24,7 @@ from smsreceipt.store.postgres.writer import Begun
 from smsreceipt.store.tallies import Sums
 from smsreceipt.store.verified import Checking
 
+_DIGESTS = {"ident", "said"}
 #: What a repair of these may change is counted.
 _COUNTED = (Finding.COUNTER, Finding.SENDS, Finding.STATE, Finding.CONFLICT, Finding.ATTRIBUTION, Finding.ORPHAN)
 
@@ -105,20 +106,29 @@ class _Repair:
 
     def _key(self, unit: Any) -> None:
         if isinstance(unit, tuple):
-            biz_id, phone, *key = unit
-            self._run(
-                "UPDATE smsreceipt.send SET place = %s, ident = %s::uuid WHERE place = %s AND ident = %s::uuid",
-                phone_place(phone), ident_of(biz_id, phone).hex(), *key,
-            )  # fmt: skip
+            biz_id, phone, place, ident = unit
+            self._set("send", {"place": phone_place(phone), "ident": ident_of(biz_id, phone).hex()}, place, ident)
             return
         for stored in self._audit.statements(unit - 1, unit):
             receipt = stored.receipt
-            self._run(
-                "UPDATE smsreceipt.statement SET place = %s, ident = %s::uuid, said = %s::uuid, id1 = %s, identity = %s"
-                " WHERE seq = %s",
-                identity_place(receipt.kind, receipt.identity), ident_of(*receipt.identity).hex(),
-                said_of(receipt).hex(), *identity_columns(receipt), unit,
-            )  # fmt: skip
+            id1, identity = identity_columns(receipt)
+            right = {
+                "place": identity_place(receipt.kind, receipt.identity), "ident": ident_of(*receipt.identity).hex(),
+                "said": said_of(receipt).hex(), "id1": id1, "identity": identity,
+            }  # fmt: skip
+            found = self._db.execute("SELECT place, ident::text FROM smsreceipt.statement WHERE seq = %s", (unit,))
+            for place, ident in found.fetchall():
+                self._set("statement", right, place, ident, f" AND seq = {unit}")
+
+    def _set(self, table: str, right: dict[str, Any], place: int, ident: str, more: str = "") -> None:
+        """Write these columns; the place, by which a table may be distributed, only where it changes."""
+        changed = {name: value for name, value in right.items() if name != "place" or value != place}
+        columns = ", ".join(f"{name} = %s::{'uuid' if name in _DIGESTS else 'text'}" for name in changed)
+        columns = columns.replace("place = %s::text", "place = %s::int8")
+        self._run(
+            f"UPDATE smsreceipt.{table} SET {columns} WHERE place = %s AND ident = %s::uuid{more}",
+            *changed.values(), place, ident,
+        )  # fmt: skip
 
     def _orphan(self, unit: Any) -> None:
         if not isinstance(unit, tuple):
