@@ -20,16 +20,23 @@ _NOTHING = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
+    """Everything about some numbers or ids."""
+
     statements: list[StoredReceipt]
     current: frozenset[int | None]  #: the seqs of those that are the state of their identity
     sends: list[StoredSend] = field(default_factory=list)
+
+    @property
+    def in_time_order(self) -> list[StoredReceipt]:
+        """The statements in the order of their times."""
+        return sorted(self.statements, key=_reported)
 
 
 def run(app: App, words: Sequence[str]) -> None:
     """Print every send and statement with one of these numbers or ids, and their calls whole, in time order."""
     with app.open_store(readonly=True) as store:
-        found = _find(store, words)
+        found = find(store, words)
     if not found.statements and not found.sends:
         app.needs_a_look(_NOTHING)
         return
@@ -43,9 +50,9 @@ def run(app: App, words: Sequence[str]) -> None:
         app.say("the columns of csv are those of receipts: for what was sent, smsreceipt sends list")
 
 
-def _in_time_order(found: _Found) -> Iterator[Both[StoredReceipt, StoredSend]]:
+def _in_time_order(found: Found) -> Iterator[Both[StoredReceipt, StoredSend]]:
     """Sends and statements in the order of their times."""
-    rest = sorted(found.statements, key=_reported)
+    rest = found.in_time_order
     for stored in sorted(found.sends, key=lambda stored: stored.send.sent_from):
         before = [receipt for receipt in rest if _reported(receipt) < (stored.send.sent_from, 0)]
         rest = rest[len(before) :]
@@ -57,7 +64,7 @@ def _phones(words: Iterable[str]) -> list[str]:
     return [normalise_phone(word) for word in words]
 
 
-def _find(store: Store, words: Sequence[str]) -> _Found:
+def find(store: Store, words: Sequence[str]) -> Found:
     """Every send and statement with one of the words, and all statements of their calls."""
     queries = [
         Query(phones=_phones(words)),
@@ -93,25 +100,25 @@ def _with_sends_of(store: Store, sends: list[StoredSend], statements: list[Store
     return sends + [stored for stored in store.sends(query) if (stored.send.biz_id, stored.send.phone) in others]
 
 
-def _with_calls(store: Store, direct: _Found, words: Sequence[str]) -> _Found:
+def _with_calls(store: Store, direct: Found, words: Sequence[str]) -> Found:
     calls = {call_id for each in direct.statements if (call_id := each.receipt.call_id)}
     if not calls - set(words):
         return direct
     related = _collect(store, [Query(call_ids=calls)])
     known = {receipt.seq for receipt in direct.statements}
-    return _Found(
+    return Found(
         direct.statements + [receipt for receipt in related.statements if receipt.seq not in known],
         direct.current | related.current,
     )
 
 
-def _collect(store: Store, queries: Iterable[Query]) -> _Found:
+def _collect(store: Store, queries: Iterable[Query]) -> Found:
     statements: dict[int | None, StoredReceipt] = {}
     current: set[int | None] = set()
     for query in queries:
         statements |= {receipt.seq: receipt for receipt in store.list(replace(query, history=True))}
         current |= {receipt.seq for receipt in store.list(query)}
-    return _Found(list(statements.values()), frozenset(current))
+    return Found(list(statements.values()), frozenset(current))
 
 
 def _reported(stored: StoredReceipt) -> tuple[int, int]:

@@ -73,7 +73,7 @@ class _Collector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The current values of all metrics."""
         receipts = CounterMetricFamily("smsreceipt_receipts", "Receipts by what became of them", labels=["result"])
-        for result in ("new", "duplicate", "rejected"):
+        for result in ("new", "duplicate", "rejected", "forgotten"):
             receipts.add_metric([result], getattr(self._run.tally, result))
         yield receipts
         yield from self._own()

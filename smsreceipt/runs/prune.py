@@ -27,7 +27,8 @@ from smsreceipt.store.removal import At, Removal, Whole
 LEAST = 35  #: days: the provider answers queries about 30 days, so reconcile would fetch again what is deleted earlier
 _PROVIDER = 30  # days for which the provider answers
 _TOPIC = "prune"  # of the notes of archives that are being deleted
-_NOTHING, _RECEIPTS, _SENDS = 0, 1, 2  # how far a run with an archive has come: which archives are whole
+#: How far a run with an archive has come: which archives are whole, or that all that is in them is deleted.
+_NOTHING, _RECEIPTS, _SENDS, _DONE = range(4)
 _PAGE = 1_000  # rows that are looked at together
 _RECORDINGS = "recordings "  # how the topics of the notes about recordings begin; a date follows
 _OF_CALLS = frozenset({"SecretReport", "SecretRecording"})
@@ -228,6 +229,10 @@ class _Pruning:
 
     def _delete_archived(self, archives: _Archives) -> None:
         """Archive and delete receipts, then sends, whose receipts have gone. A run that was killed goes on there."""
+        if archives.stage == _DONE:
+            if next(self._old.wholes(), None) or (self._options.sends and next(self._old.sends(), None)):
+                raise _there_already(archives.receipts.path)
+            return
         if archives.stage < _RECEIPTS:
             count = archives.receipts.write(self._rows())
             archives.reach(_RECEIPTS)
@@ -300,14 +305,15 @@ class _Archives:
         self.receipts = archive.Archive(path, _ARCHIVED)
         self.sends = archive.Archive(archive.beside(path, "sends"), SENDS)
         self._store, self._name = store, str(path)
-        noted = store.notes(_TOPIC).get(self._name)
-        self.resumes = noted is not None
-        self.stage = int(noted or _NOTHING)
+        self.stage = int(store.notes(_TOPIC).get(self._name) or _NOTHING)
+        if self.stage == _DONE and not path.exists():
+            self.reach(_NOTHING)
+        self.resumes = self._name in store.notes(_TOPIC)
         for made, stage in ((self.receipts, _RECEIPTS), (self.sends, _SENDS)):
             if (made is self.sends and not with_sends) or not made.path.exists():
                 continue
             if not self.resumes:
-                raise UsageError(f"{made.path} is there already", hint="Give each archive a name of its own.")
+                raise _there_already(made.path)
             if self.stage < stage:
                 made.path.unlink()  # nothing that is in it was deleted
         if not self.resumes:
@@ -319,8 +325,12 @@ class _Archives:
         self._store.write_notes(_TOPIC, {self._name: str(stage)})
 
     def end(self) -> None:
-        """Note that all is deleted."""
-        self._store.write_notes(_TOPIC, {self._name: None})
+        """Note that all is deleted: who did not hear of it may ask for the same again, and gets the same end."""
+        self.reach(_DONE)
+
+
+def _there_already(path: Path) -> UsageError:
+    return UsageError(f"{path} is there already", hint="Give each archive a name of its own.")
 
 
 def _planned(old: _Old, options: Options) -> Tally:

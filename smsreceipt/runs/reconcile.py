@@ -30,6 +30,7 @@ from smsreceipt.reconcile.summary import Covered, summary
 from smsreceipt.runs import day_totals
 from smsreceipt.runs.details import Details
 from smsreceipt.runs.list_check import ListCheck
+from smsreceipt.runs.noted import absorb
 from smsreceipt.runs.queries import asking
 from smsreceipt.runs.receiving import report_failures
 from smsreceipt.runs.signals import GracefulStop
@@ -72,6 +73,8 @@ def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> N
         )
     details = Details(app, None if totals else options.details, Calendar(app.now(), round(options.min_age * 1000)))
     try:
+        if not options.dry_run:
+            absorb(app)
         with app.open_store(readonly=options.dry_run) as store:
             comparison = _Comparison(app, store, first, last, options, details)
             if options.dry_run:

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "runs/fetch_recordings.py",
     "runs/stats.py",
     "runs/export.py",
+    "runs/forward.py",
     "runs/check.py",
     "runs/outages.py",
 }

@@ -261,3 +261,24 @@ def test_the_harness_finds_what_is_left(program: Program) -> None:
     assert remains(program)
     program.keep("SmsReport", b"{" + CANARY.encode("utf-16-le"))
     assert remains(program, CANARY.encode("utf-16-le"))
+
+
+@pytest.mark.of_a_file
+def test_who_has_the_store_open_goes_on_and_who_reads_it_is_told_of(program: Program) -> None:
+    plant(program)
+    listener = program.opened()
+    with closing(listener):
+        listener.write_notes("x", {"a": "1"})
+        assert forget(program, CANARY, "--compact").code == 0
+        assert remains(program) == []
+        for text in ("2", "3"):
+            listener.write_notes("x", {"a": text})
+        program.keep("SmsReport", report(phone=CANARY, biz_id="50^0", send_time="2026-11-21 14:00:00"))
+        with listener.snapshot():
+            listener.notes("x")
+            ended = forget(program, CANARY)
+            assert ended.code == 3
+            assert "another process still reads" in ended.err
+        assert forget(program, CANARY).code == 0
+        assert remains(program) == []
+        listener.write_notes("x", {"a": "4"})

@@ -98,7 +98,12 @@ def test_an_archive_is_written_first_and_brings_the_same_list_back(program: Prog
     assert sorted(map(str, map(without_arrival, listed(program, "--history")))) == sorted(map(str, before))
     assert prune(program, "--archive", str(program.home / "more.ndjson")).code == 0
     assert ids(program) == ["3^0"]
+    assert (prune(program, "--archive", str(path)).code, prune(program, "--archive", str(path)).objects) == (0, [])
+    program.keep("SmsReport", old("8^0"))
     assert prune(program, "--archive", str(path)).code == 2
+    assert ids(program) == ["3^0", "8^0"]
+    (program.home / "theirs.ndjson").touch()
+    assert prune(program, "--archive", str(program.home / "theirs.ndjson")).code == 2
     assert prune(program, "--archive", str(program.home / "old.zip")).code == 2
 
 

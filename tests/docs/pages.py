@@ -23,6 +23,7 @@ NAMES = (
     "machines",
     "recordings",
     "forward",
+    "python",
     "retention",
     "rejects",
     "sandbox",

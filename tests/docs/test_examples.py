@@ -36,6 +36,8 @@ SILENT = (
     "smsreceipt rejects retry",
     "smsreceipt recordings",
     "smsreceipt prune",
+    "smsreceipt check",
+    "smsreceipt outages",
     "smsreceipt forget",
     "smsreceipt report",
 )

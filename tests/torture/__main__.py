@@ -24,6 +24,7 @@ HARNESSES = (
     "clocks",
     "push",
     "forward",
+    "ledger",
     "reconcile",
     "replay",
     "removal",

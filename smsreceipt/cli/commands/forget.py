@@ -17,9 +17,9 @@ from smsreceipt.errors import UsageError
 @option("--yes", is_flag=True, help="Do not ask.", in_template=False)
 @option("--compact", is_flag=True, help="Write the store anew in any case; nobody can write meanwhile.")
 @option("--again", is_flag=True, help="Let what is about these numbers be stored again.", in_template=False)
-@option("--log", "logged", is_flag=True, help="Print what was forgotten when, without numbers.", in_template=False)
+@option("--log", is_flag=True, help="Print what was forgotten when, without numbers.", in_template=False)
 def command(
-    app: App, phones: tuple[str, ...], *, dry_run: bool, yes: bool, compact: bool, again: bool, logged: bool
+    app: App, phones: tuple[str, ...], *, dry_run: bool, yes: bool, compact: bool, again: bool, log: bool
 ) -> None:
     """Delete everything that carries a phone number, for good.
 
@@ -35,10 +35,10 @@ def command(
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import forget
 
-    if dry_run + again + logged > 1:
+    if dry_run + again + log > 1:
         raise UsageError("--dry-run, --again and --log are three things")
-    numbers = forget.numbers_in(read_dash(app, phones)) if phones or not logged else []
-    if logged:
+    numbers = forget.numbers_in(read_dash(app, phones)) if phones or not log else []
+    if log:
         forget.log(app, numbers)
     elif again:
         forget.lift(app, numbers)

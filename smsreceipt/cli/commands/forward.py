@@ -50,7 +50,6 @@ class Begin(click.ParamType[int]):
 @filters_except("after", "history", "conflicts")
 @option(
     "--from",
-    "begin",
     type=Begin(),
     metavar="now|0|SEQ",
     help="Where a new cursor begins: after what is stored now (unless told), with 0 before, or after this seq.",
@@ -95,7 +94,7 @@ class Begin(click.ParamType[int]):
     help="Let Prometheus find /metrics here; off unless told.",
     example="127.0.0.1:9465",
 )
-def command(app: App, *, to: str | None, begin: int | None, **chosen: Any) -> None:
+def command(app: App, *, to: str | None, **chosen: Any) -> None:
     """Hand receipts on: every new statement, in the order of seq, at least once.
 
     A cursor in the store moves after what was confirmed: by a 2xx, by exit code 0, by a flushed line. What comes while
@@ -114,6 +113,7 @@ def command(app: App, *, to: str | None, begin: int | None, **chosen: Any) -> No
     from smsreceipt.forward import forwarder
     from smsreceipt.runs import forward
 
+    begin = chosen.pop("from")
     query = query_of(app, {"after": None, "history": True, "conflicts": False, **chosen})
     wait = chosen["retry_for"]
     work = forwarder.Options(
