@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from smsreceipt.model import Instant
 from smsreceipt.model.facts import CallFacts, Place
 from smsreceipt.store.arrivals import Came
-from smsreceipt.store.counts import By, Count, CountQuery, Readers, Subject
+from smsreceipt.store.counts import FINAL, By, Count, CountQuery, Readers, Subject
+from smsreceipt.store.ledger_rows import FINAL_SQL
 from smsreceipt.store.tallies import OF_PLACE, State, view_of
 
 PREFIX = "prefix"  #: the first 7 digits of a number of the mainland, else ""
@@ -173,6 +174,57 @@ def _unrecorded(engine: Engine, readers: Readers, query: CountQuery) -> _Accepts
         and (call.recorded or (row[day], call.pool) in recording)
         and (row[day], row[call_id]) not in recorded
     )
+
+
+#: The SQL of what a receipt and a send tell, for every engine.
+OF_RECEIPT: dict[str, str] = {By.KIND: "kind.name", By.OUTCOME: "outcome", By.CODE: "code", By.ORIGIN: "origin"}
+OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
+
+
+def sql_of_changes(columns: Sequence[str], *, exact: bool) -> list[str]:
+    """The SQL of columns of the changes of tallies; for every engine."""
+    told: dict[str, str] = {
+        By.DAY: "day",
+        By.HOUR: hour_sql("sent_at"),
+        By.SECONDS: seconds_sql("sent_at", exact=exact),
+        PREFIX: "prefix",
+        **OF_RECEIPT,
+    }
+    return [told[column] for column in columns]
+
+
+def sql_of_messages(columns: Sequence[str], prefix: str, *, exact: bool) -> list[str]:
+    """The SQL of columns of receipts beside their sends; *prefix* is the engine's own of a table's numbers."""
+    told: dict[str, str] = {
+        By.DAY: "statement.day",
+        By.HOUR: hour_sql("statement.sent_at"),
+        By.SECONDS: seconds_sql("statement.sent_at", exact=exact),
+        PREFIX: prefix.format("statement"),
+        **{by: f"coalesce({column}, '')" for by, column in OF_SEND.items()},
+        **OF_RECEIPT,
+    }
+    return [told[column] for column in columns]
+
+
+def sql_of_sends(columns: Sequence[str], prefix: str, *, exact: bool) -> list[str]:
+    """The SQL of columns of sends beside their receipts; *prefix* as above."""
+    told: dict[str, str] = {
+        By.DAY: "send.day",
+        By.HOUR: hour_sql("send.sent_at"),
+        By.SECONDS: f"coalesce({seconds_sql('statement.sent_at', exact=exact)}, -1)",
+        PREFIX: prefix.format("send"),
+        **OF_SEND,
+        **{by: f"coalesce({column}, '')" for by, column in OF_RECEIPT.items()},
+        By.STATE: f"CASE WHEN outcome IN {FINAL_SQL} THEN '{FINAL}' ELSE coalesce(outcome, '') END",
+    }
+    return [told[column] for column in columns]
+
+
+def grouped_sql(names: Sequence[str], sums: Sequence[str], tables: str) -> str:
+    """A SELECT of these sums for each group of the names; of nothing there is no row."""
+    places = ", ".join(str(place) for place in range(1, len(names) + 1))
+    group = f"GROUP BY {places}" if names else "HAVING count(*) > 0"
+    return f"SELECT {', '.join([*names, *sums])} {tables} {group}"
 
 
 _DAY_MS, _ZONE = 86_400_000, 28_800_000

@@ -10,6 +10,7 @@ from smsreceipt.store.values import SendQuery, SendState, StoredSend
 
 #: Kinds whose identity is [biz_id, phone]: receipts of sends.
 REPORTS = ("SmsReport", "DypnsSmsVerifyReport", "GlobeSmsReport")
+FINAL_SQL = "('delivered', 'failed', 'expired')"  #: the outcomes after which no other is expected
 RESUMED = 6 * 3_600_000  #: milliseconds; a comparison that began longer ago starts anew
 COLUMNS = "biz_id, phone, day, sent_at, out_id, template_code, sign_name, parts"  #: of a Send
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Instant, Kind
 from smsreceipt.store.arrivals import Came
-from smsreceipt.store.counting import PREFIX, Row, hour_sql, seconds_sql
+from smsreceipt.store.counting import OF_SEND, Row, grouped_sql, hour_sql, sql_of_changes, sql_of_messages, sql_of_sends
 from smsreceipt.store.counts import FINAL, By, CountQuery
-from smsreceipt.store.ledger_rows import REPORTS
+from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
 from smsreceipt.store.postgres import arrivals
 from smsreceipt.store.postgres.session import Reader
 from smsreceipt.store.postgres.tallies import KINDS, state
@@ -17,21 +17,19 @@ from smsreceipt.store.postgres.tallies import PREFIX as PREFIX_SQL
 from smsreceipt.store.promise import Reread
 from smsreceipt.store.tallies import State
 
-_FINAL = "('delivered', 'failed', 'expired')"
-_OF_RECEIPT: dict[str, str] = {By.KIND: "kind.name", By.OUTCOME: "outcome", By.CODE: "code", By.ORIGIN: "origin"}
-_OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
 _JOINED: dict[str, set[str]] = {
     "JOIN smsreceipt.kind ON kind.id = statement.kind": {By.KIND},
     "JOIN smsreceipt.road ON road.id = statement.road": {By.ORIGIN},
-    "LEFT JOIN smsreceipt.send ON send.place = statement.place AND send.ident = statement.ident": set(_OF_SEND),
+    "LEFT JOIN smsreceipt.send ON send.place = statement.place AND send.ident = statement.ident": set(OF_SEND),
 }
 #: A send and the state of its receipt.
 _SENDS = (
     "FROM smsreceipt.send LEFT JOIN LATERAL (SELECT * FROM smsreceipt.statement AS told"
     " WHERE told.place = send.place AND told.ident = send.ident AND told.current"
     f" AND told.kind IN (SELECT id FROM smsreceipt.kind WHERE name IN {REPORTS})"
-    f" ORDER BY told.outcome IN {_FINAL} DESC, told.outcome, told.code, told.reported_at LIMIT 1) AS statement ON true"
-    " LEFT JOIN smsreceipt.kind ON kind.id = statement.kind LEFT JOIN smsreceipt.road ON road.id = statement.road"
+    f" ORDER BY told.outcome IN {FINAL_SQL} DESC, told.outcome, told.code, told.reported_at LIMIT 1)"
+    " AS statement ON true LEFT JOIN smsreceipt.kind ON kind.id = statement.kind"
+    " LEFT JOIN smsreceipt.road ON road.id = statement.road"
     " WHERE send.day BETWEEN %s AND %s"
 )
 #: Parts that the receipt does not tell are the ledger's, else 1.
@@ -70,34 +68,20 @@ class Counts:
 
     def changed(self, to_seq: int, query: CountQuery, columns: Sequence[str]) -> Sequence[Row]:
         """What has changed in them; what went counts negative."""
-        told: dict[str, str] = {
-            By.DAY: "day",
-            By.HOUR: hour_sql("sent_at"),
-            By.SECONDS: seconds_sql("sent_at", exact=query.exact),
-            PREFIX: "prefix",
-            **_OF_RECEIPT,
-        }
+        names = sql_of_changes(columns, exact=query.exact)
         sums = ("sum(sign)", "sum(sign * greatest(billed_parts, 0))", "sum(sign * (billed_parts <= 0)::int4)")
         where = (
             "FROM smsreceipt.tally_change JOIN smsreceipt.kind ON kind.id = tally_change.kind"
             " WHERE seq <= %s AND day BETWEEN %s AND %s"
         )
         days = (to_seq, query.first_day, query.last_day)
-        return list(_grouped(self._reader, [told[column] for column in columns], sums, where, days))
+        return list(_grouped(self._reader, names, sums, where, days))
 
     def messages(self, query: CountQuery, columns: Sequence[str], after: int = 0) -> Iterator[Row]:
         """The messages of the query's days: these columns, the count and the parts."""
         if after and after >= self._reader.horizon():
             return
-        told: dict[str, str] = {
-            By.DAY: "statement.day",
-            By.HOUR: hour_sql("statement.sent_at"),
-            By.SECONDS: seconds_sql("statement.sent_at", exact=query.exact),
-            PREFIX: PREFIX_SQL.format("statement"),
-            **{by: f"coalesce({column}, '')" for by, column in _OF_SEND.items()},
-            **_OF_RECEIPT,
-        }
-        names = [told[column] for column in columns]
+        names = sql_of_messages(columns, PREFIX_SQL, exact=query.exact)
         joins = " ".join(join for join, its in _JOINED.items() if its & set(columns))
         where = (
             f"FROM smsreceipt.statement {joins} WHERE statement.seq > %s AND statement.day BETWEEN %s AND %s"
@@ -121,16 +105,7 @@ class Counts:
 
     def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterator[Row]:
         """The same of the ledger."""
-        told: dict[str, str] = {
-            By.DAY: "send.day",
-            By.HOUR: hour_sql("send.sent_at"),
-            By.SECONDS: f"coalesce({seconds_sql('statement.sent_at', exact=query.exact)}, -1)",
-            PREFIX: PREFIX_SQL.format("send"),
-            **_OF_SEND,
-            **{by: f"coalesce({column}, '')" for by, column in _OF_RECEIPT.items()},
-        }
-        told[By.STATE] = f"CASE WHEN outcome IN {_FINAL} THEN '{FINAL}' ELSE coalesce(outcome, '') END"
-        names, days = [told[column] for column in columns], (query.first_day, query.last_day)
+        names, days = sql_of_sends(columns, PREFIX_SQL, exact=query.exact), (query.first_day, query.last_day)
         if columns == (By.STATE,):  # whether it is final needs no look at the receipt, for nearly all
             settled = "SELECT count(*) FROM smsreceipt.send WHERE settled AND day BETWEEN %s AND %s"
             yield FINAL, self._reader.number(settled, *days), 0
@@ -151,6 +126,4 @@ class Counts:
 def _grouped(
     reader: Reader, names: Sequence[str], sums: Sequence[str], tables: str, values: tuple[int, ...]
 ) -> Iterable[Row]:
-    places = ", ".join(str(place) for place in range(1, len(names) + 1))
-    group = f"GROUP BY {places}" if names else "HAVING count(*) > 0"
-    return reader.stream(f"SELECT {', '.join([*names, *sums])} {tables} {group}", values)
+    return reader.stream(grouped_sql(names, sums, tables), values)

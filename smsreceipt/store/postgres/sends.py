@@ -11,6 +11,7 @@ from typing import Any
 from smsreceipt.model import Answer, Instant, Send, Share
 from smsreceipt.store.ledger_rows import (
     COLUMNS,
+    FINAL_SQL,
     REPORTS,
     RESUMED,
     all_of,
@@ -26,7 +27,6 @@ from smsreceipt.store.postgres.columns import ident_of, phone_place
 from smsreceipt.store.postgres.session import Db, Reader
 from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, StoredSend
 
-_FINAL = "('delivered', 'failed', 'expired')"
 #: Whether a number is one of the mainland, in SQL: model.is_mainland.
 _MAINLAND = "(length(phone) = 11 AND phone ~ '^1[3-9]')"
 _ROWS = (
@@ -46,7 +46,7 @@ _Key = tuple[int, bytes]  # place and ident
 
 def receipt_of(send: str, kinds: str) -> str:
     """A subquery for a final receipt of a send. Final beats open, so the state is one if any statement is."""
-    return f"SELECT {_ABOUT.format(send, kinds)} AND current AND outcome IN {_FINAL}"
+    return f"SELECT {_ABOUT.format(send, kinds)} AND current AND outcome IN {FINAL_SQL}"
 
 
 def add(db: Db, sends: Sequence[Send], kinds: str) -> Imported:
@@ -228,7 +228,7 @@ def _select(kinds: str) -> str:
     """The columns of a StoredSend; the last is the outcome of its receipt's state."""
     return (
         f"SELECT {COLUMNS}, asked_at, answer, (SELECT outcome {_ABOUT.format('send', kinds)} AND current"
-        f" ORDER BY outcome IN {_FINAL} DESC LIMIT 1) FROM smsreceipt.send"
+        f" ORDER BY outcome IN {FINAL_SQL} DESC LIMIT 1) FROM smsreceipt.send"
     )
 
 

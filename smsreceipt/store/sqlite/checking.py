@@ -16,7 +16,7 @@ from smsreceipt.store.checking.engine import Counters
 from smsreceipt.store.checking.faults import Fault, Finding, ReadAgain
 from smsreceipt.store.checking.statements import Member, Stored, body_fault
 from smsreceipt.store.checking.ties import Detail, Number, Report, Tied
-from smsreceipt.store.ledger_rows import REPORTS
+from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
 from smsreceipt.store.reject_rows import reject_id
 from smsreceipt.store.sqlite import tallies
 from smsreceipt.store.sqlite.columns import NUMBERED, SELECTED, UNREAD, receipt_from
@@ -61,10 +61,9 @@ _REPORTS = (
     " (SELECT value FROM json_each(?1)) UNION ALL SELECT seq FROM statement WHERE seq > (SELECT phones_to FROM counter)"
     " AND phone IN (SELECT value FROM json_each(?1)))"
 ).replace("kind = ?", "kind = ?2")
-_FINAL = "('delivered', 'failed', 'expired')"
 _RECEIPT = (
     "SELECT 1 FROM statement INDEXED BY statement_key WHERE id1 = send.biz_id AND id2 = send.phone"
-    f" AND id3 = '' AND id4 = '' AND +kind IN (SELECT id FROM kind WHERE name IN {REPORTS}) AND +outcome IN {_FINAL}"
+    f" AND id3 = '' AND id4 = '' AND +kind IN (SELECT id FROM kind WHERE name IN {REPORTS}) AND +outcome IN {FINAL_SQL}"
 )
 #: A send that is marked without a final receipt; {} limits the rows.
 SETTLED_WRONGLY = (

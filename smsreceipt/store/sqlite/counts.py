@@ -9,9 +9,9 @@ import apsw
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Instant, Kind
 from smsreceipt.store.arrivals import Came
-from smsreceipt.store.counting import PREFIX, Row, hour_sql, seconds_sql
+from smsreceipt.store.counting import OF_SEND, Row, grouped_sql, hour_sql, sql_of_changes, sql_of_messages, sql_of_sends
 from smsreceipt.store.counts import FINAL, By, CountQuery
-from smsreceipt.store.ledger_rows import REPORTS
+from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
 from smsreceipt.store.promise import Reread
 from smsreceipt.store.sqlite import arrivals, tally_changes
 from smsreceipt.store.sqlite.columns import UNREAD
@@ -19,20 +19,17 @@ from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.tallies import state
 from smsreceipt.store.tallies import State
 
-_FINAL = "('delivered', 'failed', 'expired')"
-_OF_RECEIPT: dict[str, str] = {By.KIND: "kind.name", By.OUTCOME: "outcome", By.CODE: "code", By.ORIGIN: "origin"}
-_OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
 _JOINED: dict[str, set[str]] = {
     "JOIN kind ON kind.id = statement.kind": {By.KIND},
     "JOIN road ON road.id = statement.road": {By.ORIGIN},
-    "LEFT JOIN send ON send.biz_id = statement.id1 AND send.phone = statement.id2": set(_OF_SEND),
+    "LEFT JOIN send ON send.biz_id = statement.id1 AND send.phone = statement.id2": set(OF_SEND),
 }
 #: A send and the state of its receipt.
 _SENDS = (
     "FROM send INDEXED BY send_day LEFT JOIN statement ON statement.seq = (SELECT seq FROM statement AS told"
     " INDEXED BY statement_key WHERE told.id1 = send.biz_id AND told.id2 = send.phone AND told.id3 = ''"
     f" AND told.id4 = '' AND +told.kind IN (SELECT id FROM kind WHERE name IN {REPORTS}) AND told.current"
-    f" ORDER BY told.outcome IN {_FINAL} DESC, told.outcome, told.code, told.reported_at LIMIT 1)"
+    f" ORDER BY told.outcome IN {FINAL_SQL} DESC, told.outcome, told.code, told.reported_at LIMIT 1)"
     " LEFT JOIN kind ON kind.id = statement.kind LEFT JOIN road ON road.id = road"
     " WHERE send.settled IN (0, 1) AND send.day BETWEEN ? AND ?"
 )
@@ -71,32 +68,18 @@ class Counts:
 
     def changed(self, to_seq: int, query: CountQuery, columns: Sequence[str]) -> Sequence[Row]:
         """What has changed in them; what went counts negative."""
-        told: dict[str, str] = {
-            By.DAY: "day",
-            By.HOUR: hour_sql("sent_at"),
-            By.SECONDS: seconds_sql("sent_at", exact=query.exact),
-            PREFIX: "prefix",
-            **_OF_RECEIPT,
-        }
+        names = sql_of_changes(columns, exact=query.exact)
         sums = ("sum(sign)", "sum(sign * max(billed_parts, 0))", "sum(sign * (billed_parts <= 0))")
         where = "FROM tally_change JOIN kind ON kind.id = tally_change.kind WHERE seq <= ? AND day BETWEEN ? AND ?"
         days = (to_seq, query.first_day, query.last_day)
-        return list(_grouped(self._db, [told[column] for column in columns], sums, where, days))
+        return list(_grouped(self._db, names, sums, where, days))
 
     def messages(self, query: CountQuery, columns: Sequence[str], after: int = 0) -> Iterator[Row]:
         """The messages of the query's days: these columns, the count and the parts."""
         newer = number(self._db, "SELECT last_seq FROM counter") - after
         if not newer:
             return
-        told: dict[str, str] = {
-            By.DAY: "statement.day",
-            By.HOUR: hour_sql("statement.sent_at"),
-            By.SECONDS: seconds_sql("statement.sent_at", exact=query.exact),
-            PREFIX: tally_changes.PREFIX.format("statement"),
-            **{by: f"ifnull({column}, '')" for by, column in _OF_SEND.items()},
-            **_OF_RECEIPT,
-        }
-        names = [told[column] for column in columns]
+        names = sql_of_messages(columns, tally_changes.PREFIX, exact=query.exact)
         by_seq = after and newer <= _FEW
         joins = " ".join(join for join, its in _JOINED.items() if its & set(columns))
         where = (
@@ -126,16 +109,7 @@ class Counts:
 
     def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterator[Row]:
         """The same of the ledger."""
-        told: dict[str, str] = {
-            By.DAY: "send.day",
-            By.HOUR: hour_sql("send.sent_at"),
-            By.SECONDS: f"ifnull({seconds_sql('statement.sent_at', exact=query.exact)}, -1)",
-            PREFIX: tally_changes.PREFIX.format("send"),
-            **_OF_SEND,
-            **{by: f"ifnull({column}, '')" for by, column in _OF_RECEIPT.items()},
-        }
-        told[By.STATE] = f"CASE WHEN outcome IN {_FINAL} THEN '{FINAL}' ELSE ifnull(outcome, '') END"
-        names, days = [told[column] for column in columns], (query.first_day, query.last_day)
+        names, days = sql_of_sends(columns, tally_changes.PREFIX, exact=query.exact), (query.first_day, query.last_day)
         if columns == (By.STATE,):  # whether it is final needs no look at the receipt, for nearly all
             settled = "SELECT count(*) FROM send INDEXED BY send_day WHERE settled = 1 AND day BETWEEN ? AND ?"
             yield FINAL, number(self._db, settled, *days), 0
@@ -162,6 +136,4 @@ class Counts:
 def _grouped(
     db: apsw.Connection, names: Sequence[str], sums: Sequence[str], tables: str, values: tuple[int, ...]
 ) -> Iterable[Row]:
-    places = ", ".join(str(place) for place in range(1, len(names) + 1))
-    group = f"GROUP BY {places}" if names else "HAVING count(*) > 0"
-    return rows(db, f"SELECT {', '.join([*names, *sums])} {tables} {group}", values)
+    return rows(db, grouped_sql(names, sums, tables), values)

@@ -13,6 +13,7 @@ import msgspec
 from smsreceipt.model import Answer, Asked, Instant, Send, Share
 from smsreceipt.store.ledger_rows import (
     COLUMNS,
+    FINAL_SQL,
     REPORTS,
     RESUMED,
     SendRow,
@@ -26,7 +27,6 @@ from smsreceipt.store.ledger_rows import (
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.values import DaySends, Imported, ListedParts, SendQuery, StoredSend
 
-_FINAL = "('delivered', 'failed', 'expired')"
 #: Whether a number is one of the mainland, in SQL: model.is_mainland.
 _MAINLAND = "(length(phone) = 11 AND phone GLOB '1[3-9]*')"
 _DIFFERS = (
@@ -87,7 +87,7 @@ class Sends:
             self._db.execute(
                 "UPDATE send SET settled = 1 WHERE +settled = 0 AND (biz_id, phone) IN ("
                 "SELECT id1, id2 FROM statement WHERE seq > ? AND id3 = '' AND id4 = ''"
-                f" AND +kind IN ({self._reports()}) AND +outcome IN {_FINAL})",
+                f" AND +kind IN ({self._reports()}) AND +outcome IN {FINAL_SQL})",
                 (after,),
             )
 
@@ -198,7 +198,7 @@ class Sends:
         """A subquery for a final statement about the send. It seeks one prefix of the key, whatever the kinds are."""
         return (
             f"SELECT 1 FROM statement INDEXED BY statement_key WHERE id1 = {biz_id} AND id2 = {phone}"
-            f" AND id3 = '' AND id4 = '' AND +kind IN ({self._reports()}) AND +outcome IN {_FINAL}"
+            f" AND id3 = '' AND id4 = '' AND +kind IN ({self._reports()}) AND +outcome IN {FINAL_SQL}"
         )
 
     def _select(self) -> str:
@@ -206,7 +206,7 @@ class Sends:
         return (
             f"SELECT {COLUMNS}, asked_at, answer, (SELECT outcome FROM statement INDEXED BY statement_key"
             " WHERE id1 = send.biz_id AND id2 = send.phone AND id3 = '' AND id4 = ''"
-            f" AND +kind IN ({self._reports()}) AND current = 1 ORDER BY outcome IN {_FINAL} DESC LIMIT 1) FROM send"
+            f" AND +kind IN ({self._reports()}) AND current = 1 ORDER BY outcome IN {FINAL_SQL} DESC LIMIT 1) FROM send"
         )
 
     def _terms(self, query: SendQuery) -> tuple[list[str], list[str | int]]:
