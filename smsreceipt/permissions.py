@@ -1,4 +1,4 @@
-"""Why the system refuses a file, in words: whose it is, its mode, and who asks."""
+"""Why the system refuses a file, in words: whose it is, its mode, and who asks; reads what nobody else may read."""
 
 from __future__ import annotations
 
@@ -51,6 +51,19 @@ def unusable(what: str, error: OSError, path: Path | str, *, write: bool = False
     why = why_denied(path, write=write) if error.errno in _DENIED else ""
     text = why or error.strerror or "it cannot be read"
     return UsageError(f"{what}: {text}", hint=denied_hint(path, write=write) or hint)
+
+
+def read_secret_file(path: Path) -> bytes:
+    """The content of a file with secrets, at most 64 KiB. Raises UsageError, also where others can read it."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(1 << 16)
+    except OSError as exc:
+        raise unusable(f"the secret file {path} cannot be read", exc, path) from exc
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(f"others can read the secret file {path}", hint=f"chmod 600 {path}")
+    return content
 
 
 def _barrier(path: Path, write: bool) -> Path | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
-from smsreceipt.permissions import unusable
+from smsreceipt.permissions import read_secret_file
 
 VARIABLE = "SMSRECEIPT_FORWARD_SECRET"
 HEADER = "X-Smsreceipt-Signature"
@@ -22,7 +20,7 @@ def secrets_of(environ: Mapping[str, str], file: Path | None) -> tuple[bytes, ..
     Raises UsageError for a file that others can read, and for a secret that is too short.
     """
     if file is not None:
-        lines = [line.strip() for line in _read(file).splitlines()]
+        lines = [line.strip() for line in read_secret_file(file).splitlines()]
         found, where = [line for line in lines if line and not line.startswith(b"#")], f"the secret file {file}"
         if not found:
             raise UsageError(f"{where} holds no secret", hint=f"openssl rand -hex 32 >{file}")
@@ -31,18 +29,6 @@ def secrets_of(environ: Mapping[str, str], file: Path | None) -> tuple[bytes, ..
     if any(len(secret) < _SHORTEST for secret in found):
         raise UsageError(f"a secret in {where} has fewer than {_SHORTEST} characters", hint="openssl rand -hex 32")
     return tuple(found)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            text = opened.read(1 << 16)
-    except OSError as exc:
-        raise unusable(f"the secret file {file} cannot be read", exc, file) from exc
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"others can read the secret file {file}", hint=f"chmod 600 {file}")
-    return text
 
 
 def signature(secrets: tuple[bytes, ...], body: bytes, at: int) -> str:

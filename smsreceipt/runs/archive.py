@@ -13,6 +13,7 @@ from typing import BinaryIO, Generic, TypeVar, cast
 import msgspec
 
 from smsreceipt.errors import OutputError, UsageError
+from smsreceipt.folders import flush_folder
 from smsreceipt.output.columns import View
 from smsreceipt.output.records import json_lines
 from smsreceipt.permissions import unusable
@@ -64,7 +65,7 @@ class Archive(Generic[T]):
                 if _read(part) != (count, written):
                     raise OutputError(f"{self.path} does not hold what was written: nothing was deleted")
                 os.link(part, self.path)
-                _flush_folder(self.path.parent)
+                flush_folder(self.path.parent)
             except OSError as exc:
                 raise unusable(f"the archive {self.path} cannot be written", exc, self.path) from exc
         return count
@@ -81,14 +82,6 @@ class Archive(Generic[T]):
                 count += len(piece)
         file.flush()
         return count, digest.digest()
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _opened(path: Path, name: str) -> BinaryIO:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from smsreceipt.app import App
 from smsreceipt.errors import StoreFull, StoreUnavailable
+from smsreceipt.folders import flush_folder
 from smsreceipt.ingest import LockRetry
 from smsreceipt.ledger import entries
 from smsreceipt.model import Send
@@ -48,7 +49,7 @@ class Spool:
             # Locked before it has its name: nobody takes it for one whose program is gone.
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             self.path = draft.rename(folder / f"{name}.ndjson")
-            _flush_folder(folder)
+            flush_folder(folder)
         except OSError as exc:
             raise StoreUnavailable(_FULL.format(folder, exc.strerror)) from exc
         self.size = 0
@@ -110,11 +111,3 @@ def absorb(app: App) -> int:
     retry = LockRetry(app.say)
     with app.open_store(readonly=False, backfill=False) as store:
         return sum(store_file(path, store, retry) for path in abandoned(folder))
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

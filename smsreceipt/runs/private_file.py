@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from smsreceipt.folders import flush_folder
+
 
 def write_private(path: Path, content: bytes, *, replace: bool) -> None:
     """Write the file under another name, then rename it; it is on the disk when this returns. Its mode is 0600.
@@ -27,8 +29,4 @@ def write_private(path: Path, content: bytes, *, replace: bool) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             new.unlink()
-    parent = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    flush_folder(path.parent)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from smsreceipt.folders import flush_folder
 from smsreceipt.model import BEIJING, Send, number_of
 from smsreceipt.store import SendQuery
 from tests.cli.program import CALL_ENDED, FAILED, NOW, REPLY, Ended, Program, report
@@ -229,7 +230,7 @@ def test_a_run_that_is_cut_off_anywhere_is_taken_up(
 
     monkeypatch.setattr(Remover, "remove", cutting(Remover.remove))
     monkeypatch.setattr(archive, "_read", cutting(archive._read))
-    monkeypatch.setattr(archive, "_flush_folder", cutting(archive._flush_folder))
+    monkeypatch.setattr(archive, "flush_folder", cutting(flush_folder))
     kills = 0
     for steps_before in range(1, 30):
         steps = steps_before

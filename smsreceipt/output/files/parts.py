@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from smsreceipt.errors import OutputError, UsageError
+from smsreceipt.folders import flush_folder
 from smsreceipt.permissions import unusable
 
 _UNABLE = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}  # a file system without locks
@@ -111,7 +112,7 @@ class Part:
         self._part.replace(self.path)
         self._published = True
         self.stream.close()
-        _sync(self.path.parent)
+        flush_folder(self.path.parent)
 
     def discard(self) -> None:
         """Delete the part, unless it is published: another export may have begun a part by then."""
@@ -121,12 +122,3 @@ class Part:
         self._part.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # what is buffered may not fit on the disk
             self.stream.close()
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

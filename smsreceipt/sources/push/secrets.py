@@ -7,11 +7,11 @@ import contextlib
 import os
 import re
 import secrets
-import stat
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
-from smsreceipt.permissions import unusable
+from smsreceipt.folders import flush_folder
+from smsreceipt.permissions import read_secret_file, unusable
 
 _SHORTEST = 16
 _SECRET = re.compile(r"[A-Za-z0-9._~-]+")
@@ -96,22 +96,11 @@ def _create(path: Path) -> bool:
 def _flush(folder: Path) -> None:
     """Make the file's name survive a power cut, where the system can flush directories."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        flush_folder(folder)
 
 
 def _read(path: Path) -> tuple[bytes, ...]:
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            text = file.read(1 << 16).removeprefix(codecs.BOM_UTF8).decode("ascii", "replace")
-    except OSError as exc:
-        raise unusable(f"the secret file {path} cannot be read", exc, path) from exc
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"others can read the secret file {path}", hint=f"chmod 600 {path}")
+    text = read_secret_file(path).removeprefix(codecs.BOM_UTF8).decode("ascii", "replace")
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         secret = line.strip()

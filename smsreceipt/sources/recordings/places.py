@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from smsreceipt.folders import flush_folder
 from smsreceipt.model import Recording, beijing_day, date_of
 
 _POOL = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -61,7 +62,7 @@ class Part:
         self._note = folder / f".{name}.part.md5"
         if not folder.is_dir():
             folder.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(folder.parent)
+            flush_folder(folder.parent)
         self._file = _locked(self._path)
         self.expected = self._noted()  #: the MD5 of the whole; "" where the received bytes are of no use
         self.sha256, self.md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
@@ -122,7 +123,7 @@ class Part:
         for number, path in enumerate(self.places(ending), 1):
             if _same(path, self.size, self.sha256.digest()) or _named(self._path, path):
                 self.discard()
-                sync_folder(path.parent)
+                flush_folder(path.parent)
                 return path, number > 1
         raise FileExistsError(errno.EEXIST, "other files have its name", str(path))
 
@@ -222,12 +223,3 @@ def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
         while piece := file.read(1 << 20):
             yield piece
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to disk."""
-    file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
