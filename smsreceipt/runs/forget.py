@@ -8,20 +8,18 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TypeVar
 
 import msgspec
 
 from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable, UsageError
+from smsreceipt.forward import cursor
 from smsreceipt.model import Instant, date_of, normalise_phone
 from smsreceipt.model.mentions import LONGEST, SHORTEST, mentioned
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
-from smsreceipt.output.objects.gone import GONE
 from smsreceipt.output.printer import Printer
-from smsreceipt.runs import removing
-from smsreceipt.runs.removing import Remover, Tally
+from smsreceipt.runs import recordings, removing
+from smsreceipt.runs.removing import Remover, Tally, lots
 from smsreceipt.store import SendQuery, Store
 from smsreceipt.store.forgotten import LOG, TOPIC, TURN, Tombstone, digest_of, key_of
 from smsreceipt.store.removal import Removal, Removals, Whole
@@ -29,10 +27,8 @@ from smsreceipt.store.removal import Removal, Removals, Whole
 _LOT = 500  # rows that are looked at together
 _PASSES = 5  # over the whole store, while others add to what is to go
 _FEW = 20  # numbers whose bytes are searched for in the files; for more, the files are written anew at once
-_RECORDINGS = "recordings "  # how the topics of the notes about recordings begin; a date follows
-_PARKED = ("forward parked", "forward again")  # topics of notes whose names end with a seq
+_PARKED = (cursor.PARKED, cursor.AGAIN)  # topics of notes whose names end with a seq
 _OURS = frozenset({TOPIC, LOG, TURN[0]})
-T = TypeVar("T")
 
 
 def numbers_in(words: Iterable[str]) -> list[str]:
@@ -61,7 +57,7 @@ def plan(app: App, numbers: Collection[str]) -> None:
         tally.add_others("sends", sum(1 for _ in finder.sends()))
         tally.add_others("rejects", sum(1 for _ in finder.rejects()))
         tally.add_others("notes", sum(len(names) for _, names in finder.notes()))
-    _print(app, tally)
+    removing.report(app, tally)
     app.summary({f"would_delete_{what}": tally.total(what)[1] for what in _ALL})
 
 
@@ -121,7 +117,7 @@ def _key(removals: Removals, *, make: bool) -> bytes:
 
 def _turn(remover: Remover, tombstones: Mapping[str, str | None]) -> None:
     """Change tombstones, and have whoever writes to the store look at them."""
-    for lot in _lots(tombstones.items()):
+    for lot in lots(tombstones.items(), _LOT):
         remover.remove(Removal(notes={TOPIC: dict(lot), TURN[0]: {TURN[1]: secrets.token_hex(8)}}))
 
 
@@ -143,7 +139,7 @@ class _Finder:
     def wholes(self) -> Iterator[list[Whole]]:
         """Yield whole identities of which a statement carries one of the numbers, in lots."""
         with self._app.progress() as progress:
-            for lot in _lots(self._carriers(progress.counted)):
+            for lot in lots(self._carriers(progress.counted), _LOT):
                 self.found = {}
                 for seq, carried in lot:
                     self.found[seq] = self.found.get(seq, frozenset()) | carried
@@ -222,7 +218,7 @@ class _Forgetting:
         """Tombstones first, so that nothing that is deleted comes back meanwhile."""
         stone = msgspec.json.encode(Tombstone(self._proof.at)).decode()
         _turn(self._remover, dict.fromkeys(self._proof.digests.values(), stone))
-        for lot in _lots(self._numbers):
+        for lot in lots(self._numbers, _LOT):
             self._remover.remove(Removal(notes={LOG: {self._proof.name(each): self._proof.text(each) for each in lot}}))
         finder = _Finder(self._app, self._store, self._numbers)
         left = True
@@ -232,7 +228,7 @@ class _Forgetting:
                 break
         self._delete_others(finder)
         self._erase(compact=compact)
-        _print(self._app, self._tally)
+        removing.report(self._app, self._tally)
         if left:
             self._app.needs_a_look("more came about the numbers while they were forgotten: run this again")
         for file in sorted(self._files):
@@ -268,18 +264,18 @@ class _Forgetting:
         for whole in wholes:
             for each in whole.statements:
                 if each.call_id:
-                    topic = f"{_RECORDINGS}{date_of(each.day).isoformat()}"
+                    topic = f"{recordings.TOPIC}{date_of(each.day).isoformat()}"
                     found = {name: text for name, text in self._store.notes(topic).items() if each.call_id in name}
                     self._files.update(filter(None, map(_file, found.values())))
                     gone.setdefault(topic, {}).update(dict.fromkeys(found))
         return {topic: names for topic, names in gone.items() if names}
 
     def _delete_others(self, finder: _Finder) -> None:
-        for lot in _lots(list(finder.sends())):
+        for lot in lots(list(finder.sends()), _LOT):
             log_ = {LOG: self._proof.of("sends", [carried for _, carried in lot])}
             self._remover.remove(Removal(sends=[key for key, _ in lot], notes=log_))
             self._tally.add_others("sends", len(lot))
-        for rejects in _lots(list(finder.rejects())):
+        for rejects in lots(list(finder.rejects()), _LOT):
             log_ = {LOG: self._proof.of("rejects", [carried for _, carried in rejects])}
             self._remover.remove(Removal(rejects=[each for each, _ in rejects], notes=log_))
             self._tally.add_others("rejects", len(rejects))
@@ -328,15 +324,3 @@ def _needles(numbers: Iterable[str]) -> set[bytes]:
             coded = base64.b64encode(b"0" * shift + text)
             found.add(coded[(0, 2, 3)[shift] : (len(text) + shift) // 3 * 4])
     return found
-
-
-def _print(app: App, tally: Tally) -> None:
-    printer = Printer(app, GONE)
-    printer.print(tally.gone())
-    printer.end()
-
-
-def _lots(rows: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(rows)
-    while lot := list(islice(rest, _LOT)):
-        yield lot

@@ -5,22 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
+from smsreceipt.forward import cursor
 from smsreceipt.model import StoredReceipt, beijing_day, date_of, start_of_day
 from smsreceipt.output.columns import Column, View
-from smsreceipt.output.objects.gone import GONE
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.sends import SENDS
-from smsreceipt.output.printer import Printer
-from smsreceipt.runs import archive, removing
-from smsreceipt.runs.removing import Remover, Tally
+from smsreceipt.runs import archive, recordings, removing
+from smsreceipt.runs.removing import Remover, Tally, lots
 from smsreceipt.store import Query, SendQuery, SendState, Store, StoredSend
 from smsreceipt.store.removal import At, Removal, Whole
 
@@ -30,9 +27,7 @@ _TOPIC = "prune"  # of the notes of archives that are being deleted
 #: How far a run with an archive has come: which archives are whole, or that all that is in them is deleted.
 _NOTHING, _RECEIPTS, _SENDS, _DONE = range(4)
 _PAGE = 1_000  # rows that are looked at together
-_RECORDINGS = "recordings "  # how the topics of the notes about recordings begin; a date follows
 _OF_CALLS = frozenset({"SecretReport", "SecretRecording"})
-T = TypeVar("T")
 
 _ARCHIVED = View(
     RECEIPTS.name,
@@ -76,7 +71,7 @@ def plan(app: App, options: Options) -> None:
     with app.open_store(readonly=True) as store:
         old = _Old(app, store, options)
         tally = _planned(old, options)
-        _print(app, tally)
+        removing.report(app, tally)
         old.report()
     identities, statements, _ = tally.total()
     app.summary(
@@ -168,8 +163,8 @@ class _Old:
 
 def _forwarded(store: Store) -> tuple[float, frozenset[int]]:
     """Up to which seq every `forward` has come, and the seqs of statements that it has parked."""
-    cursors = [_seq(text) for text in store.notes("forward").values()]
-    parked = [_seq(text) for text in store.notes("forward parked").values()]
+    cursors = [_seq(text) for text in store.notes(cursor.TOPIC).values()]
+    parked = [_seq(text) for text in store.notes(cursor.PARKED).values()]
     return min(cursors, default=float("inf")), frozenset(parked)
 
 
@@ -217,7 +212,7 @@ class _Pruning:
                 self._delete_sends(removing.month(day), [(each.send.biz_id, each.send.phone) for each in sends])
         self._delete_notes()
         space = removing.reclaimed(self._app, self._removals, rewrite=self._options.compact)
-        _print(self._app, self._tally)
+        removing.report(self._app, self._tally)
         self._old.report()
         if self._changed:
             self._app.needs_a_look(f"{self._changed:,} stay, because more came about them meanwhile: run this again")
@@ -243,20 +238,20 @@ class _Pruning:
                 count = archives.sends.write(sends for _, sends in self._old.sends())
                 archives.reach(_SENDS)
                 self._app.say(f"archived: {archives.sends.path}: {count:,} sends, read again")
-            for lot in _lots(archive.lines(archives.sends.path, _send_line)):
+            for lot in lots(archive.lines(archives.sends.path, _send_line), _PAGE):
                 self._delete_sends("", [(each.biz_id, each.phone) for each in lot])
         archives.end()
 
     def _rows(self) -> Iterator[list[StoredReceipt]]:
         """The statements that are old enough, with every body."""
-        for lot in _lots(self._old.wholes()):
+        for lot in lots(self._old.wholes(), _PAGE):
             seqs = [seq for whole in lot for seq in whole.seqs]
             yield list(self._store.list(Query(seqs=seqs, history=True, bodies=True)))
 
     def _covered(self, path: Path) -> Iterator[Whole]:
         """The wholes of which the archive has every body of every statement."""
         archived: dict[int, set[bytes]] = {}
-        for lot in _lots(archive.lines(path, _line)):
+        for lot in lots(archive.lines(path, _line), _PAGE):
             for line in lot:
                 archived.setdefault(line.seq, set()).add(bytes.fromhex(line.digest))
             found = self._removals.wholes(list(archived))
@@ -281,7 +276,7 @@ class _Pruning:
                     self._changed += 1
 
     def _delete_sends(self, period: str, keys: list[tuple[str, str]]) -> None:
-        for lot in _lots(keys):
+        for lot in lots(keys, _PAGE):
             self._remover.remove(Removal(sends=lot))
             self._tally.add_others("sends", len(lot), period)
 
@@ -289,12 +284,12 @@ class _Pruning:
         """Delete what is noted of recordings of calls that are deleted."""
         if self._options.kinds and not self._options.kinds & _OF_CALLS:
             return
-        last = f"{_RECORDINGS}{date_of(self._old.before).isoformat()}"
+        last = f"{recordings.TOPIC}{date_of(self._old.before).isoformat()}"
         for topic in self._store.note_topics():
-            if topic.startswith(_RECORDINGS) and topic < last:
+            if topic.startswith(recordings.TOPIC) and topic < last:
                 gone = dict.fromkeys(self._store.notes(topic))
                 self._remover.remove(Removal(notes={topic: gone}))
-                self._tally.add_others("notes", len(gone), topic.removeprefix(_RECORDINGS)[:7])
+                self._tally.add_others("notes", len(gone), topic.removeprefix(recordings.TOPIC)[:7])
 
 
 class _Archives:
@@ -339,15 +334,3 @@ def _planned(old: _Old, options: Options) -> Tally:
     for day, sends in old.sends(planned=not options.kinds) if options.sends else ():
         tally.add_others("sends", len(sends), removing.month(day))
     return tally
-
-
-def _print(app: App, tally: Tally) -> None:
-    printer = Printer(app, GONE)
-    printer.print(tally.gone())
-    printer.end()
-
-
-def _lots(rows: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(rows)
-    while lot := list(islice(rest, _PAGE)):
-        yield lot

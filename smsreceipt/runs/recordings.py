@@ -18,6 +18,7 @@ from smsreceipt.sources.recordings.places import day_of, stem
 from smsreceipt.store import NO_TIME, Query, Store
 
 _ANNOUNCED, _REPORT = Kind("SecretRecording"), Kind("SecretReport")
+TOPIC = "recordings "  #: how the topics of the notes about recordings begin; the date of the calls follows
 _LINK_FIELD = b"record_url"  # also within ring_record_url
 
 
@@ -84,7 +85,7 @@ class Day:
 def days_of(store: Store, which: Which, now: Instant) -> Iterator[Day]:
     """Yield the days that have recordings, ascending. One day is held in memory at a time."""
     for found in _found(store, which):
-        topic = f"recordings {day_of(found[0])}"
+        topic = f"{TOPIC}{day_of(found[0])}"
         # A topic for each day: one for all would have every note of a year read to fetch those of today.
         yield Day(found, store.notes(topic), topic, now)
 

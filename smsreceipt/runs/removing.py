@@ -6,17 +6,21 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
 
 from smsreceipt.app import App
 from smsreceipt.ingest import LockRetry
 from smsreceipt.model import date_of
 from smsreceipt.output.formatting import size
-from smsreceipt.output.objects.gone import Gone
+from smsreceipt.output.objects.gone import GONE, Gone
+from smsreceipt.output.printer import Printer
 from smsreceipt.store.removal import BATCH, Removal, Removals, Space, Whole
 
 _SECONDS = 0.02  # that one transaction should take at most: who answers a push waits for it
 _LEAST = 20  # identities of one transaction
 _LARGEST_PAUSE = 1.0  # seconds
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -62,6 +66,20 @@ def month(day: int) -> str:
 def day(number: int) -> str:
     """A Beijing day: 2026-05-14."""
     return date_of(number).isoformat()
+
+
+def report(app: App, tally: Tally) -> None:
+    """Print what was counted."""
+    printer = Printer(app, GONE)
+    printer.print(tally.gone())
+    printer.end()
+
+
+def lots(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the rows in lists of at most *size*."""
+    rest = iter(rows)
+    while lot := list(islice(rest, size)):
+        yield lot
 
 
 class Remover:
