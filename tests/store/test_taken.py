@@ -127,6 +127,39 @@ def test_harm_to_a_part_of_the_journal_is_noticed_before_the_next_commit_hides_i
             keep(store, "after^0")
 
 
+def right_after_a_commit(store: SqliteStore, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen between the next commit and the look at the files that follows it."""
+    look = store._files.hold_the_commit
+
+    def late() -> bool:
+        happens()
+        return look()
+
+    monkeypatch.setattr(store._files, "hold_the_commit", late)
+
+
+def test_a_journal_that_another_process_empties_right_after_a_commit_is_no_harm(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = path.with_name(path.name + "-wal")
+    with closing(open_store(path)) as store, closing(open_store(path)) as other:
+        right_after_a_commit(store, monkeypatch, lambda: other.removals().reclaim(rewrite=False))
+        for n in range(5):
+            keep(store, f"{n}^0")
+            assert journal.stat().st_size == 0
+        right_after_a_commit(store, monkeypatch, lambda: keep(other, "other^0"))
+        keep(store, "last^0")
+        assert len(list(store.list(Query()))) == 7
+
+
+def test_a_journal_that_is_cut_right_after_a_commit_is_harm(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(open_store(path)) as store:
+        keep(store, "1^0")
+        right_after_a_commit(store, monkeypatch, lambda: cut(path.with_name(path.name + "-wal")))
+        with pytest.raises(StoreDamaged, match="replaced or deleted while in use, or overwritten"):
+            keep(store, "2^0")
+
+
 def test_a_transaction_that_changes_nothing_is_no_harm(path: Path) -> None:
     with closing(open_store(path)) as store:
         store.add_sends([SEND])

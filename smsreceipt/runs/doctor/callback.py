@@ -6,6 +6,7 @@ through.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import socket
@@ -244,7 +245,11 @@ class CallbackChecks:
         began = time.monotonic()
         connection = self._connection()
         try:
-            connection.request(method, path or self._path, body or None, {"User-Agent": "smsreceipt doctor", **headers})
+            # A server that refuses a body answers before it has read all of it, and closes.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(
+                    method, path or self._path, body or None, {"User-Agent": "smsreceipt doctor", **headers}
+                )
             answer = connection.getresponse()
             if answer.status != http.client.SWITCHING_PROTOCOLS:
                 answer.read(1 << 20)

@@ -233,9 +233,25 @@ class Files:
         return self._is_whole(self._store) and self._is_complete(self._journal, self._index)
 
     def hold_the_commit(self) -> bool:
-        """Whether a commit that has just ended is in a journal that has its name and its head."""
-        head = self._journal.read(_JOURNAL_HEAD) if self._journal else b""
-        return len(head) == _JOURNAL_HEAD and head.startswith(_JOURNAL) and self.have_their_names
+        """Whether a commit that has just ended is in a journal that has its name and its head.
+
+        Another process may have moved it from the journal into the store already, and emptied the journal: then the
+        index says that the journal holds nothing, which it says before the journal is emptied.
+        """
+        if self._journal is None or self._index is None or not self.have_their_names:
+            return False
+        return self._has_head(self._journal) or not self._frames(self._index) or self._has_head(self._journal)
+
+    @staticmethod
+    def _has_head(journal: _Handle) -> bool:
+        head = journal.read(_JOURNAL_HEAD)
+        return len(head) == _JOURNAL_HEAD and head.startswith(_JOURNAL)
+
+    @staticmethod
+    def _frames(index: _Handle) -> int:
+        """How many pages are in the journal, as its index says."""
+        frames: int = _INDEX.unpack(index.read(_INDEX.size))[1]
+        return frames
 
     def _is_whole(self, store: _Handle) -> bool:
         length, head = store.size(), store.read(_HEAD.size)
