@@ -108,8 +108,8 @@ class Removals(Protocol):
         """Give free space back to the disk as far as that can be done in small steps, and empty the journal.
 
         *rewrite*: write everything anew instead, so that no byte of what was deleted is left in the store; nobody else
-        can write meanwhile, for about a minute for each 5 GB. While somebody may still read what was deleted, nothing is
-        written anew; a few seconds are waited for the end of that.
+        can write meanwhile, for about a minute for each 5 GB. Waits a few seconds for whoever may still read what was
+        deleted, and writes nothing anew if that does not end.
         """
 
     def key_file(self) -> Path:
