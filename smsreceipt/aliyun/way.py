@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 
+from smsreceipt.language import _
+
 from .endpoints import Endpoint
 from .faults import Unreached, Untrusted, in_words
 from .proxies import Proxy
@@ -18,7 +20,7 @@ def tls_context() -> ssl.SSLContext:
 
 def first_peer(endpoint: Endpoint, proxy: Proxy | None) -> str:
     """Who is connected to first, in words."""
-    return f"the proxy {proxy}" if proxy else endpoint.netloc
+    return _("the proxy {proxy}", proxy=proxy) if proxy else endpoint.netloc
 
 
 def failure(
@@ -27,8 +29,9 @@ def failure(
     """The exception for a connection that could not be opened within *seconds*; *arrived*: only as far as the proxy."""
     way = first_peer(endpoint, proxy)
     if arrived:
-        way = f"{endpoint.netloc} through {way}"
+        way = _("{endpoint} through {peer}", endpoint=endpoint.netloc, peer=way)
     if isinstance(exc, ssl.SSLCertVerificationError):
         return Untrusted(f"{way if proxy else endpoint}: {exc.verify_message}")
-    late = f"timed out while connecting, after {seconds:g} s"
-    return Unreached(f"cannot reach {way} ({late if isinstance(exc, TimeoutError) else in_words(exc)})")
+    late = _("timed out while connecting, after {seconds:g} s", seconds=seconds)
+    reason = late if isinstance(exc, TimeoutError) else in_words(exc)
+    return Unreached(_("cannot reach {way} ({reason})", way=way, reason=reason))

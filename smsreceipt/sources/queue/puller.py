@@ -17,6 +17,7 @@ from functools import partial
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.mns import BATCH, Message
 from smsreceipt.errors import ProviderError, QueueNotFound, SmsReceiptError
+from smsreceipt.language import _
 from smsreceipt.model import Instant
 from smsreceipt.sources.queue.client import QueueClient
 from smsreceipt.sources.queue.concurrency import Concurrency
@@ -177,7 +178,8 @@ class Puller:
                 if hopeless and not isinstance(exc, QueueNotFound):
                     self._stopping.set()
                     raise
-                self._say(f"error: {exc}; looking again in {_LOOK_AGAIN:.0f} s")
+                told = _("{failure}; looking again in {seconds:.0f} s", failure=exc, seconds=_LOOK_AGAIN)
+                self._say(f"error: {told}")
                 self._on_answer()
                 await asyncio.sleep(_LOOK_AGAIN)
             else:
@@ -195,8 +197,12 @@ class Puller:
         """Wait for messages that an earlier run received, or asked for, and that are invisible for so long yet."""
         state.hold_until = max(state.hold_until, self._loop.time() + seconds + 1)
         self._say(
-            f"the last run on {state.client.queue.name} ended unclean: what it had received may be invisible for up to"
-            f" {seconds:.0f} s more; waiting for it (--no-settle skips this)"
+            _(
+                "the last run on {queue} ended unclean: what it had received may be invisible for up to"
+                " {seconds:.0f} s more; waiting for it (--no-settle skips this)",
+                queue=state.client.queue.name,
+                seconds=seconds,
+            )
         )
 
     async def _drain(self, state: QueueState) -> None:
@@ -322,8 +328,13 @@ class Puller:
             state.warned = True
             days = (now - oldest.enqueued_at) / 86_400_000
             self._say(
-                f"warning: {state.client.queue.name} holds messages {days:.1f} days old; after"
-                f" {state.retention / 86_400_000:.1f} days it drops them: pull more often"
+                "warning: "
+                + _(
+                    "{queue} holds messages {days:.1f} days old; after {limit:.1f} days it drops them: pull more often",
+                    queue=state.client.queue.name,
+                    days=days,
+                    limit=state.retention / 86_400_000,
+                )
             )
 
     def _flush(self) -> None:
@@ -351,8 +362,13 @@ class Puller:
         if not state.warned_of_redelivery:
             state.warned_of_redelivery = True
             self._say(
-                f"warning: {state.client.queue.name} delivers messages again and again that were stored and deleted;"
-                f" receiving nothing for {pause:.0f} s"
+                "warning: "
+                + _(
+                    "{queue} delivers messages again and again that were stored and deleted; receiving nothing for"
+                    " {seconds:.0f} s",
+                    queue=state.client.queue.name,
+                    seconds=pause,
+                )
             )
 
     async def _let_settle(self, state: QueueState) -> None:
@@ -364,10 +380,17 @@ class Puller:
             messages = state.redelivery.messages
             state.redelivery.forget()
             raise ProviderError(
-                f"queue {state.client.queue.name} makes no progress: {messages} times in a row it delivered a message"
-                " again that this run had stored several times",
-                hint="Nothing is lost, and each receipt is stored once. Look for deletes that are refused (-v) or that"
-                " a proxy answers; else open a ticket with the provider. Run the same command again later.",
+                _(
+                    "queue {queue} makes no progress: {times} times in a row it delivered a message again that"
+                    " this run had stored several times",
+                    queue=state.client.queue.name,
+                    times=messages,
+                ),
+                hint=_(
+                    "Nothing is lost, and each receipt is stored once. Look for deletes that are refused (-v) or"
+                    " that a proxy answers; else open a ticket with the provider. Run the same command again"
+                    " later."
+                ),
             )
 
     def _settled(self, state: QueueState, messages: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 
 from smsreceipt.errors import StoreDamaged
+from smsreceipt.language import _
 from smsreceipt.model import (
     WHOLE,
     Asked,
@@ -160,8 +161,11 @@ class SqliteStore(Figures, Verified):
         if not self._files.in_memory and not hold():
             self._sound = False
             raise StoreDamaged(
-                f"the store {self._path} or its -wal file was replaced or deleted while in use, or overwritten",
-                hint="Nothing of the last batch was acked. Put the file back, or start again on the new one.",
+                _(
+                    "the store {store} or its -wal file was replaced or deleted while in use, or overwritten",
+                    store=self._path,
+                ),
+                hint=_("Nothing of the last batch was acked. Put the file back, or start again on the new one."),
             )
 
     def drop_rejects(self, ids: Collection[str]) -> int:
