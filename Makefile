@@ -85,6 +85,7 @@ wheel: .venv/installed-test
 # The official Node clients talk to the sandbox in the tests. Without npm, or offline, `make test` says so at its end.
 .PHONY: node-clients
 node-clients:
-	@if [ -f $(NODE)/package.json ] && [ ! -d $(NODE)/node_modules ] && command -v npm >/dev/null; then \
+	@if [ -f $(NODE)/package.json ] && command -v npm >/dev/null \
+	  && ! [ $(NODE)/node_modules/.package-lock.json -nt $(NODE)/package.json ]; then \
 	  npm install --prefix $(NODE) --package-lock=false --no-audit --no-fund --silent || echo "npm install failed" >&2; \
 	fi

@@ -7,6 +7,7 @@ from textwrap import dedent
 ROOT = Path(__file__).parent.parent.parent
 #: The pages of docs/en and docs/zh-CN, in the order in which a new user needs them.
 NAMES = (
+    "comparison",
     "install",
     "account",
     "config",
@@ -25,6 +26,7 @@ NAMES = (
     "forward",
     "python",
     "retention",
+    "sizing",
     "rejects",
     "sandbox",
     "json",
