@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from smsreceipt import language
 from tests import postgres
 from tests.store.engines import ENGINES, Engine
 
@@ -102,3 +103,10 @@ def _report_leaks() -> Iterator[None]:
     yield
     gc.collect()
     postgres.take_back()
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Leave no test to the language that another one chose."""
+    yield
+    language.use("en")
