@@ -58,6 +58,14 @@ def record(param: click.Parameter, ctx: click.Context) -> tuple[str, str] | None
 class Formatter(click.HelpFormatter):
     """Wraps Chinese by the columns that it takes on a terminal, between any two characters; English as click does."""
 
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write the line of usage."""
+        super().write_usage(prog, args, _("Usage:") if is_chinese() else prefix)
+
+    def write_heading(self, heading: str) -> None:
+        """Write the heading of a section."""
+        self.write(f"{' ' * self.current_indent}{heading}：\n") if is_chinese() else super().write_heading(heading)
+
     def write_text(self, text: str) -> None:
         """Write paragraphs."""
         if not is_chinese():

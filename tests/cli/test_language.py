@@ -100,7 +100,7 @@ def help_of(*words: str, width: str = "80", **environ: str) -> str:
 def test_help_is_chinese_under_a_chinese_locale_and_fits(words: list[str]) -> None:
     told = help_of(*words, **ZH)
     assert told.startswith("用法：")
-    assert "公共选项:" in told
+    assert "通用选项：" in told
     assert "Usage:" not in told
     assert "env var" not in told
     fitting = [line for line in told.splitlines() if not line.lstrip().startswith(("-", "smsreceipt"))]

@@ -36,6 +36,7 @@ NAMES = (
     "troubleshooting",
     "reliability",
     "benchmarks",
+    "glossary",
 )
 README = {"en": ROOT / "README.md", "zh-CN": ROOT / "README.zh-CN.md"}
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
