@@ -335,7 +335,7 @@ class _Forgetting:
         for origins in lots(list(finder.origins()), _LOT):
             named = {origin: f"forgotten {digest_of(self._key, origin)[:16]}" for origin in origins}
             self._remover.remove(Removal(origins=named))
-        self._tally.add_others("recordings", self._recordings.deleted)
+        self._tally.add_others("recordings", len(self._recordings.deleted))
 
     def _erase(self, *, compact: bool) -> None:
         """See to it that no byte of what was deleted is left in the files."""

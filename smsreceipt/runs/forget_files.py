@@ -28,7 +28,7 @@ class Recordings:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.deleted = 0  #: files
+        self.deleted: set[str] = set()  #: files
         self.absent: set[str] = set()  #: files that were not where they had been fetched to
         self.refused: dict[str, str] = {}  #: files that could not be deleted, and why
 
@@ -56,9 +56,9 @@ class Recordings:
     def delete(self, notes: Mapping[str, Mapping[str, str]]) -> bool:
         """Delete the files of these notes for good; False if one is still there. After a crash it is done again."""
         files = {_file(text) for texts in notes.values() for text in texts.values()} - {""}
-        return not [file for file in sorted(files) if not self._deleted(Path(file))]
+        return not [file for file in sorted(files - self.deleted) if not self._is_gone(Path(file))]
 
-    def _deleted(self, file: Path) -> bool:
+    def _is_gone(self, file: Path) -> bool:
         try:
             file.unlink()
             flush_folder(file.parent)
@@ -68,7 +68,7 @@ class Recordings:
             self.refused[str(file)] = exc.strerror or "it cannot be deleted"
             return False
         else:
-            self.deleted += 1
+            self.deleted.add(str(file))
         self.refused.pop(str(file), None)
         return True
 

@@ -18,7 +18,7 @@ from smsreceipt.model import Send, Source
 from smsreceipt.runs import noted
 from smsreceipt.runs.noted import Spool
 from smsreceipt.store import SendQuery
-from tests.cli.program import CALL_ENDED, FAILED, REPLY, Ended, Program, report
+from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Ended, Program, report
 
 pytestmark = pytest.mark.each_engine
 CANARY = "13912345678"
@@ -250,6 +250,7 @@ def recorded(program: Program, *call_ids: str) -> list[Path]:
     for call_id, file in zip(call_ids, files, strict=True):
         call = {"pool_key": "POOL", "phone_no": CANARY, "call_id": call_id, "call_time": "2026-11-20 10:00:00"}
         program.keep("SecretReport", {**CALL_ENDED, **call})
+        program.keep("SecretStartReport", {**CALL, **call})
         file.write_bytes(b"a voice")
         with closing(program.opened()) as store:
             note = {"state": "fetched", "at": 1, "file": str(file)}
@@ -273,6 +274,7 @@ def test_the_recordings_of_its_calls_are_deleted_and_no_others(program: Program)
     assert [each["statements"] for each in ended.objects if each["what"] == "recordings"] == [1]
     assert "recordings=1" in ended.err
     assert str(absent) in ended.err
+    assert str(gone) not in ended.err
     assert (gone.exists(), other.exists()) == (False, True)
     with closing(program.opened()) as store:
         assert [*store.notes("recordings 2026-11-20")] == ["PO-c77", "POOL-c7", "POOL-c777"]
@@ -287,7 +289,7 @@ def test_a_recording_that_cannot_be_deleted_is_named_and_its_call_waits_for_it(p
     assert ended.code == 3
     assert f"the recording {stuck} cannot be deleted" in ended.err
     assert not gone.exists()
-    assert [each["call_id"] for each in program("list", "--history").objects] == ["c77"]
+    assert [each["call_id"] for each in program("list", "--history").objects] == ["c77"] * 2
     (stuck / "in the way").unlink()
     stuck.rmdir()
     stuck.touch()

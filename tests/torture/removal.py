@@ -205,7 +205,7 @@ class Home:
         words = [sys.executable, "-m", "smsreceipt", "check", "--store", self.location]
         checked = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
         if checked.returncode:
-            self.figures.faults.append(f"check ended with {checked.returncode}: {checked.stdout[:200]}")
+            self.figures.faults.append(f"check ended with {checked.returncode}: {checked.stdout.partition(chr(10))[0]}")
 
     def residue(self) -> int:
         """In how many files or tables the forgotten number is left."""
