@@ -75,7 +75,6 @@ class QueueNotFound(SmsReceiptError):
 
     exit_code = 8
     hint = N_(
-        "Look the name up in the console (SMS: System settings > General settings; number privacy:"
-        " Overview > message receiving). A queue without traffic for three months sleeps until the"
-        " next send."
+        "Look the name up in the console (SMS: System settings > General settings; number privacy: Overview >"
+        " message receiving). A queue without traffic for three months sleeps until the next send."
     )
