@@ -89,7 +89,7 @@ def _refuse_contradiction(ctx: click.Context, option: str, name: str, value: obj
     if name != "mask" or ctx.get_parameter_source(option) is not ParameterSource.COMMANDLINE:
         return
     if ctx.meta.setdefault(f"smsreceipt.mask.{id(ctx)}", value) != value:
-        raise click.UsageError("--mask and --reveal contradict each other", ctx)
+        raise click.UsageError(language._("--mask and --reveal contradict each other"), ctx)
 
 
 def _set_language(ctx: click.Context, param: click.Parameter, value: Any) -> None:
