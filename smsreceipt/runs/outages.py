@@ -20,6 +20,7 @@ from smsreceipt.insight.outages import (
     verdict,
 )
 from smsreceipt.insight.question import Thresholds
+from smsreceipt.language import _
 from smsreceipt.matching import GLOBE_REPORT, SMS_REPORT
 from smsreceipt.model import DAY_MS, Instant, Kind, Source, beijing_day, date_of, start_of_day
 from smsreceipt.output import terminal
@@ -52,7 +53,7 @@ def run(app: App, first: int, last: int, kinds: Collection[Kind] = (), shortest:
         rows = [_outage(store, window, now) for window in windows(store, since, until, limits, kinds, shortest)]
         strange = set(kinds) - {each.kind for each in store.facts().kinds}
     for kind in sorted(strange):
-        app.say(f"the store holds no receipt of {kind}")
+        app.say(_("the store holds no receipt of {kind}", kind=kind))
     print_rows(app, OUTAGES, rows, lambda display: terminal.outages.outages(rows, display))
     counts = Counter(row.verdict for row in rows)
     if counts[Verdict.LOST]:
