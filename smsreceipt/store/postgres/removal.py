@@ -41,7 +41,18 @@ _TEXTS = (
 )
 _FURTHER = "SELECT seq, body FROM smsreceipt.body ORDER BY seq"
 _PAIRS = "(SELECT * FROM unnest(%s::int8[], %s::uuid[]))"
-_TABLES = ("statement", "body", "reject", "send", "tie", "note", "day_tally", "tally_change")
+_TABLES = (
+    "statement",
+    "body",
+    "reject",
+    "send",
+    "tie",
+    "note",
+    "day_tally",
+    "tally_change",
+    "call_tally",
+    "call_change",
+)
 
 
 _TIES = "SELECT detail, report FROM smsreceipt.tie WHERE place = ANY(%s)"
