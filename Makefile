@@ -6,7 +6,7 @@ BIN := .venv/bin
 NODE := tests/sandbox/node
 PEERS := tests/bench/peers
 
-.PHONY: demo test bench bench-peers audit torture citus-check completions reference format wheel
+.PHONY: demo test bench bench-peers audit torture citus-check completions reference catalogue format wheel
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -60,6 +60,10 @@ completions: .venv/installed
 reference: .venv/installed-test
 	$(BIN)/python -m tests.docs.reference
 
+# The translations: new messages come in, old ones go, what lacks its Chinese is printed.
+catalogue: .venv/installed-test
+	$(BIN)/python -m tests.language.update
+
 format: .venv/installed-test
 	$(BIN)/ruff check --fix smsreceipt tests
 	$(BIN)/ruff format smsreceipt tests
@@ -85,6 +89,7 @@ wheel: .venv/installed-test
 # The official Node clients talk to the sandbox in the tests. Without npm, or offline, `make test` says so at its end.
 .PHONY: node-clients
 node-clients:
-	@if [ -f $(NODE)/package.json ] && [ ! -d $(NODE)/node_modules ] && command -v npm >/dev/null; then \
+	@if [ -f $(NODE)/package.json ] && command -v npm >/dev/null \
+	  && ! [ $(NODE)/node_modules/.package-lock.json -nt $(NODE)/package.json ]; then \
 	  npm install --prefix $(NODE) --package-lock=false --no-audit --no-fund --silent || echo "npm install failed" >&2; \
 	fi

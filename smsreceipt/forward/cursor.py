@@ -97,6 +97,31 @@ def drop_parked(store: Store, chosen: Mapping[str, Parked]) -> None:
     store.write_notes(AGAIN, dict.fromkeys(chosen))
 
 
+def drop(store: Store, name: str, retry: LockRetry) -> int:
+    """Delete a cursor and what is parked under its name, so that nothing waits for it; how many were parked.
+
+    Raises UsageError where there is none, and CursorInUse while a process holds it. After a crash it is done again.
+    """
+    before = store.notes(TOPIC).get(name)
+    waiting = {each.key: each for each in parked(store, name)}
+    if before is None and not waiting:
+        raise UsageError(f"there is no cursor {name}", hint="smsreceipt status")
+    _settle(store, name, retry)
+    deleted = partial(store.write_notes, TOPIC, {name: None}, expected={name: before})
+    if before is not None and not retry.call(deleted):
+        raise _in_use(name)
+    retry.call(partial(drop_parked, store, waiting))
+    return len(waiting)
+
+
+def _settle(store: Store, name: str, retry: LockRetry) -> None:
+    """Delete what a crash left behind: no message is invisible because of it. Raises CursorInUse."""
+    if name in held(store.facts()):
+        raise _in_use(name)
+    lease = retry.call(lambda: store.acquire_lease(LEASE + name))
+    retry.call(lambda: store.release_lease(lease, settled=True))
+
+
 def _decoded(text: str, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(text, type=kind)
@@ -127,17 +152,13 @@ class Cursor:
         a store on a server has, after 90 seconds without a sign of life.
         """
         checked_name(name)
-        if name in held(store.facts()):
-            raise _in_use(name)
         before = store.notes(TOPIC).get(name)
         was = None if before is None else _decoded(before, Note)
         if before is not None and was is None:
             raise UsageError(
                 f"the cursor {name} was written by a newer version", hint="Upgrade, or use another --name."
             )
-        # What a crash left behind is over: no message is invisible because of it.
-        settle = retry.call(lambda: store.acquire_lease(LEASE + name))
-        retry.call(lambda: store.release_lease(settle, settled=True))
+        _settle(store, name, retry)
         lease = retry.call(lambda: store.acquire_lease(LEASE + name))
         holder = secrets.token_hex(8)
         if was is None:

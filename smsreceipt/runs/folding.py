@@ -1,4 +1,4 @@
-"""Counts messages, calls and replies in advance before figures are asked for, so that these need no scan of the store."""
+"""Counts messages, calls and replies in advance before figures are asked for, which then need no scan of the store."""
 
 from __future__ import annotations
 

@@ -297,10 +297,7 @@ class _Forgetting:
                 "the server may keep bytes of it in unused space of its tables until it writes there: --compact writes"
                 " them anew. Its write-ahead log, replicas and backups keep them as long as it is set up to"
             )
-        if not space.emptied:
-            self._app.needs_a_look(
-                "another process still reads the store, so its journal could not be emptied: end it, and run this again"
-            )
+        removing.report_holder(self._app, space)
 
 
 class _Fetched(msgspec.Struct):

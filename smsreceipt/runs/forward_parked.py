@@ -1,4 +1,4 @@
-"""Lists what receivers refused, has it handed on once more, or forgets it."""
+"""Lists what receivers refused, has it handed on once more, or forgets it; deletes cursors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from smsreceipt.errors import UsageError
 from smsreceipt.forward import cursor
 from smsreceipt.forward.cursor import Parked
 from smsreceipt.forward.parked import PARKED
+from smsreceipt.ingest import LockRetry
 from smsreceipt.output.printer import Printer
 from smsreceipt.store import Store
 
@@ -41,6 +42,19 @@ def drop(app: App, name: str | None, seqs: Collection[int], *, confirm: Callable
             confirm(len(chosen))
         cursor.drop_parked(store, chosen)
     app.summary({"dropped": len(chosen)})
+
+
+def drop_cursor(app: App, name: str, *, confirm: Callable[[], None] | None) -> None:
+    """Delete a cursor, with what is parked under its name. *confirm* raises if the user does not agree.
+
+    Raises UsageError where there is none, and CursorInUse while a process hands on under this name.
+    """
+    cursor.checked_name(name)
+    with app.open_store(readonly=False, backfill=False) as store:
+        if confirm is not None:
+            confirm()
+        parked = cursor.drop(store, name, LockRetry(app.say))
+    app.summary({"dropped": 1, "parked": parked})
 
 
 def _chosen(store: Store, name: str | None, seqs: Collection[int]) -> dict[str, Parked]:

@@ -116,13 +116,14 @@ class _Old:
         self._app, self._store, self._options = app, store, options
         self._today = beijing_day(app.now())
         self.before = self._today - options.days
-        self._cursor, self._parked = _forwarded(store)
-        self._held = 0
+        self._cursors, self._parked = _forwarded(store)
+        self._cursor = min(self._cursors.values(), default=float("inf"))
+        self._held, self._newest_held = 0, 0
 
     def wholes(self) -> Iterator[Whole]:
         """Yield the whole identities whose newest statement is old enough, each once."""
         removals, at = self._store.removals(), At()
-        self._held = 0
+        self._held, self._newest_held = 0, 0
         while found := removals.old(self.before, at, _PAGE):
             page = set(found)
             for whole in removals.wholes([each.seq for each in found]):
@@ -135,7 +136,8 @@ class _Old:
         if whole.last_day >= self.before or (kinds and kinds.isdisjoint(each.kind for each in whole.statements)):
             return False
         held = whole.last_seq > self._cursor or not self._parked.isdisjoint(whole.seqs)
-        self._held += held
+        if held:
+            self._held, self._newest_held = self._held + 1, max(self._newest_held, whole.last_seq)
         return not held
 
     def sends(self, *, planned: bool = False) -> Iterator[tuple[int, list[StoredSend]]]:
@@ -154,18 +156,21 @@ class _Old:
                 yield day, sends
 
     def report(self) -> None:
-        """Say what a cursor of `forward` has held back."""
-        if self._held:
-            self._app.needs_a_look(
-                f"{self._held:,} old enough stay: forward has not handed them on yet; see smsreceipt status"
-            )
+        """Say what `forward` has held back, and what to do about it."""
+        if not self._held:
+            return
+        behind = sorted(name for name, seq in self._cursors.items() if seq < self._newest_held)
+        hint = "not handed on under the name {0} (smsreceipt forward drop {0}, if nobody does)"
+        causes = [hint.format(name) for name in behind]
+        if self._parked:
+            causes.append("parked (smsreceipt forward parked list)")
+        self._app.needs_a_look(f"{self._held:,} old enough stay: {'; '.join(causes)}")
 
 
-def _forwarded(store: Store) -> tuple[float, frozenset[int]]:
-    """Up to which seq every `forward` has come, and the seqs of statements that it has parked."""
-    cursors = [_seq(text) for text in store.notes(cursor.TOPIC).values()]
-    parked = [_seq(text) for text in store.notes(cursor.PARKED).values()]
-    return min(cursors, default=float("inf")), frozenset(parked)
+def _forwarded(store: Store) -> tuple[dict[str, int], frozenset[int]]:
+    """Up to which seq each cursor of `forward` has come, and the seqs of statements that are parked."""
+    cursors = {name: _seq(text) for name, text in store.notes(cursor.TOPIC).items()}
+    return cursors, frozenset(_seq(text) for text in store.notes(cursor.PARKED).values())
 
 
 class _Cursor(msgspec.Struct):

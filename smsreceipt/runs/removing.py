@@ -115,11 +115,22 @@ class Remover:
 
 
 def reclaimed(app: App, removals: Removals, *, rewrite: bool) -> Space:
-    """Give the space back, and say what became of it."""
+    """Give the space back, and say what became of it. Exit code 3 if it should be written anew and could not be."""
     space = removals.reclaim(rewrite=rewrite)
+    if rewrite:
+        report_holder(app, space)
     if space.free:
         app.say(
             f"{size(space.free)} of the store's {size(space.size)} are free for later receipts"
             + ("" if rewrite else "; --compact gives them back to the disk")
         )
     return space
+
+
+def report_holder(app: App, space: Space) -> None:
+    """Say who keeps what was deleted in the files, and set exit code 3, if anybody does."""
+    if space.held_by:
+        app.needs_a_look(
+            f"{space.held_by} may still read what was deleted, so it is not out of the files yet: end that, and run"
+            " this again"
+        )

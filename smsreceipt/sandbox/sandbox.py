@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from smsreceipt.errors import UsageError
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.options import KINDS, Options
+from smsreceipt.sandbox.push import console
 from smsreceipt.sandbox.push.pusher import Pusher
 from smsreceipt.sandbox.queues.queue import Queue
 from smsreceipt.sandbox.queues.service import QueueService, about_account
@@ -279,6 +280,8 @@ class Sandbox:
         path = request.path
         if path == "/_sandbox/state":
             return json_response(200, self._state())
+        if path == console.PATH:
+            return console.respond(request, self._options.push, self._clock)
         if path.startswith(RECORDING_PATH):
             return self._objects.respond(request)
         queues = path != "/" or about_account(request)

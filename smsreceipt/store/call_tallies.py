@@ -81,7 +81,8 @@ class CallTallies(Protocol):
     def advance(self, before: State, to: int, counts: Mapping[Day, str], changes: Sequence[Change]) -> None:
         """Delete what was seen of these changes, and write counts, "" for none, in one transaction.
 
-        Writes none of a day that has changed since. Does nothing where the state is not as *before* any more: another process did it.
+        Writes none of a day that has changed since. Does nothing where the state is not as *before* any more: another
+        process did it.
         """
 
     def clear(self, version: str) -> None:

@@ -80,7 +80,7 @@ class Space(msgspec.Struct, frozen=True):
 
     size: int  #: bytes on disk
     free: int | None  #: bytes in it that later receipts will use; None: the engine does not tell
-    emptied: bool = True  #: False: another process still needs the journal, in which what was deleted may still be
+    held_by: str = ""  #: who still reads what was deleted, so that it is not out of the files yet; "" for nobody
 
 
 class Removals(Protocol):
@@ -108,7 +108,8 @@ class Removals(Protocol):
         """Give free space back to the disk as far as that can be done in small steps, and empty the journal.
 
         *rewrite*: write everything anew instead, so that no byte of what was deleted is left in the store; nobody else
-        can write meanwhile, for about a minute for each 5 GB.
+        can write meanwhile, for about a minute for each 5 GB. Waits a few seconds for whoever may still read what was
+        deleted, and writes nothing anew if that does not end.
         """
 
     def key_file(self) -> Path:

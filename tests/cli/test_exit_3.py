@@ -30,6 +30,7 @@ ODD_RECORD = {"Code": "OK", "TotalCount": "1", "SmsSendDetailDTOs": {"SmsSendDet
 #: tests/cli/test_outages.py.
 ELSEWHERE = {
     "runs/forget.py",
+    "runs/removing.py",
     "runs/receiving.py",
     "runs/prune.py",
     "runs/reconcile.py",

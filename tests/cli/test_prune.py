@@ -158,10 +158,15 @@ def test_what_forward_has_not_handed_on_stays(program: Program) -> None:
     first, second, third = (each["seq"] for each in listed(program))
     with closing(program.opened()) as store:
         store.write_notes("forward", {"a": json.dumps({"seq": third}), "b": json.dumps({"seq": second})})
-        store.write_notes("forward parked", {"a": json.dumps({"name": "a", "seq": first})})
+        parked = {"name": "a", "seq": first, "reason": "422", "parked_at": 1}
+        store.write_notes("forward parked", {f"a {first:020}": json.dumps(parked)})
     ended = prune(program)
     assert (ended.code, ids(program)) == (3, ["1^0", "3^0"])
-    assert "2 old enough stay" in ended.err
+    assert "2 old enough stay: not handed on under the name b (smsreceipt forward drop b, if nobody does);" in ended.err
+    assert "parked (smsreceipt forward parked list)" in ended.err
+    assert program("forward", "drop", "b", "--yes").code == 0
+    assert program("forward", "parked", "drop", "--all", "--yes").code == 0
+    assert (prune(program).code, ids(program)) == (0, [])
 
 
 def test_the_configuration_says_how_old(program: Program) -> None:

@@ -136,6 +136,39 @@ def test_a_refused_receipt_is_found_and_stops_the_run(program: Program) -> None:
 
 
 @pytest.mark.each_engine
+def test_a_cursor_that_nobody_uses_is_dropped_with_what_it_parked(program: Program) -> None:
+    keep(program, 5)
+    with running(poison(["13800000001"])) as receiver:
+        assert forward(program, receiver, "--from", "0", "--on-refusal", "park").code == 3
+    assert program("forward", "drop", "default").code == 2  # it asks
+    assert program("forward", "drop", "others", "--yes").code == 2
+    assert program("forward", "drop", "no name", "--yes").code == 2
+    with closing(program.opened()) as store:
+        taken = Cursor.take(store, "default", begin=lambda: 0, retry=LockRetry(print), now=lambda: NOW)
+        used = program("forward", "drop", "default", "--yes")
+        assert (used.code, "another process forwards" in used.err) == (6, True)
+        taken.release()
+    dropped = program("forward", "drop", "default", "--yes")
+    assert dropped.err.splitlines()[-1] == "dropped=1 parked=1"
+    assert program("status").objects[0]["forwards"] == []
+    assert program("forward", "parked", "list").objects == []
+    assert len(stored(program)) == 5
+    with closing(program.opened()) as store:
+        assert not [topic for topic in store.note_topics() if topic.startswith("forward")]
+
+
+@pytest.mark.each_engine
+def test_dropping_that_was_cut_off_is_done_again(program: Program) -> None:
+    """A kill after the cursor went, before what it parked."""
+    keep(program, 1)
+    note = json.dumps({"name": "gone", "seq": 1, "reason": "422", "parked_at": NOW})
+    with closing(program.opened()) as store:
+        store.write_notes("forward parked", {f"gone {1:020}": note})
+    assert program("forward", "drop", "gone", "--yes").code == 0
+    assert program("forward", "parked", "list").objects == []
+
+
+@pytest.mark.each_engine
 def test_with_park_nothing_is_held_up_and_the_parked_can_be_retried_or_dropped(program: Program) -> None:
     keep(program, 20)
     bad = ["13800000003", "13800000013"]

@@ -139,6 +139,25 @@ def command(app: App, *, to: str | None, **chosen: Any) -> None:
     forward.run(app, options)
 
 
+@cli_command("drop")
+@click.argument("name", metavar="CURSOR")
+@option("--yes", is_flag=True, help="Do not ask.", in_template=False)
+def drop_cursor_command(app: App, name: str, *, yes: bool) -> None:
+    """Delete a cursor that nobody uses any more: prune waits for it no longer. Receipts stay in the store.
+
+    What is parked under its name is handed on no more. A later forward of this name begins anew.
+
+    \b
+      smsreceipt forward drop orders --yes
+    """  # noqa: D301 - the same
+    from smsreceipt.runs import forward_parked
+
+    question = f"Delete the cursor {name}? Nothing is handed on under this name until a forward begins anew."
+    forward_parked.drop_cursor(app, name, confirm=None if yes else lambda: confirm(app, "delete", question))
+
+
+command.add_command(drop_cursor_command)
+
 parked = Group("parked", help="List what receivers refused; hand it on again, or forget it.")
 command.add_command(parked)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from email.utils import format_datetime
 
 from smsreceipt.sandbox.sends import OUTCOMES
 from smsreceipt.sandbox.traffic.faker import NAMES, REPLIES, SIGNATURES, Faker, Receipt, later, wall_clock
+from smsreceipt.sandbox.wire.receipts import console_receipt
 
 _CODES = [(code, text) for code, text, _weight in OUTCOMES]
 _WEIGHTS = [weight for _code, _text, weight in OUTCOMES]
@@ -162,29 +162,5 @@ def review(fake: Faker, kind: str, status: str, base: dict[str, object]) -> Iter
 
 def console_test(fake: Faker) -> Iterator[Receipt]:
     """The console's "test push", which sends every account the same data."""
-    then = wall_clock(datetime(2017, 8, 30))
-    yield Receipt(
-        "SmsReport",
-        {
-            "phone_number": "18612345678",
-            "send_time": then,
-            "report_time": then,
-            "success": True,
-            "err_code": "DELIVERED",
-            "err_msg": "用户接收成功",
-            "sms_size": "1",
-            "biz_id": "932702304080415357^0",
-            "out_id": "1184585343",
-        },
-    )
-    yield Receipt(
-        "SmsUp",
-        {
-            "phone_number": "18612345678",
-            "content": "内容",
-            "send_time": wall_clock(fake.moment()),
-            "dest_code": "1234",
-            "sequence_id": "1234567890",
-            "sign_name": "【阿里云】",
-        },
-    )
+    yield Receipt("SmsReport", console_receipt("SmsReport", ""))
+    yield Receipt("SmsUp", console_receipt("SmsUp", wall_clock(fake.moment())))

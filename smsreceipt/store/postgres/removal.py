@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -41,20 +42,21 @@ _TEXTS = (
 )
 _FURTHER = "SELECT seq, body FROM smsreceipt.body ORDER BY seq"
 _PAIRS = "(SELECT * FROM unnest(%s::int8[], %s::uuid[]))"
-_TABLES = (
-    "statement",
-    "body",
-    "reject",
-    "send",
-    "tie",
-    "note",
-    "day_tally",
-    "tally_change",
-    "call_tally",
-    "call_change",
-)
-
-
+_TABLES = ("statement", "body", "reject", "send", "tie", "note", "day_tally", "tally_change", "call_tally")
+_PATIENCE = 10.0  # seconds for which others may still read what was deleted
+_LOOK = 0.1  # seconds between two looks at that
+_NOW = "SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text"
+#: Who may still see rows that a transaction before this one deleted: VACUUM FULL keeps them. A session that writes
+#: counts in whatever database it is: the snapshot that VACUUM FULL takes is not newer.
+_HOLDERS = """
+SELECT who FROM (
+    SELECT format('session %%s of the server (%%s)', pid, coalesce(nullif(application_name, ''), backend_type)),
+        greatest(age(backend_xid), CASE WHEN datname = current_database() OR datname IS NULL THEN age(backend_xmin) END)
+    FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
+    UNION ALL SELECT format('the prepared transaction %%s', gid), age(transaction) FROM pg_prepared_xacts
+    UNION ALL SELECT format('the replication slot %%s', slot_name), age(xmin) FROM pg_replication_slots
+) AS holder (who, age) WHERE age > age(%s::xid) ORDER BY age DESC LIMIT 1
+"""
 _TIES = "SELECT detail, report FROM smsreceipt.tie WHERE place = ANY(%s)"
 _LOCK = "SELECT FROM smsreceipt.statement WHERE seq = ANY(%s) ORDER BY place, ident, kind, seq FOR UPDATE"
 _OF_BODIES = (
@@ -125,9 +127,10 @@ class Removals:
     def reclaim(self, *, rewrite: bool) -> Space:
         """Let the server vacuum the tables; how much is free in them is not known."""
         with translated(self._connections.location), self._connections.lend() as db:
+            holder = _holder(db) if rewrite else ""
             for table in _TABLES:
-                db.execute(f"VACUUM ({'FULL, ' if rewrite else ''}ANALYZE) smsreceipt.{table}")
-        return Space(self._reader.number("SELECT smsreceipt.size()"), None)
+                db.execute(f"VACUUM ({'FULL, ' if rewrite and not holder else ''}ANALYZE) smsreceipt.{table}")
+        return Space(self._reader.number("SELECT smsreceipt.size()"), None, holder)
 
     def key_file(self) -> Path:
         """In the platform's data directory: each machine that writes needs it."""
@@ -135,6 +138,17 @@ class Removals:
 
     def traces(self, needles: Collection[bytes]) -> None:
         """None: the server keeps the files."""
+
+
+def _holder(db: Db) -> str:
+    """Wait until nobody can see any more what was deleted before now; who still can after a while, "" for nobody."""
+    ((now,),) = db.execute(_NOW).fetchall()
+    limit = time.monotonic() + _PATIENCE
+    while found := db.execute(_HOLDERS, (now,)).fetchall():
+        if time.monotonic() > limit:
+            return str(found[0][0])
+        time.sleep(_LOOK)
+    return ""
 
 
 def _wholes(query: _Query, seqs: Collection[int]) -> list[Whole]:

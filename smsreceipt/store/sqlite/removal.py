@@ -99,7 +99,8 @@ class Removals:
                     time.sleep(_PAUSE)
             ((busy, *_),) = rows(self._db, "PRAGMA wal_checkpoint(TRUNCATE)")
         free = number(self._db, "PRAGMA freelist_count") * number(self._db, "PRAGMA page_size")
-        return Space(files.size(self._path) + files.size(files.beside(self._path, "-wal")), free, not busy)
+        size = files.size(self._path) + files.size(files.beside(self._path, "-wal"))
+        return Space(size, free, "another process" if busy else "")
 
     def _cut(self, *statements: str) -> None:
         with ExitStack() as stack:

@@ -1,15 +1,20 @@
 """Pushes: the probe, the body, the retries, the time limit, the counters."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 
+from smsreceipt.decode import decode
 from smsreceipt.errors import UsageError
+from smsreceipt.model import Delivery, Instant, Kind, Source
 from smsreceipt.sandbox import Options, Sandbox, generate
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.push.bodies import QUEUES_ONLY, body_of
@@ -17,6 +22,7 @@ from smsreceipt.sandbox.push.client import Callback, CallbackConnection, fault_o
 from smsreceipt.sandbox.push.latency import Latencies
 from smsreceipt.sandbox.push.pusher import Pusher
 from smsreceipt.sandbox.wire.faults import Faults
+from smsreceipt.sandbox.wire.receipts import TEST_KINDS, console_receipt
 from tests.sandbox.clients import REPORTS, send_sms
 from tests.sandbox.receiver import ACCEPTED, Receiver, Request, Response
 
@@ -341,3 +347,54 @@ def test_latencies_are_summarized_in_milliseconds() -> None:
         latencies.add(milliseconds / 1000 + 0.00001)
     latencies.add(2.5)
     assert latencies.summary() == {"p50": 51.0, "p99": 100.0, "max": 2500.0}
+
+
+def ask_test_push(sandbox: Sandbox, kind: str = "", method: str = "POST") -> tuple[int, dict[str, Any]]:
+    """What the sandbox answers when the console's test push is asked for."""
+    http = HTTPConnection(sandbox.url.removeprefix("http://"), timeout=5)
+    with contextlib.closing(http):
+        http.request(method, "/_sandbox/test-push" + (f"?kind={kind}" if kind else ""))
+        answer = http.getresponse()
+        return answer.status, json.loads(answer.read())
+
+
+def test_the_consoles_test_push_is_sent_when_asked_for_once_and_not_counted(make: Make) -> None:
+    with Receiver() as receiver:
+        sandbox = make(push=f"{receiver.url}/s/{{kind}}")
+        for kind, fields in (
+            ("", {"phone_number": "18612345678", "biz_id": "932702304080415357^0", "send_time": "2017-08-30 00:00:00"}),
+            ("SmsUp", {"phone_number": "18612345678", "content": "内容", "sequence_id": "1234567890"}),
+        ):
+            status, answer = ask_test_push(sandbox, kind)
+            assert (status, answer["accepted"], answer["fault"]) == (200, True, None)
+            assert 0 < answer["milliseconds"] < 700
+            post = receiver.posts()[-1]
+            assert post.path == f"/s/{kind or 'SmsReport'}"
+            [receipt] = post.receipts
+            assert fields.items() <= receipt.items()
+        assert counted(sandbox, "pushed", "posts", "waiting") == (0, 0, 0)
+
+
+def test_a_test_push_that_is_refused_is_not_repeated(make: Make) -> None:
+    with Receiver(answer=lambda _: (500, b"")) as receiver:
+        sandbox = make(push=receiver.url, push_scale=0.001)
+        status, answer = ask_test_push(sandbox)
+        assert (status, answer["accepted"], answer["fault"]) == (200, False, "status 500")
+        time.sleep(0.2)
+        assert len(receiver.posts()) == 1
+
+
+def test_a_test_push_needs_a_url_a_known_kind_and_post(make: Make) -> None:
+    with Receiver() as receiver:
+        sandbox = make(push=receiver.url)
+        assert ask_test_push(sandbox, "SecretReport")[0] == 404
+        assert ask_test_push(sandbox, method="GET")[0] == 405
+        assert receiver.posts() == []
+    assert ask_test_push(make())[0] == 409
+
+
+def test_the_store_tells_a_test_push_from_a_message() -> None:
+    for kind in TEST_KINDS:
+        frame = body_of(kind, [console_receipt(kind, "2026-11-20 16:01:00")])
+        decoded = decode(Delivery((frame,), Kind(kind), Source.PUSH, "/s", Instant(0)))
+        assert [each.test for each in decoded.receipts] == [True]

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from alibabacloud_dyplsapi20170525 import models
+from alibabacloud_dyplsapi20170525.client import Client
+from alibabacloud_tea_openapi.models import Config
 from aliyunsdkdyplsapi.request.v20170525.QueryRecordFileDownloadUrlRequest import QueryRecordFileDownloadUrlRequest
 
 from smsreceipt.aliyun.credentials import Credentials
@@ -19,7 +22,7 @@ from smsreceipt.model import Instant, Recording
 from smsreceipt.sandbox import Sandbox
 from smsreceipt.sandbox.clock import beijing
 from smsreceipt.sources.recordings.client import request
-from tests.sandbox.clients import rpc
+from tests.sandbox.clients import SECRET, rpc
 
 CONTENT = b"ID3 what was said"
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False)
@@ -50,6 +53,45 @@ def test_the_official_client_gets_a_link_that_leads_to_the_file(sandbox: Sandbox
         assert (status, body) == (200, CONTENT)
         assert headers["ETag"] == f'"{MD5.hexdigest().upper()}"'
         assert headers["Content-MD5"] == base64.b64encode(MD5.digest()).decode()
+
+
+def newer_client(sandbox: Sandbox, secret: str = SECRET, algorithm: str | None = None) -> Any:
+    """The client of the newer package; it signs with ACS3 unless an algorithm is named."""
+    config = Config(
+        access_key_id="sandbox", access_key_secret=secret, protocol="http", signature_algorithm=algorithm,
+        endpoint=sandbox.url.removeprefix("http://"),
+    )  # fmt: skip
+    return Client(config)
+
+
+@pytest.mark.parametrize("algorithm", [None, "v2"])
+def test_the_newer_official_client_gets_that_link_too(sandbox: Sandbox, algorithm: str | None) -> None:
+    sandbox.record("FC1", "通话 1/+&=~*", AT, CONTENT)
+    request = models.QueryRecordFileDownloadUrlRequest(
+        pool_key="FC1", call_id="通话 1/+&=~*", call_time=beijing(AT), product_type="AXB_170"
+    )
+    answer = newer_client(sandbox, algorithm=algorithm).query_record_file_download_url(request).body
+    assert answer.code == "OK"
+    assert get(answer.download_url)[::2] == (200, CONTENT)
+    request.call_id = "other"
+    assert newer_client(sandbox, algorithm=algorithm).query_record_file_download_url(request).body.code == (
+        "isv.ILLEGAL_ARGUMENT"
+    )
+
+
+@pytest.mark.parametrize("algorithm", [None, "v2"])
+@pytest.mark.parametrize(
+    ("secret", "call_time", "code"),
+    [("wrong", "2026-11-20 12:00:00", "SignatureDoesNotMatch"), (SECRET, None, "MissingCallTime")],
+)
+def test_the_newer_official_client_is_refused_by_the_gateway(
+    sandbox: Sandbox, algorithm: str | None, secret: str, call_time: str | None, code: str
+) -> None:
+    sandbox.record("FC1", "call-1", AT, CONTENT)
+    request = models.QueryRecordFileDownloadUrlRequest(pool_key="FC1", call_id="call-1", call_time=call_time)
+    with pytest.raises(Exception, match=code) as refused:
+        newer_client(sandbox, secret, algorithm).query_record_file_download_url(request)
+    assert getattr(refused.value, "code", None) == code
 
 
 @pytest.mark.parametrize(
