@@ -75,7 +75,7 @@ def unusual(store: Store, question: Question, now: Instant, *, place: Place) -> 
     It knows neither templates, which need a look at every receipt, nor gaps to the provider's totals, which are those
     of days that are over. Call it inside store.snapshot().
     """
-    folded = store.fold(Nowhere())  # which counts nothing
+    folded = store.fold(readers_of(Nowhere()))  # which counts nothing
     read = folded.rest if folded.place == place.version else folded.to_seq + folded.rest
     if read > READ:
         return None
