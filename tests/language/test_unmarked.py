@@ -20,7 +20,6 @@ TO_DO = [
     "codes",
     "config.py",
     "demo",
-    "errors.py",
     "forward",
     "ingest.py",
     "ledger",
