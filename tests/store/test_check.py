@@ -8,6 +8,7 @@ import apsw
 import pytest
 
 from smsreceipt.decode.saved import decode_saved
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Delivery, Instant, Kind, Source
 from smsreceipt.runs.check import read_again
 from smsreceipt.store.checking import run
@@ -57,9 +58,9 @@ def test_what_others_write_meanwhile_is_no_fault(tmp_path: Path, monkeypatch: py
         one = next(serial)
         writer.keep([decoded(report(f"{one}^0"), report("310^0", err_code=f"E{one}", success=False))])
         give(writer, POOL[:3])
-        writer.fold(derived.PLACE)
+        writer.fold(readers_of(derived.PLACE))
 
-    assert not list(reader.verify(read_again, derived.PLACE, on_progress=write))
+    assert not list(reader.verify(read_again, readers_of(derived.PLACE), on_progress=write))
     assert next(serial) > 10_005
     reader.close()
     writer.close()
