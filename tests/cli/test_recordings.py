@@ -272,6 +272,20 @@ def test_faults_that_pass_cost_nothing(make: Make, monkeypatch: pytest.MonkeyPat
     assert [*desk.files().values()] == [CONTENT] * 12
 
 
+def test_files_without_md5_are_checked_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smsreceipt.sources.recordings.fetcher._PAUSE", 0.001)
+    for share, code in ((0.3, 0), (1, 5)):
+        desk = make(faults={"oss-corrupt": share})
+        for number in range(6):
+            call_id = f"call-{share}-{number}"
+            desk.announce(call_id)
+            desk.sandbox.record(POOL, call_id, DAY.timestamp(), CONTENT, in_parts=True)
+        done = desk.fetch()
+        assert done.code == code, done.err
+        assert [*desk.files().values()] == [CONTENT] * 6
+    assert "does not have the CRC64" in done.err
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "state"),
     [

@@ -116,7 +116,7 @@ class Home:
         while True:
             process = self._start(words, environment)
             if self.figures.kills >= kills:
-                process.wait(300)
+                process.wait(600)
                 break
             if dice.random() < 0.3:
                 time.sleep(dice.uniform(0.1, 1.5))
@@ -134,7 +134,7 @@ class Home:
     def once_more(self, *words: str) -> None:
         """Run it with nobody beside: the end is the same."""
         process = self._start(words, Beside(self.folder, self.location).environment)
-        process.wait(300)
+        process.wait(600)
         self._judge_end(process, {0})
         self.figures.half += self._half()
 
@@ -246,7 +246,7 @@ def prune(kills: int, messages: int, **more: Any) -> Figures:
 
 
 def forget(kills: int, messages: int, **more: Any) -> Figures:
-    """Forget a number with so many messages among as many of others, killed so often: the same."""
+    """Forget a number with an eighth of so many messages among as many of others, killed so often: the same."""
     return _rounds(_forgotten, kills, messages, **more)
 
 
@@ -281,7 +281,7 @@ def _pruned(dice: random.Random, kills: int, messages: int, engine: str, bug: st
 
 
 def _forgotten(dice: random.Random, kills: int, messages: int, engine: str, bug: str, alone: bool) -> Figures:
-    mixed = [*pairs(messages, _AGE, PHONE), *pairs(messages, _AGE)]
+    mixed = [*pairs(messages // 8, _AGE, PHONE), *pairs(messages // 8, _AGE)]
     dice.shuffle(mixed)
     with _home(engine, bug, alone=alone, receipts=mixed) as home:
         voices = _plant_recordings(home)
@@ -328,7 +328,7 @@ def main(full: bool) -> bool:
     """Print the figures; whether they are as promised."""
     good = True
     for engine in ("sqlite", "postgres") if postgres.available() else ("sqlite",):
-        planted = prune(60, 4_000, engine=engine, bug="half-removal", alone=True)
+        planted = prune(12, 4_000, engine=engine, bug="half-removal", alone=True)
         good &= _caught(engine, "half-removal", not planted.whole, planted)
         if engine == "sqlite":  # on a server, a long transaction keeps nobody waiting
             slow = prune(1, 30_000, engine=engine, bug="one-removal")
