@@ -31,7 +31,7 @@ def rows(file: Path | BinaryIO, columns: Sequence[str]) -> Iterator[tuple[Any, .
 
     Raises UsageError where pyarrow is not installed, and ParquetDamaged.
     """
-    for _, batch in _batches(file, columns, str(file)):
+    for _share, batch in _batches(file, columns, str(file)):
         yield from batch
 
 
