@@ -15,6 +15,7 @@ import msgspec
 from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable, UsageError
 from smsreceipt.forward import cursor
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Instant, Send, normalise_phone
 from smsreceipt.model.mentions import LONGEST, SHORTEST, mentioned
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
@@ -338,7 +339,7 @@ class _Forgetting:
             self._remover.remove(Removal(origins=named))
         self._tally.add_others("recordings", len(self._recordings.deleted))
         if any(map(finder.carried, self._removals.counted())):
-            self._store.fold(places(self._app), anew=True)
+            self._store.fold(readers_of(places(self._app)), anew=True)
 
     def _erase(self, *, compact: bool) -> None:
         """See to it that no byte of what was deleted is left in the files."""
