@@ -89,7 +89,7 @@ class Endpoints:
             try:
                 found[service] = Endpoint.parse(environ.get(variable, "") or default, insecure_http=insecure_http)
             except UsageError as exc:
-                raise UsageError(f"{variable}: {exc}", hint=exc.hint) from None
+                raise UsageError(_("{what}: {reason}", what=variable, reason=exc), hint=exc.hint) from None
         return cls(**found)
 
 

@@ -27,11 +27,19 @@ def failure(
     exc: BaseException, endpoint: Endpoint, proxy: Proxy | None, *, arrived: bool, seconds: float
 ) -> Unreached | Untrusted:
     """The exception for a connection that could not be opened within *seconds*; *arrived*: only as far as the proxy."""
-    way = first_peer(endpoint, proxy)
-    if arrived:
-        way = _("{endpoint} through {peer}", endpoint=endpoint.netloc, peer=way)
     if isinstance(exc, ssl.SSLCertVerificationError):
-        return Untrusted(f"{way if proxy else endpoint}: {exc.verify_message}")
+        way = first_peer(endpoint, proxy) if proxy else endpoint
+        if arrived:
+            way = _("{endpoint} through the proxy {proxy}", endpoint=endpoint.netloc, proxy=proxy)
+        return Untrusted(_("{what}: {reason}", what=way, reason=exc.verify_message))
     late = _("timed out while connecting, after {seconds:g} s", seconds=seconds)
-    reason = late if isinstance(exc, TimeoutError) else in_words(exc)
-    return Unreached(_("cannot reach {way} ({reason})", way=way, reason=reason))
+    values = {
+        "endpoint": endpoint.netloc,
+        "proxy": proxy,
+        "reason": late if isinstance(exc, TimeoutError) else in_words(exc),
+    }
+    if arrived:
+        return Unreached(_("cannot reach {endpoint} through the proxy {proxy} ({reason})", **values))
+    if proxy:
+        return Unreached(_("cannot reach the proxy {proxy} ({reason})", **values))
+    return Unreached(_("cannot reach {endpoint} ({reason})", **values))

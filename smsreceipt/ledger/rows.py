@@ -115,7 +115,7 @@ def _no_heading(names: Sequence[str], places: Mapping[str, int], wanted: Wanted,
                 hint=_columns(names),
             )
     lacking = [field for field in wanted.fields if field not in places]
-    mapping = ",".join(f"{field}=COLUMN" for field in lacking)
+    mapping = ",".join(_("{field}=COLUMN", field=field) for field in lacking)
     if "sent_at" in lacking:
         choice = N_("Say which: --map {mapping}, or --date DAY if all were sent on one. {columns}")
     else:
