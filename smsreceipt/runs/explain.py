@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 from smsreceipt import codes
 from smsreceipt.app import App
+from smsreceipt.model import nearest
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.codes import EXPLANATIONS
 from smsreceipt.output.printer import print_rows
@@ -15,4 +18,10 @@ def run(app: App, code: str) -> None:
     if found:
         print_rows(app, EXPLANATIONS, found, lambda display: terminal.codes.explanations(found, display))
     else:
-        app.say(f"no table knows the code {code}")
+        near = nearest(code, (row["code"] for file in codes.TABLES.values() for row in codes.rows(file)))
+        step = (
+            f"did you mean {near}?"
+            if near
+            else f"receipts with it, if there are any: smsreceipt list --code {shlex.quote(code)}"
+        )
+        app.say(f"no table knows the code {code}; {step}")

@@ -12,6 +12,7 @@ from smsreceipt.model import Kind, StoredReceipt
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.kinds import say_unknown_kinds
+from smsreceipt.runs.nothing import say_nothing_found
 from smsreceipt.runs.supervisor import Supervisor
 from smsreceipt.store import Query, Store
 
@@ -112,7 +113,13 @@ def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredRece
         say_unknown_kinds(app, [Kind(kind) for kind in query.kinds], store)
         if not printed:
             printer.end()
-            app.say("no receipts")
+            say_nothing_found(
+                app,
+                "receipts",
+                empty=not any(store.list(Query(limit=1))),
+                get="receive them with smsreceipt pull or listen, or read saved ones with replay",
+                see="smsreceipt status",
+            )
         elif table and printed == asked.limit:
             say_hidden_rows(app, store.count(query, COUNTED + printed) - printed)
 

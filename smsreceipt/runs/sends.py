@@ -10,6 +10,7 @@ from smsreceipt.app import App
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.listing import COUNTED, NEWEST, say_hidden_rows
+from smsreceipt.runs.nothing import say_nothing_found
 from smsreceipt.store import SendQuery
 
 __all__ = ["COUNTED", "forget_sends", "list_sends"]
@@ -24,7 +25,13 @@ def list_sends(app: App, query: SendQuery, limit: int | None) -> None:
         printed = printer.print(store.sends(asked))
         if not printed:
             printer.end()
-            app.say("no sends")
+            say_nothing_found(
+                app,
+                "sends",
+                empty=not any(store.sends(SendQuery(limit=1))),
+                get="import what was sent with smsreceipt sends import FILE",
+                see="smsreceipt sends list",
+            )
         elif table and printed == asked.limit:
             counted = sum(1 for _ in store.sends(replace(query, limit=COUNTED + printed)))
             say_hidden_rows(app, counted - printed)

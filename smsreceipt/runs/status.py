@@ -9,6 +9,7 @@ from smsreceipt.app import App
 from smsreceipt.forward.lag import lags
 from smsreceipt.model import DAY_MS, Instant, Kind, iso_beijing
 from smsreceipt.output import terminal
+from smsreceipt.output.formatting import elapsed
 from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.objects.status import KINDS, STATUS, Health, Waiting
 from smsreceipt.output.printer import print_whole
@@ -64,8 +65,11 @@ def _check_age(app: App, facts: StoreFacts, kinds: Sequence[Kind], max_age: floa
     last = {kind.kind: kind.last_received_at for kind in facts.kinds}
     newest = [last.get(kind) for kind in kinds] if kinds else [max(last.values(), default=None)]
     for name, at in zip(kinds or ("receipt",), newest, strict=True):
-        if at is None or app.now() - at > max_age * 1000:
-            app.needs_a_look(f"no {name} came " + ("yet" if at is None else f"since {_beijing(at)} Beijing time"))
+        if at is None:
+            app.needs_a_look(f"no {name} came yet")
+        elif app.now() - at > max_age * 1000:
+            age, limit = elapsed(app.now() - at), elapsed(round(max_age * 1000))
+            app.needs_a_look(f"no {name} came since {_beijing(at)} Beijing time, {age} ago; the limit is {limit}")
 
 
 def _beijing(at: Instant) -> str:
