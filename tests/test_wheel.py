@@ -88,10 +88,10 @@ def test_it_holds_the_package_with_its_data_and_nothing_else(wheel: Path) -> Non
     names = zipfile.ZipFile(wheel).namelist()
     data = {
         str(path.relative_to(ROOT))
-        for kind in ("sql", "tsv", "j2", "typed")
+        for kind in ("sql", "tsv", "j2", "po", "typed")
         for path in ROOT.glob(f"smsreceipt/**/*.{kind}")
     }
-    assert {Path(name).suffix for name in data} == {".sql", ".tsv", ".j2", ".typed"}
+    assert {Path(name).suffix for name in data} == {".sql", ".tsv", ".j2", ".po", ".typed"}
     assert data <= set(names)
     released = f"smsreceipt-{smsreceipt.__version__}"
     assert {name.split("/")[0] for name in names} == {"smsreceipt", f"{released}.dist-info", f"{released}.data"}

@@ -12,6 +12,8 @@ import click
 
 from smsreceipt import __version__
 from smsreceipt.cli.options import Group
+from smsreceipt.cli.translated import translated_items
+from smsreceipt.language import _
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -75,15 +77,15 @@ class Tool(Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         """Write the table."""
-        with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(text)) for name, text in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete names from the table, without importing commands."""
         from click.shell_completion import CompletionItem
 
-        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
-        return names + click.Command.shell_complete(self, ctx, incomplete)
+        names = [CompletionItem(name, help=_(text)) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return names + translated_items(click.Command.shell_complete(self, ctx, incomplete))
 
 
 tool = Tool(

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from smsreceipt import language
 from smsreceipt.cli.options import settings_of
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.exits import ReaderGone, Stopped, worst
+from smsreceipt.language import _
 from smsreceipt.settings import LOG_JSON
 from smsreceipt.streams import discard, finish_streams, guard_streams
 
@@ -77,10 +79,10 @@ def install_exception_hooks(line: Callable[[str, str], str]) -> None:
 
     def in_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_type is not SystemExit:  # which ends a thread silently
-            print_frames("error: internal, in a thread", args.exc_value)
+            print_frames("error: " + _("internal, in a thread"), args.exc_value)
 
-    sys.excepthook = lambda _type, exc, _trace: print_frames("error: internal", exc)
-    sys.unraisablehook = lambda args: print_frames("error: internal, nobody to be told", args.exc_value)
+    sys.excepthook = lambda _type, exc, _trace: print_frames("error: " + _("internal"), exc)
+    sys.unraisablehook = lambda args: print_frames("error: " + _("internal, nobody to be told"), args.exc_value)
     threading.excepthook = in_thread
 
 
@@ -100,8 +102,22 @@ class _Run:
         self._root: click.Context | None = None
 
     def finish(self) -> int:
-        codes = [self._attempt(self._invoke), self._attempt(self._flush)]
+        with language.using(self._language()):
+            if language.is_chinese():
+                from smsreceipt.cli.translated import translate_click
+
+                translate_click()
+            codes = [self._attempt(self._invoke), self._attempt(self._flush)]
         return worst([*codes, *(self._app.exit_codes if self._app else ())])
+
+    def _language(self) -> str:
+        """The language that words, environment or locale name, before options are read: their errors need it too."""
+        environ = os.environ if self._given is None else self._given.environ
+        words = [*itertools.takewhile(lambda word: word != "--", self._args)]
+        named = [after for word, after in itertools.pairwise(words) if word == "--lang"]
+        named += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
+        chosen = [each for each in [environ.get("SMSRECEIPT_LANG", ""), *named] if each in language.LANGUAGES]
+        return chosen[-1] if chosen else language.of_locale(environ)
 
     @property
     def _app(self) -> App | None:
@@ -138,7 +154,7 @@ class _Run:
         except SmsReceiptError as exc:
             self._say(f"error: {exc}")
             if exc.hint:
-                self._say(f"hint: {exc.hint}")
+                self._say(f"hint: {_(exc.hint)}")
             return exc.exit_code
         except Stopped as exc:
             return 128 + exc.signum
@@ -158,7 +174,7 @@ class _Run:
         discard(sys.stdout)
         if isinstance(exc, BrokenPipeError):
             return 141
-        self._say(f"error: standard output: {exc.strerror}")
+        self._say("error: " + _("standard output: {reason}", reason=exc.strerror))
         return 6
 
     def _usage(self, exc: click.ClickException) -> int:
@@ -178,9 +194,9 @@ class _Run:
         debug = "--debug" in self._args or bool(self._setting("debug"))
         for line in _frames(exc) if debug else ():
             self._say(line, "traceback")
-        self._say(f"error: internal: {type(exc).__name__}")
+        self._say("error: " + _("internal: {name}", name=type(exc).__name__))
         if not debug:
-            self._say("hint: this is a bug; run again with --debug and report what it prints.")
+            self._say("hint: " + _("this is a bug; run again with --debug and report what it prints."))
         return 1
 
     @property
@@ -206,9 +222,10 @@ class _Run:
 
             now = self._app.now() if self._app else Instant(time.time_ns() // 1_000_000)
             return log_line(text, now, event)
+        from smsreceipt.output.log import labelled
         from smsreceipt.output.safe import safe
 
-        return safe(text)
+        return safe(labelled(text))
 
     def _say(self, text: str, event: str = "") -> None:
         """Print one line to standard error."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from smsreceipt import language
+from smsreceipt.cli.translated import Sections
 from smsreceipt.settings import Setting, Settings
 
 if TYPE_CHECKING:
@@ -75,21 +77,6 @@ def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable
     return click.option(*flags, cls=Option, **attrs)
 
 
-def min_free_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --min-free, of the commands that receive."""
-    from smsreceipt.cli.types import Size  # not for --help
-
-    added = option(
-        "--min-free", type=Size(), default="64MiB", show_default=True, help="Refuse to start with less disk free."
-    )
-    return added(command)
-
-
-def limit_option(told: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add --limit, of the commands that list; *told* is its help."""
-    return option("--limit", type=click.IntRange(1), metavar="N", help=told, example=100)
-
-
 def _sets(name: str, *, when_true: object = None) -> Callable[[click.Context, click.Parameter, Any], None]:
     """A callback that sets *name* to the value of the option, or to *when_true* if the option is a flag that is given.
 
@@ -116,6 +103,15 @@ def _refuse_contradiction(ctx: click.Context, option: str, name: str, value: obj
         return
     if ctx.meta.setdefault(f"smsreceipt.mask.{id(ctx)}", value) != value:
         raise click.UsageError("--mask and --reveal contradict each other", ctx)
+
+
+def _set_language(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Speak the language of the configuration from now on; cli.main has read words and environment before."""
+    if param.name and not ctx.resilient_parsing:
+        record_setting(ctx, param.name, "lang", value)
+        setting = settings_of(ctx).get("lang")
+        if setting is not None and setting.rank == _RANK[ParameterSource.DEFAULT_MAP]:
+            language.use(setting.value)
 
 
 def _complete_path(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -277,6 +273,14 @@ def common_options() -> list[Option]:
             is_flag=True,
             help="Show phone numbers and texts in tables too.",
         ),
+        _common(
+            "--lang",
+            sets="lang",
+            type=click.Choice(language.LANGUAGES),
+            callback=_set_language,
+            help="The language of help, messages and tables; unless told that of the locale.",
+            example="zh",
+        ),
         _common("-v", "--verbose", sets="verbose", count=True, help="Say more; -vv says still more."),
         _common("-q", "--quiet", sets="quiet", is_flag=True, help="Say nothing but errors."),
         _common("--no-color", sets="no-color", is_flag=True, help="No colours (NO_COLOR does the same)."),
@@ -297,30 +301,13 @@ def common_options() -> list[Option]:
     ]
 
 
-class _Sections(click.Command):
-    """A command whose help has its own options first, then the common options."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the two sections."""
-        own: list[tuple[str, str]] = []
-        shared: list[tuple[str, str]] = []
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None:
-                (shared if isinstance(param, Option) and param.common else own).append(record)
-        for title, records in (("Options", own), ("Common options", shared)):
-            with formatter.section(title):
-                formatter.write_dl(records)
-        if isinstance(self, click.Group):
-            self.format_commands(ctx, formatter)
-
-
-class Command(_Sections):
+class Command(Sections):
     """A command that takes the common options and passes its settings to the App before it runs.
 
     *data*: the command only prints, so that it fails with exit code 2 if standard output is closed. *reads_config*:
     False for a command that must not load the configuration file. *config_faults*: it runs without a valid one.
     *like*: a command whose table of the configuration holds for this one too, as far as its own table does not tell.
+    *chinese_help*: makes the help in Chinese, where the catalogue does not have it.
     """
 
     def __init__(
@@ -330,10 +317,11 @@ class Command(_Sections):
         reads_config: bool = True,
         config_faults: bool = False,
         like: str = "",
+        chinese_help: Callable[[], str] | None = None,
         **attrs: Any,
     ) -> None:
         super().__init__(*args, **attrs)
-        self.like = like
+        self.like, self.chinese_help = like, chinese_help
         self.data, self.reads_config, self.config_faults = data, reads_config, config_faults
         _add_common_options(self)
 
@@ -350,7 +338,7 @@ class Command(_Sections):
         return super().invoke(ctx)
 
 
-class Group(_Sections, click.Group):
+class Group(Sections, click.Group):
     """A group that takes the common options for its commands."""
 
     def __init__(self, *args: Any, **attrs: Any) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from smsreceipt import language
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.output.printer import TABLE
@@ -113,6 +114,7 @@ class Runner:
             **output,
             "SMSRECEIPT_STORE": _STORE,
             "SMSRECEIPT_CONFIG": os.devnull,  # the user's file may set a profile, which comes before the sandbox's key
+            "SMSRECEIPT_LANG": language.chosen(),
             "COLUMNS": str(self.app.width),
         }
 

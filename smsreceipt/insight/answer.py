@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from smsreceipt.decode.facts import call_facts, reply_facts
 from smsreceipt.insight import calls, findings
 from smsreceipt.insight.messages import Messages, asked, cells, day_text, failures, sms, summed, trend
 from smsreceipt.insight.question import Dimension, Group, Question
-from smsreceipt.insight.stats import SCHEMA, Cell, Period, Provider, Stats, Tables, Tallied, Trend
+from smsreceipt.insight.stats import SCHEMA, Cell, Finding, Period, Provider, Stats, Tables, Tallied, Trend
 from smsreceipt.model import DAY_MS, Instant, start_of_day
 from smsreceipt.model.facts import Nowhere, Place
 from smsreceipt.store import Store
@@ -16,6 +17,7 @@ from smsreceipt.store.counts import By, Readers, Subject
 
 FINAL_AFTER = 3 * DAY_MS  #: the provider sends no later receipt of a day
 TREND_DAYS = 14
+READ = 10_000  #: receipts that unusual() reads at most for each of its questions
 
 
 def readers_of(place: Place) -> Readers:
@@ -65,6 +67,22 @@ def stats(
         _trend(store, readers, question) if messages else [],
         Tallied(folded.to_seq, folded=folded.complete),
     )
+
+
+def unusual(store: Store, question: Question, now: Instant, *, place: Place) -> list[Finding] | None:
+    """What `stats` finds in a period, as far as few receipts need be read; None where that is not enough to tell.
+
+    It knows neither templates, which need a look at every receipt, nor gaps to the provider's totals, which are those
+    of days that are over. Call it inside store.snapshot().
+    """
+    folded = store.fold(Nowhere())  # which counts nothing
+    read = folded.rest if folded.place == place.version else folded.to_seq + folded.rest
+    if read > READ:
+        return None
+    few, readers = replace(question, by_send=False, parts=False), readers_of(place)
+    messages = Messages(store, readers, few, (question.first_day, question.last_day))
+    before = Messages(store, readers, few, question.compared) if question.compared else None
+    return findings.findings(messages, before, None, question.thresholds, now)
 
 
 def is_final(question: Question, now: Instant) -> bool:

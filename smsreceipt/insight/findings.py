@@ -33,10 +33,12 @@ class _Cell(NamedTuple):
     before: Sums
 
 
-def findings(now: Messages, before: Messages | None, figures: Sms, limits: Thresholds, at: Instant) -> list[Finding]:
+def findings(
+    now: Messages, before: Messages | None, figures: Sms | None, limits: Thresholds, at: Instant
+) -> list[Finding]:
     """The drops, slow hours, silent hours, frequent codes and gaps of a period, the gravest first.
 
-    *at* is the present time: what is too young is no silence.
+    *at* is the present time: what is too young is no silence. Without *figures* there are no gaps.
     """
     found: list[Finding] = []
     if before is not None:
@@ -49,7 +51,8 @@ def findings(now: Messages, before: Messages | None, figures: Sms, limits: Thres
         if now.short:
             found += _silences(now, before, limits, at)
         found += _codes(now, before, limits)
-    found += _gaps(now, figures, limits)
+    if figures is not None:
+        found += _gaps(now, figures, limits)
     return sorted(found, key=lambda each: (-each.messages, each.day, each.from_hour or 0, each.kind))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from smsreceipt import codes
@@ -50,7 +51,7 @@ def asked(
     """The counts of a subject on some days, by the question's filters."""
     query = CountQuery(
         subject=subject, first_day=days[0], last_day=days[1], by=by, where=where(question, subject),
-        exact=question.exact,
+        exact=question.exact, parts=question.parts,
     )  # fmt: skip
     return store.counts(query, readers)
 
@@ -88,9 +89,9 @@ class Messages:
             by: self._ask(by, Subject.MESSAGES) for by in ((_HOURS,) if self.short else _DAYS)
         }
         self._known: dict[tuple[tuple[By, ...], bool], Groups] = {}
-        self.sends = self._sent()
 
-    def _sent(self) -> Mapping[str, int] | None:
+    @cached_property
+    def sends(self) -> Mapping[str, int] | None:
         """The sends of the ledger by their states; None without any send."""
         found = {each.values[0]: each.count for each in self._ask((By.STATE,), Subject.SENDS)}
         return found or None
@@ -245,5 +246,6 @@ def trend(groups: Groups, days: tuple[int, int]) -> list[Trend]:
     for day in range(days[0], days[1] + 1):
         sums = groups.get((day,), Sums())
         latency = sums.latency.p95
-        rows.append(Trend(day=day_text(day), **_outcomes(sums), delivery_rate=sums.rate, p95=latency))
+        parts = sums.parts.total()
+        rows.append(Trend(day=day_text(day), **_outcomes(sums), delivery_rate=sums.rate, p95=latency, parts=parts))
     return rows

@@ -97,6 +97,7 @@ class Question:
     top: int | None = None  #: so many groups at most
     sort: Sort = Sort.COUNT
     exact: bool = False  #: times to the second, by reading every receipt
+    parts: bool = True  #: count billed parts, for which a receipt that does not tell them may be read
     by_send: bool = True  #: also group by template and sign, for which every receipt of a day with sends is read
     opt_out: Collection[str] = OPT_OUT
     thresholds: Thresholds = field(default_factory=Thresholds)

@@ -188,6 +188,7 @@ class Trend(msgspec.Struct, frozen=True):
     pending: int
     delivery_rate: float | None
     p95: int | None
+    parts: int
 
 
 class Period(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from smsreceipt.language import is_chinese
 from smsreceipt.model import Instant, iso_utc
 from smsreceipt.output.mask import mask_numbers
 from smsreceipt.output.safe import ACTIVE, json_escape
@@ -21,7 +22,14 @@ EVENTS = {
     "traceback": "error",
 }
 _BEGINNING = re.compile(r"(error|warning|hint): ")
+_LABELS = {"error": "错误：", "warning": "警告：", "hint": "提示："}
 _NUMBER = re.compile(r"(0|[1-9]\d*)(\.\d+)?")
+
+
+def labelled(text: str) -> str:
+    """The message with "error: ", "warning: " or "hint: " at its beginning in the user's language."""
+    found = _BEGINNING.match(text) if is_chinese() else None
+    return _LABELS[found[1]] + text[found.end() :] if found else text
 
 
 def log_line(text: str, at: Instant, event: str = "", fields: Mapping[str, object] | None = None) -> str:

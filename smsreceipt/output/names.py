@@ -34,7 +34,7 @@ HEADS = {
     Dimension.PROVINCE: ("PROVINCE", "省份"),
     Dimension.TEMPLATE: ("TEMPLATE", "模板"),
     Dimension.SIGN: ("SIGNATURE", "签名"),
-    Dimension.POOL: ("POOL", "号池"),
+    Dimension.POOL: ("POOL", "号码池"),
     Dimension.KIND: ("KIND", "消息类型"),
     Dimension.ORIGIN: ("ORIGIN", "来源"),
 }

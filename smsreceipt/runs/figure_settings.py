@@ -8,6 +8,9 @@ from typing import Any
 from smsreceipt.app import App
 from smsreceipt.decode.facts import word_of
 from smsreceipt.insight.question import OPT_OUT, Question, Thresholds
+from smsreceipt.model import Instant, beijing_day
+
+_HOUR_MS = 3_600_000
 
 
 def opt_out_words(more: Iterable[str]) -> Collection[str]:
@@ -23,6 +26,11 @@ def thresholds(chosen: Mapping[str, Any]) -> Thresholds:
         z=chosen.get("drop_z", usual.z),
         points=chosen["drop_points"] / 100 if "drop_points" in chosen else usual.points,
     )
+
+
+def day_of_interest(now: Instant) -> int:
+    """The Beijing day whose figures people look at: today, or yesterday in the first hour of a day."""
+    return beijing_day(Instant(now - _HOUR_MS))
 
 
 def question_of_day(app: App, day: int) -> Question:

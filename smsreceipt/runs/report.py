@@ -10,12 +10,11 @@ from pathlib import Path
 from smsreceipt.app import App
 from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Stats
-from smsreceipt.model import Instant, beijing_day
 from smsreceipt.notify.message import Attachment
 from smsreceipt.output import html
 from smsreceipt.output.formatting import size
 from smsreceipt.permissions import unusable
-from smsreceipt.runs.figure_settings import question_of_day
+from smsreceipt.runs.figure_settings import day_of_interest, question_of_day
 from smsreceipt.runs.folding import fold
 from smsreceipt.runs.places import places
 from smsreceipt.runs.private_file import write_private
@@ -23,7 +22,6 @@ from smsreceipt.runs.stats import is_empty, load, next_step
 from smsreceipt.store import Store
 
 STDOUT = "-"
-_HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def attachment(app: App, store: Store, *, chinese: bool) -> Attachment:
     place, now = places(app), app.now()
     store.fold(place)
     with store.snapshot():
-        found = load(app, store, question_of_day(app, beijing_day(Instant(now - _HOUR_MS))), place)
+        found = load(app, store, question_of_day(app, day_of_interest(now)), place)
     return Attachment(_name(found), "html", html.page(found, chinese=chinese, made_at=now))
 
 

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from smsreceipt.app import App
+from smsreceipt.errors import UsageError
 from smsreceipt.forward.lag import lags
-from smsreceipt.model import DAY_MS, Instant, Kind, iso_beijing
+from smsreceipt.insight.answer import unusual
+from smsreceipt.insight.stats import Finding
+from smsreceipt.model import DAY_MS, Instant, Kind, beijing_day, iso_beijing
 from smsreceipt.output import terminal
 from smsreceipt.output.formatting import elapsed
 from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.objects.status import KINDS, STATUS, Health, Waiting
 from smsreceipt.output.printer import print_whole
 from smsreceipt.runs import watch
+from smsreceipt.runs.figure_settings import day_of_interest, question_of_day
 from smsreceipt.runs.kinds import say_unknown_kinds
-from smsreceipt.store import StoreFacts, opening
+from smsreceipt.runs.places import places
+from smsreceipt.store import Store, StoreFacts, opening
 from smsreceipt.store.sums import growth
 
 _NEWEST = 10_000  # statements among which the last one by each way is looked for
@@ -35,12 +40,15 @@ def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = F
         facts = replace(store.facts(), checked=store.check())
         recent = store.recent(Instant(app.now() - _LATELY), _NEWEST)
         forwards = lags(store, app.now())
+        findings, day = _findings(app, store)
         say_unknown_kinds(app, kinds, store)
     grows = growth(facts, recent.first_seq, Instant(app.now() - _LATELY), app.now(), _free(app, facts))
     if kinds:
         facts = replace(facts, kinds=tuple(one for one in facts.kinds if one.kind in kinds))
     waits = _backlog(app) if ask else None
-    health = Health(facts=facts, growth=grows, origins=recent.origins, backlog=waits, forwards=forwards)
+    health = Health(
+        facts=facts, growth=grows, origins=recent.origins, backlog=waits, forwards=forwards, findings=findings, day=day
+    )
     view = STATUS.with_value("alarms", [ALARMS.record(alarm) for alarm in alarms]) if check else STATUS
     print_whole(app, view, health, (KINDS, facts.kinds), lambda display: terminal.status.status(health, display))
     if waits and (silent := [each for each in waits if each.waiting is None]):
@@ -49,6 +57,20 @@ def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = F
         _check_age(app, facts, kinds, max_age)
     if alarms:
         app.needs_a_look(watch.summary(alarms, chinese=app.chinese))
+
+
+def _findings(app: App, store: Store) -> tuple[Sequence[Finding] | None, str]:
+    """What is unusual in the messages of the day, by the settings of `stats`; and the day as --date takes it."""
+    now = app.now()
+    day = day_of_interest(now)
+    named = "today" if day == beijing_day(now) else "yesterday"
+    try:
+        place = places(app)
+    except UsageError as exc:  # of a file of number ranges; the rest of the status is worth showing
+        app.warn(str(exc))
+        return None, named
+    with store.snapshot():
+        return unusual(store, question_of_day(app, day), now, place=place), named
 
 
 def _backlog(app: App) -> list[Waiting]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from smsreceipt.app import App
 from smsreceipt.errors import ProviderError, SmsReceiptError
 from smsreceipt.forward.cursor import LEASE
-from smsreceipt.insight.alarms.figures import Figures, Messages, Part
+from smsreceipt.insight.alarms.figures import Figures, Messages, Part, Refused
 from smsreceipt.insight.alarms.judge import DAYS
 from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.insight.answer import readers_of
@@ -18,6 +18,7 @@ from smsreceipt.insight.measure import NOT_DELIVERED
 from smsreceipt.model import DAY_MS, Instant, Outcome, beijing_day
 from smsreceipt.model.facts import Nowhere
 from smsreceipt.runs.figure_settings import question_of_day, thresholds
+from smsreceipt.runs.listen_notes import read_events
 from smsreceipt.store import Store, StoreFacts, opening
 from smsreceipt.store.arrivals import MINUTE, Arrived
 from smsreceipt.store.counts import By, CountQuery, Subject
@@ -59,6 +60,7 @@ class Gatherer:
             last_received={kind.kind: kind.last_received_at for kind in facts.kinds if kind.kind in kinds},
             arrivals=_by_kind(usual),
             backlog=self._backlog() if Rule.BACKLOG in self._rules and self._app.config.queues else None,
+            refused=_refused(store, now) if Rule.BACKLOG in self._rules else {},
             rejects=facts.rejects,
             conflicts=facts.conflicts,
             no_receipt=self._slow(Rule.NO_RECEIPT, now, lambda: _no_receipt(store, day - _OLD)),
@@ -145,6 +147,15 @@ class Gatherer:
 
         found = asyncio.run(ask())
         return found if found or not self.failures else None
+
+
+def _refused(store: Store, now: Instant) -> Mapping[str, Refused]:
+    """The pushes that each listener has answered with 503 the last time that it did, as far as it could be noted."""
+    return {
+        event.listener: Refused((event.until - at) / 1000, max(now - event.until, 0) / 1000, event.count)
+        for at, event in sorted(read_events(store).items())
+        if event.event == "refused"
+    }
 
 
 def _added(arrived: Iterable[Arrived]) -> Messages:

@@ -103,7 +103,7 @@ def _in_advance(
         (wanted, engine.tallied(view, query, wanted)),
         (columns, engine.changed(state.to_seq, query, columns)),
     ):
-        if any(row[-1] for row in rows) and engine.has_sends():
+        if query.parts and any(row[-1] for row in rows) and engine.has_sends():
             return []
         pieces.append((names, [(*row[:-2], row[-2] + row[-1]) for row in rows]))
     return [*pieces, (columns, engine.messages(query, columns, state.to_seq))]

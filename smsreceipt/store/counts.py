@@ -70,6 +70,7 @@ class CountQuery:
     by: tuple[By, ...] = ()  #: values of the rows, in this order
     where: dict[By, Collection[Any]] = field(default_factory=dict)  #: filters by values that rows may be grouped by
     exact: bool = False  #: seconds as they are, not the lower edges of buckets; reads every receipt
+    parts: bool = True  #: False: parts mean nothing, and no receipt is read to learn them
 
 
 class Count(msgspec.Struct, frozen=True, array_like=True):
@@ -85,3 +86,5 @@ class Folded(msgspec.Struct, frozen=True):
 
     to_seq: int  #: those up to this seq are
     complete: bool  #: all that readers see are: answers need no scan
+    rest: int = 0  #: how many statements an answer reads beside the counts, at most
+    place: str = ""  #: the version of the Place of the counts; with another one, carriers and provinces need a scan

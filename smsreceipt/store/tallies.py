@@ -72,6 +72,9 @@ class Tallies(Protocol):
         Of the others, only the first: there may be millions after many receipts were deleted.
         """
 
+    def waiting(self) -> int:
+        """How many changes are noted, at most."""
+
     def announce(self, to: int) -> None:
         """From now on, changes of statements up to *to* are noted."""
 
@@ -135,7 +138,8 @@ def fold(
         if anew:
             raise
     state = tallies.state()
-    return Folded(state.to_seq, state.to_seq >= state.last_seq)
+    rest = state.last_seq - state.to_seq + tallies.waiting()
+    return Folded(state.to_seq, state.to_seq >= state.last_seq, rest, state.place)
 
 
 def _takes_over(state: State, place: Place) -> bool:

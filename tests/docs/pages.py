@@ -7,6 +7,7 @@ from textwrap import dedent
 ROOT = Path(__file__).parent.parent.parent
 #: The pages of docs/en and docs/zh-CN, in the order in which a new user needs them.
 NAMES = (
+    "comparison",
     "install",
     "account",
     "config",
@@ -25,6 +26,7 @@ NAMES = (
     "forward",
     "python",
     "retention",
+    "sizing",
     "rejects",
     "sandbox",
     "json",
@@ -34,6 +36,7 @@ NAMES = (
     "troubleshooting",
     "reliability",
     "benchmarks",
+    "glossary",
 )
 README = {"en": ROOT / "README.md", "zh-CN": ROOT / "README.zh-CN.md"}
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsreceipt.insight.alarms import telling, texts
-from smsreceipt.insight.alarms.figures import Figures, Messages, Part
+from smsreceipt.insight.alarms.figures import Figures, Messages, Part, Refused
 from smsreceipt.insight.alarms.judge import plain
 from smsreceipt.insight.alarms.rules import DEFAULTS, Rule, parse, thresholds
 from smsreceipt.insight.alarms.state import Alarm
@@ -113,6 +113,27 @@ def test_a_rate_clears_when_two_windows_in_a_row_are_good() -> None:
         alarms.look(figures(START + minute * MINUTE, recent=recent))
         assert (alarms.firing == {"rate"}) == (minute < 21), minute
     assert alarms.changes == [("rate", True), ("rate", False)]
+
+
+def test_pushes_that_a_listener_refuses_are_a_backlog() -> None:
+    alarms = Alarms(backlog=600.0)
+    key = "backlog:listen a 127.0.0.1:8080"
+    for minute, lasted, ago, firing in (
+        (0, 599.0, 0.0, False),
+        (1, 601.0, 60.0, True),
+        (2, 601.0, 600.0, True),  # so that a look every ten minutes sees it
+        (3, 601.0, 601.0, False),
+        (4, 700.0, 0.0, True),
+        (5, 400.0, 0.0, True),  # another spell
+        (6, 299.0, 0.0, False),
+    ):
+        refused = {"a 127.0.0.1:8080": Refused(lasted, ago, 77)}
+        alarms.look(figures(START + minute * MINUTE, refused=refused))
+        assert alarms.firing == ({key} if firing else set()), minute
+    alarm = alarms.now[key]
+    assert texts.command(alarm) == "smsreceipt outages"
+    assert texts.english(alarm) == "cleared: listen a 127.0.0.1:8080 answers no push with 503"
+    assert texts.chinese(alarm) == "已恢复：listen a 127.0.0.1:8080 不再返回 503"
 
 
 def test_a_backlog_clears_below_half_and_a_queue_that_is_gone_clears_too() -> None:

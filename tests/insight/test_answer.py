@@ -73,6 +73,7 @@ def test_the_figures_of_a_day(engine: Engine) -> None:
     assert found["by"]["template"][0]["source"] == "ledger"
     assert len(found["trend"]) == 14
     assert found["trend"][-1]["delivered"] == 2
+    assert [row["parts"] for row in found["trend"][-3:]] == [0, 1, 8]  # as sms.parts of each day
 
 
 def test_calls_and_replies(engine: Engine) -> None:

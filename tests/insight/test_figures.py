@@ -89,7 +89,9 @@ def check(store: Store, question: Question, answer: Stats, provider: Provider | 
             assert {key: row[key] for key in group} == group, name
     for row in told["trend"]:
         day = [each for each in every if _shown("day", each[By.DAY]) == row["day"]]
-        assert (row["reports"], row["delivery_rate"]) == (len(day), figures(day)["delivery_rate"])
+        of_day = figures(day)
+        assert (row["reports"], row["parts"]) == (len(day), of_day["parts"])
+        assert row["delivery_rate"] == of_day["delivery_rate"]
     if question.compared:
         low, high = question.compared
         before = figures([each for each in every if low <= each[By.DAY] <= high])

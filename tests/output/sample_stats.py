@@ -166,7 +166,8 @@ def plain(
         "findings": [finding] if drop else [],
         "trend": [
             {name: value for name, value in cell(messages - n * (messages // 80), day=day.isoformat()).items()
-             if name in ("day", "reports", "delivered", "failed", "expired", "unknown", "pending", "delivery_rate")}
+             if name in ("day", "reports", "delivered", "failed", "expired", "unknown", "pending", "delivery_rate",
+                             "parts")}
             | {"p95": 12 + n % 3 if messages else None}
             for n, day in enumerate(days)
         ],

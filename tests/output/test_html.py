@@ -246,6 +246,19 @@ def test_a_line_is_interrupted_where_nothing_is_known() -> None:
     assert len(of(chart("hours", value), "rate")) == 2
 
 
+def test_billed_parts_have_a_bar_for_each_of_the_last_days() -> None:
+    value = plain()
+    for n, row in enumerate(value["trend"]):
+        row["parts"] = n * 100  # none on the first day
+    for row in value["by"]["day"]:
+        row["parts"] = value["trend"][-1]["parts"]
+    (picture,) = (each for each in SVG.findall(page(value)) if "billed parts of each day" in each)
+    tall = [float(each) for each in re.findall(r'<rect[^>]*\bheight="([\d.]+)"', picture)]
+    assert len(tall) == charts.DAYS - 1
+    assert tall == sorted(tall)
+    assert tall[0] == pytest.approx(tall[-1] / 13, rel=0.05)
+
+
 def test_an_hour_without_messages_has_no_bar() -> None:
     slot = bars.Slot(words.same("00"), "", 0, 0, 0, None, None)
     full = bars.Slot(words.same("01"), "", 3, 1, 0, 0.75, None)

@@ -1,11 +1,17 @@
 """Figures as people read them: rates, changes, durations, bars, and findings as sentences."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
+from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Finding
+from smsreceipt.output import terminal
 from smsreceipt.output.display import Display
 from smsreceipt.output.figures import bar, change_of_count, change_of_rate, percent, seconds, sparkline
 from smsreceipt.output.findings import command, sentence
+from tests.output.sample_stats import plain, stats
 
 ENGLISH = Display(color=True)
 CHINESE = Display(chinese=True, color=True)
@@ -113,3 +119,17 @@ def test_a_finding_is_a_sentence_and_a_command(kind: str, english: str, chinese:
     assert command(found) == f"smsreceipt {next_step}"
     if kind != "gap":
         assert "11-24" in sentence(found, ASCII, before=before, with_day=True)
+
+
+def test_billed_parts_have_a_character_for_each_of_the_last_days() -> None:
+    value = plain()
+    for n, row in enumerate(value["trend"]):
+        row["parts"] = n * 100  # none on the first day
+    question = Question(first_day=20_000, last_day=20_000)
+    for display, span in ((ENGLISH, "the last 14 days"), (CHINESE, "最近14天")):
+        shown = re.sub(r"\x1b\[[\d;]*m", "", terminal.stats.summary(stats(value), question, display, over=True))
+        chart = " " + "".join("▁▂▃▄▅▆▇█"[int(n / 13 * 7.999)] for n in range(1, 14))
+        assert f"{chart}  {span}\n" in shown
+    plainly = terminal.stats.summary(stats(value), question, replace(ENGLISH, color=False), over=True)
+    assert "the last 14 days" not in plainly
+    assert "ask the provider's count" in plainly

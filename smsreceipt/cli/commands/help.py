@@ -35,7 +35,7 @@ def command(app: App, words: tuple[str, ...]) -> None:
       smsreceipt help pull
       smsreceipt help rejects retry
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
-    app.write(f"{context_of(words).get_help()}\n".encode())
+    app.write(app.encode(f"{context_of(words).get_help()}\n"))
 
 
 def context_of(words: Sequence[str]) -> click.Context:

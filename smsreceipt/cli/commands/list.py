@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from smsreceipt.app import App
+from smsreceipt.cli.added import limit_option
 from smsreceipt.cli.filters import filters, query_of
-from smsreceipt.cli.options import cli_command, limit_option, option
+from smsreceipt.cli.options import cli_command, option
 
 
 @cli_command("list", data=True)

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.options import cli_command, min_free_option, option
+from smsreceipt.cli.added import min_free_option
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.queues import chosen_queues, queue_options
 from smsreceipt.cli.types import Address, Duration
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsreceipt.app import App
+from smsreceipt.cli.added import limit_option
 from smsreceipt.cli.filters import bounds, refuse_empty, since_option, until_option
-from smsreceipt.cli.options import Group, cli_command, limit_option, option
+from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import Duration, Size, When
 from smsreceipt.model import RecordingState
 

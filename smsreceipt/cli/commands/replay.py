@@ -8,8 +8,9 @@ import click
 from click.core import ParameterSource
 
 from smsreceipt.app import App
+from smsreceipt.cli.added import min_free_option
 from smsreceipt.cli.filters import complete_kind
-from smsreceipt.cli.options import cli_command, min_free_option, option
+from smsreceipt.cli.options import cli_command, option
 from smsreceipt.errors import UsageError
 
 

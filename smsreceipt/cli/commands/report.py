@@ -15,12 +15,6 @@ from smsreceipt.cli.question import comparison_options, question_of
 @cli_command("report", like="stats")
 @click.argument("file", required=False, type=click.Path(allow_dash=True))
 @day_options
-@option(
-    "--lang",
-    type=click.Choice(["zh", "en"]),
-    help="The language that shows first; unless told that of the locale.",
-    example="zh",
-)
 @comparison_options
 @option("--title", metavar="TEXT", help="A heading of your own.", example="Acme SMS")
 @option("--no-data", is_flag=True, help="Leave out the object of stats --json, which is in the page as data.")
@@ -45,7 +39,7 @@ def command(app: App, *, file: str | None, **chosen: Any) -> None:
         question_of(days(app, chosen, default="yesterday"), chosen),
         report.Options(
             file=file,
-            chinese=app.chinese if chosen["lang"] is None else chosen["lang"] == "zh",
+            chinese=app.chinese,
             title=chosen["title"] or "",
             data=not chosen["no_data"],
             show=chosen["open"],

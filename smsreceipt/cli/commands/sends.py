@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
+from smsreceipt.cli.added import limit_option
 from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.filters import (
     biz_id_option,
@@ -19,7 +20,7 @@ from smsreceipt.cli.filters import (
     since_option,
     until_option,
 )
-from smsreceipt.cli.options import Group, cli_command, limit_option, option
+from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import When, Zone, span
 from smsreceipt.errors import UsageError
 from smsreceipt.model import beijing_day

@@ -14,6 +14,8 @@ from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.question import KINDS, question_of, question_options
 from smsreceipt.insight.definitions import DEFINITIONS, SCOPE
 from smsreceipt.insight.question import Dimension
+from smsreceipt.language import N_, _
+from smsreceipt.output.breaks import columns, lines
 
 _OPTIONS = [
     day_options,
@@ -62,23 +64,40 @@ def _definitions() -> str:
     )
 
 
+def _definitions_zh() -> str:
+    """The same in Chinese."""
+    width = max(columns(each.name[1]) for each in DEFINITIONS) + 2
+    rows = []
+    for each in DEFINITIONS:
+        first, *others = lines(each.formula[1], 74 - width)
+        rows.append(f"  {each.name[1]}{' ' * (width - columns(each.name[1]))}{first}")
+        rows.extend(f"{' ' * (width + 2)}{line}" for line in others)
+    return "\n".join(rows)
+
+
+_EXAMPLES = """\b
+  smsreceipt stats
+  smsreceipt stats --date 2026-11-20 --by carrier --by hour
+  smsreceipt stats --from 7d --by day -o csv
+  smsreceipt stats --json
+"""
 #: Click takes \b for "leave the lines up to the next empty one as they are".
-_HELP = f"""Tell what happened: rates, latency, reasons, and what is unusual.
+_FIRST = N_("Tell what happened: rates, latency, reasons, and what is unusual.")
+_HELP = f"""{_FIRST}
 
 {SCOPE[0]}
 
 \b
 {_definitions()}
 
-\b
-  smsreceipt stats
-  smsreceipt stats --date 2026-11-20 --by carrier --by hour
-  smsreceipt stats --from 7d --by day -o csv
-  smsreceipt stats --json
-"""
+{_EXAMPLES}"""
 
 
-@cli_command("stats", data=True, help=_HELP)
+def _chinese_help() -> str:
+    return f"{_(_FIRST)}\n\n{SCOPE[1]}\n\n\b\n{_definitions_zh()}\n\n{_EXAMPLES}"
+
+
+@cli_command("stats", data=True, help=_HELP, chinese_help=_chinese_help)
 @row_options
 @option("--provider", is_flag=True, help="Ask the provider for its totals of these days too, and store them.")
 @option("--rebuild", is_flag=True, in_template=False, help="Count every receipt again, not only those that came since.")

@@ -88,7 +88,6 @@ def _complete_robot(_ctx: click.Context, _param: click.Parameter, incomplete: st
     show_default=True,
     help="Compare the messages of so long with the same hour of the 7 days before.",
 )
-@option("--lang", type=click.Choice(["en", "zh"]), help="Language of messages to robots.", example="zh")
 @option("--test", is_flag=True, in_template=False, help="Send a test message to every robot, and end.")
 @option("--nagios", is_flag=True, in_template=False, help="Look once, in the form of a Nagios plugin.")
 def command(
@@ -100,7 +99,6 @@ def command(
     notify: tuple[str, ...],
     repeat: float,
     window: float,
-    lang: str | None,
     test: bool,
     nagios: bool,
 ) -> None:
@@ -117,11 +115,10 @@ def command(
     from smsreceipt.insight.alarms.rules import thresholds
     from smsreceipt.runs import watch, watch_robots
 
-    chinese = app.chinese if lang is None else lang == "zh"
     if test:
-        watch_robots.test(app, notify, chinese=chinese)
+        watch_robots.test(app, notify, chinese=app.chinese)
         return
-    options = watch.Options(rules=thresholds(rule), notify=notify, repeat=repeat, window=window, chinese=chinese)
+    options = watch.Options(rules=thresholds(rule), notify=notify, repeat=repeat, window=window, chinese=app.chinese)
     if once or nagios:
         watch.once(app, options, nagios=nagios)
     else:

@@ -32,6 +32,15 @@ class Part:
         return self.part / self.whole if self.whole else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Pushes that a listener answered with 503, the last time that it did."""
+
+    lasted: float  #: seconds from the first of them to the last
+    ago: float  #: seconds since the last
+    count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What is known at a moment. None: not known, so that the rule leaves its alarms as they are."""
@@ -43,6 +52,7 @@ class Figures:
     last_received: Mapping[str, Instant] | None = None  #: by message type
     arrivals: Mapping[str, int] = field(default_factory=dict)  #: by message type: in the same hour of the seven days
     backlog: Mapping[str, float] | None = None  #: queue --> seconds that its oldest message waits; 0: it is empty
+    refused: Mapping[str, Refused] = field(default_factory=dict)  #: by listener
     rejects: int | None = None
     conflicts: int | None = None
     no_receipt: Part | None = None

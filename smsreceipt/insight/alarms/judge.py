@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from smsreceipt.insight.alarms.figures import Figures
 from smsreceipt.insight.alarms.rules import Rule
-from smsreceipt.insight.alarms.state import Alarm, Alarms
+from smsreceipt.insight.alarms.state import LISTENER, Alarm, Alarms
 from smsreceipt.insight.findings import has_dropped, slow_from
 from smsreceipt.insight.measure import quantile
 from smsreceipt.insight.silence import is_silent
@@ -111,6 +111,11 @@ def _code(figures: Figures, least: float) -> Iterator[Verdict]:
 def _backlog(figures: Figures, limit: float) -> Iterator[Verdict]:
     for queue, waits in (figures.backlog or {}).items():
         yield _plain(Rule.BACKLOG, round(waits), limit, bad=waits > limit, good=waits < limit / 2, dimension=queue)
+    for listener, refused in figures.refused.items():
+        over = refused.ago > limit
+        bad, good = refused.lasted > limit and not over, refused.lasted < limit / 2 or over
+        name, lasted = LISTENER + listener, round(refused.lasted)
+        yield _plain(Rule.BACKLOG, lasted, limit, bad=bad, good=good, count=refused.count, dimension=name)
 
 
 def _rejects(figures: Figures, least: float) -> Iterator[Verdict]:

@@ -16,7 +16,7 @@ class Rule(StrEnum):
     RATE = "rate"  #: fewer messages are delivered than usually at this hour
     LATENCY = "latency"  #: they take longer than usually at this hour
     CODE = "code"  #: one reason of failure has become much more frequent
-    BACKLOG = "backlog"  #: messages wait in a queue
+    BACKLOG = "backlog"  #: messages wait in a queue, or pushes are answered 503
     REJECTS = "rejects"  #: the store holds rejects
     CONFLICTS = "conflicts"  #: there are new conflicts
     NO_RECEIPT = "no_receipt"  #: sends of four days ago have no receipt

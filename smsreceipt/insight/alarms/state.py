@@ -9,12 +9,14 @@ import msgspec
 from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.model import Instant
 
+LISTENER = "listen "  #: begins the dimension of an alarm about a listener; no name of a queue has a blank
+
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """One alarm, as it is kept between two looks."""
 
     rule: Rule
-    dimension: str | None = None  #: the message type, code or queue that it is about
+    dimension: str | None = None  #: the message type, code, queue or listener that it is about
     firing: bool
     since: Instant  #: it fires, or is clear
     fired_at: Instant  #: when it last began to fire
@@ -31,6 +33,11 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """The name under which it is kept."""
         return alarm_key(self.rule, self.dimension)
+
+    @property
+    def of_listener(self) -> bool:
+        """Whether it is about a listener, not about a queue."""
+        return self.rule is Rule.BACKLOG and (self.dimension or "").startswith(LISTENER)
 
 
 Alarms = Mapping[str, Alarm]  #: by key

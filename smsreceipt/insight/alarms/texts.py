@@ -26,20 +26,22 @@ def command(alarm: Alarm) -> str:
     """What to run next."""
     if alarm.rule is Rule.CODE and alarm.dimension not in {None, "", "other"}:
         return f"smsreceipt explain {alarm.dimension}"
-    return COMMANDS[alarm.rule]
+    return "smsreceipt outages" if alarm.of_listener else COMMANDS[alarm.rule]
 
 
 def english(alarm: Alarm) -> str:
     """One sentence."""
     if not alarm.firing:
-        return f"cleared: {_CLEARED[alarm.rule][0].format(_of(alarm))}"
+        cleared = _NOT_REFUSED[0] if alarm.of_listener else _CLEARED[alarm.rule][0]
+        return f"cleared: {cleared.format(_of(alarm))}"
     return _FIRING[alarm.rule][0](alarm)
 
 
 def chinese(alarm: Alarm) -> str:
     """One sentence."""
     if not alarm.firing:
-        return f"已恢复：{_CLEARED[alarm.rule][1].format(_of(alarm))}"
+        cleared = _NOT_REFUSED[1] if alarm.of_listener else _CLEARED[alarm.rule][1]
+        return f"已恢复：{cleared.format(_of(alarm))}"
     return _FIRING[alarm.rule][1](alarm)
 
 
@@ -87,6 +89,21 @@ def _latency_zh(alarm: Alarm) -> str:
     return f"变慢：{alarm.count:,} 条短信的 P95 时延为 {alarm.value:.0f} 秒{usual}"
 
 
+def _backlog(alarm: Alarm) -> str:
+    waited = duration(alarm.value)
+    if alarm.of_listener:
+        return f"backlog: {alarm.dimension} answered 503 to {alarm.count:,} pushes within {waited}; they may be lost"
+    return f"backlog: the oldest message of {alarm.dimension} has waited {waited}"
+
+
+def _backlog_zh(alarm: Alarm) -> str:
+    waited = duration(alarm.value, zh=True)
+    if alarm.of_listener:
+        return f"积压：{alarm.dimension} 在 {waited}内对 {alarm.count:,} 次推送返回 503，可能已丢失"
+    return f"积压：队列 {alarm.dimension} 中最早的消息已等待 {waited}"
+
+
+_NOT_REFUSED = ("{} answers no push with 503", "{} 不再返回 503")
 _Sentence = Callable[[Alarm], str]
 _FIRING: Mapping[Rule, tuple[_Sentence, _Sentence]] = {
     Rule.SILENCE: (
@@ -103,8 +120,8 @@ _FIRING: Mapping[Rule, tuple[_Sentence, _Sentence]] = {
         lambda it: f"错误码 {it.dimension}：占 {percent(it.value)}（{it.count:,} 条）{_usual_zh(it)}",
     ),
     Rule.BACKLOG: (
-        lambda it: f"backlog: the oldest message of {it.dimension} has waited {duration(it.value)}",
-        lambda it: f"积压：队列 {it.dimension} 中最早的消息已等待 {duration(it.value, zh=True)}",
+        _backlog,
+        _backlog_zh,
     ),
     Rule.REJECTS: (
         lambda it: f"rejects: {it.value:,.0f}; what came could not be decoded",

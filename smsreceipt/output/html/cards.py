@@ -90,13 +90,9 @@ def _receipts(sms: Sms, before: Sms, days: Days) -> Card:
 
 
 def _parts(sms: Sms, before: Sms, days: Days) -> Card:
-    spark = _spark(days, _parts_of, Words("billed parts of each day", "每日计费条数"))
+    spark = _spark(days, lambda row: row.parts, Words("billed parts of each day", "每日计费条数"))
     change = change_of_count(sms.parts, before.parts)
     return Card(Words("Billed parts", "计费条数"), count(sms.parts), change, _beside(sms), spark)
-
-
-def _parts_of(row: Cell | Trend) -> int | None:
-    return row.parts if isinstance(row, Cell) else None
 
 
 def _beside(sms: Sms) -> Words | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from smsreceipt.insight.stats import Finding, as_json
 from smsreceipt.model import Instant, iso_utc
 from smsreceipt.output.columns import Cell, Column, View
 from smsreceipt.output.formatting import ago, elapsed, wall_clock
@@ -90,6 +91,8 @@ class Health:
     origins: Sequence[OriginFacts]
     backlog: Sequence[Waiting] | None = None  #: None: the provider was not asked
     forwards: Sequence[Forwarding] = ()
+    findings: Sequence[Finding] | None = ()  #: of the day; None: too many receipts would have to be read
+    day: str = "today"  #: as --date takes it
 
 
 def _origin_age(row: OriginFacts, display: Display) -> Cell | str:
@@ -204,6 +207,10 @@ def _backlog(rows: Sequence[Waiting] | None) -> list[object] | None:
     return None if rows is None else [BACKLOG.record(each) for each in rows]
 
 
+def _findings(found: Sequence[Finding] | None) -> list[object] | None:
+    return None if found is None else [as_json(each) for each in found]
+
+
 STATUS = View[Health](
     "Status",
     [
@@ -228,6 +235,7 @@ STATUS = View[Health](
         Column(key="free", of="growth.free"),
         Column(key="days_left", of="growth.days_left"),
         Column(key="backlog", of="backlog", convert=_backlog),
+        Column(key="findings", of="findings", convert=_findings),
         Column(key="forwards", of="forwards", convert=lambda forwards: [FORWARDS.record(each) for each in forwards]),
     ],
 )

@@ -28,7 +28,7 @@ _CLASSES = {
     Class.DELIVERED: ("delivered", "已送达", "fetched and stored", "已查询并入库", "green"),
     Class.FAILED: ("failed", "失败", "fetched and stored", "已查询并入库", "red"),
     Class.STILL_WAITING: ("still waiting", "仍在等待", "the carrier has not answered", "运营商尚未返回", "cyan"),
-    Class.NO_RECORD: ("no record", "无记录", "the provider knows no such send", "服务商没有这条发送记录", "magenta"),
+    Class.NO_RECORD: ("no record", "无记录", "the provider knows no such send", "平台没有这条发送记录", "magenta"),
     Class.UNASKED: ("unasked", "未查询", "run the same command again", "请再次运行同一命令", "magenta"),
 }
 _TO_ASK = ("to be asked", "待查询", "without --dry-run", "去掉--dry-run即查询", "cyan")

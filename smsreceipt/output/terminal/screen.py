@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from smsreceipt.output.breaks import cuts
 from smsreceipt.output.columns import Cell
 from smsreceipt.output.display import Display
 from smsreceipt.output.safe import safe
@@ -59,25 +60,9 @@ def plain_table(widths: Sequence[int], right: Sequence[bool], wrap: Sequence[boo
     return table
 
 
-#: Chinese text may be broken between any two characters, but a line must not start or end with these.
-_NEVER_FIRST = frozenset("，。、；：！？）】》」』”’％…,.;:!?)]}%")
-_NEVER_LAST = frozenset("（【《「『“‘([{")
-
-
 def wrapped(line: Text, width: int) -> list[Text]:
     """The text in lines of at most *width* columns, broken at blanks and between Chinese characters."""
-    plain, cuts = line.plain, []
-    start = fits = used = 0
-    for index, char in enumerate(plain):
-        if index > start and _breakable(plain[index - 1], char):
-            fits = index
-        columns = cell_len(char)
-        while used + columns > width and not char.isspace():
-            start = fits if fits > start else index
-            cuts.append(start)
-            used = cell_len(plain[start:index])
-        used += columns
-    lines = list(line.divide(cuts))
+    lines = list(line.divide(cuts(line.plain, width)))
     for each in lines:
         each.rstrip()
     return lines
@@ -98,12 +83,6 @@ def folded(line: str, width: int) -> list[str]:
     """A line in pieces of at most *width* columns, broken as wrapped() breaks; a longer word stays whole."""
     pieces = [each.plain for each in wrapped(Text(line), max(width, 20))]
     return pieces or [""]
-
-
-def _breakable(before: str, after: str) -> bool:
-    if after.isspace() or before in _NEVER_LAST or after in _NEVER_FIRST:
-        return False
-    return before.isspace() or cell_len(before) > 1 or cell_len(after) > 1
 
 
 def widest(cells: Sequence[Text]) -> int:

@@ -25,11 +25,11 @@ from smsreceipt.output.figures import (
     seconds,
     sparkline,
 )
-from smsreceipt.output.findings import command, sentence
 from smsreceipt.output.names import name_of
 from smsreceipt.output.objects.stats import Row
 from smsreceipt.output.terminal.calls import calls_lines, calls_screen
 from smsreceipt.output.terminal.figures import Figure, lay_out
+from smsreceipt.output.terminal.findings import findings
 from smsreceipt.output.terminal.screen import draw, joined, text, wrapped
 from smsreceipt.output.terminal.table import Table
 
@@ -52,7 +52,9 @@ def before(question: Question) -> tuple[str, str]:
 def summary(found: Stats, question: Question, display: Display, *, over: bool) -> str:
     """The figures of a period. *over*: its last day is over; else counts are not compared."""
     parts: list[RenderableType] = [*head(question, display, final=found.final, over=over)]
-    parts += _findings(found, question, display)
+    if found.findings:
+        several = found.first != found.last
+        parts += ["", *findings(found.findings, display, before=before(question), with_day=several)]
     if found.sms and found.sms.reports + (found.sms.sent or 0):
         parts += ["", *lay_out([*_figures(found, found.sms, display, over=over)], display)]
         parts += _failures(found, question, display)
@@ -102,15 +104,6 @@ def _filters(question: Question, display: Display) -> Iterator[str]:
             yield display.localized(f"only {names}", f"仅{names}")
 
 
-def _findings(found: Stats, question: Question, display: Display) -> Iterator[RenderableType]:
-    if found.findings:
-        yield ""
-    for each in found.findings:
-        told = sentence(each, display, before=before(question), with_day=found.first != found.last)
-        yield from wrapped(Text.assemble(("! ", "bold red"), text(told, "bold")), display.width)
-        yield text("  " + command(each), "dim")
-
-
 def _figures(found: Stats, sms: Sms, display: Display, *, over: bool) -> Iterator[Figure]:
     localized, earlier = display.localized, found.previous
 
@@ -146,7 +139,7 @@ def _figures(found: Stats, sms: Sms, display: Display, *, over: bool) -> Iterato
         yield count_line(("  pending", "  等待回执"), "pending", note=apart)
     yield from _receipts(sms, display)
     yield from _latency(sms, display)
-    yield _parts(sms, display)
+    yield from _parts(found, sms, display)
 
 
 def _receipts(sms: Sms, display: Display) -> Iterator[Figure]:
@@ -167,14 +160,21 @@ def _latency(sms: Sms, display: Display) -> Iterator[Figure]:
     yield Figure(localized("latency", "时延"), across=shown)
 
 
-def _parts(sms: Sms, display: Display) -> Figure:
+def _parts(found: Stats, sms: Sms, display: Display) -> Iterator[Figure]:
     note = display.localized("ask the provider's count: --provider", "查询平台统计：--provider")
     if sms.provider:
         ended, gap = sms.provider.succeeded + sms.provider.failed, sms.parts_gap or 0
         note = display.localized(
             f"provider: {ended:,} ended, {gap:+,} without a receipt", f"平台已结束{ended:,}，差额{gap:+,}"
         )
-    return Figure(display.localized("billed parts", "计费条数"), count(sms.parts), note=note)
+    name, days = display.localized("billed parts", "计费条数"), [row.parts or None for row in found.trend]
+    chart = sparkline(days, display, low=0) if sum(each is not None for each in days) > 1 else ""
+    if not chart:
+        yield Figure(name, count(sms.parts), note=note)
+        return
+    span = display.localized(f"the last {len(days)} days", f"最近{len(days)}天")
+    yield Figure(name, count(sms.parts), chart=chart, note=span)
+    yield Figure("", note=note)
 
 
 def _charts(found: Stats, display: Display) -> tuple[str, str, str]:

@@ -7,11 +7,14 @@ from rich.text import Text
 from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import size
 from smsreceipt.output.objects.status import BACKLOG, FORWARDS, KINDS, ORIGINS, Health
+from smsreceipt.output.terminal.findings import findings
 from smsreceipt.output.terminal.screen import draw, pairs, text
 from smsreceipt.output.terminal.table import Table
 from smsreceipt.store import Growth, StoreFacts
 
 SOON = 30  #: days until the disk is full from which on that is red
+_MOST = 5  # findings; the command shows all of them
+_BEFORE = ("the day before", "前一天")
 _NEVER = 3_650  # from so many days on, nobody wants to know
 
 
@@ -31,12 +34,18 @@ def status(health: Health, display: Display) -> str:
         *([(localized("sends", "发送"), _sends(facts, display))] if facts.sends else []),
         (localized("conflicts", "矛盾"), _alarm(facts.conflicts, "list --conflicts")),
         (localized("rejects", "拒收"), _alarm(facts.rejects, "rejects list")),
+        *([(localized("unusual", "异常"), _unusual(health, display))] if facts.kinds else []),
     ]
     top = pairs(lines, display)
     if not facts.kinds:
         none = Text(localized("No receipts yet.", "还没有回执。"), "dim")
         return draw(display, top, "", none) + _ways(health, display)
-    return draw(display, top, "") + Table(display, KINDS).draw(facts.kinds) + _ways(health, display)
+    told = [*findings((health.findings or ())[:_MOST], display, before=_BEFORE, with_day=True)]
+    return (
+        draw(display, top, "", *told, *([""] if told else []))
+        + Table(display, KINDS).draw(facts.kinds)
+        + _ways(health, display)
+    )
 
 
 def _ways(health: Health, display: Display) -> str:
@@ -65,6 +74,15 @@ def _disk(growth: Growth, display: Display) -> Text:
         full = display.localized(f"full in {growth.days_left:,} days", f"{growth.days_left:,} 天后写满")
         line.append(display.dot).append(full, "red" if growth.days_left < SOON else "")
     return line
+
+
+def _unusual(health: Health, display: Display) -> Text:
+    """How much is unusual in the messages of the day; it follows below."""
+    command = f"stats --date {health.day}"
+    if health.findings is None:
+        why = display.localized("receipts are not counted yet", "回执尚未统计")
+        return Text(f"{why}  smsreceipt {command}", "dim")
+    return _alarm(len(health.findings), command)
 
 
 def _partly_checked(display: Display) -> Text:

@@ -37,8 +37,8 @@ _CALL_STEPS = (
 _REPORTS = ("SmsReport", "DypnsSmsVerifyReport", "GlobeSmsReport")
 #: The provider's answers about a send without a receipt.
 _ANSWERS: dict[Answer | None, tuple[str, str]] = {
-    Answer.WAITING: ("asked: the provider still waits for the carrier", "已查询：服务商仍在等待运营商回执"),
-    Answer.NO_RECORD: ("asked: the provider knows of no such send", "已查询：服务商没有该条发送记录"),
+    Answer.WAITING: ("asked: the provider still waits for the carrier", "已查询：平台仍在等待运营商回执"),
+    Answer.NO_RECORD: ("asked: the provider knows of no such send", "已查询：平台没有该条发送记录"),
 }
 _RELEASED_BY = {"0": ("platform", "平台"), "1": ("caller", "主叫"), "2": ("callee", "被叫")}
 

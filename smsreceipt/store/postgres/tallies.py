@@ -120,6 +120,12 @@ class Tallies:
         )
         return [(each, sign, tuple(message)) for each, sign, *message in found]
 
+    def waiting(self) -> int:
+        """How many changes are noted, at most."""
+        ids = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM smsreceipt.tally_change"
+        ((count,),) = self._reader.rows(ids)
+        return int(count)
+
     def announce(self, to: int) -> None:
         """From now on, changes of statements up to *to* are noted: writers that do not know yet have ended."""
         self._write(lambda db, _: _run(db, "UPDATE smsreceipt.tally_state SET aim = greatest(aim, %s)", to), alone=True)

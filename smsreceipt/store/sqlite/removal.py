@@ -83,6 +83,11 @@ class Removals:
                 yield from ((seq, b"", body) for seq, _, body in found)
                 at = found[-1][:2]
 
+    def origins(self) -> list[str]:
+        """The origins of what is and was stored: queues, paths, files."""
+        with reading(self._path):
+            return [origin for (origin,) in rows(self._db, "SELECT DISTINCT origin FROM road")]
+
     def remove(self, removal: Removal) -> bool:
         """Delete all of *removal* in one transaction; False if an identity is not as it was read."""
         with self._transaction():
@@ -168,6 +173,8 @@ def _remove(db: apsw.Connection, attribution: Attribution, removal: Removal) -> 
         (removal.settle, answered),
     )
     db.execute(f"DELETE FROM reject WHERE id {_THESE}", (_listed(removal.rejects),))
+    for origin, instead in removal.origins.items():
+        db.execute("UPDATE road SET origin = ? WHERE origin = ?", (instead, origin))
     for topic, changes in removal.notes.items():
         notes.write(db, topic, changes, {})
     return True

@@ -91,6 +91,11 @@ class Tallies:
         )
         return [(each, sign, tuple(message)) for each, sign, *message in found]
 
+    def waiting(self) -> int:
+        """How many changes are noted, at most."""
+        first, last = "(SELECT min(id) FROM tally_change)", "(SELECT max(id) FROM tally_change)"
+        return number(self._db, f"SELECT ifnull({last} - {first} + 1, 0)")
+
     def announce(self, to: int) -> None:
         """From now on, changes of statements up to *to* are noted."""
         with self._transaction():
