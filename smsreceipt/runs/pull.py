@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["Options", "Provider", "queues_of", "run"]
 
 
+_AWAITED = ("waiting for late messages", "等待迟到的消息")
+
+
 class NoQueueError(UsageError):
     """Neither options nor configuration name a queue."""
 
@@ -186,7 +189,7 @@ class _Pull:
         self._rows = options.follow or app.verbosity > 0 or not (tabular(app) and app.stdout_is_tty)
         several = len({queue.kind for queue in queues}) > 1
         view = RECEIPTS_OF_KINDS if several else RECEIPTS
-        self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view)
+        self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view, awaited=_AWAITED)
         self._receiving.figures = self._figures
         self._puller: Puller | None = None  # made inside its event loop
         begin = self._receiving.lock_retry.call
