@@ -6,6 +6,7 @@ import shlex
 
 from smsreceipt import codes
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.model import nearest
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.codes import EXPLANATIONS
@@ -19,9 +20,10 @@ def run(app: App, code: str) -> None:
         print_rows(app, EXPLANATIONS, found, lambda display: terminal.codes.explanations(found, display))
     else:
         near = nearest(code, (row["code"] for file in codes.TABLES.values() for row in codes.rows(file)))
-        step = (
-            f"did you mean {near}?"
-            if near
-            else f"receipts with it, if there are any: smsreceipt list --code {shlex.quote(code)}"
-        )
-        app.say(f"no table knows the code {code}; {step}")
+        if near:
+            app.say(_("no table knows the code {code}; did you mean {near}?", code=code, near=near))
+        else:
+            command = f"smsreceipt list --code {shlex.quote(code)}"
+            app.say(
+                _("no table knows the code {code}; receipts with it, if any: {command}", code=code, command=command)
+            )

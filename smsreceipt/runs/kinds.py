@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.model import Kind, nearest
 from smsreceipt.store import Store
 
@@ -30,5 +31,8 @@ def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
     for kind in kinds:
         if kind not in KINDS and kind not in stored:
             near = nearest(kind, {*stored, *KINDS})
-            known = f"did you mean {near}?" if near else f"known: {', '.join(sorted(stored or KINDS))}"
-            app.say(f"no kind {kind} has been stored; {known}")
+            if near:
+                app.say(_("no kind {kind} has been stored; did you mean {near}?", kind=kind, near=near))
+            else:
+                known = ", ".join(sorted(stored or KINDS))
+                app.say(_("no kind {kind} has been stored; known: {known}", kind=kind, known=known))

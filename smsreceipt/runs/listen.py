@@ -15,6 +15,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import QUEUED_KINDS, decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.ingest import TurnCommitter
+from smsreceipt.language import _
 from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.kinds import unknown_kind_warning
@@ -186,11 +187,11 @@ class _Listening:
         say = self._app.say
         if self._secrets.created:
             path = "/".join(["", *filter(None, self._options.path_prefix.split("/")), self._secrets.current])
-            say("base URL, shown this once, since its path is the password:")
+            say(_("base URL, shown this once, since its path is the password:"))
             say(f"  http://{here}{path}")
-            say("in the console, behind your own name and TLS, with the type at the end, for each type:")
+            say(_("in the console, behind your own name and TLS, with the type at the end, for each type:"))
             say(f"  https://YOUR.HOST{path}/SmsReport")
-            say(f"types: {', '.join(QUEUED_KINDS)}")
+            say(_("types: {types}", types=", ".join(QUEUED_KINDS)))
         say(f"listening on {here}; secrets from {self._secrets.path}")
 
     def _tick(self) -> None:

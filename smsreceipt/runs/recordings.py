@@ -10,6 +10,7 @@ import msgspec
 
 from smsreceipt.app import App
 from smsreceipt.decode.recordings import links_in
+from smsreceipt.language import _
 from smsreceipt.model import (
     DAY_MS,
     Instant,
@@ -194,8 +195,12 @@ def list_recordings(
     printer.print(newest or ())
     if not found:
         printer.end()
-        app.say("no recordings found; they are told by receipts of these types: smsreceipt status"
-                f" --kind {_REPORT} --kind {_ANNOUNCED}")  # fmt: skip
+        app.say(
+            _(
+                "no recordings found; they are told by receipts of these types:"
+                " smsreceipt status --kind SecretReport --kind SecretRecording"
+            )
+        )
     if newest is not None:
         say_hidden_rows(app, found - len(newest))
     urgent.report(app)

@@ -38,7 +38,9 @@ class Reporter:
         view: View[StoredReceipt] | None = RECEIPTS,
         awaited: tuple[str, str] = ("", ""),
     ) -> None:
-        """*awaited*: what the run waits for when nothing comes, in English and Chinese. *read* returns the bytes read so far and their total, if the run knows them.
+        """*awaited*: what the run waits for when nothing comes, in English and Chinese.
+
+        *read* returns the bytes read so far and their total, if the run knows them.
 
         *view*: the columns that are printed; None: statements are counted and not printed.
         """

@@ -6,6 +6,7 @@ import shlex
 import threading
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.sandbox import Options, Sandbox
 
 
@@ -17,5 +18,5 @@ def run(app: App, options: Options) -> None:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
         app.report("\n".join([*lines, "# ready", ""]).encode())
         app.say(f"listening on {sandbox.url}; Ctrl-C stops it")
-        app.say("next, in another terminal: enter the export lines (from a file: . ./FILE), then: smsreceipt pull")
+        app.say(_("next, in another terminal: enter the export lines (from a file: . ./FILE), then: smsreceipt pull"))
         threading.Event().wait()

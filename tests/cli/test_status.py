@@ -190,7 +190,7 @@ def test_explain(program: Program) -> None:
     assert (unknown.code, unknown.raw, unknown.err) == (
         0,
         b"",
-        "no table knows the code ~~; receipts with it, if there are any: smsreceipt list --code '~~'\n",
+        "no table knows the code ~~; receipts with it, if any: smsreceipt list --code '~~'\n",
     )
 
 

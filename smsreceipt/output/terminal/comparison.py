@@ -37,7 +37,10 @@ _BELOW = (Class.DELIVERED, Class.FAILED, Class.STILL_WAITING, Class.NO_RECORD, C
 
 #: What to do about sends whose outcome is not known.
 _ADVICE = {
-    Class.YOUNG: ("Young: compare again when they are older, or ask now with --min-age 0s.", "太新：稍后再次对账，或用 --min-age 0s 立即查询。"),
+    Class.YOUNG: (
+        "Young: compare again when they are older, or ask now with --min-age 0s.",
+        "太新：稍后再次对账，或用 --min-age 0s 立即查询。",
+    ),
     Class.STILL_WAITING: (
         "Still waiting: the next comparison asks again; after 72 hours the carrier will hardly answer.",
         "仍在等待：下次对账会再次查询；超过72小时运营商通常不会再返回。",
