@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import date, datetime
@@ -139,3 +140,30 @@ def test_the_lines_of_the_sandbox_and_one_word_are_enough_to_pull(tmp_path: Path
             assert "SmsReport" not in again.stderr
         finally:
             child.terminate()
+
+
+def test_csv_for_excel_has_chinese_titles_in_chinese_which_sends_import_reads(program: Program) -> None:
+    chinese = {"LANG": "zh_CN.UTF-8"}
+    Path("sent.csv").write_text("手机号,BizId,发送时间\n13800008000,900^0,2026/11/20 9:05\n")
+    assert program("sends", "import", "sent.csv").code == 0
+    printed = program("sends", "list", "-o", "excel", environ=chinese)
+    assert printed.out.startswith('\ufeff"号码","发送的 BizId","发送时间",')
+    Path("again.csv").write_bytes(printed.raw)
+    assert "known=1" in program("sends", "import", "again.csv").err
+    assert program("export", "sends", "-o", "out.csv", "--excel", environ=chinese).code == 0
+    assert Path("out.csv").read_bytes() == printed.raw
+    for plain in (program("sends", "list", "-o", "csv", environ=chinese), program("sends", "list", "-o", "excel")):
+        assert plain.out.lstrip("\ufeff").replace('"', "").startswith("phone,biz_id,sent_at,")
+
+
+def test_the_crontab_lines_of_the_pages_find_the_program_with_crons_own_path() -> None:
+    pages = [*Path(__file__).parents[2].glob("README*.md"), *Path(__file__).parents[2].glob("docs/*/*.md")]
+    blocks = [block for page in pages for block in re.findall(r"```crontab\n(.*?)```", page.read_text(), re.DOTALL)]
+    commands = [line for block in blocks for line in block.splitlines() if not line.lstrip().startswith("#")]
+    assert len(commands) >= 14
+    for line in commands:
+        called = re.findall(r"(?:^|[;|&\s])((?:/\S+/)?smsreceipt) (?=[a-z])", line)
+        assert called, line
+        assert {*called} == {"/usr/local/bin/smsreceipt"}, line
+    install = (Path(__file__).parents[2] / "docs" / "en" / "install.md").read_text()
+    assert "PIPX_BIN_DIR=/usr/local/bin pipx install" in install

@@ -35,7 +35,6 @@ TO_DO = [
     "runs/details.py",
     "runs/doctor",
     "runs/dry_run.py",
-    "runs/explain.py",
     "runs/export.py",
     "runs/exposing.py",
     "runs/fetch_recordings.py",

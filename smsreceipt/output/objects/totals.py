@@ -24,7 +24,7 @@ DAY_TOTALS = View[DayGap](
     [
         _DAY,
         _SENT,
-        Column(key="succeeded", of="succeeded", head=("SUCCEEDED", "成功"), right=True),
+        Column(key="succeeded", of="succeeded", head=("OK", "成功"), right=True),
         Column(key="failed", of="failed", head=("FAILED", "失败"), right=True),
         Column(key="no_response", of="no_response", head=("NO RESPONSE", "无响应"), right=True),
         Column(key="our_delivered", of="delivered", head=("OURS OK", "我方送达"), right=True),
@@ -43,7 +43,7 @@ DAY_GAPS = View[DayGap](
         Column(key="succeeded", of="succeeded"),
         Column(key="failed", of="failed"),
         Column(
-            head=("REPORTED", "已有结果"), cell=lambda row, _: f"{row.succeeded + row.failed:,}", priority=7, right=True
+            head=("ENDED", "已有结果"), cell=lambda row, _: f"{row.succeeded + row.failed:,}", priority=7, right=True
         ),
         Column(key="no_response", of="no_response"),
         Column(key="our_delivered", of="delivered"),
