@@ -15,12 +15,14 @@ import msgspec
 from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable, UsageError
 from smsreceipt.forward import cursor
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Instant, Send, normalise_phone
 from smsreceipt.model.mentions import LONGEST, SHORTEST, mentioned
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
 from smsreceipt.output.printer import Printer
 from smsreceipt.runs import removing
 from smsreceipt.runs.forget_files import Recordings, bring_in, noted_sends
+from smsreceipt.runs.places import places
 from smsreceipt.runs.removing import Remover, Tally, lots
 from smsreceipt.store import Query, SendQuery, Store
 from smsreceipt.store.forgotten import LOG, TOPIC, TURN, Tombstone, digest_of, key_of
@@ -336,6 +338,8 @@ class _Forgetting:
             named = {origin: f"forgotten {digest_of(self._key, origin)[:16]}" for origin in origins}
             self._remover.remove(Removal(origins=named))
         self._tally.add_others("recordings", len(self._recordings.deleted))
+        if any(map(finder.carried, self._removals.counted())):
+            self._store.fold(readers_of(places(self._app)), anew=True)
 
     def _erase(self, *, compact: bool) -> None:
         """See to it that no byte of what was deleted is left in the files."""
@@ -345,6 +349,9 @@ class _Forgetting:
         if found and not compact:
             self._app.say("writing the store anew: bytes of what was deleted may be left in it")
             space = self._removals.reclaim(rewrite=True)
+            found = few and self._removals.traces(_needles(self._numbers))
+        if found and not space.held_by:
+            self._app.needs_a_look("the number still stands in the files of the store: run this again")
         if found is None and not compact:
             self._app.say(
                 "the server may keep bytes of it in unused space of its tables until it writes there: --compact writes"

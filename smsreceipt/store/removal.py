@@ -103,6 +103,9 @@ class Removals(Protocol):
     def origins(self) -> Sequence[str]:
         """The origins of what is and was stored: queues, paths, files."""
 
+    def counted(self) -> Sequence[str]:
+        """The codes in figures that were counted in advance; deleting does not take them out of there."""
+
     def remove(self, removal: Removal) -> bool:
         """Delete all of *removal* in one transaction, with what refers to it, and adjust counters and tallies.
 

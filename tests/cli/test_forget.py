@@ -155,6 +155,17 @@ def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
     assert (again.code, again.objects) == (0, [])
 
 
+def test_nothing_of_it_is_left_in_figures_that_were_counted_before(program: Program) -> None:
+    program.keep("SmsReport", report(biz_id="1^0", success=False, err_code=CANARY), report(biz_id="2^0"))
+    by_code = ("stats", "--date", "2026-11-20", "--by", "code")
+    assert CANARY in program(*by_code).out
+    assert any("day_tally" in each for each in remains(program)) or program.location == str(program.store)
+    assert forget(program, CANARY).code == 0
+    assert remains(program) == []
+    assert program("check").code == 0
+    assert CANARY not in program(*by_code).out
+
+
 def test_what_is_older_does_not_come_back_and_what_is_newer_does(program: Program) -> None:
     plant(program, others=False)
     assert forget(program, CANARY).code == 0

@@ -46,6 +46,8 @@ _TEXTS = (
 )
 _FURTHER = "SELECT seq, digest, body FROM body WHERE (seq, digest) > (?, ?) ORDER BY seq, digest LIMIT ?"
 
+_CODES = "SELECT DISTINCT code FROM day_tally UNION SELECT DISTINCT code FROM tally_change"
+
 
 class Removals:
     """The Removals of one store."""
@@ -87,6 +89,11 @@ class Removals:
         """The origins of what is and was stored: queues, paths, files."""
         with reading(self._path):
             return [origin for (origin,) in rows(self._db, "SELECT DISTINCT origin FROM road")]
+
+    def counted(self) -> list[str]:
+        """The codes in figures that were counted in advance."""
+        with reading(self._path):
+            return [code for (code,) in rows(self._db, _CODES)]
 
     def remove(self, removal: Removal) -> bool:
         """Delete all of *removal* in one transaction; False if an identity is not as it was read."""
