@@ -15,7 +15,7 @@ import msgspec
 
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
-from smsreceipt.model import visible
+from smsreceipt.model import nearest, visible
 from smsreceipt.permissions import unusable
 
 FILE = "smsreceipt.toml"
@@ -220,11 +220,9 @@ def _checked(table: dict[str, Any], schema: Schema, path: Path, prefix: str) -> 
 
 
 def _near(name: str, schema: Schema) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name.replace("_", "-"), [*schema, "queues", "endpoints", "proxy"], 1)
+    near = nearest(name, [*schema, "queues", "endpoints", "proxy"])
     if near:
-        return _("Did you mean {name}?", name=near[0])
+        return _("Did you mean {name}?", name=near)
     return _("Known here: {names}.", names=", ".join(sorted(schema)))
 
 

@@ -28,7 +28,7 @@ def test_an_english_sentence_is_found() -> None:
         (["reconcile"], "没有指定日期"),
         (["stats", "--date", "today", "--to", "today"], "--date 是某一天"),
         (["stats", "--date", "2999-01-01"], "还没到的日期没有回执"),
-        (["stats", "--date", "someday"], "'someday' 不是时间"),
+        (["stats", "--date", "someday"], "'someday' 不是日期"),
         (["stats", "--by", "template", "--kind", "calls"], "通话没有 template 这个维度"),
         (["stats", "--by", "province", "--kind", "replies"], "上行不能分组"),
         (["stats", "--date", "today", "--province", "Nowhere"], "'Nowhere' 不是省份"),
