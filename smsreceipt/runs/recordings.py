@@ -9,6 +9,7 @@ import msgspec
 
 from smsreceipt.app import App
 from smsreceipt.decode.recordings import links_in
+from smsreceipt.language import _
 from smsreceipt.model import DAY_MS, Instant, Kind, Recording, RecordingState, StoredReceipt, beijing_day, start_of_day
 from smsreceipt.model.recordings import KEPT
 from smsreceipt.output.objects.recordings import RECORDINGS, ShownRecording
@@ -160,7 +161,7 @@ def list_recordings(app: App, which: Which, states: Collection[RecordingState], 
             printer.print(row for row in shown if not states or row.state in states)
     if printer.last is None:
         printer.end()
-        app.say("no recordings")
+        app.say(_("no recordings"))
     urgent.report(app)
 
 
@@ -181,5 +182,10 @@ class Urgent:
     def report(self, app: App) -> None:
         """Say how many, and set exit code 3, if there are any."""
         if self._found:
-            days = f"{(self._seconds or 0) / 86_400:g} days"
-            app.needs_a_look(f"recordings that are not fetched and expire within {days}: {self._found:,}")
+            app.needs_a_look(
+                _(
+                    "recordings that are not fetched and expire within {days:g} days: {n:,}",
+                    days=(self._seconds or 0) / 86_400,
+                    n=self._found,
+                )
+            )
