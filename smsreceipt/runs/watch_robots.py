@@ -185,7 +185,7 @@ def test(app: App, notify: Sequence[str], *, chinese: bool) -> None:
     if not rows:
         raise UsageError(
             _("there is no robot to test"),
-            hint=_("Such as {example}", example="--notify dingtalk:env:DINGTALK_URL"),
+            hint=_("Name one: {example}", example="--notify dingtalk:env:DINGTALK_URL"),
         )
     print_rows(app, TRIED, rows)
     for failure in failures:
