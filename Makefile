@@ -6,7 +6,7 @@ BIN := .venv/bin
 NODE := tests/sandbox/node
 PEERS := tests/bench/peers
 
-.PHONY: demo test bench bench-peers audit torture citus-check completions reference catalogue format wheel
+.PHONY: demo test bench bench-peers audit torture citus-check completions reference pictures catalogue format wheel
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -59,6 +59,10 @@ completions: .venv/installed
 
 reference: .venv/installed-test
 	$(BIN)/python -m tests.docs.reference
+
+# Needs Chromium.
+pictures: .venv/installed-test
+	$(BIN)/python -m tests.docs.pictures
 
 # The translations: new messages come in, old ones go, what lacks its Chinese is printed.
 catalogue: .venv/installed-test

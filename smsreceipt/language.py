@@ -7,18 +7,18 @@ in locale/zh/LC_MESSAGES/smsreceipt.po, which is read when the first one is need
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
-CATALOGUE = Path(__file__).parent / "locale" / "zh" / "LC_MESSAGES" / "smsreceipt.po"
+#: Without pathlib, which `--help` does not need otherwise.
+CATALOGUE = os.path.join(os.path.dirname(__file__), "locale", "zh", "LC_MESSAGES", "smsreceipt.po")  # noqa: PTH118, PTH120
 
-_TEXT = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
-_ENTRY = re.compile(rf"^msgid {_TEXT}(?:msgid_plural {_TEXT})?msgstr(?:\[0\])? {_TEXT}", re.MULTILINE)
-_PIECE = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_TEXT = rf"({_QUOTED}(?:\s+{_QUOTED})*)\s+"
+_ENTRY = rf"^msgid {_TEXT}(?:msgid_plural {_TEXT})?msgstr(?:\[0\])? {_TEXT}"
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -101,20 +101,20 @@ def translation(message: str) -> str | None:
     """The Chinese for a message, with its places; None where there is none."""
     if _State.catalogue is None:
         _State.catalogue = {}
-        with contextlib.suppress(OSError, ValueError):
-            _State.catalogue = catalogue_of(CATALOGUE.read_text(encoding="utf-8"))
+        with contextlib.suppress(OSError, ValueError), open(CATALOGUE, encoding="utf-8") as file:  # noqa: PTH123
+            _State.catalogue = catalogue_of(file.read())
     return _State.catalogue.get(message)
 
 
 def catalogue_of(text: str) -> dict[str, str]:
     """The translations in a .po file, by their English; of a plural, by the singular."""
     found = {}
-    for message, _plural, translated in _ENTRY.findall(text):
+    for message, _plural, translated in re.findall(_ENTRY, text, re.MULTILINE):
         if (key := _unquoted(message)) and (value := _unquoted(translated)):
             found[key] = value
     return found
 
 
 def _unquoted(text: str) -> str:
-    joined = "".join(_PIECE.findall(text))
-    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), joined) if "\\" in joined else joined
+    text = "".join(line.strip()[1:-1] for line in text.splitlines())
+    return re.sub(r"\\(.)", lambda match: _ESCAPED.get(match[1], match[1]), text) if "\\" in text else text

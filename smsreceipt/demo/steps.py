@@ -54,6 +54,7 @@ def run(app: App) -> None:
         demo.compensate()
         demo.stats()
         demo.report()
+        demo.forget()
         demo.end()
 
 
@@ -66,6 +67,7 @@ class _Demo:
         self._sandbox: Sandbox
         self._listening: subprocess.Popen[bytes]
         self._sent: list[dict[str, str]] = []
+        self._call_id = ""  # of the call whose recording was fetched
 
     def listen(self) -> None:
         """Run `listen`, and start the sandbox with its callback URL."""
@@ -160,7 +162,7 @@ class _Demo:
         runner.title(_("Look at them (numbers and texts are masked on a terminal)"))
         runner.run(["list", "--limit", "8"])
         runner.title(_("Everything known about a call through a privacy number"))
-        call_id = runner.records("list", "--kind", "SecretRecording")[0]["call_id"]
+        self._call_id = call_id = runner.records("list", "--kind", "SecretRecording")[0]["call_id"]
         runner.run(["show", call_id])
         runner.title(_("Its recording, which the provider deletes after 30 days, becomes a file"))
         runner.run(["recordings", "fetch", "--call-id", call_id, "--to", "recordings"])
@@ -204,6 +206,19 @@ class _Demo:
         """Write the report of the day."""
         self._runner.title(_("The same as a page that can be mailed and printed"))
         self._runner.run(["report", *self._days()])
+
+    def forget(self) -> None:
+        """Forget a person of the call whose recording was fetched."""
+        runner = self._runner
+        runner.title(_("A person of that call asks to be forgotten: first see what is there …"))
+        number = next(each["phone"] for each in runner.records("show", self._call_id) if each["phone"])
+        runner.run(["forget", number, "--dry-run"])
+        runner.title(
+            _("… then delete it for good: receipts, sends, notes and the recording; older ones do not come back")
+        )
+        runner.run(["forget", number, "--yes"])
+        runner.note(_("What proves it later holds a digest of the number, and not the number:"))
+        runner.run(["forget", "--log"])
 
     def end(self) -> None:
         """Print the outcomes of all sends, and commands to go on with."""

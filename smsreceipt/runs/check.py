@@ -9,6 +9,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import of_send, reread
 from smsreceipt.decode.saved import decode_saved
 from smsreceipt.errors import StoreDamaged
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Delivery, Instant, Kind, Receipt, Source
 from smsreceipt.output import terminal
@@ -35,7 +36,7 @@ def run(app: App, *, deep: bool, fix: bool) -> None:
             progress.counted(done, total, ("receipts checked", "已检查回执"))
 
         def counted() -> Iterator[Fault]:
-            for fault in store.verify(read_again, place, on_progress=show):
+            for fault in store.verify(read_again, readers_of(place), on_progress=show):
                 counts[fault.finding] += 1
                 if fix and fault.fixable:
                     kept.append(fault)

@@ -49,10 +49,6 @@ class _SendLine(msgspec.Struct):
     phone: str
 
 
-_line = msgspec.json.Decoder(_Line).decode
-_send_line = msgspec.json.Decoder(_SendLine).decode
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What is deleted, and how."""
@@ -243,7 +239,7 @@ class _Pruning:
                 count = archives.sends.write(sends for _, sends in self._old.sends())
                 archives.reach(_SENDS)
                 self._app.say(f"archived: {archives.sends.path}: {count:,} sends, read again")
-            for lot in lots(archive.lines(archives.sends.path, _send_line), _PAGE):
+            for lot in lots(archive.lines(archives.sends.path, _SendLine), _PAGE):
                 self._delete_sends("", [(each.biz_id, each.phone) for each in lot])
         archives.end()
 
@@ -256,7 +252,7 @@ class _Pruning:
     def _covered(self, path: Path) -> Iterator[Whole]:
         """The wholes of which the archive has every body of every statement."""
         archived: dict[int, set[bytes]] = {}
-        for lot in lots(archive.lines(path, _line), _PAGE):
+        for lot in lots(archive.lines(path, _Line), _PAGE):
             for line in lot:
                 archived.setdefault(line.seq, set()).add(bytes.fromhex(line.digest))
             found = self._removals.wholes(list(archived))

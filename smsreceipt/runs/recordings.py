@@ -10,7 +10,17 @@ import msgspec
 from smsreceipt.app import App
 from smsreceipt.decode.recordings import links_in
 from smsreceipt.language import _
-from smsreceipt.model import DAY_MS, Instant, Kind, Recording, RecordingState, StoredReceipt, beijing_day, start_of_day
+from smsreceipt.model import (
+    DAY_MS,
+    Instant,
+    Kind,
+    Receipt,
+    Recording,
+    RecordingState,
+    StoredReceipt,
+    beijing_day,
+    start_of_day,
+)
 from smsreceipt.model.recordings import KEPT
 from smsreceipt.output.objects.recordings import RECORDINGS, ShownRecording
 from smsreceipt.output.printer import Printer
@@ -52,6 +62,18 @@ class RecordingNote(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _read = msgspec.json.Decoder(RecordingNote).decode
+
+
+def names_of(receipt: Receipt) -> tuple[str, str]:
+    """The names of the notes about the recording of a call, and about that of the tone before its answer."""
+    pool_key, call_id = _call_of(receipt)
+    call = Recording(pool_key, call_id, False, Instant(0), False)
+    return stem(call), stem(msgspec.structs.replace(call, ring=True))
+
+
+def _call_of(receipt: Receipt) -> tuple[str, str]:
+    """The key of the number pool, and the id of the call."""
+    return receipt.identity[0], receipt.call_id or receipt.identity[-1]
 
 
 class Day:
@@ -128,8 +150,7 @@ def _joined(receipts: Iterator[StoredReceipt]) -> list[Recording]:
         announced = receipt.kind == _ANNOUNCED
         if receipt.test or not (announced or _LINK_FIELD in receipt.body):
             continue
-        pool_key, call_id = receipt.identity[0], receipt.call_id or receipt.identity[-1]
-        call = calls.setdefault((pool_key, call_id), _Call(stored.happened_at, receipt.sent_at is not None))
+        call = calls.setdefault(_call_of(receipt), _Call(stored.happened_at, receipt.sent_at is not None))
         call.announced = call.announced or announced
         if not announced:
             found = links_in(receipt.body)

@@ -48,7 +48,7 @@ class Tally:
 
     def gone(self) -> list[Gone]:
         """What was counted, receipts first, by period and kind."""
-        order = ("receipts", "sends", "rejects", "notes")
+        order = ("receipts", "sends", "rejects", "notes", "recordings")
         found = sorted(self.rows.items(), key=lambda item: (order.index(item[0][0]), item[0][2], item[0][1]))
         return [Gone(what, kind, period, *numbers) for (what, kind, period), numbers in found]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smsreceipt.app import App
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Stats
 from smsreceipt.language import _
@@ -78,7 +79,7 @@ def attachment(app: App, store: Store, *, chinese: bool) -> Attachment:
     Raises StoreUnavailable, and UsageError if the file of `[stats] prefixes` cannot be used.
     """
     place, now = places(app), app.now()
-    store.fold(place)
+    store.fold(readers_of(place))
     with store.snapshot():
         found = load(app, store, question_of_day(app, day_of_interest(now)), place)
     return Attachment(_name(found), "html", html.page(found, chinese=chinese, made_at=now))

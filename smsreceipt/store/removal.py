@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 BATCH = 1_000  #: identities that one transaction deletes; other writers wait for a few hundredths of a second
+_UNNAMED: Mapping[str, str] = MappingProxyType({})
 _NONE: Mapping[str, Mapping[str, str | None]] = MappingProxyType({})
 
 
@@ -72,6 +73,7 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     sends: Collection[tuple[str, str]] = ()  #: of the ledger, by BizId and phone
     rejects: Collection[str] = ()  #: by their full ids
     settle: bool = False  #: sends that stay count as having had the receipts that go; else as waiting for them
+    origins: Mapping[str, str] = _UNNAMED  #: origins of what stays, and what stands there from now on
     notes: Mapping[str, Mapping[str, str | None]] = _NONE  #: by topic: notes that change with it; None deletes one
 
 
@@ -97,6 +99,12 @@ class Removals(Protocol):
 
         Reads everything, a slice at a time: statements that are written meanwhile may be among them.
         """
+
+    def origins(self) -> Sequence[str]:
+        """The origins of what is and was stored: queues, paths, files."""
+
+    def counted(self) -> Sequence[str]:
+        """The codes in figures that were counted in advance; deleting does not take them out of there."""
 
     def remove(self, removal: Removal) -> bool:
         """Delete all of *removal* in one transaction, with what refers to it, and adjust counters and tallies.

@@ -19,7 +19,6 @@ TO_DO = [
     "cli/types.py",
     "codes",
     "config.py",
-    "errors.py",
     "ingest.py",
     "ledger",
     "output/files",

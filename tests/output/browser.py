@@ -88,9 +88,10 @@ class Browser:
         """What the page wrote to the console, complaints of the browser included."""
         return [event["params"] for event in self._events if event["method"] in _TOLD]
 
-    def screenshot(self) -> bytes:
-        """The whole page as a PNG."""
-        return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+    def screenshot(self, *, top: float = 0, width: int = 0, height: int = 0, scale: float = 1) -> bytes:
+        """The whole page as a PNG; with *height*, that part of it."""
+        part = {"clip": {"x": 0, "y": top, "width": width, "height": height, "scale": scale}} if height else {}
+        return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True, **part)["data"])
 
     def pdf(self) -> bytes:
         """The page as it is printed, on the paper that it names."""

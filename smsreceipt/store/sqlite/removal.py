@@ -46,6 +46,8 @@ _TEXTS = (
 )
 _FURTHER = "SELECT seq, digest, body FROM body WHERE (seq, digest) > (?, ?) ORDER BY seq, digest LIMIT ?"
 
+_CODES = "SELECT DISTINCT code FROM day_tally UNION SELECT DISTINCT code FROM tally_change"
+
 
 class Removals:
     """The Removals of one store."""
@@ -82,6 +84,16 @@ class Removals:
             while found := list(rows(self._db, _FURTHER, (*at, _SLICE))):
                 yield from ((seq, b"", body) for seq, _, body in found)
                 at = found[-1][:2]
+
+    def origins(self) -> list[str]:
+        """The origins of what is and was stored: queues, paths, files."""
+        with reading(self._path):
+            return [origin for (origin,) in rows(self._db, "SELECT DISTINCT origin FROM road")]
+
+    def counted(self) -> list[str]:
+        """The codes in figures that were counted in advance."""
+        with reading(self._path):
+            return [code for (code,) in rows(self._db, _CODES)]
 
     def remove(self, removal: Removal) -> bool:
         """Delete all of *removal* in one transaction; False if an identity is not as it was read."""
@@ -168,6 +180,8 @@ def _remove(db: apsw.Connection, attribution: Attribution, removal: Removal) -> 
         (removal.settle, answered),
     )
     db.execute(f"DELETE FROM reject WHERE id {_THESE}", (_listed(removal.rejects),))
+    for origin, instead in removal.origins.items():
+        db.execute("UPDATE road SET origin = ? WHERE origin = ?", (instead, origin))
     for topic, changes in removal.notes.items():
         notes.write(db, topic, changes, {})
     return True
