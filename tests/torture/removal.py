@@ -59,7 +59,7 @@ class Figures:
 
     @property
     def good(self) -> bool:
-        return self.whole and self.p99 < SLOW and 0 < self.after < 1.2 * self.before
+        return self.whole and self.p99 < SLOW and 0 < self.after < 2 * self.before
 
     def __iadd__(self, other: Figures) -> Self:
         for name in ("kills", "half", "lost", "left", "harmed", "residue", "pushed", "refused"):
