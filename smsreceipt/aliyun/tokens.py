@@ -74,9 +74,8 @@ class Tokens:
         try:
             answer = self._caller.call(_request(kind, queue), understood=_has_token)
         except AuthError as exc:
-            raise AuthError(
-                _("no token for queue {queue}: {reason}", queue=queue, reason=exc), hint=_hint(exc)
-            ) from exc
+            told = _("no token for queue {queue}: {reason}", queue=queue, reason=exc)
+            raise AuthError(told, hint=_hint(exc), code=exc.code) from exc
         found = answer["MessageTokenDTO"]
         return _Token(
             Credentials(*(found[name] for name in _PARTS)),

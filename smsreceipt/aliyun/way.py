@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
-from smsreceipt.language import _
+from smsreceipt.language import N_, _
 
 from .endpoints import Endpoint
 from .faults import Unreached, Untrusted, in_words
@@ -39,7 +40,9 @@ def failure(
         "reason": late if isinstance(exc, TimeoutError) else in_words(exc),
     }
     if arrived:
-        return Unreached(_("cannot reach {endpoint} through the proxy {proxy} ({reason})", **values))
-    if proxy:
-        return Unreached(_("cannot reach the proxy {proxy} ({reason})", **values))
-    return Unreached(_("cannot reach {endpoint} ({reason})", **values))
+        message = N_("cannot reach {endpoint} through the proxy {proxy} ({reason})")
+    elif proxy:
+        message = N_("cannot reach the proxy {proxy} ({reason})")
+    else:
+        message = N_("cannot reach {endpoint} ({reason})")
+    return Unreached(_(message, **values), unresolved=isinstance(exc, socket.gaierror | UnicodeError))

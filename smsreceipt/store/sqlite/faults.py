@@ -24,6 +24,14 @@ def damaged(path: Path, what: str) -> StoreDamaged:
     )
 
 
+def replaced(path: Path) -> StoreDamaged:
+    """The error for a store whose files were changed by somebody else while they were in use."""
+    return StoreDamaged(
+        _("the store {store} or its -wal file was replaced or deleted while in use, or overwritten", store=path),
+        hint=_("Nothing of the last batch was acked. Put the file back, or start again on the new one."),
+    )
+
+
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Raise SQLite's errors as StoreLocked, StoreFull, StoreUnavailable or StoreDamaged."""
