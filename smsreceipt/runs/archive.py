@@ -14,6 +14,7 @@ import msgspec
 
 from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.folders import flush_folder
+from smsreceipt.language import _
 from smsreceipt.output.columns import View
 from smsreceipt.output.records import json_lines
 from smsreceipt.permissions import unusable
@@ -30,14 +31,15 @@ def checked(path: Path) -> Path:
     name = path.name.removesuffix(".gz")
     if not name.endswith(_ENDINGS):
         raise UsageError(
-            f"{path}: the name of an archive ends with .ndjson or .ndjson.gz", hint="--archive receipts.ndjson.gz"
+            _("{file}: the name of an archive ends with .ndjson or .ndjson.gz", file=path),
+            hint=_("For example --archive receipts.ndjson.gz"),
         )
     return path
 
 
 def beside(path: Path, word: str) -> Path:
     """The archive of the sends that go with an archive of receipts: receipts.sends.ndjson.gz."""
-    stem, _, _ = path.name.partition(".")
+    stem = path.name.partition(".")[0]
     return path.with_name(f"{stem}.{word}{path.name[len(stem) :]}")
 
 
@@ -63,11 +65,11 @@ class Archive(Generic[T]):
                     count, written = self._write(file, pieces)
                     os.fsync(file.fileno())
                 if _read(part) != (count, written):
-                    raise OutputError(f"{self.path} does not hold what was written: nothing was deleted")
+                    raise OutputError(_("{file} does not hold what was written: nothing was deleted", file=self.path))
                 os.link(part, self.path)
                 flush_folder(self.path.parent)
             except OSError as exc:
-                raise unusable(f"the archive {self.path} cannot be written", exc, self.path) from exc
+                raise unusable(_("the archive {file} cannot be written", file=self.path), exc, self.path) from exc
         return count
 
     def _write(self, file: BinaryIO, pieces: Iterable[Sequence[T]]) -> tuple[int, bytes]:
@@ -104,4 +106,6 @@ def lines(path: Path, decode: Callable[[bytes], Line]) -> Iterator[Line]:
         with _opened(path, path.name) as file:
             yield from map(decode, file)
     except (OSError, EOFError, msgspec.DecodeError, msgspec.ValidationError) as exc:
-        raise UsageError(f"{path} is not a whole archive of this command", hint="Nothing more was deleted.") from exc
+        raise UsageError(
+            _("{file} is not a whole archive of this command", file=path), hint=_("Nothing more was deleted.")
+        ) from exc

@@ -9,6 +9,7 @@ from itertools import groupby
 from smsreceipt.app import App
 from smsreceipt.config import ENDPOINTS, FILE, directory, expanded
 from smsreceipt.errors import UsageError
+from smsreceipt.language import N_, _
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
 from smsreceipt.output.printer import print_rows
 from smsreceipt.permissions import unusable
@@ -28,10 +29,10 @@ _COMMON = (
     "insecure-http",
     "insecure-db",
 )
-_HEAD = """\
-# smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both.
-# Keys of accounts do not belong here: they come from ALIBABA_CLOUD_* or ~/.aliyun/config.json.
-"""
+_HEAD = (
+    N_("smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both."),
+    N_("Keys of accounts do not belong here: they come from ALIBABA_CLOUD_* or ~/.aliyun/config.json."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +132,29 @@ def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
     """
     folder = directory()
     if not app.setting("config") and folder is None:
-        raise UsageError("there is no place for the file: this user has no home directory", hint="Name it: --config.")
+        raise UsageError(
+            _("there is no place for the file: this user has no home directory"), hint=_("Name it: --config.")
+        )
     path = expanded(app.setting("config") or str(folder and folder / FILE))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, template(keys).encode(), replace=force)
     except FileExistsError as exc:
-        raise UsageError(f"{path} is there already", hint="Replace it with --force.") from exc
+        raise UsageError(_("{file} is there already", file=path), hint=_("Replace it with --force.")) from exc
     except OSError as exc:
         raise unusable(f"{path}", exc, path, write=True) from exc
-    app.say(f"written: {path}")
+    app.say(_("written: {file}", file=path))
 
 
 def template(keys: Sequence[ConfigKey]) -> str:
     """The file that `config init` writes: every key with its help and its default or an example, commented out."""
     tables = {command: [*table] for command, table in groupby(filter(_in_template, keys), lambda key: key.command)}
-    lines = [_HEAD, *_commented(tables.pop(()))]
-    lines += ["# HTTP proxy for calls to the provider; empty for none. Unless said, HTTPS_PROXY decides."]
+    lines = [*(f"# {_(line)}" for line in _HEAD), "", *_commented(tables.pop(()))]
+    lines += ["# " + _("HTTP proxy for calls to the provider; empty for none. Unless said, HTTPS_PROXY decides.")]
     lines += ['#proxy = "http://proxy.example.com:3128"']
     lines += ["", "[queues]", '# "Alicom-Queue-1234567890123456-SmsReport" = "SmsReport"']
-    lines += ["", "# The provider's own unless said: only VPC and international accounts need these.", "[endpoints]"]
+    lines += ["", "# " + _("The provider's own unless said: only VPC and international accounts need these.")]
+    lines += ["[endpoints]"]
     lines += [f'# {name} = "{example}"' for name, example in ENDPOINTS.items()]
     for command, table in tables.items():
         lines += ["", f"[{'.'.join(command)}]", *_commented(table)]
@@ -163,5 +167,5 @@ def _in_template(key: ConfigKey) -> bool:
 
 def _commented(keys: Iterable[ConfigKey]) -> Iterator[str]:
     for key in keys:
-        yield f"# {key.help}"
+        yield f"# {_(key.help)}"
         yield f"#{key.name} = {key.value}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smsreceipt import codes
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.codes import EXPLANATIONS
 from smsreceipt.output.printer import print_rows
@@ -15,4 +16,4 @@ def run(app: App, code: str) -> None:
     if found:
         print_rows(app, EXPLANATIONS, found, lambda display: terminal.codes.explanations(found, display))
     else:
-        app.say(f"no table knows the code {code}")
+        app.say(_("no table knows the code {code}", code=code))

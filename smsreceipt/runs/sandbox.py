@@ -6,6 +6,7 @@ import shlex
 import threading
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.sandbox import Options, Sandbox
 
 
@@ -14,5 +15,5 @@ def run(app: App, options: Options) -> None:
     with Sandbox(options) as sandbox:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in sandbox.environment().items()]
         app.report("\n".join([*lines, "# ready", ""]).encode())
-        app.say(f"listening on {sandbox.url}; Ctrl-C stops it")
+        app.say(_("listening on {url}; Ctrl-C stops it", url=sandbox.url))
         threading.Event().wait()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.listing import COUNTED, NEWEST, say_hidden_rows
@@ -24,7 +25,7 @@ def list_sends(app: App, query: SendQuery, limit: int | None) -> None:
         printed = printer.print(store.sends(asked))
         if not printed:
             printer.end()
-            app.say("no sends")
+            app.say(_("no sends"))
         elif table and printed == asked.limit:
             counted = sum(1 for _ in store.sends(replace(query, limit=COUNTED + printed)))
             say_hidden_rows(app, counted - printed)

@@ -10,6 +10,7 @@ from smsreceipt.errors import UsageError
 from smsreceipt.forward.lag import lags
 from smsreceipt.insight.answer import unusual
 from smsreceipt.insight.stats import Finding
+from smsreceipt.language import _
 from smsreceipt.model import DAY_MS, Instant, Kind, beijing_day, iso_beijing
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.alarms import ALARMS
@@ -51,7 +52,7 @@ def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = F
     view = STATUS.with_value("alarms", [ALARMS.record(alarm) for alarm in alarms]) if check else STATUS
     print_whole(app, view, health, (KINDS, facts.kinds), lambda display: terminal.status.status(health, display))
     if waits and (silent := [each for each in waits if each.waiting is None]):
-        app.needs_a_look(f"queues that did not answer: {len(silent)}; smsreceipt doctor tells why")
+        app.needs_a_look(_("queues that did not answer: {n}; smsreceipt doctor tells why", n=len(silent)))
     if max_age is not None:
         _check_age(app, facts, kinds, max_age)
     if alarms:
@@ -85,9 +86,18 @@ def _free(app: App, facts: StoreFacts) -> int | None:
 def _check_age(app: App, facts: StoreFacts, kinds: Sequence[Kind], max_age: float) -> None:
     last = {kind.kind: kind.last_received_at for kind in facts.kinds}
     newest = [last.get(kind) for kind in kinds] if kinds else [max(last.values(), default=None)]
-    for name, at in zip(kinds or ("receipt",), newest, strict=True):
+    for name, at in zip(kinds or (None,), newest, strict=True):
         if at is None or app.now() - at > max_age * 1000:
-            app.needs_a_look(f"no {name} came " + ("yet" if at is None else f"since {_beijing(at)} Beijing time"))
+            app.needs_a_look(_nothing_came(name, at))
+
+
+def _nothing_came(kind: Kind | None, last: Instant | None) -> str:
+    """The sentence that no receipt came, or none of the kind, since the last one."""
+    if last is None:
+        return _("no receipt came yet") if kind is None else _("no {kind} came yet", kind=kind)
+    if kind is None:
+        return _("no receipt came since {time} Beijing time", time=_beijing(last))
+    return _("no {kind} came since {time} Beijing time", kind=kind, time=_beijing(last))
 
 
 def _beijing(at: Instant) -> str:
