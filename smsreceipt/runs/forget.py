@@ -92,7 +92,7 @@ def log(app: App, numbers: Collection[str]) -> None:
     with app.open_store(readonly=True) as store:
         removals, in_force = store.removals(), store.notes(TOPIC)
         wanted = {digest_of(_key(removals, make=False), number) for number in numbers}
-        for _, text in sorted(store.notes(LOG).items()):
+        for _name, text in sorted(store.notes(LOG).items()):
             line = msgspec.json.decode(text, type=Logged)
             if not wanted or line.forgotten in wanted:
                 printer.print([msgspec.structs.replace(line, in_force=line.forgotten in in_force)])
