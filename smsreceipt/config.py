@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from smsreceipt.errors import UsageError
-from smsreceipt.model import visible
+from smsreceipt.model import nearest, visible
 from smsreceipt.permissions import unusable
 
 FILE = "smsreceipt.toml"
@@ -211,10 +211,8 @@ def _checked(table: dict[str, Any], schema: Schema, path: Path, prefix: str) -> 
 
 
 def _near(name: str, schema: Schema) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name.replace("_", "-"), [*schema, "queues", "endpoints", "proxy"], 1)
-    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(schema))}."
+    near = nearest(name, [*schema, "queues", "endpoints", "proxy"])
+    return f"Did you mean {near}?" if near else f"Known here: {', '.join(sorted(schema))}."
 
 
 def _queues(table: Mapping[str, str], path: Path) -> dict[str, str]:

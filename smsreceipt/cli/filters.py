@@ -141,12 +141,12 @@ def refuse_empty(words: Iterable[str], name: str) -> None:
 
 
 def kinds_of(words: Iterable[str]) -> list[Kind]:
-    """The message types; known ones may be written in any case."""
+    """The message types; known ones may be written in any case, and as narrow tables have them."""
     if not words:
         return []
-    from smsreceipt.decode import known_kind
+    from smsreceipt.decode import printed_kind
 
-    return [known_kind(word) for word in words]
+    return [printed_kind(word) for word in words]
 
 
 def codes_of(words: Iterable[str]) -> set[str]:

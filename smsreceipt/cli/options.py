@@ -58,6 +58,19 @@ class Option(click.Option):
         super().__init__(*args, **attrs)
         self.common, self.example, self.in_template = common, example, in_template
 
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """As in click; a misspelt word is told which one of the option's words is near."""
+        try:
+            return super().type_cast_value(ctx, value)
+        except click.BadParameter as exc:
+            if isinstance(self.type, click.Choice):
+                from smsreceipt.model import nearest
+
+                words = [value] if isinstance(value, str) else value
+                if near := "".join(nearest(word, self.type.choices) for word in words if word not in self.type.choices):
+                    raise click.BadParameter(f"{exc.message.rstrip('.')}; did you mean {near}?", ctx, self) from None
+            raise
+
 
 def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add an option to a command; *attrs* are those of :class:`Option`."""

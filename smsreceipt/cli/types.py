@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE | re.ASCII)
-_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
+_DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d{2})(\d{2}))", re.ASCII)
+_DAY_OF_YEAR = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
+_SHORT = re.compile(r"(?<![\d:+.])(\d)(?=[-T :]|\Z)", re.ASCII)  #: 8 in 2026-11-8T8:00
+_WORDS = {"today": 0, "今天": 0, "yesterday": -1, "昨天": -1, "前天": -2}
 
 
 class Duration(click.ParamType[float]):
@@ -116,22 +119,36 @@ class Zone(click.ParamType[tzinfo]):
 def span(text: str, now: Instant) -> tuple[Instant, Instant]:
     """The first instant of the Beijing day that *text* names, and that of the next day; for an instant, itself twice.
 
-    Days are YYYY-MM-DD, YYYYMMDD, today and yesterday. Instants are 3h and 2d (that long ago), and ISO 8601 times with
-    or without a zone. Raises ValueError.
+    Days are YYYY-MM-DD, YYYYMMDD, MM-DD of the nearest year, today and yesterday, also in Chinese. Instants are 3h and
+    2d (that long ago), and ISO 8601 times with or without a zone. Slashes are as good as dashes. Raises ValueError.
     """
-    words = {"today": 0, "yesterday": -1}
-    plain = text.strip().lower()
-    if plain in words:
-        day = beijing_day(now) + words[plain]
+    plain = text.strip().lower().replace("/", "-")
+    if plain in _WORDS:
+        day = beijing_day(now) + _WORDS[plain]
         return start_of_day(day), start_of_day(day + 1)
     if match := _DAY.fullmatch(plain):
-        midnight = datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=BEIJING)
-        start = int(midnight.timestamp()) * 1000
-        return Instant(start), Instant(start + DAY_MS)
+        return _whole_day(*(int(part) for part in match.groups() if part))
+    if match := _DAY_OF_YEAR.fullmatch(plain):
+        return _nearest_day(int(match[1]), int(match[2]), now)
     if match := _AGO.fullmatch(plain):
         at = Instant(now - round(float(match[1]) * _UNITS[match[2]] * 1000))
         return at, at
-    return _instant(text.strip())
+    return _instant(_SHORT.sub(r"0\1", text.strip().replace("/", "-")))
+
+
+def _whole_day(year: int, month: int, day: int) -> tuple[Instant, Instant]:
+    start = int(datetime(year, month, day, tzinfo=BEIJING).timestamp()) * 1000
+    return Instant(start), Instant(start + DAY_MS)
+
+
+def _nearest_day(month: int, day: int, now: Instant) -> tuple[Instant, Instant]:
+    """The day of the year in which it is nearest to *now*. Raises ValueError where no year near has it."""
+    this = datetime.fromtimestamp(now / 1000, BEIJING).year
+    found = []
+    for year in range(this - 4, this + 5):  # one of them is a leap year, unless a century is near
+        with contextlib.suppress(ValueError):
+            found.append(_whole_day(year, month, day))
+    return min(found, key=lambda bounds: abs(bounds[0] - now))
 
 
 def _instant(text: str) -> tuple[Instant, Instant]:
@@ -153,7 +170,10 @@ class When(click.ParamType[str]):
         try:
             span(str(value), Instant(DAY_MS))
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time: YYYY-MM-DD, YYYYMMDD, today, yesterday, 3h, 2d", param, ctx)
+            day = param is not None and param.metavar == "DAY"
+            more = "3d (ago)" if day else "3h, 2d (ago), 2026-11-20T08:00"
+            told = f"2026-11-20, 20261120, 11-20, today, yesterday, {more}"
+            self.fail(f"{value!r} is no {'day' if day else 'time'}: {told}", param, ctx)
         return str(value)
 
 

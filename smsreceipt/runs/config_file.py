@@ -33,6 +33,27 @@ _HEAD = (
     N_("smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both."),
     N_("Keys of accounts do not belong here: they come from ALIBABA_CLOUD_* or ~/.aliyun/config.json."),
 )
+_PROXY = '#proxy = "http://proxy.example.com:3128"'
+_PROXY_HELP = N_("HTTP proxy for calls to the provider; empty for none. Unless said, HTTPS_PROXY decides.")
+_QUEUES_HELP = N_("The queues that pull drains, and their message types; the console names them.")
+_QUEUES = (
+    "[queues]",
+    *(f'#"Alicom-Queue-1234567890123456-{kind}" = "{kind}"' for kind in ("SmsReport", "SmsUp")),
+)
+_ENDPOINTS_HELP = N_("The provider's own unless said: only VPC and international accounts need these.")
+_ENDPOINTS = (
+    "[endpoints]",
+    *(f'#{name} = "{example}"' for name, example in ENDPOINTS.items()),
+)
+#: What most people set, by command; "": for every command.
+_FIRST = {
+    "": ("store", "profile"),
+    "pull": ("workers", "wait"),
+    "listen": ("bind", "secret-file", "metrics-bind"),
+    "reconcile": ("min-age", "qps"),
+    "watch": ("notify",),
+    "prune": ("older-than",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +145,10 @@ def _word(value: object) -> str:
     return {"True": "yes", "False": "no"}.get(str(value), str(value))
 
 
-def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
+def init(app: App, keys: Sequence[ConfigKey], *, full: bool, force: bool) -> None:
     """Write the template to the file of --config, else to the platform's directory; only its owner can read it.
+
+    *full*: with every key, not only those that most people set.
 
     Raises UsageError if the file cannot be written, and if it exists, unless *force* replaces it. After a crash the
     file is either whole or as it was before.
@@ -138,7 +161,7 @@ def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
     path = expanded(app.setting("config") or str(folder and folder / FILE))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(path, template(keys).encode(), replace=force)
+        write_private(path, (template if full else first_template)(keys).encode(), replace=force)
     except FileExistsError as exc:
         raise UsageError(_("{file} is there already", file=path), hint=_("Replace it with --force.")) from exc
     except OSError as exc:
@@ -147,18 +170,33 @@ def init(app: App, keys: Sequence[ConfigKey], *, force: bool) -> None:
 
 
 def template(keys: Sequence[ConfigKey]) -> str:
-    """The file that `config init` writes: every key with its help and its default or an example, commented out."""
+    """Every key with its help and its default or an example, commented out."""
     tables = {command: [*table] for command, table in groupby(filter(_in_template, keys), lambda key: key.command)}
-    lines = [*(f"# {_(line)}" for line in _HEAD), "", *_commented(tables.pop(()))]
-    lines += ["# " + _("HTTP proxy for calls to the provider; empty for none. Unless said, HTTPS_PROXY decides.")]
-    lines += ['#proxy = "http://proxy.example.com:3128"']
-    lines += ["", "[queues]", '# "Alicom-Queue-1234567890123456-SmsReport" = "SmsReport"']
-    lines += ["", "# " + _("The provider's own unless said: only VPC and international accounts need these.")]
-    lines += ["[endpoints]"]
-    lines += [f'# {name} = "{example}"' for name, example in ENDPOINTS.items()]
+    lines = [*_head(), *_commented(tables.pop(())), f"# {_(_PROXY_HELP)}", _PROXY, *_provider()]
     for command, table in tables.items():
         lines += ["", f"[{'.'.join(command)}]", *_commented(table)]
     return "\n".join(lines) + "\n"
+
+
+def first_template(keys: Sequence[ConfigKey]) -> str:
+    """The keys that most people set, each on a line with its help, commented out."""
+    of = {key.path: key for key in keys}
+    lines = [*_head(), *map(_on_a_line, (of[path] for path in _FIRST[""])), f"{_PROXY}  # {_(_PROXY_HELP)}"]
+    lines += _provider()
+    for command, names in _FIRST.items():
+        if command:
+            lines += ["", f"[{command}]", *(_on_a_line(of[f"{command}.{name}"]) for name in names)]
+    last = _("Every key there is: {command}", command="smsreceipt config init --full --config all.toml")
+    return "\n".join([*lines, "", f"# {last}", ""])
+
+
+def _head() -> list[str]:
+    return [*(f"# {_(line)}" for line in _HEAD), ""]
+
+
+def _provider() -> list[str]:
+    """The tables of queues and endpoints."""
+    return ["", f"# {_(_QUEUES_HELP)}", *_QUEUES, "", f"# {_(_ENDPOINTS_HELP)}", *_ENDPOINTS]
 
 
 def _in_template(key: ConfigKey) -> bool:
@@ -169,3 +207,7 @@ def _commented(keys: Iterable[ConfigKey]) -> Iterator[str]:
     for key in keys:
         yield f"# {_(key.help)}"
         yield f"#{key.name} = {key.value}"
+
+
+def _on_a_line(key: ConfigKey) -> str:
+    return f"#{key.name} = {key.value}  # {_(key.help)}"

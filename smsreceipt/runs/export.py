@@ -109,7 +109,9 @@ class _Export(Generic[T]):
     def to_stdout(self, store: Store) -> None:
         """Print the rows."""
         self._app.require_stdout()
-        writer = line_writer_of(self._format, self._view, self._print, excel=self._options.excel)
+        writer = line_writer_of(
+            self._format, self._view, self._print, excel=self._options.excel, chinese=self._app.chinese
+        )
         for piece in self._pieces(self._rows.all(store)):
             writer.write(piece)
             self._counted(piece, self._bytes)
@@ -153,7 +155,9 @@ class _Export(Generic[T]):
         before = self._bytes
         with contextlib.ExitStack() as abandoned:
             with writing(part.path):
-                writer: Writer[T] = writer_of(self._format, self._view, part, self._about, excel=self._options.excel)
+                writer: Writer[T] = writer_of(
+                    self._format, self._view, part, self._about, excel=self._options.excel, chinese=self._app.chinese
+                )
                 abandoned.callback(writer.abandon)
             for piece in pieces:
                 with writing(part.path):

@@ -6,24 +6,19 @@ from collections.abc import Iterable
 
 from smsreceipt.app import App
 from smsreceipt.language import _
-from smsreceipt.model import Kind
+from smsreceipt.model import Kind, nearest
 from smsreceipt.store import Store
 
 
 def unknown_kind_warning(kind: str) -> str:
     """The warning about a message type that the program has no table for; "" for one that it has."""
-    from difflib import get_close_matches
-
     from smsreceipt.decode import KINDS
 
     if kind in KINDS:
         return ""
-    near = get_close_matches(kind, KINDS, 1, 0.8)
-    if near:
+    if near := nearest(kind, KINDS):
         return _(
-            "{kind} is no message type known here: kept whole, but not read; did you mean {near}?",
-            kind=kind,
-            near=near[0],
+            "{kind} is no message type known here: kept whole, but not read; did you mean {near}?", kind=kind, near=near
         )
     return _("{kind} is no message type known here: kept whole, but not read", kind=kind)
 
@@ -37,5 +32,9 @@ def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
     stored = [facts.kind for facts in store.facts().kinds]
     for kind in kinds:
         if kind not in KINDS and kind not in stored:
-            known = ", ".join(sorted(stored or KINDS))
-            app.say(_("no kind {kind} has been stored; known: {known}", kind=kind, known=known))
+            near = nearest(kind, {*stored, *KINDS})
+            if near:
+                app.say(_("no kind {kind} has been stored; did you mean {near}?", kind=kind, near=near))
+            else:
+                known = ", ".join(sorted(stored or KINDS))
+                app.say(_("no kind {kind} has been stored; known: {known}", kind=kind, known=known))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smsreceipt.app import App
-from smsreceipt.decode import decode, known_kind
+from smsreceipt.decode import QUEUED_KINDS, decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.ingest import TurnCommitter
 from smsreceipt.language import _, n_
@@ -38,6 +38,7 @@ _LEAST_FREE = 1 << 20  # free bytes below which a disk that was full is still ta
 _PERCENTILE = 0.99
 _BETWEEN_REFUSALS = 10.0  # seconds between two lines about refused pushes and new rejects
 _OPENS_WITHIN = 0.3  # seconds that the store may take to open before the listener serves without it
+_AWAITED = ("waiting for pushes", "等待推送")
 _KIND_WARNINGS = 20  # unknown message types that are warned about
 
 
@@ -88,7 +89,7 @@ class _Listening:
         self._open_store = open_store
         self._store: Store | None = None
         self._opening_failure: BaseException | None = None
-        self._receiving = Receiving[Delivery](app, decode, lock_budget=math.inf)
+        self._receiving = Receiving[Delivery](app, decode, lock_budget=math.inf, awaited=_AWAITED)
         self._receiving.figures = self._figures_now
         self._reporter = self._receiving.reporter
         self.intake = Intake(self._put, room=self._reporter.room, space=self._space, ready=False)
@@ -185,16 +186,12 @@ class _Listening:
         here = f"{f'[{host}]' if ':' in host else host}:{port}" if port else _("a local socket")
         say = self._app.say
         if self._secrets.created:
-            words = [*filter(None, self._options.path_prefix.split("/")), self._secrets.current, "SmsReport"]
-            path = "/" + "/".join(words)
-            say(_("callback URL: {url}", url=f"http://{here}{path}"))
-            say(
-                _(
-                    "in the console, behind your own name and TLS: {url}, and so on for each type",
-                    url=f"https://YOUR.HOST{path}",
-                )
-            )
-            say(_("shown this once: its path is the password. It is kept in {file}", file=self._secrets.path))
+            path = "/".join(["", *filter(None, self._options.path_prefix.split("/")), self._secrets.current])
+            say(_("base URL, shown this once, since its path is the password:"))
+            say(f"  http://{here}{path}")
+            say(_("in the console, behind your own name and TLS, with the type at the end, for each type:"))
+            say(f"  https://YOUR.HOST{path}/SmsReport")
+            say(_("types: {types}", types=", ".join(QUEUED_KINDS)))
         say(_("listening on {address}; secrets from {file}", address=here, file=self._secrets.path))
 
     def _tick(self) -> None:

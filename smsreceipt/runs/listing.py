@@ -113,9 +113,18 @@ def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredRece
         say_unknown_kinds(app, [Kind(kind) for kind in query.kinds], store)
         if not printed:
             printer.end()
-            app.say(_("no receipts"))
+            app.say(_nothing_found(app, store))
         elif table and printed == asked.limit:
             say_hidden_rows(app, store.count(query, COUNTED + printed) - printed)
+
+
+def _nothing_found(app: App, store: Store) -> str:
+    if any(store.list(Query(limit=1))):
+        return _("no receipts found; what the store has: smsreceipt status")
+    return _(
+        "no receipts in {store} yet: receive them with smsreceipt pull or listen, or read saved ones with replay",
+        store=app.store_location,
+    )
 
 
 def say_hidden_rows(app: App, hidden: int) -> None:

@@ -50,10 +50,6 @@ class _SendLine(msgspec.Struct):
     phone: str
 
 
-_line = msgspec.json.Decoder(_Line).decode
-_send_line = msgspec.json.Decoder(_SendLine).decode
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What is deleted, and how."""
@@ -106,7 +102,7 @@ def _check(app: App, options: Options) -> None:
             hint=_("--older-than 35d, or --force."),
         )
     if options.days < 1:
-        raise UsageError(_("--older-than is at least one day"), hint="--older-than 180d")
+        raise UsageError(_("--older-than is at least one day"), hint=_("For example --older-than 180d"))
     if options.archive is not None:
         archive.checked(options.archive)
     if app.now() < start_of_day(options.days):
@@ -264,7 +260,7 @@ class _Pruning:
                 count = archives.sends.write(sends for _day, sends in self._old.sends())
                 archives.reach(_SENDS)
                 self._app.say(_("archived: {file}: {n:,} sends, read again", file=archives.sends.path, n=count))
-            for lot in lots(archive.lines(archives.sends.path, _send_line), _PAGE):
+            for lot in lots(archive.lines(archives.sends.path, _SendLine), _PAGE):
                 self._delete_sends("", [(each.biz_id, each.phone) for each in lot])
         archives.end()
 
@@ -277,7 +273,7 @@ class _Pruning:
     def _covered(self, path: Path) -> Iterator[Whole]:
         """The wholes of which the archive has every body of every statement."""
         archived: dict[int, set[bytes]] = {}
-        for lot in lots(archive.lines(path, _line), _PAGE):
+        for lot in lots(archive.lines(path, _Line), _PAGE):
             for line in lot:
                 archived.setdefault(line.seq, set()).add(bytes.fromhex(line.digest))
             found = self._removals.wholes(list(archived))

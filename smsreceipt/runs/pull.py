@@ -18,8 +18,8 @@ from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import Caller
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
-from smsreceipt.decode import decode, kind_of_queue, known_kind
-from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.decode import QUEUED_KINDS, decode, kind_of_queue, known_kind
+from smsreceipt.errors import QueueNotFound, SmsReceiptError, UsageError
 from smsreceipt.ingest import Committer
 from smsreceipt.language import N_, _
 from smsreceipt.model import Delivery, Instant, Tally, narrow, visible
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from smsreceipt.runs.today import Today
 
 __all__ = ["Options", "Provider", "queues_of", "run"]
+
+
+_AWAITED = ("waiting for late messages", "等待迟到的消息")
 
 
 class NoQueueError(UsageError):
@@ -68,7 +71,9 @@ def named_queues(app: App, named: Sequence[str], uid: str | None, kinds: Sequenc
             hint=_("For example --uid 1234567890123456 --type SmsReport."),
         )
     asked = [(visible(name), visible(kind)) for name, _equals, kind in (text.partition("=") for text in named)]
-    asked += [(f"Alicom-Queue-{_uid(uid)}-{kind}", str(kind)) for kind in map(known_kind, kinds) if uid]
+    if uid:
+        types = QUEUED_KINDS if means_all(kinds) else [known_kind(kind) for kind in kinds]
+        asked += [(f"Alicom-Queue-{_uid(uid)}-{kind}", str(kind)) for kind in types]
     found: dict[str, Queue] = {}
     for name, kind in asked or app.config.queues.items():
         queue = _queue(name, kind)
@@ -85,6 +90,11 @@ def named_queues(app: App, named: Sequence[str], uid: str | None, kinds: Sequenc
     if not found:
         raise NoQueueError(_("no queue to pull from"))
     return list(found.values())
+
+
+def means_all(kinds: Sequence[str]) -> bool:
+    """Whether one of the words stands for every message type that has queues."""
+    return any(visible(kind).casefold() == "all" for kind in kinds)
 
 
 def _queue(name: str, kind: str) -> Queue:
@@ -142,19 +152,26 @@ class Provider:
 
 
 def run(
-    app: App, queues: Sequence[Queue], options: Options, *, settle: bool, min_free: int, metrics: HostPort | None = None
+    app: App,
+    queues: Sequence[Queue],
+    options: Options,
+    *,
+    settle: bool,
+    min_free: int,
+    metrics: HostPort | None = None,
+    some: bool = False,
 ) -> None:
     """Receive until the queues are empty or the options end the run; print new statements and the summary.
 
     A terminal shows counters instead of statements, unless with -v or where the run goes on when the queues are empty.
     *settle*: wait for messages that an earlier, interrupted run may have left invisible. *min_free*: refuse to start
-    with fewer bytes free for the store. *metrics*: serve /metrics there. Sets the exit code of the worst failure. A
-    message is deleted after its receipts are committed, so a crash loses nothing: the next run receives again what was
-    not deleted.
+    with fewer bytes free for the store. *metrics*: serve /metrics there. *some*: it is enough if some of the queues
+    exist. Sets the exit code of the worst failure. A message is deleted after its receipts are committed, so a crash
+    loses nothing: the next run receives again what was not deleted.
     """
     refuse_full_disk(app.store_location, min_free)
     with app.open_store(readonly=False) as store:
-        pull = _Pull(app, store, queues, options, settle=settle)
+        pull = _Pull(app, store, queues, options, settle=settle, some=some)
         with _metrics(metrics, pull):
             pull.run()
 
@@ -170,13 +187,16 @@ def _metrics(address: HostPort | None, pull: _Pull) -> contextlib.AbstractContex
 class _Pull:
     """One run over the queues."""
 
-    def __init__(self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool) -> None:
+    def __init__(
+        self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool, some: bool
+    ) -> None:
+        self._some, self._failures = some, list[BaseException]()
         self._app, self._store, self._queues, self._options, self._settle = app, store, queues, options, settle
         self._provider = Provider(app)
         self._rows = options.follow or app.verbosity > 0 or not (tabular(app) and app.stdout_is_tty)
         several = len({queue.kind for queue in queues}) > 1
         view = RECEIPTS_OF_KINDS if several else RECEIPTS
-        self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view)
+        self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view, awaited=_AWAITED)
         self._receiving.figures = self._figures
         self._puller: Puller | None = None  # made inside its event loop
         begin = self._receiving.lock_retry.call
@@ -208,11 +228,12 @@ class _Pull:
                 drained = runner.run(self._drain(stopping, committer))
             puller = self._puller
             assert puller is not None  # noqa: S101 - made by _drain
-            failures = receiving.close(partial(self._release, puller.hidden(), settled=drained and self._settle))
+            settled = drained and self._settle and not self._failures
+            failures = receiving.close(partial(self._release, puller.hidden(), settled=settled))
             if warning := self._provider.clock.warning():
                 self._app.warn(warning)
             counts = puller.counts
-            receiving.end([*puller.failures, *failures], deletes=(counts.deleted, counts.undeleted))
+            receiving.end([*self._failures, *puller.failures, *failures], deletes=(counts.deleted, counts.undeleted))
             if receiving.tally.new and not self._rows:
                 self._app.say(_("look at them: smsreceipt list"))
 
@@ -220,6 +241,8 @@ class _Pull:
         """Pull; return whether all queues were drained, invisible messages of earlier runs included."""
         app, receiving = self._app, self._receiving
         clients = self._provider.lines(self._queues, app.say)
+        if self._some:
+            clients = await self._existing(clients)
         puller = self._puller = Puller(
             clients,
             committer,
@@ -242,6 +265,21 @@ class _Pull:
                 return await puller.run(self._unsettled() if self._settle else {})
             finally:
                 self._provider.close()
+
+    async def _existing(self, clients: Sequence[QueueClient]) -> list[QueueClient]:
+        """The clients whose queue exists; what else their first requests met are failures of the run.
+
+        Where none of them was answered, the first failure tells it.
+        """
+        answers = await asyncio.gather(*(client.attributes() for client in clients), return_exceptions=True)
+        absent = [answer for answer in answers if isinstance(answer, QueueNotFound)]
+        failed = [answer for answer in answers if isinstance(answer, BaseException) and answer not in absent]
+        self._failures = failed if len(failed) + len(absent) < len(clients) else [*failed, *absent][:1]
+        for each in absent:
+            self._app.say(str(each), verbosity=1)
+        return [
+            client for client, answer in zip(clients, answers, strict=True) if not isinstance(answer, BaseException)
+        ]
 
     def _figures(self) -> dict[str, object]:
         if self._puller is None:

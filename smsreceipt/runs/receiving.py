@@ -43,11 +43,13 @@ class Receiving(Generic[T]):
         read: Callable[[], tuple[int, int]] | None = None,
         rows: bool = True,
         view: View[StoredReceipt] = RECEIPTS,
+        awaited: tuple[str, str] = ("", ""),
         lock_budget: float = LOCK_BUDGET,
     ) -> None:
         """*decode* decodes what the committer is given, in the committer's thread.
 
-        *rows*: print new statements, in this *view*; else only the counters are shown.
+        *rows*: print new statements, in this *view*; else only the counters are shown. *awaited*: what the run waits
+        for when nothing comes, in English and Chinese.
 
         *read* returns the bytes read so far and their total, if the run knows them.
 
@@ -56,7 +58,7 @@ class Receiving(Generic[T]):
         gc.set_threshold(50_000)  # receipts form no reference cycles, so frequent collections only cost time
         self.app = app
         self._decode = decode
-        self.reporter = Reporter(app, read=read, view=view if rows else None)
+        self.reporter = Reporter(app, read=read, view=view if rows else None, awaited=awaited)
         self.lock_retry = LockRetry(app.say, budget=lock_budget)
         self._committer: Committer[T] | TurnCommitter[T] | None = None
         self.supervisor = Supervisor(app.environ)

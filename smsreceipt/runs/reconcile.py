@@ -203,7 +203,7 @@ class _Comparison:
     def _write_with_receipt(self) -> None:
         query = SendQuery(states=[SendState.WITH_RECEIPT], since=start_of_day(self._first), until=end_of(self._last))
         rows = (row for row in self._store.sends(query) if self._options.share.has(row.send.phone))
-        self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome) for row in rows)
+        self._details.add(Finding(row.send, Class.WITH_RECEIPT, row.outcome, row.code) for row in rows)
 
     def _made(self, client: QueryClient, survey: Survey, counts: ClassCounts) -> Run:
         def on_findings(findings: Sequence[Finding]) -> None:

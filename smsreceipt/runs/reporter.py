@@ -37,8 +37,11 @@ class Reporter:
         *,
         read: Callable[[], tuple[int, int]] | None = None,
         view: View[StoredReceipt] | None = RECEIPTS,
+        awaited: tuple[str, str] = ("", ""),
     ) -> None:
-        """*read* returns the bytes read so far and their total, if the run knows them.
+        """*awaited*: what the run waits for when nothing comes, in English and Chinese.
+
+        *read* returns the bytes read so far and their total, if the run knows them.
 
         *view*: the columns that are printed; None: statements are counted and not printed.
         """
@@ -51,6 +54,7 @@ class Reporter:
         self._last_seq: int | None = 0
         self._line = app.live_line
         self._progress = app.progress()
+        self._progress.awaited = awaited
         self._began = time.monotonic()
         self._tally = Tally()
         self._unprinted: deque[Sequence[StoredReceipt]] = deque()

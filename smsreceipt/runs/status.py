@@ -13,6 +13,7 @@ from smsreceipt.insight.stats import Finding
 from smsreceipt.language import _
 from smsreceipt.model import DAY_MS, Instant, Kind, beijing_day, iso_beijing
 from smsreceipt.output import terminal
+from smsreceipt.output.formatting import elapsed
 from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.objects.status import KINDS, STATUS, Health, Waiting
 from smsreceipt.output.printer import print_whole
@@ -86,18 +87,28 @@ def _free(app: App, facts: StoreFacts) -> int | None:
 def _check_age(app: App, facts: StoreFacts, kinds: Sequence[Kind], max_age: float) -> None:
     last = {kind.kind: kind.last_received_at for kind in facts.kinds}
     newest = [last.get(kind) for kind in kinds] if kinds else [max(last.values(), default=None)]
-    for name, at in zip(kinds or (None,), newest, strict=True):
-        if at is None or app.now() - at > max_age * 1000:
-            app.needs_a_look(_nothing_came(name, at))
-
-
-def _nothing_came(kind: Kind | None, last: Instant | None) -> str:
-    """The sentence that no receipt came, or none of the kind, since the last one."""
-    if last is None:
-        return _("no receipt came yet") if kind is None else _("no {kind} came yet", kind=kind)
-    if kind is None:
-        return _("no receipt came since {time} Beijing time", time=_beijing(last))
-    return _("no {kind} came since {time} Beijing time", kind=kind, time=_beijing(last))
+    limit = elapsed(round(max_age * 1000), chinese=app.chinese)
+    for kind, at in zip(kinds or ("",), newest, strict=True):
+        if at is None:
+            app.needs_a_look(_("no {kind} came yet", kind=kind) if kind else _("no receipt came yet"))
+        elif app.now() - at > max_age * 1000:
+            age, time = elapsed(app.now() - at, chinese=app.chinese), _beijing(at)
+            app.needs_a_look(
+                _(
+                    "no {kind} came since {time} Beijing time, {age} ago; the limit is {limit}",
+                    kind=kind,
+                    time=time,
+                    age=age,
+                    limit=limit,
+                )
+                if kind
+                else _(
+                    "no receipt came since {time} Beijing time, {age} ago; the limit is {limit}",
+                    time=time,
+                    age=age,
+                    limit=limit,
+                )
+            )
 
 
 def _beijing(at: Instant) -> str:

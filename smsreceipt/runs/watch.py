@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from smsreceipt.output import terminal
 from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.printer import LinePrinter
 from smsreceipt.runs import report, watch_robots
+from smsreceipt.runs.folding import fold
+from smsreceipt.runs.places import places
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.supervisor import Supervisor
 from smsreceipt.runs.watch_figures import Gatherer
@@ -49,6 +52,7 @@ def once(app: App, options: Options, *, nagios: bool = False) -> None:
         return
     watch.look()
     watch.report_failures()
+    watch.count_ahead()
     if watch.firing:
         app.needs_a_look(summary(watch.firing, chinese=app.chinese))
     elif app.stderr_is_tty and not watch.failures:  # a mail of cron about nothing would be one too many
@@ -67,6 +71,7 @@ def follow(app: App, options: Options, every: float) -> None:
             try:
                 watch.look()
                 watch.report_failures(end=False)
+                watch.count_ahead()
             except (StoreDamaged, UsageError):
                 raise
             except SmsReceiptError as exc:
@@ -147,6 +152,15 @@ class _Watch:
                     now = watch_robots.read_alarms(dict(store.notes(TOPIC)))
                 self.failures += self._teller.tell(store, now)
         self.firing = _firing(now, self._options.rules)
+
+    def count_ahead(self) -> None:
+        """Count what arrived since the last look, so that `stats` and `status` need not.
+
+        Nothing happens where the store cannot be written now, or the file of number ranges cannot be read: `stats` and
+        `status` tell so.
+        """
+        with contextlib.suppress(UsageError):
+            fold(self._app, places(self._app))
 
     def _print(self, changed: Mapping[str, Alarm | None], before: Mapping[str, Alarm], *, printing: bool) -> None:
         for key, alarm in changed.items():

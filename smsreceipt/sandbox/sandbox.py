@@ -188,15 +188,17 @@ class Sandbox:
         self._call(record)
 
     def record(
-        self, pool_key: str, call_id: str, called_at: float, content: bytes | None = None, *, link_life: float = 604_800
-    ) -> str:
+        self, pool_key: str, call_id: str, called_at: float, content: bytes | None = None, *,
+        link_life: float = 604_800, in_parts: bool = False,
+    ) -> str:  # fmt: skip
         """Record a call of *called_at*, seconds since 1970; the link to it, good for so many seconds.
 
-        Without *content* it is made up. A SecretRecording that is queued records its call too.
+        Without *content* it is made up. *in_parts*: its file has no MD5, as if it was uploaded in parts. A
+        SecretRecording that is queued records its call too.
         """
 
         def add() -> str:
-            self._recordings.add(pool_key, call_id, called_at, content)
+            self._recordings.add(pool_key, call_id, called_at, content, in_parts=in_parts)
             return self._recordings.link(pool_key, call_id, link_life)
 
         return self._call(add)

@@ -29,7 +29,7 @@ _DAY = 86_400
     "--archive",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="First write it to FILE, .ndjson or .ndjson.gz, which replay reads.",
+    help="First write it to FILE, .ndjson, .ndjson.gz or .parquet, which replay reads.",
     in_template=False,
 )
 @option("--sends", is_flag=True, help="Also the sends in the ledger that are as old and have no receipt any more.")

@@ -46,8 +46,8 @@ def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
     """Feed saved payloads into the store, or send them to a URL.
 
     Takes JSON arrays, objects, NDJSON, base64 bodies of queue messages, what `list --json` prints, any mixture of
-    them, and all of it packed with gzip. Bad elements become rejects with file and offset. A run that was cut off is
-    taken up where it stopped; replaying anything again changes nothing.
+    them, and all of it packed with gzip; Parquet files of `prune` and `export`. Bad elements become rejects with file
+    and offset. A run that was cut off is taken up where it stopped; replaying anything again changes nothing.
 
     \b
       smsreceipt replay backup/ SmsReport-2026-11-20.ndjson.gz

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.permissions import unusable
+from smsreceipt.sources.files import parquet
 
 BLOCK = 256 * 1024  #: bytes read or unpacked at once: about a thousand receipts
 RATIO = 100  #: unpacked bytes for each packed one; more is taken for a decompression bomb
@@ -157,6 +158,9 @@ class InputFile:
         if head.startswith(_GZIP):
             yield from _from(self._unpacked(head, stopped), skip)
             return
+        if head.startswith(parquet.MAGIC):
+            yield from _from(self._rows(stopped), skip)
+            return
         if _is_not_utf8(head):
             raise FileDamaged(
                 f"{self.name} is no text: nothing of it was read",
@@ -195,6 +199,20 @@ class InputFile:
                 block = self._wait(BLOCK, stopped)
         if not packed.eof and not stopped():
             raise self._bad("ends too early")
+
+    def _rows(self, stopped: Callable[[], bool]) -> Iterator[bytes]:
+        """The receipts of a Parquet file as lines."""
+        if self.waits:
+            raise UsageError(f"{self.name}: a Parquet file cannot be read from a pipe", hint="Name the file.")
+        total = 0
+        for share, block in parquet.lines(self._stream, self.name):
+            total += len(block)
+            if total > min(UNPACKED, self.size * RATIO + _SLACK):
+                raise self._bad("unpacks to more than receipts can")
+            self.read = round(self.size * share)
+            yield block
+            if stopped():
+                return
 
     def _bad(self, what: str) -> FileDamaged:
         return FileDamaged(f"{self.name} {what}, after {self.read:,} bytes", hint="What was read before that is kept.")

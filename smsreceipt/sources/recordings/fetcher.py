@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +18,7 @@ from smsreceipt.model import Instant, Recording
 from smsreceipt.model.recordings import KEPT
 from smsreceipt.sources.query.rate import Halted
 from smsreceipt.sources.recordings.client import NoLink
+from smsreceipt.sources.recordings.crc64 import crc64
 from smsreceipt.sources.recordings.links import Link, LinkRefused, Policy, good_until
 from smsreceipt.sources.recordings.places import FULL, Part, day_of, digest_of, stem
 
@@ -123,6 +124,7 @@ class Fetcher:
         raise ProviderError(f"{link} redirects too often")
 
     def _receive(self, answer: Download, part: Part, begun: int) -> Fetched:
+        crc = _crc_of(answer.headers)
         total = self._begin(answer, part)
         if part.size == 0 and part.expected and (path := part.kept(total, part.expected)):
             part.discard()
@@ -132,6 +134,9 @@ class Fetcher:
         if part.expected and part.md5.hexdigest() != part.expected:
             part.begin("")
             raise ProviderError("what came does not have the MD5 that the provider names")
+        if not part.expected and crc is not None and crc64(self._unless_halted(part.pieces())) != crc:
+            part.begin("")
+            raise ProviderError("what came does not have the CRC64 that the provider names")
         path, beside_other = part.publish()
         return Fetched(path, part.size, part.sha256.hexdigest(), part.size - received, beside_other)
 
@@ -174,6 +179,12 @@ class Fetcher:
                 watched, size = now, part.size
         if part.size != total:
             raise ProviderError("the answer broke off")
+
+    def _unless_halted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if self.run.halted:
+                raise Halted
+            yield piece
 
 
 class _LinkEnded(Exception):
@@ -249,6 +260,12 @@ def _md5_of(headers: Mapping[str, str], *, whole: bool) -> str:
     if len(found) > 1:
         raise ProviderError("the object store names two MD5s for one file")
     return next(iter(found), "")
+
+
+def _crc_of(headers: Mapping[str, str]) -> int | None:
+    """The CRC64 of the whole file; None where the headers do not tell. What was uploaded in parts has no MD5."""
+    text = headers.get("x-oss-hash-crc64ecma", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None
 
 
 def _length_of(headers: Mapping[str, str]) -> int:

@@ -96,8 +96,9 @@ _TWICE = f"{TWICE} AND state.seq > %s AND state.seq <= %s"
 #: The schema of amcheck, where it is installed in this database and may be used.
 _AMCHECK = (
     "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
-    " WHERE extname = 'amcheck'"
-    " AND has_function_privilege(quote_ident(nspname) || '.bt_index_check(regclass, boolean)', 'EXECUTE')"
+    " JOIN pg_proc ON pronamespace = extnamespace AND proname = 'bt_index_check' AND pronargs = 2"
+    " WHERE extname = 'amcheck' AND has_schema_privilege(pg_namespace.oid, 'USAGE')"
+    " AND has_function_privilege(pg_proc.oid, 'EXECUTE')"
 )
 _INDEXES = (
     "SELECT relname, pg_class.oid::int8 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
