@@ -38,8 +38,10 @@ class Unreached(ConnectionLost):
         " `proxy` in the configuration), and the endpoints (SMSRECEIPT_*_ENDPOINT)."
     )
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, unresolved: bool = False) -> None:
+        """*unresolved*: the name of the peer leads to no address."""
         super().__init__(message, sent=False)
+        self.unresolved = unresolved
 
 
 class BadAnswer(TransportError):

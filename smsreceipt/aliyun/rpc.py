@@ -169,7 +169,7 @@ class Caller:
         if status == 200 and not code:
             return ProviderError(f"the answer of {self.endpoint} cannot be read", hint=_UNREADABLE_HINT)
         error = ApiError(status, code, _text(answer, "Message"), _text(answer, "RequestId"))
-        return AuthError(str(error), hint=denial_hint(code)) if denied(status, code) else error
+        return AuthError(str(error), hint=denial_hint(code), code=code) if denied(status, code) else error
 
     def _report(self, request: RpcRequest, lines: list[tuple[str, int]]) -> None:
         """Tell about a retry. Many threads fail alike: without -v one of them is told in ten seconds."""

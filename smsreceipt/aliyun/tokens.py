@@ -73,7 +73,7 @@ class Tokens:
         try:
             answer = self._caller.call(_request(kind, queue), understood=_has_token)
         except AuthError as exc:
-            raise AuthError(f"no token for queue {queue}: {exc}", hint=_hint(exc)) from exc
+            raise AuthError(f"no token for queue {queue}: {exc}", hint=_hint(exc), code=exc.code) from exc
         found = answer["MessageTokenDTO"]
         return _Token(
             Credentials(*(found[name] for name in _PARTS)),

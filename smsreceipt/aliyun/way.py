@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 from .endpoints import Endpoint
@@ -31,4 +32,6 @@ def failure(
     if isinstance(exc, ssl.SSLCertVerificationError):
         return Untrusted(f"{way if proxy else endpoint}: {exc.verify_message}")
     late = f"timed out while connecting, after {seconds:g} s"
-    return Unreached(f"cannot reach {way} ({late if isinstance(exc, TimeoutError) else in_words(exc)})")
+    unresolved = isinstance(exc, socket.gaierror | UnicodeError)
+    why = late if isinstance(exc, TimeoutError) else in_words(exc)
+    return Unreached(f"cannot reach {way} ({why})", unresolved=unresolved)
