@@ -64,7 +64,7 @@ def do_job(job: Job, client: Client, now: Callable[[], Instant]) -> JobResult:
     try:
         work.run()
     except _TooLate:
-        note = "meanwhile its day can no longer be asked about"
+        note = N_("meanwhile its day can no longer be asked about")
     except Halted:
         result.halted = True
     except SmsReceiptError as exc:

@@ -187,10 +187,11 @@ class _Listening:
         say = self._app.say
         if self._secrets.created:
             path = "/".join(["", *filter(None, self._options.path_prefix.split("/")), self._secrets.current])
+            own, public = f"http://{here}{path}", f"https://YOUR.HOST{path}/SmsReport"
             say(_("base URL, shown this once, since its path is the password:"))
-            say(f"  http://{here}{path}")
+            say(f"  {own}")
             say(_("in the console, behind your own name and TLS, with the type at the end, for each type:"))
-            say(f"  https://YOUR.HOST{path}/SmsReport")
+            say(f"  {public}")
             say(_("types: {types}", types=", ".join(QUEUED_KINDS)))
         say(_("listening on {address}; secrets from {file}", address=here, file=self._secrets.path))
 

@@ -5,56 +5,17 @@ import pytest
 from tests.language.catalogue import PACKAGE
 from tests.language.unmarked import error_classes, every_text, shadowed, unmarked
 
-#: Folders and modules whose sentences are still to be marked. The list only becomes shorter.
-TO_DO = [
-    "aliyun",
-    "api",
-    "app.py",
-    "cli/commands",
-    "cli/confirm.py",
-    "cli/days.py",
-    "cli/filters.py",
-    "cli/options.py",
-    "cli/question.py",
-    "cli/types.py",
-    "codes",
-    "config.py",
-    "ingest.py",
-    "ledger",
-    "output/files",
-    "permissions.py",
-    "sandbox",
-    "sandbox/push",
-    "sources/files",
-    "sources/push",
-    "sources/queue",
-    "sources/recordings",
-    "store",
-    "store/postgres",
-    "store/sqlite",
-]
 ERRORS = error_classes()
 SOURCES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
-
-
-def to_do(name: str) -> bool:
-    return name in TO_DO or name.rpartition("/")[0] in TO_DO
 
 
 def test_every_sentence_is_marked() -> None:
     found = [
         f"{name}:{line}: {text!r}"
         for name, path in SOURCES.items()
-        if not to_do(name)
         for line, text in unmarked(path.read_text(), ERRORS)
     ]
     assert not found, "\n".join(found)
-
-
-def test_what_is_to_do_is_not_done_yet() -> None:
-    for place in TO_DO:
-        names = [name for name in SOURCES if place in {name, name.rpartition("/")[0]}]
-        assert any(unmarked(SOURCES[name].read_text(), ERRORS) for name in names), f"take {place} off the list"
 
 
 @pytest.mark.parametrize(
