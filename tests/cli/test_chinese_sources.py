@@ -174,11 +174,6 @@ def test_why_postgresql_cannot_be_reached(chinese: None, pattern: str) -> None:
     assert in_chinese(_(failure.hint))
 
 
-def test_what_the_system_says(chinese: None) -> None:
-    assert language.of_system(FileNotFoundError(2, "No such file or directory")) == "文件或目录不存在"
-    assert language.of_system(OSError()) == "OSError"
-
-
 @pytest.fixture
 def chinese() -> Iterator[None]:
     with language.using("zh"):
