@@ -31,6 +31,11 @@ class AuthError(SmsReceiptError):
     exit_code = 4
     hint = N_("Check the AccessKey, its RAM rights, and that the queue belongs to this account.")
 
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        """*code*: the provider's, where it refused a call."""
+        super().__init__(message, hint=hint)
+        self.code = code
+
 
 class ProviderError(SmsReceiptError):
     """The provider was unreachable or throttled the requests until the retry budget was spent."""

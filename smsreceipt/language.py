@@ -88,6 +88,34 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
     return message
 
 
+#: What systems say about files and sockets, as far as users meet it.
+_OF_SYSTEM = {
+    N_("Address already in use"),
+    N_("Cannot assign requested address"),
+    N_("Connection refused"),
+    N_("Disk quota exceeded"),
+    N_("Exec format error"),
+    N_("File exists"),
+    N_("File name too long"),
+    N_("Input/output error"),
+    N_("Is a directory"),
+    N_("No space left on device"),
+    N_("No such device or address"),
+    N_("No such file or directory"),
+    N_("Not a directory"),
+    N_("Operation not permitted"),
+    N_("Permission denied"),
+    N_("Read-only file system"),
+    N_("Too many levels of symbolic links"),
+    N_("Too many open files"),
+}
+
+
+def of_system(exc: OSError) -> str:
+    """What the system says about an error, in the chosen language; the name of its class where that is nothing."""
+    return _(exc.strerror or type(exc).__name__)
+
+
 def _filled(message: str, translated: str | None, values: Mapping[str, object]) -> str:
     if not values:
         return translated or message

@@ -174,7 +174,7 @@ class _Run:
         discard(sys.stdout)
         if isinstance(exc, BrokenPipeError):
             return 141
-        self._say("error: " + _("standard output: {reason}", reason=exc.strerror))
+        self._say("error: " + _("standard output: {reason}", reason=language.of_system(exc)))
         return 6
 
     def _usage(self, exc: click.ClickException) -> int:

@@ -68,7 +68,8 @@ class Option(click.Option):
 
                 words = [value] if isinstance(value, str) else value
                 if near := "".join(nearest(word, self.type.choices) for word in words if word not in self.type.choices):
-                    raise click.BadParameter(f"{exc.message.rstrip('.')}; did you mean {near}?", ctx, self) from None
+                    told = language._("{told}; did you mean {word}?", told=exc.message.rstrip(".。"), word=near)
+                    raise click.BadParameter(told, ctx, self) from None
             raise
 
 
@@ -102,7 +103,7 @@ def _refuse_contradiction(ctx: click.Context, option: str, name: str, value: obj
     if name != "mask" or ctx.get_parameter_source(option) is not ParameterSource.COMMANDLINE:
         return
     if ctx.meta.setdefault(f"smsreceipt.mask.{id(ctx)}", value) != value:
-        raise click.UsageError("--mask and --reveal contradict each other", ctx)
+        raise click.UsageError(language._("--mask and --reveal contradict each other"), ctx)
 
 
 def _set_language(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smsreceipt.language import N_, _
 from smsreceipt.model import BEIJING, DAY_MS, Instant, Share, beijing_day, start_of_day
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Duration(click.ParamType[float]):
         if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text):
             return float(text)
         if not re.fullmatch(rf"(?:{_AGO.pattern})+", text, re.IGNORECASE):
-            self.fail(f"{text!r} is no duration: 45s, 10m, 3h, 2d", param, ctx)
+            self.fail(_("{value!r} is no duration: 45s, 10m, 3h, 2d", value=text), param, ctx)
         return sum(float(number) * _UNITS[unit.lower()] for number, unit in _AGO.findall(text))
 
 
@@ -53,7 +54,7 @@ class Part(click.ParamType[Share]):
             return value
         match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip(), re.ASCII)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            self.fail(f"{value!r} is no share: 1/4, 2/4, 3/4, 4/4", param, ctx)
+            self.fail(_("{value!r} is no share: 1/4, 2/4, 3/4, 4/4", value=value), param, ctx)
         return Share(int(match[1]), int(match[2]))
 
 
@@ -68,7 +69,7 @@ class Size(click.ParamType[int]):
             return value
         match = re.fullmatch(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", str(value).strip(), re.IGNORECASE)
         if match is None:
-            self.fail(f"{value!r} is no size: 0, 512KiB, 64MiB, 1GiB", param, ctx)
+            self.fail(_("{value!r} is no size: 0, 512KiB, 64MiB, 1GiB", value=value), param, ctx)
         return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
 
 
@@ -91,7 +92,7 @@ class Address(click.ParamType["HostPort | str"]):
         try:
             return HostPort.of(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", param, ctx)
+            self.fail(_("{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", value=value), param, ctx)
 
 
 class Zone(click.ParamType[tzinfo]):
@@ -113,7 +114,7 @@ class Zone(click.ParamType[tzinfo]):
 
             with contextlib.suppress(KeyError, ValueError, OSError):
                 return UTC if text.upper() in {"UTC", "Z", "GMT"} else ZoneInfo(text)
-        return self.fail(f"{text!r} is no time zone: UTC, +08:00, Asia/Shanghai", param, ctx)
+        return self.fail(_("{value!r} is no time zone: UTC, +08:00, Asia/Shanghai", value=text), param, ctx)
 
 
 def span(text: str, now: Instant) -> tuple[Instant, Instant]:
@@ -170,10 +171,14 @@ class When(click.ParamType[str]):
         try:
             span(str(value), Instant(DAY_MS))
         except (ValueError, OverflowError):
-            day = param is not None and param.metavar == "DAY"
-            more = "3d (ago)" if day else "3h, 2d (ago), 2026-11-20T08:00"
-            told = f"2026-11-20, 20261120, 11-20, today, yesterday, {more}"
-            self.fail(f"{value!r} is no {'day' if day else 'time'}: {told}", param, ctx)
+            if param is not None and param.metavar == "DAY":
+                told = N_("{value!r} is no day: 2026-11-20, 20261120, 11-20, today, yesterday, 3d (ago)")
+            else:
+                told = N_(
+                    "{value!r} is no time: 2026-11-20, 20261120, 11-20, today, yesterday, 3h, 2d (ago),"
+                    " 2026-11-20T08:00"
+                )
+            self.fail(_(told, value=value), param, ctx)
         return str(value)
 
 

@@ -14,6 +14,8 @@ from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
+from smsreceipt.output import reasons
 
 KIND = "{kind}"  #: in a path: the message type
 
@@ -33,11 +35,11 @@ class Address:
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in {"http", "https"}:
-            raise UsageError("--to needs a URL that begins with http:// or https://")
+            raise UsageError(_("--to needs a URL that begins with http:// or https://"))
         try:
             endpoint = Endpoint.parse(f"{parts.scheme}://{parts.netloc}", insecure_http=insecure_http)
         except UsageError as exc:
-            raise UsageError(f"--to: {exc}", hint=exc.hint) from None
+            raise UsageError(_("{fault}: {reason}", fault="--to", reason=exc), hint=exc.hint) from None
         return cls(endpoint, f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
 
     @property
@@ -79,9 +81,9 @@ class _Verified(HTTPAdapter):
 
 
 def why(exc: BaseException) -> str:
-    """Why there was no answer, without the URL."""
+    """Why there was no answer, without the URL; one of the reasons."""
     if isinstance(exc, requests.Timeout | TimeoutError):
-        return "no answer in time"
+        return reasons.NO_ANSWER
     if isinstance(exc, requests.exceptions.ProxyError):
-        return "no connection through the proxy"
-    return "the certificate is not valid" if isinstance(exc, requests.exceptions.SSLError) else "no connection"
+        return reasons.NO_PROXY
+    return reasons.NO_CERTIFICATE if isinstance(exc, requests.exceptions.SSLError) else reasons.NO_CONNECTION

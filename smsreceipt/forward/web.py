@@ -16,6 +16,8 @@ from smsreceipt.forward.address import KIND, Address, why
 from smsreceipt.forward.batch import Batch, NotTaken, Refused
 from smsreceipt.forward.bodies import Bodies, array
 from smsreceipt.forward.signature import HEADER, signature
+from smsreceipt.language import _
+from smsreceipt.output import reasons
 
 _LONGEST = 64 * 1024  # bytes of an answer that are read
 _LATER = {408, 409, 425, 429}  # statuses below 500 after which the same may be taken another time
@@ -58,13 +60,15 @@ class Web:
         except (requests.RequestException, OSError) as exc:
             self.close()  # the thread of the exchange may still use its connection
             self._session = self._address.session(self._proxies)
-            raise NotTaken(why(exc)) from None  # not chained: the cause may quote the URL
+            raise NotTaken(_(why(exc))) from None  # not chained: the cause may quote the URL
         if 200 <= status < 300:
             return
         if 400 <= status < 500 and status not in _LATER:
-            raise Refused(f"answered {status}", text)
-        moved = "; redirects are not followed" if 300 <= status < 400 else ""
-        raise NotTaken(f"answered {status}{moved}", pause=_pause(later, self._clock()))
+            raise Refused(reasons.ANSWERED.format(n=status), text)
+        said = _("answered {n}; redirects are not followed", n=status)
+        if not 300 <= status < 400:
+            said = _(reasons.ANSWERED, n=status)
+        raise NotTaken(said, pause=_pause(later, self._clock()))
 
     def _exchange(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
         """Status, Retry-After, and the beginning of the answer."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO
 
+from smsreceipt.language import N_
 from smsreceipt.ledger.cells import InvalidValue, cell, whole_number
 from smsreceipt.ledger.entries import BadRow
 from smsreceipt.ledger.logs import NOT_JSON, Logs, decode, items
@@ -71,7 +72,7 @@ def _numbers(rows: Iterator[_Row]) -> Iterator[str | BadRow]:
         else:
             yield from found
             if not found:
-                yield BadRow(line, "no phone number")
+                yield BadRow(line, N_("no phone number"))
 
 
 def _of_cell(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
+from smsreceipt.language import N_
 from smsreceipt.ledger.cells import InvalidValue, are_plain_ids, cell, is_plain, shared_cell, whole_number
 from smsreceipt.ledger.times import quick_moment
 from smsreceipt.model import Send, billed_parts, narrow, normalise_phone, visible
@@ -18,8 +19,8 @@ _MAX_LENGTH = 256  # characters; an OutId has fewer
 _MAX_PARTS = 1_000
 _NUMBER = re.compile(r"[1-9]\d{4,19}", re.ASCII)
 UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")  # what decoding makes of bytes that are invalid in the encoding
-WRONG_ENCODING = "not in the encoding that was named (UTF-8 unless --encoding says otherwise)"
-NO_TIME = "no send time: name its column with --map sent_at=COLUMN, or say --date"
+WRONG_ENCODING = N_("not in the encoding that was named (UTF-8 unless --encoding says otherwise)")
+NO_TIME = N_("no send time: name its column with --map sent_at=COLUMN, or say --date")
 
 
 class RawSend(NamedTuple):
@@ -48,7 +49,7 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
         if not is_plain(biz_id):
             biz_id = whole_number(cell(narrow(biz_id)))
         if not biz_id:
-            raise InvalidValue("no BizId")
+            raise InvalidValue(N_("no BizId"))
         if out_id and not is_plain(out_id):
             out_id = whole_number(cell(out_id))
         _require_storable(biz_id, out_id)
@@ -71,11 +72,11 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
 def _require_storable(*texts: str) -> None:
     for text in texts:
         if len(text) > _MAX_LENGTH:
-            raise InvalidValue("a field is too long")
+            raise InvalidValue(N_("a field is too long"))
         if UNDECODABLE.search(text):
             raise InvalidValue(WRONG_ENCODING)
         if "\0" in text:
-            raise InvalidValue("a NUL in a field")
+            raise InvalidValue(N_("a NUL in a field"))
 
 
 @lru_cache(maxsize=4096)
@@ -92,7 +93,7 @@ def number_of(text: str) -> str:
     if not _NUMBER.fullmatch(phone):
         phone = normalise_phone(whole_number(narrow(cell(phone))))
     if not _NUMBER.fullmatch(phone):
-        raise InvalidValue("not a phone number" if visible(phone) else "no phone number")
+        raise InvalidValue(N_("not a phone number") if visible(phone) else N_("no phone number"))
     return phone
 
 
@@ -101,7 +102,7 @@ def _parts(written: str, content: str, sign: str) -> int | None:
     if written:
         written = whole_number(narrow(written))
         if not (written.isascii() and written.isdigit() and 0 < int(written[:9]) <= _MAX_PARTS):
-            raise InvalidValue("the number of parts is not a number from 1 to 1000")
+            raise InvalidValue(N_("the number of parts is not a number from 1 to 1000"))
         return int(written)
     if not cell(content):
         return None

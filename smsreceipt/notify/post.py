@@ -17,6 +17,7 @@ from smsreceipt.aliyun.faults import in_words
 from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.notify.faults import NotTold
 
 LIMIT = 10.0  #: seconds for an answer
@@ -45,11 +46,14 @@ class Way:
         """The way to a URL. Raises UsageError, which names *where* the URL stands and quotes nothing of it."""
         parts = _split(url)
         if parts is None:
-            raise UsageError(f"--notify {where}: there is no URL of a robot", hint="It begins with https://")
+            raise UsageError(
+                _("--notify {where}: there is no URL of a robot", where=where), hint=_("It begins with https://")
+            )
         try:
             endpoint = Endpoint.parse(f"{parts.scheme}://{parts.netloc}")
         except UsageError as exc:
-            raise UsageError(f"--notify {where}: {exc}", hint="A robot's URL begins with https://") from None
+            said = _("{fault}: {reason}", fault=f"--notify {where}", reason=exc)
+            raise UsageError(said, hint=_("A robot's URL begins with https://")) from None
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         return cls(endpoint, path, proxies, limit)
 
@@ -64,7 +68,8 @@ class Way:
             return within(self.limit, lambda: self._exchange(url, body, headers))
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             # Not chained: the cause may quote the URL.
-            raise NotTold(f"{self.endpoint.netloc}: {_why(exc, self.limit)}", again=not _untrusted(exc)) from None
+            said = _("{fault}: {reason}", fault=self.endpoint.netloc, reason=_why(exc, self.limit))
+            raise NotTold(said, again=not _untrusted(exc)) from None
 
     def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         until = time.monotonic() + self.limit
@@ -122,11 +127,11 @@ def _why(exc: BaseException, limit: float) -> str:
     """Why there was no answer, without what was sent."""
     cause = exc.__cause__ or exc
     if _untrusted(exc):
-        return "its certificate is not valid"
+        return _("its certificate is not valid")
     if isinstance(exc, urllib3.exceptions.ProxyError):
-        return "no connection through the proxy"
+        return _("no connection through the proxy")
     if isinstance(exc, urllib3.exceptions.NewConnectionError):
-        return f"no connection ({in_words(cause)})"
+        return _("no connection ({reason})", reason=in_words(cause))
     if isinstance(exc, urllib3.exceptions.TimeoutError | TimeoutError):
-        return f"no answer within {limit:g} s"
-    return "the connection broke off"
+        return _("no answer within {seconds:g} s", seconds=limit)
+    return _("the connection broke off")

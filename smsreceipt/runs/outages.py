@@ -20,7 +20,7 @@ from smsreceipt.insight.outages import (
     verdict,
 )
 from smsreceipt.insight.question import Thresholds
-from smsreceipt.language import _
+from smsreceipt.language import N_, _
 from smsreceipt.matching import GLOBE_REPORT, SMS_REPORT
 from smsreceipt.model import DAY_MS, Instant, Kind, Source, beijing_day, date_of, start_of_day
 from smsreceipt.output import terminal
@@ -36,9 +36,9 @@ _DELAY = 5 * MINUTE  # what came in the last minutes may not be committed yet
 _HOUR = 60 * MINUTE
 _LOOK = 10 * MINUTE
 _OF_SENDS = {SMS_REPORT, GLOBE_REPORT}
-_CALLS = "the provider offers no query for calls"
-_NO_QUERY = "the provider offers no query for this message type"
-_TOO_LATE = "the provider answers for 30 days back only"
+_CALLS = N_("the provider offers no query for calls")
+_NO_QUERY = N_("the provider offers no query for this message type")
+_TOO_LATE = N_("the provider answers for 30 days back only")
 _MOST = 100_000  # receipts of a window that are counted
 
 
@@ -121,5 +121,7 @@ def _sends(store: Store, window: Window) -> tuple[int | None, int]:
 def _summary(lost: list[Outage]) -> str:
     open_sends = sum(row.without_receipt or 0 for row in lost)
     commands = sorted({row.command for row in lost if row.command})
-    told = f"receipts are lost in {len(lost)} windows" + (f", {open_sends:,} sends have none" if open_sends else "")
-    return f"{told}: {'; '.join(commands)}" if commands else told
+    told = _("receipts are lost in {windows} windows", windows=len(lost))
+    if open_sends:
+        told = _("receipts are lost in {windows} windows, {n:,} sends have none", windows=len(lost), n=open_sends)
+    return _("{fault}: {reason}", fault=told, reason="; ".join(commands)) if commands else told

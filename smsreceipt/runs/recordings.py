@@ -223,5 +223,10 @@ class Urgent:
     def report(self, app: App) -> None:
         """Say how many, and set exit code 3, if there are any."""
         if self._found:
-            days = f"{(self._seconds or 0) / 86_400:g} days"
-            app.needs_a_look(f"recordings that are not fetched and expire within {days}: {self._found:,}")
+            app.needs_a_look(
+                _(
+                    "recordings that are not fetched and expire within {days:g} days: {n:,}",
+                    days=(self._seconds or 0) / 86_400,
+                    n=self._found,
+                )
+            )

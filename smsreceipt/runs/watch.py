@@ -13,6 +13,7 @@ from smsreceipt.insight.alarms import telling, texts
 from smsreceipt.insight.alarms.rules import Rule, thresholds
 from smsreceipt.insight.alarms.state import Alarm
 from smsreceipt.insight.alarms.step import stepped
+from smsreceipt.language import _
 from smsreceipt.notify.message import Attachment
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.alarms import ALARMS
@@ -56,14 +57,15 @@ def once(app: App, options: Options, *, nagios: bool = False) -> None:
     if watch.firing:
         app.needs_a_look(summary(watch.firing, chinese=app.chinese))
     elif app.stderr_is_tty and not watch.failures:  # a mail of cron about nothing would be one too many
-        app.say(f"no alarm: {', '.join(options.rules)}")
+        app.say(_("no alarm: {rules}", rules=", ".join(options.rules)))
 
 
 def follow(app: App, options: Options, every: float) -> None:
     """Look again and again, *every* so many seconds, until a signal comes. What fails is told and tried again."""
     stop = threading.Event()
     watch = _Watch(app, options, stop)
-    app.say(f"watching every {every:g} s, until stopped: {', '.join(options.rules)}")
+    rules = ", ".join(options.rules)
+    app.say(_("watching every {seconds:g} s, until stopped: {rules}", seconds=every, rules=rules))
     supervisor = Supervisor(app.environ)
     supervisor.allow(2 * every + _LOOK)
     with GracefulStop(app, stop.set):
@@ -123,7 +125,7 @@ class _Watch:
             wait=stop.wait,
         )
         self._printer = LinePrinter(
-            app, ALARMS, lambda alarm, display, _: terminal.alarms.change(alarm, display), write=app.report
+            app, ALARMS, lambda alarm, display, _head: terminal.alarms.change(alarm, display), write=app.report
         )
         self.firing: list[Alarm] = []
         self.failures: list[SmsReceiptError] = []
@@ -133,7 +135,7 @@ class _Watch:
         try:
             return report.attachment(self._app, store, chinese=self._options.chinese)
         except SmsReceiptError as exc:
-            self._app.warn(f"the report could not be attached: {exc}")
+            self._app.warn(_("the report could not be attached: {reason}", reason=exc))
             return None
 
     def look(self, *, printing: bool = True) -> None:
@@ -175,7 +177,7 @@ class _Watch:
             if end:
                 self._app.end_with(exc.exit_code)
         if end and self.failures and self.failures[-1].hint:
-            self._app.say(f"hint: {self.failures[-1].hint}")
+            self._app.say(f"hint: {_(self.failures[-1].hint)}")
 
 
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -192,7 +194,7 @@ def _for_nagios(app: App, watch: _Watch) -> None:
         told.insert(0, summary(watch.firing, chinese=app.chinese))
     else:
         code = 3 if watch.failures else 0
-    text = "; ".join(told).replace("|", "/") or "no alarm"
+    text = "; ".join(told).replace("|", "/") or _("no alarm")
     app.write(app.encode(f"SMSRECEIPT {_STATES[code]} - {text} | alarms={len(watch.firing)}\n"))
     app.exit_codes.clear()
     app.end_with(code)

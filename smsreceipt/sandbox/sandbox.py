@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Self, TypeVar
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, of_system
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.options import KINDS, Options
 from smsreceipt.sandbox.push import console
@@ -97,8 +98,10 @@ class Sandbox:
                 self._port = ready.result()
             except OSError as error:
                 thread.join()
-                hint = "Choose another with --port, or 0 for any free one."
-                raise UsageError(f"port {self._port} cannot be had: {error.strerror}", hint=hint) from error
+                hint = _("Choose another with --port, or 0 for any free one.")
+                raise UsageError(
+                    _("port {port} cannot be had: {reason}", port=self._port, reason=of_system(error)), hint=hint
+                ) from error
             self._thread = thread
 
     async def _serve(self, ready: Future[int]) -> None:

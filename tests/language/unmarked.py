@@ -31,7 +31,8 @@ PRINTED = {
 }
 KEYWORDS = {"hint", "sentence", "fix"}
 CLICK_ERRORS = {"UsageError", "BadParameter", "ClickException", "BadOptionUsage", "BadArgumentUsage", "NoSuchCommand"}
-_NAMES = re.compile(r"(error|warning|hint): |--[\w-]+|\bsmsreceipt\b")  # the same in every language
+#: What is the same in every language: labels, options, names, whole commands.
+_NAMES = re.compile(r"(error|warning|hint): |--[\w-]+|\bsmsreceipt\b|^(pip install|chmod) .*")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

@@ -10,6 +10,7 @@ from smsreceipt.cli.filters import complete_kind, kinds_of, refuse_empty
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 
 @cli_command("outages", data=True)
@@ -48,6 +49,6 @@ def command(app: App, *, kind: tuple[str, ...], min_gap: float, **chosen: Any) -
 
     refuse_empty(kind, "--kind")
     if min_gap < 60:
-        raise UsageError("--min-gap must be a minute at least", hint="Arrivals are counted by the minute.")
+        raise UsageError(_("--min-gap must be a minute at least"), hint=_("Arrivals are counted by the minute."))
     first, last = days(app, chosen, default="yesterday")
     outages.run(app, first, last, kinds_of(kind), round(min_gap * 1000))

@@ -68,4 +68,4 @@ def command(
     if dry_run:
         prune.plan(app, options)
     else:
-        prune.run(app, options, confirm=None if yes else lambda question: confirm(app, "delete", question))
+        prune.run(app, options, confirm=None if yes else lambda question: confirm(app, question, to="delete"))

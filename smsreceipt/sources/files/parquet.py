@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.language import _
 
 MAGIC = b"PAR1"  #: how a Parquet file begins
 _ROWS = 500  # that are held in memory; a body has up to 1 MiB
@@ -30,7 +31,7 @@ def rows(file: Path | BinaryIO, columns: Sequence[str]) -> Iterator[tuple[Any, .
 
     Raises UsageError where pyarrow is not installed, and ParquetDamaged.
     """
-    for _, batch in _batches(file, columns, str(file)):
+    for _share, batch in _batches(file, columns, str(file)):
         yield from batch
 
 
@@ -65,7 +66,8 @@ def _batches(file: Path | BinaryIO, columns: Sequence[str], named: str) -> Itera
     """Yield the number of all rows, and some of them."""
     if find_spec("pyarrow") is None:
         raise UsageError(
-            "Parquet files need pyarrow, which is not installed", hint="Install it: pip install 'smsreceipt[parquet]'."
+            _("Parquet files need pyarrow, which is not installed"),
+            hint=_("Install it: pip install 'smsreceipt[parquet]'."),
         )
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -74,10 +76,13 @@ def _batches(file: Path | BinaryIO, columns: Sequence[str], named: str) -> Itera
         with pq.ParquetFile(file) as opened:
             if missing := [name for name in columns if name not in opened.schema_arrow.names]:
                 raise ParquetDamaged(
-                    f"{named} has no column {missing[0]}", hint="Archives of `prune` and exports of receipts have it."
+                    _("{named} has no column {name}", named=named, name=missing[0]),
+                    hint=_("Archives of `prune` and exports of receipts have it."),
                 )
             for batch in opened.iter_batches(_ROWS, columns=[*columns]):
                 cells = [batch.column(name).to_pylist() for name in columns]
                 yield opened.metadata.num_rows, [*zip(*cells, strict=True)]
     except (pa.ArrowException, OSError, ValueError) as exc:
-        raise ParquetDamaged(f"{named} is no whole Parquet file", hint="What was read before is kept.") from exc
+        raise ParquetDamaged(
+            _("{named} is no whole Parquet file", named=named), hint=_("What was read before is kept.")
+        ) from exc

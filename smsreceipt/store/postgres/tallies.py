@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from smsreceipt.errors import StoreUnavailable
+from smsreceipt.language import _
 from smsreceipt.store.counting import hour_sql, seconds_sql
 from smsreceipt.store.postgres import call_tallies
 from smsreceipt.store.postgres.arrays import Pack, int4s, int8s, texts
@@ -156,7 +157,7 @@ class Tallies:
 
 
 def _refuse(_work: Callable[[Db, Begun], None], *, alone: bool = False) -> None:  # noqa: ARG001 - a Write
-    raise StoreUnavailable("the store was opened for reading only")
+    raise StoreUnavailable(_("the store was opened for reading only"))
 
 
 def _run(db: Db, statement: str, *values: object) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from smsreceipt.language import N_
 from smsreceipt.store.ledger_rows import REPORTS
 from smsreceipt.store.removal import At, Held, Removal, Space, Whole, gathered
 from smsreceipt.store.sqlite import files, notes
@@ -114,7 +115,7 @@ class Removals:
             ((busy, *_),) = rows(self._db, "PRAGMA wal_checkpoint(TRUNCATE)")
         free = number(self._db, "PRAGMA freelist_count") * number(self._db, "PRAGMA page_size")
         size = files.size(self._path) + files.size(files.beside(self._path, "-wal"))
-        return Space(size, free, "another process" if busy else "")
+        return Space(size, free, N_("another process") if busy else "")
 
     def _cut(self, *statements: str) -> None:
         with ExitStack() as stack:
