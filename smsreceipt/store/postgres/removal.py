@@ -60,9 +60,12 @@ SELECT who FROM (
 ) AS holder (who, age) WHERE age > age(%s::xid) ORDER BY age DESC LIMIT 1
 """
 _TIES = "SELECT detail, report FROM smsreceipt.tie WHERE place = ANY(%s)"
-#: All that one transaction reads is found by indexes. A planner that does not know how many rows the tables have, because
-#: they were filled a moment ago, reads all of them instead.
-_BY_INDEX = "; ".join(f"SET LOCAL {name} = off" for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"))
+#: Indexes find all that a transaction reads. A planner that has no statistics, because the tables were filled a moment
+#: ago, would read whole tables instead.
+_BY_INDEX = (
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+    " SET LOCAL jit = off"
+)
 _LOCK = "SELECT FROM smsreceipt.statement WHERE seq = ANY(%s) ORDER BY place, ident, kind, seq FOR UPDATE"
 _OF_BODIES = (
     "SELECT body.seq, body.digest, length(body.body) FROM unnest(%s::int8[], %s::int8[]) AS wanted (place, seq)"
