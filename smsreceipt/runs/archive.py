@@ -28,8 +28,8 @@ Line = TypeVar("Line", bound=msgspec.Struct)
 _ENDINGS = (".ndjson", ".jsonl", ".json")
 _PARQUET = ".parquet"
 _PIECE = 1 << 20
-#: Of the columns of a Parquet archive: what tells one body of one statement. The digest stands for the body.
-_TOLD = ("seq", "kind", "identity", "biz_id", "digest")
+#: The columns of a Parquet archive that name one body of one statement. The digest stands for the body.
+_KEY = ("seq", "kind", "identity", "biz_id", "digest")
 
 
 def checked(path: Path) -> Path:
@@ -102,12 +102,12 @@ class Archive(Generic[T]):
         from smsreceipt.output.files.parquet import ParquetWriter
 
         count, digest = 0, sha256()
-        told = attrgetter(*_TOLD)
+        key_of = attrgetter(*_KEY)
         writer = ParquetWriter(self._view, file, About("receipts"))
         try:
             for piece in filter(None, pieces):
                 writer.write(piece)
-                digest.update(b"".join([msgspec.json.encode(told(self._view.record(row))) for row in piece]))
+                digest.update(b"".join([msgspec.json.encode(key_of(self._view.record(row))) for row in piece]))
                 count += len(piece)
             writer.close()
         except BaseException:
@@ -122,13 +122,13 @@ def _opened(path: Path, name: str) -> BinaryIO:
 
 
 def _read(path: Path) -> tuple[int, bytes]:
-    """The number of lines, and the digest of all of them. Of Parquet: of the rows, and of what tells their bodies."""
+    """The number of lines, and the digest of all of them. Of Parquet: of the rows, and of what names their bodies."""
     count, digest = 0, sha256()
     if path.name.removesuffix(".part").endswith(_PARQUET):
-        for *told, body in parquet.rows(path, (*_TOLD, "body")):
-            if sha256(body.encode()).hexdigest() != told[-1]:
+        for *key, body in parquet.rows(path, (*_KEY, "body")):
+            if sha256(body.encode()).hexdigest() != key[-1]:
                 return count, b""
-            digest.update(msgspec.json.encode(told))
+            digest.update(msgspec.json.encode(key))
             count += 1
         return count, digest.digest()
     with _opened(path, path.name.removesuffix(".part")) as file:

@@ -358,7 +358,7 @@ class _Forgetting:
             self._remover.remove(Removal(notes={topic: dict.fromkeys(names), LOG: proof}))
             self._tally.add_others("notes", len(names))
         for origins in lots(list(finder.origins()), _LOT):
-            named = {origin: f"forgotten {digest_of(self._key, origin)[:16]}" for origin in origins}
+            named = {origin: f"forgotten {secrets.token_hex(8)}" for origin in origins}  # one may come back
             self._remover.remove(Removal(origins=named))
         self._tally.add_others("recordings", len(self._recordings.deleted))
         if any(map(finder.carried, self._removals.counted())):

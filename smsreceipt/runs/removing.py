@@ -18,7 +18,6 @@ from smsreceipt.output.objects.gone import GONE, Gone
 from smsreceipt.output.printer import Printer
 from smsreceipt.store.removal import BATCH, Removal, Removals, Space, Whole
 
-_SECONDS = 0.02  # that one transaction should take at most: who answers a push waits for it
 _LEAST = 20  # identities of one transaction
 _LARGEST_PAUSE = 1.0  # seconds
 _FREE = N_("{free} of the store's {size} are free for later receipts")
@@ -111,7 +110,7 @@ class Remover:
         began = time.monotonic()
         done = self._retry.call(lambda: self._removals.remove(removal))
         taken = time.monotonic() - began
-        scale = _SECONDS / max(taken, 0.001)
+        scale = self._removals.seconds / max(taken, 0.001)
         self._size = round(min(max(self._size * min(max(scale, 0.5), 1.2), _LEAST), BATCH))
         self._app.sleep(min(taken, _LARGEST_PAUSE))
         return done
