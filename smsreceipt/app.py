@@ -332,7 +332,8 @@ class App:
     def summary(self, figures: Mapping[str, object], sentence: str = "") -> None:
         """Print the summary to standard error, as its last line: name=value, separated by blanks; not with -q.
 
-        A terminal gets the *sentence* that says the same instead, if there is one; lines are wrapped between words.
+        A terminal gets the *sentence* that says the same instead, if there is one, and in Chinese the figures in words;
+        lines are wrapped between words.
         """
         line = " ".join(f"{name}={value}" for name, value in figures.items())
         if self.log_json or not self.stderr_is_tty:
@@ -340,6 +341,10 @@ class App:
             return
         from smsreceipt.output.terminal.screen import folded
 
+        if self.chinese and not sentence:
+            from smsreceipt.output.summary import in_words
+
+            sentence = in_words(figures)
         for piece in folded(sentence or line, self.width):
             self.say(piece)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
@@ -115,6 +115,11 @@ def of_system(exc: OSError) -> str:
     """What the system says about an error, in the chosen language; the name of its class where that is nothing."""
     told = os.strerror(exc.errno) if exc.errno else ""
     return _(told if told in _OF_SYSTEM else exc.strerror or type(exc).__name__)
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names one after another, as the chosen language separates them."""
+    return ("、" if is_chinese() else ", ").join(names)
 
 
 def _filled(message: str, translated: str | None, values: Mapping[str, object]) -> str:

@@ -182,8 +182,10 @@ class _Run:
         if isinstance(exc, click.exceptions.NoArgsIsHelpError):
             self._write(exc.format_message() if not self._log_json else self.line(exc.format_message(), "message"))
             return 2
+        from smsreceipt.cli.translated import usage_message  # not for a command that goes well
+
         _keep_near(exc)
-        self._say(f"error: {exc.format_message()}")
+        self._say(f"error: {usage_message(exc)}")
         ctx = getattr(exc, "ctx", None)
         if ctx is not None:
             self._say(f"hint: {ctx.command_path} --help")

@@ -11,7 +11,7 @@ from smsreceipt.cli.filters import codes_of, refuse_empty
 from smsreceipt.cli.options import option
 from smsreceipt.errors import UsageError
 from smsreceipt.insight.question import OF_CALLS, Compare, Dimension, Group, Question, Sort
-from smsreceipt.language import _
+from smsreceipt.language import _, listed
 from smsreceipt.runs.figure_settings import opt_out_words, thresholds
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def question_of(days: tuple[int, int], chosen: dict[str, Any]) -> Question:
         groups = (Group.CALLS,)
     if groups == (Group.CALLS,) and (wrong := [each for each in by if each not in OF_CALLS]):
         raise UsageError(
-            _("calls have no {dimension}", dimension=wrong[0]), hint=_("They have {names}.", names=", ".join(OF_CALLS))
+            _("calls have no {dimension}", dimension=wrong[0]), hint=_("They have {names}.", names=listed(OF_CALLS))
         )
     return Question(
         first_day=days[0],

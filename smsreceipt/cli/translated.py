@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,12 @@ def record(param: click.Parameter, ctx: click.Context) -> tuple[str, str] | None
     if found is None or not text or not found[1].startswith(text):
         return found
     message = " ".join(text.split())
-    return found[0], _(message) + found[1][len(text) :] if is_chinese() else found[1]
+    return found[0], _(message) + _more(found[1][len(text) :]) if is_chinese() else found[1]
+
+
+def _more(brackets: str) -> str:
+    """What click adds to the help of an option, in Chinese."""
+    return brackets.replace("; ", "；").replace("required]", "必填]").replace(", ", "、")
 
 
 class Formatter(click.HelpFormatter):
@@ -161,6 +167,19 @@ def translate_click() -> None:
             module._ = _  # type: ignore[attr-defined]
         if hasattr(module, "ngettext"):
             module.ngettext = _plural  # type: ignore[attr-defined]
+
+
+def usage_message(exc: click.ClickException) -> str:
+    """Click's message in the user's language, in one line: click itself adds a full stop, blanks and line ends."""
+    told = " ".join(exc.format_message().split())
+    if not is_chinese():
+        return told
+    if isinstance(exc, click.MissingParameter):
+        head, dot, choices = told.partition(". ")
+        told = f"{head.removesuffix('.')}。{choices.replace(', ', '、')}" if dot else f"{told.removesuffix('.')}。"
+    for english, chinese in (("integer", "整数"), ("float", "数字")):
+        told = re.sub(f"不是有效的 {english}( range)?", f"不是有效的{chinese}", told)
+    return told.replace("。 （", "（").replace("： ", "：").replace("） ", "）").replace("', '", "'、'")
 
 
 def _plural(one: str, many: str, n: int) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
-from smsreceipt.language import _
+from smsreceipt.language import _, listed
 from smsreceipt.permissions import unusable
 
 HIDDEN = ("dingtalk", "wecom", "feishu", "webhook", "mail", "apprise")  #: kinds whose address is a secret
@@ -51,7 +51,7 @@ class Address:
         if kind not in HIDDEN:
             raise UsageError(
                 _("--notify: there is no such kind of robot"),
-                hint=_("Known are {kinds}; such as dingtalk:env:DINGTALK_URL", kinds=", ".join((*HIDDEN, *COMMANDS))),
+                hint=_("Known are {kinds}; such as dingtalk:env:DINGTALK_URL", kinds=listed((*HIDDEN, *COMMANDS))),
             )
         place, _colon, what = rest.partition(":")
         if place == "env" and _VARIABLE.fullmatch(what):

@@ -8,6 +8,37 @@ from smsreceipt.model import Instant, Outcome
 
 _EPOCH = Instant(0)
 
+#: What a code is about --> in Chinese.
+CATEGORIES_ZH = {
+    "back-off": "放慢",
+    "barred": "呼叫受限",
+    "blacklisted": "黑名单",
+    "blocked": "拦截",
+    "busy": "忙线",
+    "carrier": "运营商",
+    "congestion": "网络拥塞",
+    "content": "内容",
+    "delivered": "已送达",
+    "ended": "正常结束",
+    "fix-config": "检查配置",
+    "fix-request": "检查请求",
+    "frequency": "频次限制",
+    "network": "网络",
+    "no-answer": "无人接听",
+    "none": "无",
+    "number": "号码",
+    "refresh-token": "更换令牌",
+    "rejected": "拒接",
+    "retry": "重试",
+    "set-clock": "校准时钟",
+    "sms": "短信",
+    "stop": "停止发送",
+    "unbound": "未绑定",
+    "unknown": "未知",
+    "unreachable": "无法接通",
+    "user-unreachable": "用户不可达",
+}
+
 OUTCOMES_ZH = {
     Outcome.DELIVERED: "已送达",
     Outcome.FAILED: "失败",

@@ -18,25 +18,25 @@ def sentence(found: Finding, display: Display, *, before: tuple[str, str], with_
     if found.kind == "drop":
         now, then, lost = percent(found.rate, display, 1), percent(found.baseline, display, 1), count(found.messages)
         return where + localized(
-            f"{now} delivered, {then} {earlier}, {lost} lost", f"成功率{now}，{earlier}为{then}，少送达{lost}条"
+            f"{now} delivered, {then} {earlier}, {lost} lost", f"成功率 {now}，{earlier}为 {then}，少送达 {lost} 条"
         )
     if found.kind == "latency":
         now, then, slow = seconds(found.rate, display), seconds(found.baseline, display), count(found.messages)
         return where + localized(
-            f"p95 {now}, {then} {earlier}, {slow} slow", f"p95为{now}，{earlier}为{then}，{slow}条偏慢"
+            f"p95 {now}, {then} {earlier}, {slow} slow", f"p95 为 {now}，{earlier}为 {then}，{slow} 条偏慢"
         )
     if found.kind == "silence":
         usual = count(found.messages)
-        return where + localized(f"no message, {usual} {earlier}", f"没有短信，{earlier}有{usual}条")
+        return where + localized(f"no message, {usual} {earlier}", f"没有短信，{earlier}有 {usual} 条")
     if found.kind == "code":
         now, then, many = percent(found.rate, display), percent(found.baseline, display), count(found.messages)
         return where + localized(
-            f"{many} messages, {now} of all, {then} {earlier}", f"{many}条，占全部的{now}，{earlier}为{then}"
+            f"{many} messages, {now} of all, {then} {earlier}", f"{many} 条，占全部的 {now}，{earlier}为 {then}"
         )
     missing = count(found.messages)
     return where + localized(
         f"{missing} billed parts ended by the provider's count and have no receipt",
-        f"平台统计已结束的计费条数中有{missing}条没有回执",
+        f"平台统计已结束的计费条数中有 {missing} 条没有回执",
     )
 
 

@@ -25,12 +25,14 @@ def elapsed(milliseconds: int, *, chinese: bool = False) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
     first = next(index for index, (amount, _) in enumerate(parts) if amount)
-    return sign + " ".join(f"{amount} {name(unit)}" for amount, unit in parts[first : first + 2] if amount)
+    told = " ".join(f"{amount} {name(unit)}" for amount, unit in parts[first : first + 2] if amount)
+    return sign + (f"{told}钟" if told.endswith(_UNITS_ZH["min"]) else told)
 
 
 def ago(then: Instant, now: Instant, *, chinese: bool = False) -> str:
-    """The time from *then* to *now* in its largest unit: 5 min ago, 5 分前."""
+    """The time from *then* to *now* in its largest unit: 5 min ago, 5 分钟前."""
     amount, unit = elapsed(max(now - then, 0), chinese=chinese).split()[:2]
+    unit = "分钟" if unit == _UNITS_ZH["min"] else unit
     return f"{amount} {unit}前" if chinese else f"{amount} {unit} ago"
 
 

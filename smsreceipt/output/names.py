@@ -7,22 +7,11 @@ from msgspec import UnsetType
 from smsreceipt.codes import regions
 from smsreceipt.codes.segments import CARRIERS, Carrier
 from smsreceipt.insight.question import Dimension
-from smsreceipt.output.display import Display
+from smsreceipt.output.display import CATEGORIES_ZH, Display
 
 NO_LIST = "(no list of sends)"  #: the template or signature of messages that no list of sends tells of
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WEEKDAYS_ZH = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
-_CATEGORIES_ZH = {
-    "delivered": "已送达",
-    "user-unreachable": "用户不可达",
-    "blacklisted": "黑名单",
-    "frequency": "频次限制",
-    "content": "内容",
-    "blocked": "拦截",
-    "carrier": "运营商",
-    "unknown": "未知",
-}
-
 #: The heads of columns, in English and Chinese.
 HEADS = {
     Dimension.DAY: ("DAY", "日期"),
@@ -61,5 +50,5 @@ def name_of(dimension: Dimension, value: object, display: Display) -> str:
     if dimension is Dimension.WEEKDAY and isinstance(named, int):
         return display.localized(_WEEKDAYS[named - 1], _WEEKDAYS_ZH[named - 1])
     if dimension is Dimension.CATEGORY:
-        return display.localized(str(named or "-"), _CATEGORIES_ZH.get(str(named), str(named or "-")))
+        return display.localized(str(named or "-"), CATEGORIES_ZH.get(str(named), str(named or "-")))
     return str(named or "-")

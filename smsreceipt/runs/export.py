@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from smsreceipt import __version__
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
-from smsreceipt.language import _, n_
+from smsreceipt.language import _, listed, n_
 from smsreceipt.model import date_of, iso_beijing
 from smsreceipt.output.columns import View
 from smsreceipt.output.files.formats import ENDINGS, About, Format, Writer, format_of, require
@@ -229,7 +229,7 @@ def _chosen(view: View[T], columns: Sequence[str]) -> View[T]:
         if key not in view.keys:
             raise UsageError(
                 _("--columns: there is no column {key}", key=key),
-                hint=_("There are {columns}.", columns=", ".join(view.keys)),
+                hint=_("There are {columns}.", columns=listed(view.keys)),
             )
     return view.only([*dict.fromkeys(columns)])
 

@@ -10,7 +10,7 @@ from smsreceipt.forward import cursor
 from smsreceipt.forward.cursor import Parked
 from smsreceipt.forward.parked import PARKED
 from smsreceipt.ingest import LockRetry
-from smsreceipt.language import _
+from smsreceipt.language import _, listed
 from smsreceipt.output.printer import Printer
 from smsreceipt.store import Store
 
@@ -31,7 +31,7 @@ def retry(app: App, name: str | None, seqs: Collection[int]) -> None:
     with app.open_store(readonly=False, backfill=False) as store:
         chosen = _chosen(store, name, seqs)
         cursor.request_again(store, chosen)
-    names = ", ".join(sorted({each.name for each in chosen.values()}))
+    names = listed(sorted({each.name for each in chosen.values()}))
     if names:
         app.say(_("handed on once more by what runs, or runs next, under the name {names}", names=names))
     app.summary({"again": len(chosen)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smsreceipt.app import App
-from smsreceipt.language import _
+from smsreceipt.language import _, listed
 from smsreceipt.model import Kind, nearest
 from smsreceipt.store import Store
 
@@ -36,5 +36,5 @@ def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
             if near:
                 app.say(_("no kind {kind} has been stored; did you mean {near}?", kind=kind, near=near))
             else:
-                known = ", ".join(sorted(stored or KINDS))
+                known = listed(sorted(stored or KINDS))
                 app.say(_("no kind {kind} has been stored; known: {known}", kind=kind, known=known))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
 from smsreceipt.errors import AuthError, SmsReceiptError
-from smsreceipt.language import N_, _, n_
+from smsreceipt.language import N_, _, listed, n_
 from smsreceipt.model import Instant, date_of, number_of, start_of_day
 from smsreceipt.reconcile.calendar import MIDNIGHT_MS, end_of
 from smsreceipt.reconcile.coverage import Coverage, coverage
@@ -104,7 +104,7 @@ class ListCheck:
             self._app.needs_a_look(_(_NONE if self.total is None else _NONE_OF, days=self._days, total=self.total))
             return
         if absent := [*self._absent()]:
-            named = ", ".join(f"{date_of(day)}" for day in absent[:_NAMED])
+            named = listed(f"{date_of(day)}" for day in absent[:_NAMED])
             if (more := len(absent) - _NAMED) > 0:
                 named = n_("{days} and {n} more day", "{days} and {n} more days", more, days=named)
             self._app.needs_a_look(_("no send of {days} is in the list: import what was sent", days=named))

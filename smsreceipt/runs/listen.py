@@ -15,7 +15,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import QUEUED_KINDS, decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.ingest import TurnCommitter
-from smsreceipt.language import _, n_
+from smsreceipt.language import _, listed, n_
 from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.kinds import unknown_kind_warning
@@ -192,7 +192,7 @@ class _Listening:
             say(f"  {own}")
             say(_("in the console, behind your own name and TLS, with the type at the end, for each type:"))
             say(f"  {public}")
-            say(_("types: {types}", types=", ".join(QUEUED_KINDS)))
+            say(_("types: {types}", types=listed(QUEUED_KINDS)))
         say(_("listening on {address}; secrets from {file}", address=here, file=self._secrets.path))
 
     def _tick(self) -> None:

@@ -13,7 +13,7 @@ from smsreceipt.insight.alarms import telling, texts
 from smsreceipt.insight.alarms.rules import Rule, thresholds
 from smsreceipt.insight.alarms.state import Alarm
 from smsreceipt.insight.alarms.step import stepped
-from smsreceipt.language import _
+from smsreceipt.language import _, listed
 from smsreceipt.notify.message import Attachment
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.alarms import ALARMS
@@ -57,14 +57,14 @@ def once(app: App, options: Options, *, nagios: bool = False) -> None:
     if watch.firing:
         app.needs_a_look(summary(watch.firing, chinese=app.chinese))
     elif app.stderr_is_tty and not watch.failures:  # a mail of cron about nothing would be one too many
-        app.say(_("no alarm: {rules}", rules=", ".join(options.rules)))
+        app.say(_("no alarm: {rules}", rules=listed(options.rules)))
 
 
 def follow(app: App, options: Options, every: float) -> None:
     """Look again and again, *every* so many seconds, until a signal comes. What fails is told and tried again."""
     stop = threading.Event()
     watch = _Watch(app, options, stop)
-    rules = ", ".join(options.rules)
+    rules = listed(options.rules)
     app.say(_("watching every {seconds:g} s, until stopped: {rules}", seconds=every, rules=rules))
     supervisor = Supervisor(app.environ)
     supervisor.allow(2 * every + _LOOK)

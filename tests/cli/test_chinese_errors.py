@@ -96,7 +96,7 @@ def test_errors_of_the_configuration(program: Program, text: str, told: str) -> 
 
 def test_an_option_with_a_variable_is_named_in_chinese(program: Program) -> None:
     told = program("status", "--output", "page", environ=ZH).err
-    assert told.startswith("错误：'-o' / '--output'（环境变量：'SMSRECEIPT_OUTPUT'） 的值无效：'page' 不在可选值")
+    assert told.startswith("错误：'-o' / '--output'（环境变量：'SMSRECEIPT_OUTPUT'）的值无效：'page' 不在可选值")
     assert "(env var: 'SMSRECEIPT_OUTPUT'): 'page' is not one of" in program("status", "--output", "page").err
 
 

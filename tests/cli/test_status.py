@@ -185,7 +185,7 @@ def test_explain(program: Program) -> None:
     assert (found["table"], found["category"]) == ("receipt", "blacklisted")
     assert "blacklist" in program("explain", "MOBILE_IN_BLACK", "-o", "table").out
     chinese = program("explain", "MOBILE_IN_BLACK", "-o", "table", environ={"LC_ALL": "zh_CN.UTF-8", "LANG": "C"}).out
-    assert chinese.startswith("MOBILE_IN_BLACK · 短信回执码 · blacklisted\n  号码在黑名单\n  → ")
+    assert chinese.startswith("MOBILE_IN_BLACK · 短信回执码 · 黑名单\n  号码在黑名单\n  → ")
     unknown = program("explain", "~~")
     assert (unknown.code, unknown.raw, unknown.err) == (
         0,

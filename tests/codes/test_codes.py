@@ -1,5 +1,6 @@
 """Every code that a table knows is explained in both languages, with something to do about it."""
 
+import re
 import subprocess
 import sys
 from dataclasses import astuple, fields
@@ -7,6 +8,7 @@ from dataclasses import astuple, fields
 import pytest
 
 from smsreceipt import codes
+from smsreceipt.output.display import CATEGORIES_ZH
 
 COLUMNS = {
     "receipt": ["code", "meaning_zh", "meaning_en", "category", "basis"],
@@ -234,3 +236,18 @@ def test_every_api_code_has_one_of_the_classes_and_its_category_agrees() -> None
         assert found is codes.ApiClass(row["class"])
         assert found is codes.ApiClass.LATER or row["category"] != "retry"
     assert codes.api_class("isv.NEVER_SEEN") is None
+
+
+@pytest.mark.parametrize("file", ["receipt.tsv", "unconnected.tsv", "release_cause.tsv", "api.tsv", "advice.tsv"])
+def test_a_blank_stands_between_chinese_and_latin_letters(file: str) -> None:
+    texts = [row[name] for row in codes.rows(file) for name in row if name.endswith("_zh")]
+    assert texts
+    joined = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9%][\u4e00-\u9fff]")
+    quoted = "拒收请回复R"  # what a message says
+    assert not [text for text in texts if joined.search(text.replace(quoted, ""))]
+
+
+def test_every_category_has_a_chinese_name() -> None:
+    tables = ("receipt.tsv", "unconnected.tsv", "release_cause.tsv", "api.tsv")
+    categories = {row["category"] for file in tables for row in codes.rows(file)}
+    assert categories == CATEGORIES_ZH.keys()

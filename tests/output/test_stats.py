@@ -95,19 +95,19 @@ FOUND = {
     ("kind", "english", "chinese", "next_step"),
     [
         ("drop", "China Telecom 14:00–16:00: 65.2 % delivered, 97.0 % the day before, 2,687 lost",
-         "中国电信 14:00–16:00：成功率65.2%，前一天为97.0%，少送达2,687条",
+         "中国电信 14:00–16:00：成功率 65.2%，前一天为 97.0%，少送达 2,687 条",
          "stats --date 2026-11-24 --carrier telecom --by code"),
         ("latency", "Guangdong 09:00–10:00: p95 64 s, 12 s the day before, 310 slow",
-         "广东 09:00–10:00：p95为64 秒，前一天为12 秒，310条偏慢",
+         "广东 09:00–10:00：p95 为 64 秒，前一天为 12 秒，310 条偏慢",
          "stats --date 2026-11-24 --province Guangdong --by hour"),
         ("silence", "all messages 03:00–05:00: no message, 412 the day before",
-         "全部短信 03:00–05:00：没有短信，前一天有412条", "reconcile --date 2026-11-24"),
+         "全部短信 03:00–05:00：没有短信，前一天有 412 条", "reconcile --date 2026-11-24"),
         ("code", "MOBILE_IN_BLACK: 620 messages, 3.10 % of all, 0.40 % the day before",
-         "MOBILE_IN_BLACK：620条，占全部的3.10%，前一天为0.40%", "explain MOBILE_IN_BLACK"),
+         "MOBILE_IN_BLACK：620 条，占全部的 3.10%，前一天为 0.40%", "explain MOBILE_IN_BLACK"),
         ("gap", "77 billed parts ended by the provider's count and have no receipt",
-         "平台统计已结束的计费条数中有77条没有回执", "reconcile --date 2026-11-24 --totals"),
+         "平台统计已结束的计费条数中有 77 条没有回执", "reconcile --date 2026-11-24 --totals"),
         ("template", "SMS 1; rm 14:00–15:00: 50.0 % delivered, 97.0 % the day before, 90 lost",
-         "SMS 1; rm 14:00–15:00：成功率50.0%，前一天为97.0%，少送达90条",
+         "SMS 1; rm 14:00–15:00：成功率 50.0%，前一天为 97.0%，少送达 90 条",
          "stats --date 2026-11-24 --template 'SMS 1; rm' --by code"),
     ],
 )  # fmt: skip
@@ -126,7 +126,7 @@ def test_billed_parts_have_a_character_for_each_of_the_last_days() -> None:
     for n, row in enumerate(value["trend"]):
         row["parts"] = n * 100  # none on the first day
     question = Question(first_day=20_000, last_day=20_000)
-    for display, span in ((ENGLISH, "the last 14 days"), (CHINESE, "最近14天")):
+    for display, span in ((ENGLISH, "the last 14 days"), (CHINESE, "最近 14 天")):
         shown = re.sub(r"\x1b\[[\d;]*m", "", terminal.stats.summary(stats(value), question, display, over=True))
         chart = " " + "".join("▁▂▃▄▅▆▇█"[int(n / 13 * 7.999)] for n in range(1, 14))
         assert f"{chart}  {span}\n" in shown

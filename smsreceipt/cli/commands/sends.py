@@ -23,7 +23,7 @@ from smsreceipt.cli.filters import (
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import When, Zone, span
 from smsreceipt.errors import UsageError
-from smsreceipt.language import _, n_
+from smsreceipt.language import _, listed, n_
 from smsreceipt.model import beijing_day
 from smsreceipt.store import SendQuery, SendState
 
@@ -91,7 +91,7 @@ def _names(words: Iterable[str]) -> dict[str, str]:
         if field not in FIELDS or not equals or not name:
             raise UsageError(
                 _("--map {word!r}: say FIELD=NAME", word=word),
-                hint=_("FIELD is one of {names}.", names=", ".join(FIELDS)),
+                hint=_("FIELD is one of {names}.", names=listed(FIELDS)),
             )
         found[field] = name
     return found

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from smsreceipt.insight.question import Thresholds
-from smsreceipt.language import _
+from smsreceipt.language import _, listed
 
 
 class Rule(StrEnum):
@@ -85,7 +85,7 @@ def parse(text: str) -> tuple[Rule | None, float | None]:
     name, given, value = (part.strip().lower() for part in text.partition("="))
     name = name.replace("-", "_")
     if name not in NAMES:
-        raise ValueError(_("there is no rule {name!r}: {names}", name=text, names=", ".join(NAMES)))
+        raise ValueError(_("there is no rule {name!r}: {names}", name=text, names=listed(NAMES)))
     rule = None if name == "all" else Rule(name)
     if value == "off":
         return rule, None

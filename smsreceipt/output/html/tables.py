@@ -141,7 +141,7 @@ def calls(now: Calls, before: Calls | None) -> Sequence[Figure]:
         Figure(seconds(talk.p95), Words("talk time, p95", "通话时长 p95")),
         Figure(seconds(ring.p50), Words("ringing, p50", "振铃时长 p50")),
         Figure(count(now.billed_minutes), Words("minutes, each call rounded up", "分钟（逐通进位）")),
-        Figure(count(now.short_calls), Words("talks under 6 s", "不足6秒的通话")),
+        Figure(count(now.short_calls), Words("talks under 6 s", "不足 6 秒的通话")),
         Figure(count(now.missing_end), Words("calls without an end", "没有结束回执的通话")),
         Figure(count(now.recordings), Words("recordings", "录音")),
     ]

@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 #: The meaning of each reason, in English and in Chinese.
 REASONS = {
-    Reason.BASE64: ("neither JSON nor strict base64", "既不是JSON，也不是严格的base64"),
+    Reason.BASE64: ("neither JSON nor strict base64", "既不是 JSON，也不是严格的 base64"),
     Reason.MD5: ("does not fit the checksum it came with", "与随附的校验和不符"),
-    Reason.UTF8: ("not UTF-8", "不是UTF-8"),
-    Reason.JSON: ("not JSON: cut short, or something after its end", "不是JSON：被截断，或结尾后有多余内容"),
+    Reason.UTF8: ("not UTF-8", "不是 UTF-8"),
+    Reason.JSON: ("not JSON: cut short, or something after its end", "不是 JSON：被截断，或结尾后有多余内容"),
     Reason.NUMBER: ("a number too large to hold", "数字过大"),
     Reason.DEPTH: ("nested too deeply", "嵌套过深"),
     Reason.DUP_KEY: ("one name twice in one object", "同一对象中有重复的字段名"),
     Reason.SURROGATE: ("half a character", "残缺的字符（孤立的代理码元）"),
-    Reason.NOT_OBJECT: ("JSON, but no object where a receipt should be", "是JSON，但该处应为对象"),
+    Reason.NOT_OBJECT: ("JSON, but no object where a receipt should be", "是 JSON，但该处应为对象"),
     Reason.EMPTY: ("a message without a receipt in it", "消息中没有回执"),
-    Reason.SIZE: ("larger than 1 MiB", "超过1 MiB"),
+    Reason.SIZE: ("larger than 1 MiB", "超过 1 MiB"),
     Reason.MISSING: ("lacks a field it cannot do without", "缺少必需的字段"),
     Reason.TYPE: ("a field is spelled as no table accepts it", "字段的写法无法识别"),
     Reason.TIME: ("a time that is spelled as no dialect does", "时间的写法无法识别"),
-    Reason.KIND_UNKNOWN: ("nothing tells its message type: retry with --kind", "无法判断消息类型：请用--kind重试"),
+    Reason.KIND_UNKNOWN: ("nothing tells its message type: retry with --kind", "无法判断消息类型：请用 --kind 重试"),
 }
 
 

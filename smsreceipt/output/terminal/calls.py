@@ -40,7 +40,7 @@ def calls_lines(found: Stats, display: Display, *, over: bool) -> Iterator[Text]
         rate = percent(found.replies.opt_out_rate, display, 3)
         told = localized(
             f"opt-outs {found.replies.opt_outs:,} ({rate} of delivered)",
-            f"退订 {found.replies.opt_outs:,}（占已送达的{rate}）",
+            f"退订 {found.replies.opt_outs:,}（占已送达的 {rate}）",
         )
         replies = localized(f"replies {found.replies.replies:,}", f"上行 {found.replies.replies:,}")
         yield from joined([Text(replies), Text(told)], display)
@@ -57,7 +57,9 @@ def calls_screen(found: Stats, display: Display, *, over: bool) -> Iterator[Text
     p50, p95, longest = (seconds(value, display) for value in (talk.p50, talk.p95, talk.max))
     rang = localized("p95 ", "p95 ") + seconds(ring.p95, display)
     short = (
-        localized(f"{calls.short_calls:,} under 6 s", f"不足6秒{calls.short_calls:,}次") if calls.short_calls else ""
+        localized(f"{calls.short_calls:,} under 6 s", f"不足 6 秒 {calls.short_calls:,} 次")
+        if calls.short_calls
+        else ""
     )
     yield from lay_out(
         [
@@ -88,13 +90,13 @@ def _missing(found: Stats, calls: Calls, display: Display) -> Iterator[Text]:
     days = f"--date {found.first}" if found.first == found.last else f"--from {found.first} --to {found.last}"
     if calls.missing_end:
         line = Text(
-            display.localized(f"{calls.missing_end:,} without an end", f"{calls.missing_end:,}次没有结束回执"),
+            display.localized(f"{calls.missing_end:,} without an end", f"{calls.missing_end:,} 次没有结束回执"),
             "magenta",
         )
         yield line.append(f"  smsreceipt reconcile {days} --calls", "dim")
     if calls.missing_recordings:
         many = calls.missing_recordings
-        yield Text(display.localized(f"{many:,} without their recording", f"{many:,}次缺少录音"), "magenta")
+        yield Text(display.localized(f"{many:,} without their recording", f"{many:,} 次缺少录音"), "magenta")
 
 
 def _causes(calls: Calls, display: Display) -> Iterator[Text]:

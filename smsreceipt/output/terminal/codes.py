@@ -9,14 +9,14 @@ from rich.padding import Padding
 from rich.text import Text
 
 from smsreceipt.codes import Explanation
-from smsreceipt.output.display import Display
+from smsreceipt.output.display import CATEGORIES_ZH, Display
 from smsreceipt.output.terminal.screen import draw, text, wrapped
 
 _TABLES = {
     "receipt": ("SMS receipt code", "短信回执码"),
     "unconnected": ("why a call was not connected", "未接通原因"),
     "release-cause": ("release cause of a call", "通话释放原因"),
-    "api": ("API error code", "API错误码"),
+    "api": ("API error code", "API 错误码"),
 }
 
 
@@ -25,7 +25,8 @@ def explanations(found: Sequence[Explanation], display: Display) -> str:
     parts: list[RenderableType] = []
     for one in found:
         table = text(display.localized(*_TABLES.get(one.table, (one.table, one.table))))
-        head = Text.assemble(text(one.code, "bold"), display.dot, table, display.dot, text(one.category, "cyan"))
+        category = display.localized(one.category, CATEGORIES_ZH.get(one.category, one.category))
+        head = Text.assemble(text(one.code, "bold"), display.dot, table, display.dot, text(category, "cyan"))
         parts.extend(["", head] if parts else [head])
         for line in meaning_lines(one, display):
             parts.extend(Padding(row, (0, 0, 0, 2)) for row in wrapped(line, display.width - 2))

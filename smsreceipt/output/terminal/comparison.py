@@ -24,14 +24,14 @@ _MOST_CODES = 10
 _CLASSES = {
     Class.WITH_RECEIPT: ("with receipt", "已有回执", "", "", ""),
     Class.YOUNG: ("young", "太新", "not asked: the receipt may be on its way", "未查询：回执可能仍在途中", "cyan"),
-    Class.TOO_LATE: ("too late", "太迟", "older than 30 days: nobody can tell", "超过30天：已无法查询", "red"),
+    Class.TOO_LATE: ("too late", "太迟", "older than 30 days: nobody can tell", "超过 30 天：已无法查询", "red"),
     Class.DELIVERED: ("delivered", "已送达", "fetched and stored", "已查询并入库", "green"),
     Class.FAILED: ("failed", "失败", "fetched and stored", "已查询并入库", "red"),
     Class.STILL_WAITING: ("still waiting", "仍在等待", "the carrier has not answered", "运营商尚未返回", "cyan"),
     Class.NO_RECORD: ("no record", "无记录", "the provider knows no such send", "平台没有这条发送记录", "magenta"),
     Class.UNASKED: ("unasked", "未查询", "run the same command again", "请再次运行同一命令", "magenta"),
 }
-_TO_ASK = ("to be asked", "待查询", "without --dry-run", "去掉--dry-run即查询", "cyan")
+_TO_ASK = ("to be asked", "待查询", "without --dry-run", "去掉 --dry-run 即查询", "cyan")
 _TOP = (Class.WITH_RECEIPT, Class.YOUNG, Class.TOO_LATE)
 _BELOW = (Class.DELIVERED, Class.FAILED, Class.STILL_WAITING, Class.NO_RECORD, Class.UNASKED)
 
@@ -43,11 +43,11 @@ _ADVICE = {
     ),
     Class.STILL_WAITING: (
         "Still waiting: the next comparison asks again; after 72 hours the carrier will hardly answer.",
-        "仍在等待：下次对账会再次查询；超过72小时运营商通常不会再返回。",
+        "仍在等待：下次对账会再次查询；超过 72 小时运营商通常不会再返回。",
     ),
     Class.NO_RECORD: (
         "No record: check number, BizId and day in the list of what was sent; was SendSms answered with OK?",
-        "无记录：请核对发送清单中的号码、BizId和日期，并确认SendSms返回了OK。",
+        "无记录：请核对发送清单中的号码、BizId 和日期，并确认 SendSms 返回了 OK。",
     ),
     Class.TOO_LATE: (
         "Too late: compare daily, and nothing gets that old: smsreceipt reconcile --date yesterday",
@@ -114,7 +114,7 @@ def _figures(summary: Mapping[str, object], display: Display) -> Text:
         "conflicts": ("conflicts", "矛盾"),
         "planned_calls": ("planned calls", "计划调用次数"),
         "seconds": ("seconds", "预计秒数"),
-        "api_calls": ("API calls", "API调用次数"),
+        "api_calls": ("API calls", "API 调用次数"),
         "days_left": ("days left to ask", "剩余可查询天数"),
         "provider_total": ("parts by the provider", "平台计费条数"),
         "unlisted": ("not in the list", "清单之外"),
@@ -137,7 +137,7 @@ def _failures(counts: ClassCounts, display: Display) -> Iterator[RenderableType]
             yield from (Padding(piece, (0, 0, 0, 2)) for piece in wrapped(line, display.width - 2))
     if len(ranked) > _MOST_CODES:
         rest = sum(count for _, count in ranked[_MOST_CODES:])
-        yield Text(display.localized(f"and {rest:,} with other codes", f"其他代码共{rest:,}条"), "dim")
+        yield Text(display.localized(f"and {rest:,} with other codes", f"其他代码共 {rest:,} 条"), "dim")
 
 
 def _advice(counts: ClassCounts, display: Display) -> Iterator[RenderableType]:

@@ -13,6 +13,27 @@ from smsreceipt.output.terminal.screen import draw, text, wrapped
 _MARKS = {State.OK: ("✓", "ok"), State.WARN: ("!", "!!"), State.FAIL: ("✗", "XX"), State.SKIPPED: ("–", "--")}
 _STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red", State.SKIPPED: "dim"}
 _TROUBLE = (State.FAIL, State.WARN)
+#: First words of the names of checks --> in Chinese; what follows them, such as a queue, stays.
+_NAMES_ZH = {
+    "versions": "版本",
+    "terminal": "终端",
+    "configuration": "配置",
+    "environment": "环境变量",
+    "store": "存储",
+    "disk": "磁盘",
+    "secret file": "密钥文件",
+    "receipts": "回执",
+    "endpoint": "接入点",
+    "clock": "时钟",
+    "keys": "凭据",
+    "right": "权限",
+    "queues": "队列",
+    "queue": "队列",
+    "push address": "推送地址",
+    "push size": "推送大小",
+    "push wrong secret": "推送错误的密钥",
+    "push": "推送",
+}
 _KEPT = 3  # lines of the prompt, of the verdict and of standard error that stay free
 
 
@@ -42,9 +63,9 @@ def _fitting(trouble: list[list[Text]], rest: list[list[Text]], room: int, displ
 
 def _summed(findings: Sequence[Finding], display: Display) -> list[Text]:
     """One line with the checks that need nobody, or with their number where they are many."""
-    fine = [each.check for each in findings if each.state not in _TROUBLE]
+    fine = [_name(each, display) for each in findings if each.state not in _TROUBLE]
     mark = _mark(State.OK, display)
-    named = ", ".join(fine)
+    named = display.localized(", ", "、").join(fine)
     if len(named) > display.width - 4:
         named = display.localized(
             f"{len(fine)} others: smsreceipt doctor -v", f"其余 {len(fine)} 项：smsreceipt doctor -v"
@@ -54,7 +75,7 @@ def _summed(findings: Sequence[Finding], display: Display) -> list[Text]:
 
 def _block(finding: Finding, display: Display) -> list[Text]:
     """One check: what was found, and below it what to do."""
-    head = Text.assemble(text(finding.check, "bold" if finding.state in _TROUBLE else ""), "  ")
+    head = Text.assemble(text(_name(finding, display), "bold" if finding.state in _TROUBLE else ""), "  ")
     head.append_text(text(_said(finding.found, display), "" if finding.state in _TROUBLE else "dim"))
     mark = _mark(finding.state, display)
     indent = " " * (len(mark) + 1)
@@ -64,6 +85,14 @@ def _block(finding: Finding, display: Display) -> list[Text]:
         if line.plain:
             lines.append(Text.assemble(indent, arrow if n == 0 else " " * len(arrow), line))
     return lines
+
+
+def _name(finding: Finding, display: Display) -> str:
+    """The name of a check in the user's language; JSON has the English one."""
+    for english, chinese in _NAMES_ZH.items() if display.chinese else ():
+        if finding.check == english or finding.check.startswith(f"{english} "):
+            return chinese + finding.check[len(english) :]
+    return finding.check
 
 
 def _lines(line: Text, display: Display) -> list[Text]:

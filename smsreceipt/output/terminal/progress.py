@@ -158,14 +158,14 @@ class Progress:
             left = elapsed(round((planned - calls) / rate) * 1000, chinese=self._chinese) if calls else "?"
             head = f"[{'#' * full}{'-' * (_BAR - full)}] {calls:,}/{planned:,}  {rate:,.0f}/s"
             return (
-                f"{head}  {found:,} 条找到  剩余 {left}" if self._chinese else f"{head}  {found:,} found  {left} left"
+                f"{head}  找到 {found:,} 条  剩余 {left}" if self._chinese else f"{head}  {found:,} found  {left} left"
             )
 
         self.show(line)
 
     def upgraded(self, done: int, total: int) -> None:
         """Show how many of the receipts of an older version are upgraded, and the time that the rest takes."""
-        self.counted(done, total, ("upgrading the store", "升级数据库"))
+        self.counted(done, total, ("upgrading the store", "升级存储"))
 
     def counted(self, done: int, total: int, words: tuple[str, str]) -> None:
         """Show how much of a known number is done, *words* for what is done, and the time that the rest takes."""

@@ -46,7 +46,7 @@ def before(question: Question) -> tuple[str, str]:
     length = question.last_day - question.first_day + 1
     if question.compare is Compare.WEEK:
         return "a week before", "一周前"
-    return ("the day before", "前一天") if length == 1 else (f"the {length} days before", f"此前{length}天")
+    return ("the day before", "前一天") if length == 1 else (f"the {length} days before", f"此前 {length} 天")
 
 
 def summary(found: Stats, question: Question, display: Display, *, over: bool) -> str:
@@ -72,14 +72,14 @@ def head(question: Question, display: Display, *, final: bool, over: bool) -> It
     items = [localized("Beijing day of sending", "按发送日（北京时间）")]
     if question.compared:
         other = _days(question.compared, display)
-        items.append(localized(f"against {other}", f"对比{other}"))
+        items.append(localized(f"against {other}", f"对比 {other}"))
     items += _filters(question, display)
     days = _days((question.first_day, question.last_day), display)
     yield from joined([Text(days, "bold"), *(text(item, "dim") for item in items)], display)
     if final:
         return
     until = date_of(question.last_day + 4).isoformat()
-    note = localized(f"not final: receipts may come until {until} 00:00", f"未定：{until} 00:00之前仍可能有回执")
+    note = localized(f"not final: receipts may come until {until} 00:00", f"未定：{until} 00:00 之前仍可能有回执")
     if not over:
         note = localized("the day is not over: counts are not compared; ", "当天尚未结束，数量不作对比；") + note
     yield from wrapped(Text(note, "dim"), display.width)
@@ -100,8 +100,8 @@ def _filters(question: Question, display: Display) -> Iterator[str]:
     }
     for dimension, values in chosen.items():
         if values:
-            names = ", ".join(name_of(dimension, value, display) for value in sorted(values))
-            yield display.localized(f"only {names}", f"仅{names}")
+            names = display.localized(", ", "、").join(name_of(dimension, value, display) for value in sorted(values))
+            yield display.localized(f"only {names}", f"仅 {names}")
 
 
 def _figures(found: Stats, sms: Sms, display: Display, *, over: bool) -> Iterator[Figure]:
@@ -122,11 +122,11 @@ def _figures(found: Stats, sms: Sms, display: Display, *, over: bool) -> Iterato
     note = span if rates_chart or not span else by + localized(" ", "") + span
     yield Figure(localized("delivery rate", "成功率"), rate, Text(shown, style), rates_chart, note)
     of_sent = percent(sms.delivered_of_sent, display)
-    note = localized(f"{of_sent} of sent", f"到达率{of_sent}") if sms.sent is not None else ""
+    note = localized(f"{of_sent} of sent", f"到达率 {of_sent}") if sms.sent is not None else ""
     yield count_line(("  delivered", "  已送达"), "delivered", note=note)
     drops = [each for each in found.findings if each.kind == "drop"]
     lost = (
-        localized(f"{drops[0].messages:,} lost in the drop above", f"其中上述下跌少送达{drops[0].messages:,}条")
+        localized(f"{drops[0].messages:,} lost in the drop above", f"其中上述下跌少送达 {drops[0].messages:,} 条")
         if len(drops) == 1
         else ""
     )
@@ -146,7 +146,7 @@ def _receipts(sms: Sms, display: Display) -> Iterator[Figure]:
     if sms.sent is None:
         return
     rate = percent(sms.receipt_rate, display)
-    note = display.localized(f"receipt rate {rate}", f"回执率{rate}")
+    note = display.localized(f"receipt rate {rate}", f"回执率 {rate}")
     style = "magenta" if sms.no_receipt else ""
     yield Figure(display.localized("no receipt", "无回执"), count(sms.no_receipt), Text("", style), "", note)
 
@@ -165,14 +165,14 @@ def _parts(found: Stats, sms: Sms, display: Display) -> Iterator[Figure]:
     if sms.provider:
         ended, gap = sms.provider.succeeded + sms.provider.failed, sms.parts_gap or 0
         note = display.localized(
-            f"provider: {ended:,} ended, {gap:+,} without a receipt", f"平台已结束{ended:,}，差额{gap:+,}"
+            f"provider: {ended:,} ended, {gap:+,} without a receipt", f"平台已结束 {ended:,}，差额 {gap:+,}"
         )
     name, days = display.localized("billed parts", "计费条数"), [row.parts or None for row in found.trend]
     chart = sparkline(days, display, low=0) if sum(each is not None for each in days) > 1 else ""
     if not chart:
         yield Figure(name, count(sms.parts), note=note)
         return
-    span = display.localized(f"the last {len(days)} days", f"最近{len(days)}天")
+    span = display.localized(f"the last {len(days)} days", f"最近 {len(days)} 天")
     yield Figure(name, count(sms.parts), chart=chart, note=span)
     yield Figure("", note=note)
 
@@ -199,7 +199,7 @@ def _by_what(found: Stats, display: Display) -> str:
     if found.first == found.last:
         return display.localized("by hour", "分时")
     if found.by and len(found.by.day) > _MOST_DAYS:
-        return display.localized(f"the last {_MOST_DAYS} days", f"最近{_MOST_DAYS}天")
+        return display.localized(f"the last {_MOST_DAYS} days", f"最近 {_MOST_DAYS} 天")
     return display.localized("by day", "按天")
 
 
@@ -239,7 +239,7 @@ def _failures(found: Stats, question: Question, display: Display) -> Iterator[Re
         codes = "1 more code" if len(more) == 1 else f"{len(more)} more codes"
         line = localized(
             f"{codes}, {rest:,} of the messages: --top {whole}, or --by code",
-            f"另有{len(more)}种回执码，共{rest:,}条：--top {whole}，或--by code",
+            f"另有 {len(more)} 种回执码，共 {rest:,} 条：--top {whole}，或 --by code",
         )
         yield from wrapped(Text(line, "dim"), display.width)
 
@@ -278,7 +278,7 @@ def _left_out(found: Stats, display: Display) -> Iterator[Text]:
         notes.append(
             localized(
                 f"{sms.latency_invalid:,} left out of the latency: reported before they were sent",
-                f"{sms.latency_invalid:,}条报告时间早于发送时间，不计入时延",
+                f"{sms.latency_invalid:,} 条报告时间早于发送时间，不计入时延",
             )
         )
     untimed = sum(cell.reports for cell in found.by.hour if cell.hour is None) if found.by else 0
@@ -286,21 +286,21 @@ def _left_out(found: Stats, display: Display) -> Iterator[Text]:
         notes.append(
             localized(
                 f"{untimed:,} without a time of sending: in no hour, on the day of their receipt",
-                f"{untimed:,}条没有发送时间：不计入各小时，按回执所在日统计",
+                f"{untimed:,} 条没有发送时间：不计入各小时，按回执所在日统计",
             )
         )
     if sms and sms.sent is not None and sms.reports > sms.sent:
         notes.append(
             localized(
                 f"the list of sends is not whole: {sms.reports:,} messages have receipts, {sms.sent:,} are listed",
-                f"发送清单不完整：{sms.reports:,}条有回执，清单中只有{sms.sent:,}条",
+                f"发送清单不完整：{sms.reports:,} 条有回执，清单中只有 {sms.sent:,} 条",
             )
         )
     few = any(cell for cell in _in_time(found) if cell and cell.reports < FEW)
     if few and drawn(display) and sms and sms.reports:
         notes.append(
             localized(
-                f"rate sparkline: blank where there are fewer than {FEW} messages", f"成功率曲线：不足{FEW}条处留空"
+                f"rate sparkline: blank where there are fewer than {FEW} messages", f"成功率曲线：不足 {FEW} 条处留空"
             )
         )
     if sms and sms.reports and found.previous and not found.previous.reports:
@@ -332,12 +332,12 @@ def slots(question: Question, display: Display) -> Iterator[Slots]:
     wide = display.width >= _WIDE
     if days == 1:
         for size in (1, 3, 6) if wide else (3, 6):
-            title = ("RATE BY HOUR", "分时成功率") if size == 1 else (f"BY {size} H", f"每{size}小时")
+            title = ("RATE BY HOUR", "分时成功率") if size == 1 else (f"BY {size} H", f"每 {size} 小时")
             yield Slots([range(at, at + size) for at in range(0, 24, size)], title)
         return
     names = [date_of(day).isoformat() for day in range(question.first_day, question.last_day + 1)]
     size = -(-days // (_MOST_DAYS if wide else 10))
-    title = ("BY DAY", "按天") if size == 1 else (f"BY {size} D", f"每{size}天")
+    title = ("BY DAY", "按天") if size == 1 else (f"BY {size} D", f"每 {size} 天")
     yield Slots([names[at : at + size] for at in range(0, days, size)], title)
 
 
@@ -345,7 +345,7 @@ def _notes(rows: Sequence[object], question: Question, rest: int, display: Displ
     localized, by = display.localized, {*question.by}
     if rest:
         whole = len(rows) + rest
-        yield localized(f"{rest} more: --top {whole}", f"另有{rest}组：--top {whole}")
+        yield localized(f"{rest} more: --top {whole}", f"另有 {rest} 组：--top {whole}")
     if Dimension.CARRIER in by or question.carriers:
         yield localized(
             "carrier: to which the number range was given; a ported number counts there",
@@ -356,6 +356,6 @@ def _notes(rows: Sequence[object], question: Question, rest: int, display: Displ
     if by & {Dimension.TEMPLATE, Dimension.SIGN}:
         yield localized("template and signature: from the list of sends", "模板和签名：取自发送清单")
     if any(" " in row.chart for row in rows if isinstance(row, Row)):
-        yield localized(f"rate: blank where fewer than {FEW} ended", f"成功率：不足{FEW}条已结束处留空")
+        yield localized(f"rate: blank where fewer than {FEW} ended", f"成功率：不足 {FEW} 条已结束处留空")
     if Dimension.CODE in by or Dimension.CATEGORY in by:
         yield localized("what a code means: smsreceipt explain CODE", "回执码的含义：smsreceipt explain CODE")

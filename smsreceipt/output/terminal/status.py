@@ -22,11 +22,12 @@ def status(health: Health, display: Display) -> str:
     """Facts about the store, then a line for each message type, each queue or path, and each queue that was asked."""
     localized, facts = display.localized, health.facts
     absent = Text("" if facts.exists else localized("  (not there yet)", "  （尚不存在）"), "dim")
+    schema = localized(f"schema {facts.schema}", f"结构版本 {facts.schema}")
     lines = [
-        (localized("store", "数据库"), text(facts.location).append(absent)),
+        (localized("store", "存储"), text(facts.location).append(absent)),
         (
             localized("engine", "引擎"),
-            Text(display.dot.join([facts.engine, f"schema {facts.schema}", size(facts.size)])),
+            Text(display.dot.join([facts.engine, schema, size(facts.size)])),
         ),
         *([(localized("growth", "增长"), _growth(health.growth, display))] if health.growth.receipts_per_day else []),
         *([] if health.growth.free is None else [(localized("disk", "磁盘"), _disk(health.growth, display))]),

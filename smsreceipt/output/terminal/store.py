@@ -19,9 +19,9 @@ def info(facts: StoreFacts, display: Display) -> str:
     statements = localized(f"{facts.statements:,} statements", f"{facts.statements:,} 条回执")
     top = pairs(
         [
-            (localized("store", "数据库"), text(facts.location).append(absent)),
+            (localized("store", "存储"), text(facts.location).append(absent)),
             (localized("engine", "引擎"), text(facts.engine)),
-            (localized("schema", "模式版本"), Text(str(facts.schema))),
+            (localized("schema", "结构版本"), Text(str(facts.schema))),
             (localized("size", "大小"), Text(size(facts.size))),
             (localized("receipts", "消息"), Text(f"{facts.receipts:,}{display.dot}{statements}")),
             (localized("rejects", "拒收"), Text(f"{facts.rejects:,}")),

@@ -71,8 +71,7 @@ def environment(app: App, known: Collection[str]) -> Result:
         return ok(f"{len(found)} variables", f"{len(found)} 个变量")
     near = nearest(unknown[0], known)
     fix = (f"Did you mean {near}?", f"是否应为 {near}？") if near else (f"unset {unknown[0]}",) * 2
-    named = ", ".join(unknown)
-    return warn((f"{named} sets nothing", f"{named} 不起作用"), fix)
+    return warn((f"{', '.join(unknown)} sets nothing", f"{'、'.join(unknown)} 不起作用"), fix)
 
 
 class StoreChecks:
