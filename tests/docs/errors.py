@@ -22,24 +22,27 @@ from tests.language.catalogue import PACKAGE
 LANGUAGES = {"en": "en", "zh-CN": CHINESE}
 _PLACE = re.compile(r"\{[^{}]*\}")
 _WORD = re.compile(r"[A-Za-z]{2,}")
-_WORDS = {
-    "en": (
-        "# Every error, by its text",
-        "**English** · [中文](../zh-CN/errors.md)",
-        "Search this page for the words that stay the same: `…` stands for names, numbers and reasons. An error is one line on standard error, `error: …`; after"
-        "\n`hint:` stands what to do. What the exit codes mean: [troubleshooting](troubleshooting.md#exit-codes). `make reference` writes this page.",
-        "Exit code",
-        "| Error | Hint |",
-    ),
-    "zh-CN": (
-        "# 按文字查找错误",
-        "[English](../en/errors.md) · **中文**",
-        "请用错误中固定不变的文字在本页查找：`…` 代表名称、数字和原因。每个错误在标准错误输出中占一行，即 `错误：…`；`提示：` 之后是处理办法。"
-        "\n退出码的含义见[故障排查](troubleshooting.md#退出码)。本页由 `make reference` 生成。",
-        "退出码",
-        "| 错误 | 提示 |",
-    ),
+_HEADS = {
+    "en": """\
+# Every error, by its text
+
+**English** · [中文](../zh-CN/errors.md)
+
+Search this page for the words that stay the same: `…` stands for names, numbers and reasons. An error is one line on
+standard error, `error: …`; after `hint:` stands what to do. What the exit codes mean:
+[troubleshooting](troubleshooting.md#exit-codes). `make reference` writes this page.
+""",
+    "zh-CN": """\
+# 按文字查找错误
+
+[English](../en/errors.md) · **中文**
+
+请用错误中固定不变的文字在本页查找：`…` 代表名称、数字和原因。每个错误在标准错误上占一行，即 `错误：…`；
+`提示：` 之后是处理办法。退出码的含义见[故障排查](troubleshooting.md#退出码)。本页由 `make reference` 生成。
+""",
 }
+_CODE = {"en": "Exit code", "zh-CN": "退出码"}
+_COLUMNS = {"en": "| Error | Hint |", "zh-CN": "| 错误 | 提示 |"}
 
 
 @dataclass(frozen=True, order=True)
@@ -107,16 +110,15 @@ def _cell(text: str, language: str) -> str:
 
 def page(language: str) -> str:
     """The page of a language: "en" or "zh-CN"."""
-    title, links, words, code, head = _WORDS[language]
-    parts = [title, links, words]
+    parts = [_HEADS[language]]
     for exit_code in sorted({error.exit_code for error in errors()}):
         rows = [
             f"| {_cell(error.text, LANGUAGES[language])} | {_cell(error.hint, LANGUAGES[language])} |"
             for error in errors()
             if error.exit_code == exit_code
         ]
-        parts += [f"## {code} {exit_code}", "\n".join([head, "|---|---|", *rows])]
-    return "\n\n".join(parts) + "\n"
+        parts.append("\n".join([f"## {_CODE[language]} {exit_code}\n", _COLUMNS[language], "|---|---|", *rows, ""]))
+    return "\n".join(parts)
 
 
 def path(language: str) -> Path:
