@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from smsreceipt.config import Config, home_directory, store_directory
 from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
-from smsreceipt.language import is_chinese
+from smsreceipt.language import _, is_chinese, of_system
 from smsreceipt.model import Instant, Kind, Receipt
 from smsreceipt.output.log import labelled, log_line
 from smsreceipt.output.safe import safe
@@ -185,10 +185,7 @@ class App:
         """Other users of the machine see the arguments of its programs."""
         setting = self.settings.get("store")
         if setting is not None and setting.origin == "option" and opening.has_password(self._store):
-            self._warn_of_password("--store")
-
-    def _warn_of_password(self, where: str) -> None:
-        self.warn(f"other users can see the password in {where}: use SMSRECEIPT_STORE, PGPASSWORD or ~/.pgpass")
+            self.warn(_("other users can see the password in --store: use SMSRECEIPT_STORE, PGPASSWORD or ~/.pgpass"))
 
     def upgrade_store(self) -> tuple[int, int]:
         """Bring the schema of the store up to date; return its version before, 0 where there was none, and after."""
@@ -204,7 +201,9 @@ class App:
         """The store at a location that an argument names, to be used in a with statement."""
         location = self._expanded(location)
         if opening.has_password(location):
-            self._warn_of_password("the arguments")
+            self.warn(
+                _("other users can see the password in the arguments: use SMSRECEIPT_STORE, PGPASSWORD or ~/.pgpass")
+            )
         with contextlib.closing(self._opened(location, readonly=readonly)) as store:
             yield store
 
@@ -243,15 +242,15 @@ class App:
             try:
                 return Path(file).open("rb")
             except OSError as exc:
-                raise unusable(f"{file} cannot be read", exc, file) from exc
+                raise unusable(_("{name} cannot be read", name=file), exc, file) from exc
         if self.stdin is None:
-            raise UsageError("standard input is closed: there is nothing for - to read")
+            raise UsageError(_("standard input is closed: there is nothing for - to read"))
         return contextlib.nullcontext(self.stdin)
 
     def require_stdout(self) -> None:
         """Raise UsageError when standard output is closed."""
         if self.stdout is None:
-            raise UsageError("standard output is closed, and this command does nothing but print")
+            raise UsageError(_("standard output is closed, and this command does nothing but print"))
 
     def write(self, data: bytes) -> None:
         """Print lines. Raises ReaderGone when the pipe was closed, OutputError when they cannot be written."""
@@ -264,7 +263,7 @@ class App:
         except BrokenPipeError as exc:
             raise ReaderGone from exc
         except OSError as exc:
-            raise OutputError(f"standard output: {exc.strerror}") from exc
+            raise OutputError(_("standard output: {reason}", reason=of_system(exc))) from exc
 
     def encode(self, text: str) -> bytes:
         """A table in the terminal's encoding; characters that it lacks become escapes."""
@@ -280,7 +279,7 @@ class App:
             self._discard_stdout()
             if isinstance(exc, BrokenPipeError):
                 raise ReaderGone from exc
-            raise OutputError(f"standard output: {exc.strerror}") from exc
+            raise OutputError(_("standard output: {reason}", reason=of_system(exc))) from exc
 
     def report(self, data: bytes) -> None:
         """Print and flush lines; never raises for the output, so that the work of the command goes on.
@@ -294,7 +293,7 @@ class App:
             self.flush()
         except ReaderGone:
             self.end_with(141)
-            self.say("nobody reads standard output any more: going on without it")
+            self.say(_("nobody reads standard output any more: going on without it"))
         except OutputError as exc:
             self.end_with(exc.exit_code)
             self.error(exc)

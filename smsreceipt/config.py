@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import msgspec
 
 from smsreceipt.errors import UsageError
-from smsreceipt.model import visible
+from smsreceipt.language import _
+from smsreceipt.model import nearest, visible
 from smsreceipt.permissions import unusable
 
 FILE = "smsreceipt.toml"
@@ -27,9 +28,6 @@ ENDPOINTS = {
     "dysmsapi": "dysmsapi.ap-southeast-1.aliyuncs.com",
     "dyplsapi": "dyplsapi.aliyuncs.com",
 }
-
-
-_TOO_LARGE = "an integer is too large: TOML has 64 bits for it"
 
 
 class Check(Protocol):
@@ -85,8 +83,8 @@ def store_directory() -> Path:
     if found := data_directory():
         return found
     raise UsageError(
-        "there is no place for the store: this user has no home directory",
-        hint="Name a file: --store FILE or SMSRECEIPT_STORE; or set HOME.",
+        _("there is no place for the store: this user has no home directory"),
+        hint=_("Name a file: --store FILE or SMSRECEIPT_STORE; or set HOME."),
     )
 
 
@@ -155,13 +153,13 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as exc:
         raise unusable(f"{path}", exc, path) from exc
     except UnicodeDecodeError as exc:
-        raise UsageError(f"{path}: not UTF-8", hint="Save it as UTF-8.") from exc
+        raise UsageError(_("{file}: not UTF-8", file=path), hint=_("Save it as UTF-8.")) from exc
     except tomllib.TOMLDecodeError as exc:
-        raise UsageError(f"{path}: {exc}") from exc
+        raise UsageError(_("{file}: {fault}", file=path, fault=exc)) from exc
     except RecursionError as exc:
-        raise UsageError(f"{path}: arrays or tables are nested too deeply") from exc
+        raise UsageError(_("{file}: arrays or tables are nested too deeply", file=path)) from exc
     except ValueError as exc:  # an integer with more digits than Python converts
-        raise UsageError(f"{path}: {_TOO_LARGE}") from exc
+        raise _too_large(path) from exc
     _refuse_large_integers(document, path)
     return document
 
@@ -171,15 +169,26 @@ def _bytes(path: Path) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
         mode = os.fstat(file.fileno()).st_mode
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-            raise UsageError(f"{path} is no regular file", hint="Write the configuration to a file and name that.")
+            raise UsageError(
+                _("{file} is no regular file", file=path), hint=_("Write the configuration to a file and name that.")
+            )
         if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):  # /dev/null is writable by all, and empty
-            raise UsageError(f"{path}: others may change this file", hint=f"Run: chmod go-w {path}")
+            raise UsageError(
+                _("{file}: others may change this file", file=path), hint=_("Run: chmod go-w {file}", file=path)
+            )
         text = b""
         while block := file.read(MAX_BYTES + 1 - len(text)):
             text += block
         if len(text) > MAX_BYTES:
-            raise UsageError(f"{path} is larger than {MAX_BYTES:,} bytes", hint="Is it a configuration file?")
+            raise UsageError(
+                _("{file} is larger than {limit:,} bytes", file=path, limit=MAX_BYTES),
+                hint=_("Is it a configuration file?"),
+            )
         return text
+
+
+def _too_large(path: Path) -> UsageError:
+    return UsageError(_("{file}: an integer is too large: TOML has 64 bits for it", file=path))
 
 
 def _refuse_large_integers(value: object, path: Path) -> None:
@@ -188,7 +197,7 @@ def _refuse_large_integers(value: object, path: Path) -> None:
         for member in value.values() if isinstance(value, dict) else value:
             _refuse_large_integers(member, path)
     elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        raise UsageError(f"{path}: {_TOO_LARGE}")
+        raise _too_large(path)
 
 
 def _checked(table: dict[str, Any], schema: Schema, path: Path, prefix: str) -> dict[str, Any]:
@@ -197,24 +206,24 @@ def _checked(table: dict[str, Any], schema: Schema, path: Path, prefix: str) -> 
     for name, value in table.items():
         known = schema.get(name)
         if known is None:
-            raise UsageError(f"{path}: unknown key: {prefix}{name}", hint=_near(name, schema))
+            raise UsageError(_("{file}: unknown key: {key}", file=path, key=prefix + name), hint=_near(name, schema))
         if callable(known):
             if not isinstance(value, dict):
-                raise UsageError(f"{path}: {prefix}{name}: must be a table")
+                raise UsageError(_("{file}: {key}: must be a table", file=path, key=prefix + name))
             result[name] = _checked(value, known(), path, f"{prefix}{name}.")
         else:
             fault = known.fault(value)
             if fault:
-                raise UsageError(f"{path}: {prefix}{name}: {fault}")
+                raise UsageError(_("{file}: {key}: {fault}", file=path, key=prefix + name, fault=fault))
             result[known.name] = value
     return result
 
 
 def _near(name: str, schema: Schema) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name.replace("_", "-"), [*schema, "queues", "endpoints", "proxy"], 1)
-    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(schema))}."
+    near = nearest(name, [*schema, "queues", "endpoints", "proxy"])
+    if near:
+        return _("Did you mean {name}?", name=near)
+    return _("Known here: {names}.", names=", ".join(sorted(schema)))
 
 
 def _queues(table: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -225,11 +234,24 @@ def _queues(table: Mapping[str, str], path: Path) -> dict[str, str]:
     queues: dict[str, str] = {}
     for name, kind in ((visible(name), visible(kind)) for name, kind in table.items()):
         if not _NAME.fullmatch(name):
-            raise UsageError(f"{path}: queues: {name!r} is no name of a queue: letters, digits, - and _")
+            raise UsageError(
+                _("{file}: queues: {name!r} is no name of a queue: letters, digits, - and _", file=path, name=name)
+            )
         if not _NAME.fullmatch(kind):
-            raise UsageError(f"{path}: queues.{name}: {kind!r} is no message type", hint="Such as SmsReport.")
+            raise UsageError(
+                _("{file}: queues.{name}: {kind!r} is no message type", file=path, name=name, kind=kind),
+                hint=_("Such as SmsReport."),
+            )
         if queues.setdefault(name, kind) != kind:
-            raise UsageError(f"{path}: queues.{name}: given twice, as {queues[name]} and as {kind}")
+            raise UsageError(
+                _(
+                    "{file}: queues.{name}: given twice, as {one} and as {other}",
+                    file=path,
+                    name=name,
+                    one=queues[name],
+                    other=kind,
+                )
+            )
     return queues
 
 
@@ -238,16 +260,19 @@ def _proxy(document: dict[str, Any], path: Path) -> str | None:
     found = document.pop("proxy", None)
     if found is None or isinstance(found, str):
         return found
-    raise UsageError(f"{path}: proxy: must be a text")
+    raise UsageError(_("{file}: {key}: must be a text", file=path, key="proxy"))
 
 
 def _texts(table: object, path: Path, name: str, known: Sequence[str] | None) -> dict[str, str]:
     """A table of non-empty texts; its keys must be in *known*, if that is given."""
     if not isinstance(table, dict):
-        raise UsageError(f"{path}: {name}: must be a table")
+        raise UsageError(_("{file}: {key}: must be a table", file=path, key=name))
     for key, value in table.items():
         if known is not None and key not in known:
-            raise UsageError(f"{path}: unknown key: {name}.{key}", hint=f"Known here: {', '.join(known)}.")
+            raise UsageError(
+                _("{file}: unknown key: {key}", file=path, key=f"{name}.{key}"),
+                hint=_("Known here: {names}.", names=", ".join(known)),
+            )
         if not isinstance(value, str) or not value:
-            raise UsageError(f"{path}: {name}.{key}: must be a text")
+            raise UsageError(_("{file}: {key}: must be a text", file=path, key=f"{name}.{key}"))
     return dict(table)

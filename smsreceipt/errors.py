@@ -4,6 +4,8 @@ Scripts rely on the exit codes. 1 (a bug) and 141 (the reader of standard output
 A message never contains a phone number, a text or a secret.
 """
 
+from smsreceipt.language import N_
+
 
 class SmsReceiptError(Exception):
     """An error that the user can act on; its message is printed as one line, with the hint if there is one."""
@@ -27,21 +29,26 @@ class AuthError(SmsReceiptError):
     """The provider refused the credentials, the permission or the time of the request."""
 
     exit_code = 4
-    hint = "Check the AccessKey, its RAM rights, and that the queue belongs to this account."
+    hint = N_("Check the AccessKey, its RAM rights, and that the queue belongs to this account.")
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        """*code*: the provider's, where it refused a call."""
+        super().__init__(message, hint=hint)
+        self.code = code
 
 
 class ProviderError(SmsReceiptError):
     """The provider was unreachable or throttled the requests until the retry budget was spent."""
 
     exit_code = 5
-    hint = "Nothing is lost: run the same command again."
+    hint = N_("Nothing is lost: run the same command again.")
 
 
 class StoreUnavailable(SmsReceiptError):
     """The store is locked, full or read-only. Nothing was acknowledged that is not stored."""
 
     exit_code = 6
-    hint = "Nothing is lost: free the store and run the same command again."
+    hint = N_("Nothing is lost: free the store and run the same command again.")
 
 
 class StoreLocked(StoreUnavailable):
@@ -51,28 +58,28 @@ class StoreLocked(StoreUnavailable):
 class StoreFull(StoreUnavailable):
     """The disk of the store is full; the store is usable again as soon as there is space."""
 
-    hint = "Nothing is lost: free space on that disk and run the same command again."
+    hint = N_("Nothing is lost: free space on that disk and run the same command again.")
 
 
 class OutputError(SmsReceiptError):
     """The output cannot be written."""
 
     exit_code = 6
-    hint = "Free the disk that standard output goes to, or send it elsewhere."
+    hint = N_("Free the disk that standard output goes to, or send it elsewhere.")
 
 
 class StoreDamaged(SmsReceiptError):
     """The store is damaged, not ours, newer than this program, or was replaced while in use; it was not written to."""
 
     exit_code = 7
-    hint = "The store was left as it is. Restore a backup, then pull or replay again."
+    hint = N_("The store was left as it is. Restore a backup, then pull or replay again.")
 
 
 class QueueNotFound(SmsReceiptError):
     """The provider has no queue of that name."""
 
     exit_code = 8
-    hint = (
+    hint = N_(
         "Look the name up in the console (SMS: System settings > General settings; number privacy: Overview >"
         " message receiving). A queue without traffic for three months sleeps until the next send."
     )

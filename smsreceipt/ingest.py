@@ -11,6 +11,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from smsreceipt.errors import StoreFull, StoreLocked, StoreUnavailable
+from smsreceipt.language import _
 from smsreceipt.model import Asked, Decoded, Delivery, Tally
 from smsreceipt.store import Kept, Store
 
@@ -66,7 +67,7 @@ class LockRetry:
                     raise
                 if waited >= reported + _REPORT_EVERY:
                     reported = waited
-                    self._say(f"{exc}; waiting, {waited:.0f} s so far")
+                    self._say(_("{error}; waiting, {seconds:.0f} s so far", error=exc, seconds=waited))
 
 
 class _Commits(Generic[T]):
@@ -140,7 +141,7 @@ class _Commits(Generic[T]):
         """Decode the deliveries of the next commit."""
         batch: list[Decoded] = []
         frames = size = 0
-        for _ in range(len(self._waiting)):  # not those that arrive meanwhile: they would delay these
+        for _each in range(len(self._waiting)):  # not those that arrive meanwhile: they would delay these
             batch.append(self._decode(self._waiting.popleft()))
             received = batch[-1].delivery.frames
             frames += len(received)

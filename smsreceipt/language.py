@@ -7,18 +7,18 @@ in locale/zh/LC_MESSAGES/smsreceipt.po, which is read when the first one is need
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
-CATALOGUE = Path(__file__).parent / "locale" / "zh" / "LC_MESSAGES" / "smsreceipt.po"
+#: Without pathlib, which `--help` does not need otherwise.
+CATALOGUE = os.path.join(os.path.dirname(__file__), "locale", "zh", "LC_MESSAGES", "smsreceipt.po")  # noqa: PTH118, PTH120
 
-_TEXT = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
-_ENTRY = re.compile(rf"^msgid {_TEXT}(?:msgid_plural {_TEXT})?msgstr(?:\[0\])? {_TEXT}", re.MULTILINE)
-_PIECE = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_TEXT = rf"({_QUOTED}(?:\s+{_QUOTED})*)\s+"
+_ENTRY = rf"^msgid {_TEXT}(?:msgid_plural {_TEXT})?msgstr(?:\[0\])? {_TEXT}"
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -88,6 +88,35 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
     return message
 
 
+#: What systems say about files and sockets, as far as users meet it.
+_OF_SYSTEM = {
+    N_("Address already in use"),
+    N_("Cannot assign requested address"),
+    N_("Connection refused"),
+    N_("Disk quota exceeded"),
+    N_("Exec format error"),
+    N_("File exists"),
+    N_("File name too long"),
+    N_("Input/output error"),
+    N_("Is a directory"),
+    N_("No space left on device"),
+    N_("No such device or address"),
+    N_("No such file or directory"),
+    N_("Not a directory"),
+    N_("Operation not permitted"),
+    N_("Permission denied"),
+    N_("Read-only file system"),
+    N_("Too many levels of symbolic links"),
+    N_("Too many open files"),
+}
+
+
+def of_system(exc: OSError) -> str:
+    """What the system says about an error, in the chosen language; the name of its class where that is nothing."""
+    told = os.strerror(exc.errno) if exc.errno else ""
+    return _(told if told in _OF_SYSTEM else exc.strerror or type(exc).__name__)
+
+
 def _filled(message: str, translated: str | None, values: Mapping[str, object]) -> str:
     if not values:
         return translated or message
@@ -99,22 +128,24 @@ def _filled(message: str, translated: str | None, values: Mapping[str, object]) 
 
 def translation(message: str) -> str | None:
     """The Chinese for a message, with its places; None where there is none."""
-    if _State.catalogue is None:
-        _State.catalogue = {}
-        with contextlib.suppress(OSError, ValueError):
-            _State.catalogue = catalogue_of(CATALOGUE.read_text(encoding="utf-8"))
-    return _State.catalogue.get(message)
+    catalogue = _State.catalogue
+    if catalogue is None:
+        catalogue = {}
+        with contextlib.suppress(OSError, ValueError), open(CATALOGUE, encoding="utf-8") as file:  # noqa: PTH123
+            catalogue = catalogue_of(file.read())
+        _State.catalogue = catalogue  # only when it is whole: another thread may look now
+    return catalogue.get(message)
 
 
 def catalogue_of(text: str) -> dict[str, str]:
     """The translations in a .po file, by their English; of a plural, by the singular."""
     found = {}
-    for message, _plural, translated in _ENTRY.findall(text):
+    for message, _plural, translated in re.findall(_ENTRY, text, re.MULTILINE):
         if (key := _unquoted(message)) and (value := _unquoted(translated)):
             found[key] = value
     return found
 
 
 def _unquoted(text: str) -> str:
-    joined = "".join(_PIECE.findall(text))
-    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), joined) if "\\" in joined else joined
+    text = "".join(line.strip()[1:-1] for line in text.splitlines())
+    return re.sub(r"\\(.)", lambda match: _ESCAPED.get(match[1], match[1]), text) if "\\" in text else text

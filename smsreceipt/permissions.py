@@ -8,24 +8,27 @@ import stat
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, of_system
 
 _DENIED = {errno.EACCES, errno.EPERM}
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
-def why_denied(path: Path | str, *, write: bool = False, called: str = "it") -> str:
+def why_denied(path: Path | str, *, write: bool = False, named: bool = False) -> str:
     """Who owns the file or folder that bars the way to *path*, its mode, and the user of this process.
 
-    "" where rights are not the cause. *write*: the file is to be written, or made. *called*: the file in the sentence.
+    "" where rights are not the cause. *write*: the file is to be written, or made. *named*: name the file.
     """
     barrier = _barrier(Path(os.path.realpath(path)), write)
     if barrier is None:
         return ""
     found = barrier.stat()
-    what = f"the folder {barrier}" if stat.S_ISDIR(found.st_mode) else called
-    return (
-        f"{what} belongs to {_name(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):04o}; you are uid {os.geteuid()}"
-    )
+    values = {"owner": _name(found.st_uid), "mode": f"{stat.S_IMODE(found.st_mode):04o}", "uid": os.geteuid()}
+    if stat.S_ISDIR(found.st_mode):
+        return _("the folder {path} belongs to {owner}, mode {mode}; you are uid {uid}", path=barrier, **values)
+    if named:
+        return _("its file {path} belongs to {owner}, mode {mode}; you are uid {uid}", path=path, **values)
+    return _("it belongs to {owner}, mode {mode}; you are uid {uid}", **values)
 
 
 def denied_hint(path: Path | str, option: str = "", *, write: bool = False) -> str:
@@ -36,11 +39,19 @@ def denied_hint(path: Path | str, option: str = "", *, write: bool = False) -> s
     found = barrier.stat()
     is_folder = stat.S_ISDIR(found.st_mode)
     if found.st_uid == os.geteuid():
-        return f"Give yourself the right: chmod u+{'rwx' if is_folder else 'rw' if write else 'r'} {barrier}"
+        rights = "rwx" if is_folder else "rw" if write else "r"
+        return _("Give yourself the right: chmod u+{rights} {path}", rights=rights, path=barrier)
     owner = _name(found.st_uid)
     if is_folder:  # of the system perhaps: nobody is told to change its owner
-        return f"Run this as {owner}, or use a folder of your own{f' with {option}' if option else ''}."
-    return f"Run this as {owner}, or have root give it to you: chown {os.geteuid()} {barrier}"
+        if option:
+            return _("Run this as {owner}, or use a folder of your own with {option}.", owner=owner, option=option)
+        return _("Run this as {owner}, or use a folder of your own.", owner=owner)
+    return _(
+        "Run this as {owner}, or have root give it to you: chown {uid} {path}",
+        owner=owner,
+        uid=os.geteuid(),
+        path=barrier,
+    )
 
 
 def unusable(what: str, error: OSError, path: Path | str, *, write: bool = False, hint: str = "") -> UsageError:
@@ -49,8 +60,9 @@ def unusable(what: str, error: OSError, path: Path | str, *, write: bool = False
     *hint*: the next step where rights are not the cause.
     """
     why = why_denied(path, write=write) if error.errno in _DENIED else ""
-    text = why or error.strerror or "it cannot be read"
-    return UsageError(f"{what}: {text}", hint=denied_hint(path, write=write) or hint)
+    return UsageError(
+        _("{what}: {reason}", what=what, reason=why or of_system(error)), hint=denied_hint(path, write=write) or hint
+    )
 
 
 def read_secret_file(path: Path) -> bytes:
@@ -60,9 +72,9 @@ def read_secret_file(path: Path) -> bytes:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(1 << 16)
     except OSError as exc:
-        raise unusable(f"the secret file {path} cannot be read", exc, path) from exc
+        raise unusable(_("the secret file {path} cannot be read", path=path), exc, path) from exc
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"others can read the secret file {path}", hint=f"chmod 600 {path}")
+        raise UsageError(_("others can read the secret file {path}", path=path), hint=f"chmod 600 {path}")
     return content
 
 

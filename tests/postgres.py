@@ -33,7 +33,8 @@ _SERIAL = count()
 _free: list[str] = [_cluster] if _cluster else []
 _TABLES = (
     *("statement", "body", "reject", "send", "tie", "tally", "comparison"),
-    *("replay", "writer", "lease", "note", "ledger", "day_tally", "tally_change", "kind", "road"),
+    *("replay", "writer", "lease", "note", "ledger", "day_tally", "tally_change",
+      "call_tally", "call_change", "kind", "road"),
 )  # fmt: skip
 
 
@@ -140,7 +141,8 @@ def take_back() -> None:
 def empty(url: str) -> None:
     """Empty a store, as no command does."""
     clear = "; ".join(f"DELETE FROM smsreceipt.{table}" for table in _TABLES)  # noqa: S608 - our own names
-    tallies = "UPDATE smsreceipt.tally_state SET to_seq = 0, aim = 0, place = ''"
+    tallies = "UPDATE smsreceipt.tally_state SET to_seq = 0, aim = 0, place = ''; "
+    tallies += "UPDATE smsreceipt.call_state SET to_seq = 0, version = ''"
     execute(url, f"BEGIN; {clear}; {tallies}; SELECT setval('smsreceipt.seq', 1, false); COMMIT")
 
 

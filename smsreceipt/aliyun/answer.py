@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+from smsreceipt.language import _
+
 from .faults import BadAnswer
 
 MAX_HEAD = 64 * 1024
@@ -46,18 +48,18 @@ def read(data: bytes) -> tuple[Response, int, bool] | int:
     end = data.find(b"\r\n\r\n")
     if end < 0 or end > MAX_HEAD:
         if len(data) > MAX_HEAD:
-            raise BadAnswer("the answer's headers are too long")
+            raise BadAnswer(_("the answer's headers are too long"))
         if not b"HTTP/1.".startswith(data[:7]):
-            raise BadAnswer("the answer is not HTTP")
+            raise BadAnswer(_("the answer is not HTTP"))
         return len(data) + 1
     head = data[: end + 2]
     begin = end + 4
     line = _STATUS.match(head)
     if line is None:
-        raise BadAnswer("the answer is not HTTP")
+        raise BadAnswer(_("the answer is not HTTP"))
     status = int(line[1])
     if status < 200:
-        raise BadAnswer("the answer is an interim one, which was not asked for")
+        raise BadAnswer(_("the answer is an interim one, which was not asked for"))
     lines = head.lower()
     keep = head.startswith(b"HTTP/1.1") and _CLOSE.search(lines) is None
     if status in {204, 304}:
@@ -65,13 +67,13 @@ def read(data: bytes) -> tuple[Response, int, bool] | int:
     length, coding = _value(lines, b"content-length"), _value(lines, b"transfer-encoding")
     if coding:
         if coding != b"chunked" or length:
-            raise BadAnswer("the answer's length is stated twice or in an unknown way")
+            raise BadAnswer(_("the answer's length is stated twice or in an unknown way"))
         return _read_chunks(data, begin, status, head, keep=keep)
     if length:
         return _read_sized(data, begin, status, head, length, keep=keep)
     if status >= 400:
         return Response(status, head, b""), len(data), False  # a gateway's page; the status is enough
-    raise BadAnswer("the answer does not state its length")
+    raise BadAnswer(_("the answer does not state its length"))
 
 
 def may_end(data: bytearray, begin: int) -> bool:
@@ -89,7 +91,7 @@ def _value(lines: bytes, name: bytes) -> bytes:
         return b""
     begin = at + len(name) + 3
     if lines.find(b"\r\n%b:" % name, begin) >= 0:
-        raise BadAnswer("a header of the answer is there twice")
+        raise BadAnswer(_("a header of the answer is there twice"))
     return lines[begin : lines.index(b"\r\n", begin)].strip()
 
 
@@ -97,7 +99,7 @@ def _read_sized(
     data: bytes, begin: int, status: int, head: bytes, length: bytes, *, keep: bool
 ) -> tuple[Response, int, bool] | int:
     if not length.isdigit() or len(length) > 10 or int(length) > MAX_BODY:
-        raise BadAnswer("the answer's length is no number or too large")
+        raise BadAnswer(_("the answer's length is no number or too large"))
     end = begin + int(length)
     if end > len(data):
         return end
@@ -111,7 +113,7 @@ def _read_chunks(data: bytes, at: int, status: int, head: bytes, *, keep: bool) 
         size = int(line[1], 16)
         total += size
         if total > MAX_BODY:
-            raise BadAnswer("the answer is too large")
+            raise BadAnswer(_("the answer is too large"))
         begin = line.end()
         if size == 0:
             return _read_trailer(data, begin, Response(status, head, b"".join(parts)), keep=keep)
@@ -119,10 +121,10 @@ def _read_chunks(data: bytes, at: int, status: int, head: bytes, *, keep: bool) 
         if at > len(data):
             return at
         if data[at - 2 : at] != b"\r\n":
-            raise BadAnswer("the answer's chunks do not fit")
+            raise BadAnswer(_("the answer's chunks do not fit"))
         parts.append(data[begin : at - 2])
     if data.find(b"\n", at) >= 0 or len(data) - at > 1024:
-        raise BadAnswer("the answer's chunks do not fit")
+        raise BadAnswer(_("the answer's chunks do not fit"))
     return len(data) + 1
 
 
@@ -132,6 +134,6 @@ def _read_trailer(data: bytes, at: int, response: Response, *, keep: bool) -> tu
     end = data.find(b"\r\n\r\n", at)
     if end < 0:
         if len(data) - at > MAX_HEAD:
-            raise BadAnswer("the answer's trailers are too long")
+            raise BadAnswer(_("the answer's trailers are too long"))
         return len(data) + 1
     return response, end + 4, keep

@@ -19,6 +19,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util.ssltransport import SSLTransport
 
+from smsreceipt.language import _
+
 from . import way
 from .answer import Response, read
 from .endpoints import Endpoint
@@ -86,7 +88,7 @@ class BlockingPool:
             connection.close()
             if not isinstance(exc, OSError | BadAnswer):
                 raise
-            late = f"timed out, after {READ:.0f} s without a byte"
+            late = _("timed out, after {seconds:.0f} s without a byte", seconds=READ)
             # Not chained: the cause may quote the request, and that holds phone numbers and the key's id.
             raise TransportError(late if isinstance(exc, TimeoutError) else in_words(exc)) from None
         if keep:
@@ -146,7 +148,9 @@ class BlockingPool:
         if (refused := _REFUSED_TUNNEL.match(str(exc))) and self._proxy:
             return self._proxy.refusal(int(refused[1]), self._endpoint)
         if isinstance(exc, HTTPException) and not isinstance(exc, OSError):
-            return Unreached(f"{way.first_peer(self._endpoint, self._proxy)} does not answer as an HTTP proxy does")
+            return Unreached(
+                _("{peer} does not answer as an HTTP proxy does", peer=way.first_peer(self._endpoint, self._proxy))
+            )
         return way.failure(_cause(exc), self._endpoint, self._proxy, arrived=arrived, seconds=CONNECT)
 
     def _context(self) -> ssl.SSLContext:

@@ -9,6 +9,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 
 from smsreceipt.errors import AuthError
+from smsreceipt.language import _
 from smsreceipt.model import Instant
 
 WARN_AFTER = 60.0  #: seconds
@@ -66,8 +67,8 @@ class Clock:
             offset = self.offset
         if abs(offset) > REFUSE_AFTER:
             raise AuthError(
-                f"the local clock is {_gap(offset)} the provider's",
-                hint="Set the clock of this machine, then run again.",
+                _difference(offset),
+                hint=_("Set the clock of this machine, then run again."),
             )
 
     def warning(self) -> str | None:
@@ -76,7 +77,7 @@ class Clock:
             if self._warned or abs(self.offset) <= WARN_AFTER:
                 return None
             self._warned = True
-        return f"the local clock is {_gap(self.offset)} the provider's; requests are signed with the provider's time"
+        return _("{difference}; requests are signed with the provider's time", difference=_difference(self.offset))
 
 
 @lru_cache(maxsize=16)  # many answers carry the same second
@@ -90,9 +91,15 @@ def _unix(date: str | None) -> int | None:
         return None
 
 
-def _gap(offset: float) -> str:
+def _difference(offset: float) -> str:
+    """A sentence about the local clock, whose offset is not 0."""
     seconds = abs(round(offset))
-    amount = (
-        f"{seconds} s" if seconds < 600 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-    )
-    return f"{amount} {'behind' if offset > 0 else 'ahead of'}"
+    if seconds < 600:
+        amount = _("{seconds} s", seconds=seconds)
+    elif seconds < 7200:
+        amount = _("{minutes:.0f} min", minutes=seconds / 60)
+    else:
+        amount = _("{hours:.1f} h", hours=seconds / 3600)
+    if offset > 0:
+        return _("the local clock is {amount} behind the provider's", amount=amount)
+    return _("the local clock is {amount} ahead of the provider's", amount=amount)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smsreceipt.errors import AuthError, UsageError
+from smsreceipt.language import N_, _
 from smsreceipt.permissions import denied_hint, unusable, why_denied
 
-_HINT = (
-    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET,"
-    " or make a profile in ~/.aliyun/config.json with `aliyun configure`."
+_HINT = N_(
+    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or make a profile in"
+    " ~/.aliyun/config.json with `aliyun configure`."
 )
-_STS_HINT = (
+_STS_HINT = N_(
     "Set ALIBABA_CLOUD_SECURITY_TOKEN to the token that was issued with it (in a profile: mode StsToken, sts_token)."
 )
 _PRINTABLE = re.compile(r"[!-~]*\Z")
@@ -34,9 +35,9 @@ class Credentials:
     def __post_init__(self) -> None:
         # They become headers: a line break in one of them would begin another header.
         if not all(map(_PRINTABLE.match, (self.access_key_id, self.access_key_secret, self.security_token))):
-            raise AuthError("an AccessKey or token holds white space or a character that is not ASCII", hint=_HINT)
+            raise AuthError(_("an AccessKey or token holds white space or a character that is not ASCII"), hint=_HINT)
         if self.access_key_id.startswith("STS.") and not self.security_token:
-            raise AuthError("the AccessKey is a temporary one (STS) and comes without its token", hint=_STS_HINT)
+            raise AuthError(_("the AccessKey is a temporary one (STS) and comes without its token"), hint=_STS_HINT)
 
     @property
     def temporary(self) -> bool:
@@ -85,7 +86,7 @@ def load(environ: Mapping[str, str], profile: str | None, home: Path) -> Loaded:
     if not profile and (key_id or secret):
         if not (key_id and secret):
             absent = "ALIBABA_CLOUD_ACCESS_KEY_SECRET" if key_id else "ALIBABA_CLOUD_ACCESS_KEY_ID"
-            raise AuthError(f"{absent} is not set, but its other half is", hint=_HINT)
+            raise AuthError(_("{variable} is not set, but its other half is", variable=absent), hint=_HINT)
         token = environ.get("ALIBABA_CLOUD_SECURITY_TOKEN", "")
         return Loaded(Fixed(Credentials(key_id, secret, token)))
     path = home / ".aliyun" / "config.json"
@@ -95,11 +96,15 @@ def load(environ: Mapping[str, str], profile: str | None, home: Path) -> Loaded:
         config = _config(path.read_bytes())
     except OSError as exc:
         if wanted:
-            raise unusable(f"profile {wanted}: {path} cannot be read", exc, path, hint=_HINT) from exc
+            raise unusable(
+                _("profile {profile}: {path} cannot be read", profile=wanted, path=path), exc, path, hint=_HINT
+            ) from exc
         if why := why_denied(path):
-            raise AuthError(f"{path} cannot be read: {why}", hint=denied_hint(path)) from exc
-        raise AuthError("no credentials were found", hint=_HINT) from None
-    warnings = (f"{path} can be read by other users: chmod 600 it",) if readable_by_others else ()
+            raise AuthError(
+                _("{name} cannot be read: {reason}", name=path, reason=why), hint=denied_hint(path)
+            ) from exc
+        raise AuthError(_("no credentials were found"), hint=_HINT) from None
+    warnings = (_("{path} can be read by other users: chmod 600 it", path=path),) if readable_by_others else ()
     name = wanted or str(config.get("current") or "default")
     return Loaded(_provider(_find(config, name, path), name, path), warnings)
 
@@ -110,7 +115,7 @@ def _config(text: bytes) -> dict[str, Any]:
     except ValueError:
         config = None  # the parser's message would quote the file
     if not isinstance(config, dict) or not isinstance(config.get("profiles", []), list):
-        raise UsageError("~/.aliyun/config.json is not what `aliyun configure` writes")
+        raise UsageError(_("~/.aliyun/config.json is not what `aliyun configure` writes"))
     return config
 
 
@@ -118,7 +123,9 @@ def _find(config: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
     for candidate in config.get("profiles", []):
         if isinstance(candidate, dict) and candidate.get("name") == name:
             return candidate
-    raise UsageError(f"{path} has no profile {name}", hint="`aliyun configure list` names them.")
+    raise UsageError(
+        _("{path} has no profile {name}", path=path, name=name), hint=_("`aliyun configure list` names them.")
+    )
 
 
 def _provider(profile: dict[str, Any], name: str, path: Path) -> Provider:
@@ -128,9 +135,9 @@ def _provider(profile: dict[str, Any], name: str, path: Path) -> Provider:
     token = profile.get("sts_token") if mode == "StsToken" else ""
     parts = (profile.get("access_key_id"), profile.get("access_key_secret"), token)
     if not all(isinstance(part, str) for part in parts) or not (parts[0] and parts[1]):
-        raise AuthError(f"profile {name} holds no complete AccessKey", hint=_HINT)
+        raise AuthError(_("profile {name} holds no complete AccessKey", name=name), hint=_HINT)
     if mode == "StsToken" and not token:
-        raise AuthError(f"profile {name} holds no token", hint=_HINT)
+        raise AuthError(_("profile {name} holds no token", name=name), hint=_HINT)
     return Fixed(Credentials(*map(str, parts)))
 
 
@@ -148,9 +155,11 @@ class _External:
             parts = (found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token() or "")
         except Exception as exc:  # noqa: BLE001 - the package raises bare exceptions of many kinds
             # Its message is left out and not chained: it may quote what the service or the command printed.
-            raise AuthError(f"profile {self._name} gave no credentials ({type(exc).__name__})") from None
+            raise AuthError(
+                _("profile {name} gave no credentials ({error})", name=self._name, error=type(exc).__name__)
+            ) from None
         if not (parts[0] and parts[1]):
-            raise AuthError(f"profile {self._name} gave no credentials")
+            raise AuthError(_("profile {name} gave no credentials", name=self._name))
         return Credentials(*parts)
 
     def __repr__(self) -> str:
@@ -162,7 +171,7 @@ def _external(profile: dict[str, Any], mode: str, name: str, path: Path) -> Prov
         from alibabacloud_credentials import provider as providers
     except ImportError:
         raise UsageError(
-            f"profile {name} has mode {mode}, which needs the extra `credentials`",
+            _("profile {name} has mode {mode}, which needs the extra `credentials`", name=name, mode=mode),
             hint="pip install 'smsreceipt[credentials]'",
         ) from None
     try:
@@ -171,5 +180,5 @@ def _external(profile: dict[str, Any], mode: str, name: str, path: Path) -> Prov
         else:
             found = providers.CLIProfileCredentialsProvider(profile_name=name, profile_file=str(path))
     except Exception as exc:  # noqa: BLE001 - as above
-        raise AuthError(f"profile {name} cannot be used ({type(exc).__name__})") from None
+        raise AuthError(_("profile {name} cannot be used ({error})", name=name, error=type(exc).__name__)) from None
     return _External(found.get_credentials, name)

@@ -11,6 +11,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 
+from smsreceipt.language import _
+
 from . import blocking
 from .blocking import BlockingPool
 from .endpoints import Endpoint
@@ -123,9 +125,9 @@ def _asked(
 
 def _broken(exc: BaseException) -> TransportError:
     if isinstance(exc, TimeoutError | ReadTimeoutError):
-        return TransportError("timed out while waiting for more of the answer")
+        return TransportError(_("timed out while waiting for more of the answer"))
     if isinstance(exc, IncompleteRead):
-        return TransportError("the answer broke off")
+        return TransportError(_("the answer broke off"))
     if isinstance(exc, ProtocolError | HTTPException | ValueError) and not isinstance(exc, OSError):
-        return BadAnswer("the answer broke off or cannot be read")
+        return BadAnswer(_("the answer broke off or cannot be read"))
     return TransportError(in_words(exc))

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 #: The hosts for mainland accounts, by the provider's documentation. The number in the MNS host is the account of the
 #: messaging services, to which all receipt queues belong.
@@ -42,8 +43,8 @@ class Endpoint:
         scheme = scheme or ("http" if local else "https")
         if scheme == "http" and not local and not insecure_http:
             raise UsageError(
-                f"plain http to {host} is refused",
-                hint="Use https, or --insecure-http if nobody can listen in between.",
+                _("plain http to {host} is refused", host=host),
+                hint=_("Use https, or --insecure-http if nobody can listen in between."),
             )
         return cls(host, port or (443 if scheme == "https" else 80), scheme == "https")
 
@@ -88,7 +89,7 @@ class Endpoints:
             try:
                 found[service] = Endpoint.parse(environ.get(variable, "") or default, insecure_http=insecure_http)
             except UsageError as exc:
-                raise UsageError(f"{variable}: {exc}", hint=exc.hint) from None
+                raise UsageError(_("{what}: {reason}", what=variable, reason=exc), hint=exc.hint) from None
         return cls(**found)
 
 
@@ -100,13 +101,13 @@ def _split(text: str) -> tuple[str, str, int | None]:
         parts = urlsplit(text if "://" in text else f"//{text}")
         port = parts.port
     except ValueError:
-        raise UsageError("an endpoint is a host, host:port or URL with scheme and port") from None
+        raise UsageError(_("an endpoint is a host, host:port or URL with scheme and port")) from None
     host = parts.hostname or ""
     well_formed = _HOST.match(host) is not None or ":" in host
     if parts.scheme not in {"", "http", "https"} or not well_formed or port == 0:
-        raise UsageError("an endpoint is a host, host:port or URL with scheme http or https")
+        raise UsageError(_("an endpoint is a host, host:port or URL with scheme http or https"))
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise UsageError("an endpoint has no path, query or user name")
+        raise UsageError(_("an endpoint has no path, query or user name"))
     return parts.scheme, host, port
 
 

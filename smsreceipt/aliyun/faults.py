@@ -6,6 +6,7 @@ import socket
 import ssl
 
 from smsreceipt.errors import ProviderError
+from smsreceipt.language import N_, _
 
 
 class TransportError(ProviderError):
@@ -33,13 +34,16 @@ class TimedOut(ConnectionLost):
 class Unreached(ConnectionLost):
     """No connection could be opened, so no request was sent."""
 
-    hint = (
-        "Nothing is lost: run the same command again. Check the network and its DNS, the proxy (HTTPS_PROXY, NO_PROXY,"
-        " `proxy` in the configuration), and the endpoints (SMSRECEIPT_*_ENDPOINT)."
+    hint = N_(
+        "Nothing is lost: run the same command again. Check the network and its DNS, the proxy"
+        " (HTTPS_PROXY, NO_PROXY, `proxy` in the configuration), and the endpoints"
+        " (SMSRECEIPT_*_ENDPOINT)."
     )
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, unresolved: bool = False) -> None:
+        """*unresolved*: the name of the peer leads to no address."""
         super().__init__(message, sent=False)
+        self.unresolved = unresolved
 
 
 class BadAnswer(TransportError):
@@ -55,27 +59,29 @@ class Hopeless(TransportError):
 class Untrusted(Hopeless):
     """The peer's certificate is not valid for the endpoint."""
 
-    hint = "Check the endpoint's name, the system's CA certificates and the clock."
+    hint = N_("Check the endpoint's name, the system's CA certificates and the clock.")
 
 
 class ProxyRefused(Hopeless):
     """The proxy does not permit the connection."""
 
-    hint = "Let the proxy's owner permit this host and port, or list the host in NO_PROXY if it can be reached without."
+    hint = N_(
+        "Let the proxy's owner permit this host and port, or list the host in NO_PROXY if it can be reached without."
+    )
 
 
 def in_words(exc: BaseException) -> str:
     """Why a connection could not be opened, or ended, without anything that was sent."""
-    return next((words for kind, words in _WORDS if isinstance(exc, kind)), "the connection broke off")
+    return next((_(words) for kind, words in _WORDS if isinstance(exc, kind)), _("the connection broke off"))
 
 
 #: The first that fits counts.
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, "its name cannot be resolved"),
-    (UnicodeError, "its name cannot be resolved"),  # a part of it is empty or too long
-    (TimeoutError, "timed out"),
-    (ConnectionRefusedError, "connection refused"),
-    (ConnectionResetError, "connection reset"),
-    (ssl.SSLError, "TLS failed"),
-    (BadAnswer, "the answer cannot be read"),
+    (socket.gaierror, N_("its name cannot be resolved")),
+    (UnicodeError, N_("its name cannot be resolved")),  # a part of it is empty or too long
+    (TimeoutError, N_("timed out")),
+    (ConnectionRefusedError, N_("connection refused")),
+    (ConnectionResetError, N_("connection reset")),
+    (ssl.SSLError, N_("TLS failed")),
+    (BadAnswer, N_("the answer cannot be read")),
 )

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import cast
 
+from smsreceipt.language import N_, _
+
 from . import way
 from .answer import Response, may_end, read
 from .dial import dial
@@ -103,8 +105,11 @@ class _Connection(asyncio.BufferedProtocol):
         self.alive = False
         if self in self._idle:
             self._idle.remove(self)
-        part = "in the middle of" if self._buffer else "before"
-        self._settle(ConnectionLost(f"the connection ended {part} the answer", sent=True))
+        within, before = (
+            N_("the connection ended in the middle of the answer"),
+            N_("the connection ended before the answer"),
+        )
+        self._settle(ConnectionLost(_(within if self._buffer else before), sent=True))
 
     def _settle(self, outcome: Response | Exception) -> None:
         waiter, self._waiter = self._waiter, None
@@ -117,7 +122,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def expire(self) -> None:
         """Fail the request because its time limit has passed."""
-        self._settle(TimedOut("no complete answer in time", sent=True))
+        self._settle(TimedOut(_("no complete answer in time"), sent=True))
         self.abort()
 
     def abort(self) -> None:
@@ -213,7 +218,7 @@ class Pool:
     def _take(self, now: float) -> _Connection | None:
         """The connection that was used last, which the peer is the least likely to close."""
         if self._closed:
-            raise ConnectionLost("the pool is closed", sent=False)
+            raise ConnectionLost(_("the pool is closed"), sent=False)
         while self._idle:
             connection = self._idle.pop()
             if connection.alive and now - connection.idle_since < self._max_idle:
@@ -233,7 +238,7 @@ class Pool:
             ) from exc
         if self._closed:
             connection.abort()
-            raise ConnectionLost("the pool is closed", sent=False)
+            raise ConnectionLost(_("the pool is closed"), sent=False)
         return connection
 
     async def _connected(self, reached: Callable[[], None]) -> _Connection:

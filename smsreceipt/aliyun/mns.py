@@ -16,6 +16,7 @@ import msgspec
 from mns.mns_exception import MNSServerException
 
 from smsreceipt.errors import AuthError, ProviderError, QueueNotFound, SmsReceiptError, UsageError
+from smsreceipt.language import _
 from smsreceipt.model import Instant
 
 from . import retry, xml
@@ -75,8 +76,10 @@ class MnsError(MNSServerException):  # type: ignore[misc]  # the SDK ships no ty
         self.code = code  #: "" where the answer is not from the queue service, for example a gateway's page
 
     def __str__(self) -> str:
-        what = self.code or "without a code"
-        return f"the queue service answered {self.status} {what} (request {self.request_id or 'unknown'})"
+        values = {"status": self.status, "request": self.request_id or _("unknown")}
+        if not self.code:
+            return _("the queue service answered {status} without a code (request {request})", **values)
+        return _("the queue service answered {status} {code} (request {request})", code=self.code, **values)
 
 
 def receive(queue: str, batch: int = BATCH, wait: int = 0) -> Request:
@@ -118,7 +121,7 @@ def attributes(queue: str) -> Request:
 def check_queue(name: str) -> None:
     """Raise UsageError if no queue can have that name."""
     if not _QUEUE.match(name):
-        raise UsageError(f"{name!r}: a queue's name has 1 to 256 letters, digits and hyphens")
+        raise UsageError(_("{name!r}: a queue's name has 1 to 256 letters, digits and hyphens", name=name))
 
 
 @lru_cache(maxsize=256)
@@ -186,7 +189,7 @@ def messages(body: bytes) -> list[Message]:
     elements = xml.records(body, "Messages", "Message")
     usable = [message for fields in elements if (message := _message(fields)) is not None]
     if elements and not usable:
-        raise BadAnswer("no message in the answer has its body and its handle")
+        raise BadAnswer(_("no message in the answer has its body and its handle"))
     return usable
 
 
@@ -233,10 +236,10 @@ def failed_handles(body: bytes) -> dict[bytes, str]:
     failed = {}
     for fields in xml.records(body, "Errors", "Error"):
         if not fields.get("ReceiptHandle"):
-            raise BadAnswer("an error in the answer names no handle")
+            raise BadAnswer(_("an error in the answer names no handle"))
         failed[fields["ReceiptHandle"].strip()] = fields.get("ErrorCode", b"").decode("utf-8", "replace").strip()
     if not failed:
-        raise BadAnswer("the answer names no handle")
+        raise BadAnswer(_("the answer names no handle"))
     return failed
 
 
@@ -257,9 +260,9 @@ _CODE = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 def refusal(error: MnsError, queue: str) -> SmsReceiptError:
     """The exception for a final refusal of a request about *queue*."""
     if error.code == "QueueNotExist":
-        return QueueNotFound(f"queue {queue} does not exist")
+        return QueueNotFound(_("queue {queue} does not exist", queue=queue))
     if retry.denied(error.status, error.code):
-        return AuthError(f"queue {queue}: {error}", hint=retry.denial_hint(error.code))
+        return AuthError(_("queue {queue}: {error}", queue=queue, error=error), hint=retry.denial_hint(error.code))
     final = error.code and retry.verdict(error.status, error.code, temporary=False) is retry.Verdict.FINAL
     return ProviderError(str(error), hint=retry.hint(error.code) if final else "")
 
@@ -268,7 +271,7 @@ def queue_attributes(body: bytes) -> QueueAttributes:
     """The settings in a 200 answer to attributes(). Raises BadAnswer."""
     found = xml.records(body, "", "Queue")
     if len(found) != 1:
-        raise BadAnswer("the answer describes no queue")
+        raise BadAnswer(_("the answer describes no queue"))
     return QueueAttributes(*(_whole(found[0].get(name, b"")) for name in _ATTRIBUTES))
 
 

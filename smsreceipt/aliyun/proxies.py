@@ -10,11 +10,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import quote, unquote, urlsplit
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import N_, _
 
 from .endpoints import Endpoint
 from .faults import ProxyRefused, Unreached
 
-_FORM = "Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; in the password, @ : / # and % are %XX."
+_FORM = N_("Write it as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; in the password, @ : / # and % are %XX.")
+_ORIGIN = N_("the proxy")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?\Z")
 
 
@@ -25,11 +27,11 @@ class Proxy:
     host: str
     port: int
     tls: bool  #: between us and the proxy
-    origin: str = "the proxy"  #: the variable or the key of the configuration that names it
+    origin: str = _ORIGIN  #: the variable or the key of the configuration that names it
     user: str = field(default="", repr=False)  #: USER:PASSWORD; empty: the proxy is told nothing
 
     @classmethod
-    def parse(cls, text: str, origin: str = "the proxy") -> Proxy:
+    def parse(cls, text: str, origin: str = _ORIGIN) -> Proxy:
         """Parse "host:port" or a URL with http or https, and with a user and a password where the proxy wants them.
 
         The default port is that of the scheme. Raises UsageError, which names *origin* and quotes nothing of *text*.
@@ -37,15 +39,18 @@ class Proxy:
         scheme, found, rest = text.strip().rpartition("://")
         scheme = scheme.lower() if found else "http"
         if scheme not in {"http", "https"}:
-            what = f"{scheme} proxies" if re.fullmatch("[a-z][a-z0-9+.-]{0,9}", scheme) else "such proxies"
-            raise UsageError(f"{origin}: {what} are not supported", hint="Name an http:// or https:// proxy.")
+            if re.fullmatch("[a-z][a-z0-9+.-]{0,9}", scheme):
+                told = _("{origin}: {scheme} proxies are not supported", origin=_(origin), scheme=scheme)
+            else:
+                told = _("{origin}: such proxies are not supported", origin=_(origin))
+            raise UsageError(told, hint=_("Name an http:// or https:// proxy."))
         try:
             parts = urlsplit(f"//{rest}")
             host, port = parts.hostname or "", parts.port
         except ValueError:
             host, port = "", None
         if not (_HOST.match(host) or _address(host)) or port == 0 or not text.isprintable():
-            raise UsageError(f"{origin} is not the address of a proxy", hint=_FORM)
+            raise UsageError(_("{origin} is not the address of a proxy", origin=_(origin)), hint=_FORM)
         user = "" if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         return cls(host, port or (443 if scheme == "https" else 80), scheme == "https", origin, user)
 
@@ -65,11 +70,15 @@ class Proxy:
     def refusal(self, status: int, endpoint: Endpoint) -> Exception:
         """The exception for an answer of the proxy itself whose status is not 2xx."""
         if status == 407:
-            what = "refuses the user and the password" if self.user else "asks for a user and a password"
-            return UsageError(f"the proxy {self} {what} ({self.origin})", hint=_FORM)
+            if self.user:
+                refuses = N_("the proxy {proxy} refuses the user and the password ({origin})")
+            else:
+                refuses = N_("the proxy {proxy} asks for a user and a password ({origin})")
+            return UsageError(_(refuses, proxy=self, origin=_(self.origin)), hint=_FORM)
+        values = {"proxy": self, "host": endpoint.netloc, "status": status}
         if status in {408, 429} or status >= 500:
-            return Unreached(f"the proxy {self} cannot reach {endpoint.netloc} (status {status})")
-        return ProxyRefused(f"the proxy {self} does not let us reach {endpoint.netloc} (status {status})")
+            return Unreached(_("the proxy {proxy} cannot reach {host} (status {status})", **values))
+        return ProxyRefused(_("the proxy {proxy} does not let us reach {host} (status {status})", **values))
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from smsreceipt.language import _
+
 AFTER = 1.0  #: seconds of connecting after which a line says so
 PERIOD = 10.0  #: seconds between two lines
 
@@ -56,10 +58,10 @@ class ConnectionReporter:
             due = now - self._failed_at >= PERIOD
             if due:
                 self._failed_at = now
-        self._say(f"{failure}; trying again, {left:.0f} s left", 0 if due else 1)
+        self._say(_("{failure}; trying again, {left:.0f} s left", failure=failure, left=left), 0 if due else 1)
 
     def _takes_long(self, name: str) -> None:
         with self._lock:
             due = not self._slow and self._clock() - self._failed_at >= PERIOD
             self._slow = True
-        self._say(f"still connecting to {name} ...", 0 if due else 1)
+        self._say(_("still connecting to {name} ...", name=name), 0 if due else 1)

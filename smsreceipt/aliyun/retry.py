@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from smsreceipt import codes
+from smsreceipt.language import N_, _, is_chinese
 
 BASE = 0.2  #: seconds: the first delay is at most this
 CAP = 30.0  #: seconds: no delay is longer, not even by Retry-After
@@ -65,14 +66,17 @@ def denied(status: int, code: str) -> bool:
 def hint(code: str) -> str:
     """The next step after a final refusal with *code*. It names `explain` only where that has an answer."""
     if codes.api(code) is None:
-        return "The provider tells about a request by its id: https://api.aliyun.com/troubleshoot"
-    return f"`smsreceipt explain {shlex.quote(code)}` says what it means and what to do."
+        return N_("The provider tells about a request by its id: https://api.aliyun.com/troubleshoot")
+    return _("`smsreceipt explain {code}` says what it means and what to do.", code=shlex.quote(code))
 
 
 def denial_hint(code: str) -> str:
     """The next step where denied() holds; "" for an unknown code."""
     about = codes.api(code)
-    return f"{about.advice_en} (smsreceipt explain {shlex.quote(code)})" if about else ""
+    if about is None:
+        return ""
+    advice = about.advice_zh if is_chinese() else about.advice_en
+    return _("{advice} (smsreceipt explain {code})", advice=advice, code=shlex.quote(code))
 
 
 def _category(code: str) -> str:
@@ -143,5 +147,6 @@ class Budget:
 
     def lines(self, failure: Exception, wait: float) -> list[tuple[str, int]]:
         """What to print about a failure that is retried after *wait* seconds: texts, each with the least verbosity."""
-        early = [(f"{failure}; trying again for up to {self.seconds:.0f} s", 0)]
-        return early * (self.failures == _QUIET_FAILURES) + [(f"{failure}; trying again in {wait:.1f} s", 1)]
+        early = _("{failure}; trying again for up to {seconds:.0f} s", failure=failure, seconds=self.seconds)
+        each = _("{failure}; trying again in {seconds:.1f} s", failure=failure, seconds=wait)
+        return [(early, 0)] * (self.failures == _QUIET_FAILURES) + [(each, 1)]

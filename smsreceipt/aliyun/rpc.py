@@ -17,6 +17,7 @@ import msgspec
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from smsreceipt.errors import AuthError, ProviderError
+from smsreceipt.language import N_, _
 
 from . import signing
 from .blocking import BlockingPool
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from aliyunsdkcore.request import RpcRequest
 
 _SAME_FAILURE = 10.0  # seconds between two lines about retries
-_UNREADABLE_HINT = (
+_UNREADABLE_HINT = N_(
     "A gateway or proxy may answer in place of the service: check the endpoints (smsreceipt config show) and the"
     " network. Run the same command again later."
 )
@@ -55,7 +56,8 @@ class ApiError(ProviderError, ServerException):  # type: ignore[misc]  # the SDK
         return verdict(self.status, self.code, temporary=False) is Verdict.FINAL
 
     def __str__(self) -> str:
-        return f"the provider answered {self.code or self.status} (request {self.args[2] or 'unknown'})"
+        what, request = self.code or self.status, self.args[2] or _("unknown")
+        return _("the provider answered {what} (request {request})", what=what, request=request)
 
 
 class Pace(Protocol):
@@ -132,7 +134,9 @@ class Caller:
                 self._back_off(budget, exc)
                 continue
             except TransportError as exc:
-                failure: Exception = ProviderError(f"no answer from {self.endpoint}: {exc}")
+                failure: Exception = ProviderError(
+                    _("no answer from {endpoint}: {reason}", endpoint=self.endpoint, reason=exc)
+                )
                 judged = Verdict.LATER
             else:
                 code = _code(answer)
@@ -167,9 +171,11 @@ class Caller:
 
     def _failure(self, status: int, code: str, answer: dict[str, Any]) -> Exception:
         if status == 200 and not code:
-            return ProviderError(f"the answer of {self.endpoint} cannot be read", hint=_UNREADABLE_HINT)
+            return ProviderError(
+                _("the answer of {endpoint} cannot be read", endpoint=self.endpoint), hint=_UNREADABLE_HINT
+            )
         error = ApiError(status, code, _text(answer, "Message"), _text(answer, "RequestId"))
-        return AuthError(str(error), hint=denial_hint(code)) if denied(status, code) else error
+        return AuthError(str(error), hint=denial_hint(code), code=code) if denied(status, code) else error
 
     def _report(self, request: RpcRequest, lines: list[tuple[str, int]]) -> None:
         """Tell about a retry. Many threads fail alike: without -v one of them is told in ten seconds."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from smsreceipt.errors import AuthError
+from smsreceipt.language import N_, _
 from smsreceipt.model import BEIJING, Instant, Kind
 
 from .clock import Clock
@@ -18,7 +19,7 @@ from .credentials import Credentials
 EARLY = 120_000  #: milliseconds before its expiry that a token is renewed, as all the official clients do
 UNKNOWN_LIFE = 60_000  #: milliseconds that a token is used whose expiry is unreadable or in the past
 
-_HINT = "Check the RAM right dysms:QueryTokenForMnsQueue, and that the queue's name and type are of this account."
+_HINT = N_("Check the RAM right dysms:QueryTokenForMnsQueue, and that the queue's name and type are of this account.")
 
 
 class _Calls(Protocol):
@@ -73,7 +74,8 @@ class Tokens:
         try:
             answer = self._caller.call(_request(kind, queue), understood=_has_token)
         except AuthError as exc:
-            raise AuthError(f"no token for queue {queue}: {exc}", hint=_hint(exc)) from exc
+            told = _("no token for queue {queue}: {reason}", queue=queue, reason=exc)
+            raise AuthError(told, hint=_hint(exc), code=exc.code) from exc
         found = answer["MessageTokenDTO"]
         return _Token(
             Credentials(*(found[name] for name in _PARTS)),

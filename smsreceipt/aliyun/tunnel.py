@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
+from smsreceipt.language import _
+
 from .answer import MAX_HEAD
 from .dial import dial
 from .endpoints import Endpoint
@@ -40,7 +42,7 @@ class _Tunnel(asyncio.Protocol):
         if line and whole and not self.status.done():
             self.status.set_result(int(line[1]))
         elif whole or len(self._head) > MAX_HEAD:
-            self._fail(Unreached(f"{self._peer} does not answer as an HTTP proxy does"))
+            self._fail(Unreached(_("{peer} does not answer as an HTTP proxy does", peer=self._peer)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(exc or ConnectionAbortedError())
@@ -59,7 +61,7 @@ async def open_tunnel(
     *reached* is called when the proxy has been reached. Raises OSError and what Proxy.refusal returns.
     """
     loop = asyncio.get_running_loop()
-    first = lambda: _Tunnel(loop, f"the proxy {proxy}")  # noqa: E731
+    first = lambda: _Tunnel(loop, _("the proxy {proxy}", proxy=proxy))  # noqa: E731
     transport, tunnel = await dial(first, proxy.host, proxy.port, tls if proxy.tls else None)
     try:
         reached()

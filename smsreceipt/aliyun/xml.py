@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from xml.parsers import expat
 
+from smsreceipt.language import _
+
 from .faults import BadAnswer
 
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -30,7 +32,7 @@ _FORBIDDEN = {code: 0xE000 + code for code in range(32) if code not in b"\t\n\r"
 def _refuse_declarations(body: bytes) -> None:
     """Raise BadAnswer when *body* has a DOCTYPE or an entity declaration."""
     if b"<!" in body and _DECLARATION.search(body):
-        raise BadAnswer("the answer declares a document type or an entity")
+        raise BadAnswer(_("the answer declares a document type or an entity"))
 
 
 def _in_utf8(body: bytes) -> bytes:
@@ -44,13 +46,13 @@ def _in_utf8(body: bytes) -> bytes:
         declared = _DECLARED.match(body)
         encoding = _ENCODINGS.get(declared[1].decode("latin-1").strip().lower() if declared else "", "")
     if not encoding:
-        raise BadAnswer("the answer declares an encoding that is not known")
+        raise BadAnswer(_("the answer declares an encoding that is not known"))
     if encoding == "utf-8":
         return body
     try:
         return body.decode(encoding).encode()
     except UnicodeError:
-        raise BadAnswer(f"the answer is not in its encoding, {encoding}") from None
+        raise BadAnswer(_("the answer is not in its encoding, {encoding}", encoding=encoding)) from None
 
 
 def records(body: bytes, root: str, item: str) -> list[dict[str, bytes]]:
@@ -62,7 +64,7 @@ def records(body: bytes, root: str, item: str) -> list[dict[str, bytes]]:
     body = _in_utf8(body)
     _refuse_declarations(body)
     if not body.rstrip(b"\0 \t\r\n").endswith(b">"):
-        raise BadAnswer("the answer is cut or no XML")
+        raise BadAnswer(_("the answer is cut or no XML"))
     reader = _Reader(root, item)
     try:
         reader.parse(body)
@@ -72,7 +74,7 @@ def records(body: bytes, root: str, item: str) -> list[dict[str, bytes]]:
         try:
             reader.parse(_repaired(body))
         except expat.ExpatError:
-            raise BadAnswer("the answer is cut or not well-formed XML") from None
+            raise BadAnswer(_("the answer is cut or not well-formed XML")) from None
     return reader.found
 
 
@@ -106,15 +108,15 @@ class _Reader:
         parser.StartDoctypeDeclHandler = self._refuse
         parser.Parse(body, True)
 
-    def _refuse(self, *_: object) -> None:
-        raise BadAnswer("the answer declares a document type or an entity")
+    def _refuse(self, *_said: object) -> None:
+        raise BadAnswer(_("the answer declares a document type or an entity"))
 
-    def _start(self, name: str, _: dict[str, str]) -> None:
+    def _start(self, name: str, _attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth == 1:
             self._items_at = 1 if name == self._item else 2
             if name not in {self._item, self._root}:
-                raise BadAnswer("the answer is another document than was asked for")
+                raise BadAnswer(_("the answer is another document than was asked for"))
         if self._depth == self._items_at:
             self._fields = {}
         if self._depth <= self._items_at + 1:
@@ -125,7 +127,7 @@ class _Reader:
             self._fields[name] = self._bytes("".join(self._text))
         elif self._depth == self._items_at:
             if name != self._item:
-                raise BadAnswer("the answer is another document than was asked for")
+                raise BadAnswer(_("the answer is another document than was asked for"))
             self.found.append(self._fields)
         self._depth -= 1
 

@@ -21,6 +21,7 @@ from smsreceipt.api.app import app_of
 from smsreceipt.api.values import Send, line_of, stored_sends
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import _
 from smsreceipt.model import BEIJING
 from smsreceipt.runs import noted
 from smsreceipt.runs.noted import Spool
@@ -80,7 +81,9 @@ class Ledger:
             return 0
         biz_id = answer.get("BizId") or answer.get("MessageId")
         if not biz_id:
-            raise UsageError("the response has neither a BizId nor a MessageId", hint="Note the response of SendSms.")
+            raise UsageError(
+                _("the response has neither a BizId nor a MessageId"), hint=_("Note the response of SendSms.")
+            )
         at = sent_at or datetime.now(BEIJING)
         numbers = phone_numbers.split(",") if isinstance(phone_numbers, str) else list(phone_numbers)
         return self.note_sends(
@@ -185,7 +188,7 @@ class Ledger:
         try:
             self.flush()
         except SmsReceiptError as exc:
-            self._app.say(f"{exc}: what was sent stays noted in {self._folder}")
+            self._app.say(_("{failure}: what was sent stays noted in {folder}", failure=exc, folder=self._folder))
             return False
         return True
 
@@ -196,13 +199,13 @@ def _answer(response: object) -> Mapping[str, Any]:
         try:
             response = msgspec.json.decode(response)
         except (ValueError, RecursionError):
-            raise UsageError("the response is no JSON object") from None
+            raise UsageError(_("the response is no JSON object")) from None
     body = getattr(response, "body", None)
     if body is not None and not isinstance(response, Mapping):
         response = body
     if not isinstance(response, Mapping) and callable(to_map := getattr(response, "to_map", None)):
         response = to_map()
     if not isinstance(response, Mapping):
-        raise UsageError("the response is neither a dictionary nor JSON nor the response object of an SDK")
+        raise UsageError(_("the response is neither a dictionary nor JSON nor the response object of an SDK"))
     inner = response.get("body")
     return inner if isinstance(inner, Mapping) else response

@@ -22,6 +22,7 @@ from smsreceipt.forward.batch import Batch, NotTaken
 from smsreceipt.forward.cursor import Cursor, CursorInUse
 from smsreceipt.forward.forwarder import Forwarder, Stop, newest_seq
 from smsreceipt.ingest import Committer, LockRetry
+from smsreceipt.language import _
 from smsreceipt.model import Delivery, Instant
 from smsreceipt.runs.pull import Provider, named_queues
 from smsreceipt.sources.queue.client import Queue
@@ -94,10 +95,10 @@ def _hand_on(
 class _Function:
     """The handler as a receiver of batches."""
 
-    name = "the handler"
     one_kind = False
 
     def __init__(self, app: App, handler: Handler) -> None:
+        self.name = _("the handler")
         self._app, self._handler = app, handler
 
     def hand_on(self, batch: Batch) -> None:
@@ -105,7 +106,7 @@ class _Function:
         try:
             self._handler([receipt_of(each) for each in batch.receipts])
         except Exception as exc:  # noqa: BLE001 - whatever a handler raises, it is called again
-            raise NotTaken(f"it raised {type(exc).__name__}") from None
+            raise NotTaken(_("it raised {error}", error=type(exc).__name__)) from None
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -15,6 +15,7 @@ from smsreceipt.api.values import Found, Receipt, Send, instant, line_of, receip
 from smsreceipt.decode import known_kind
 from smsreceipt.errors import UsageError
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import N_, _
 from smsreceipt.model import Outcome, Source, normalise_phone
 from smsreceipt.runs.lookup import find
 from smsreceipt.store import Query
@@ -84,9 +85,9 @@ class Store:
             biz_ids=_words(biz_id),
             out_ids=_words(out_id),
             call_ids=_words(call_id),
-            outcomes=[_member(Outcome, each, "outcome") for each in _words(outcome)],
+            outcomes=[_member(Outcome, each, N_("{word!r} is no outcome")) for each in _words(outcome)],
             codes=_words(code),
-            sources=[_member(Source, each, "source") for each in _words(source)],
+            sources=[_member(Source, each, N_("{word!r} is no source")) for each in _words(source)],
             since=instant(since),
             until=instant(until),
             after=after,
@@ -129,7 +130,7 @@ class Store:
 
     def _refuse_fork(self) -> None:
         if self._pid != os.getpid():
-            raise UsageError("this store was opened before a fork", hint="Open it in the process that uses it.")
+            raise UsageError(_("this store was opened before a fork"), hint=_("Open it in the process that uses it."))
 
 
 def open(url: str | os.PathLike[str] | None = None) -> Store:  # noqa: A001 - smsreceipt.open, as gzip.open
@@ -146,8 +147,8 @@ def _words(given: Words) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 
 
-def _member(kind: type[E], word: str, what: str) -> E:
+def _member(kind: type[E], word: str, message: str) -> E:
     try:
         return kind(word)
     except ValueError:
-        raise UsageError(f"{word!r} is no {what}", hint=f"One of {', '.join(kind)}.") from None
+        raise UsageError(_(message, word=word), hint=_("One of {words}.", words=", ".join(kind))) from None

@@ -11,6 +11,7 @@ import msgspec
 
 from smsreceipt import model
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.ledger import BadRow, entries
 from smsreceipt.model import BEIJING, Instant, StoredReceipt, date_of
 
@@ -157,8 +158,8 @@ def stored_sends(lines: bytes) -> list[model.Send]:
         if isinstance(each, model.Send):
             found.append(each)
         else:
-            why = each.reason if isinstance(each, BadRow) else "it is no send"
-            raise UsageError(f"a send cannot be kept: {why}")
+            why = each.reason if isinstance(each, BadRow) else _("it is no send")
+            raise UsageError(_("a send cannot be kept: {reason}", reason=why))
     return found
 
 

@@ -9,6 +9,7 @@ from smsreceipt.app import App
 from smsreceipt.cli.options import option
 from smsreceipt.cli.types import When, since
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.model import beijing_day
 
 if TYPE_CHECKING:
@@ -66,16 +67,20 @@ def days(app: App, chosen: dict[str, Any], *, default: str | None = None) -> tup
     date, begin, end = chosen["date"], chosen["from"], chosen["to"]
     if default and not begin and not date:
         if end:
-            raise UsageError("--to needs --from", hint="For example --from 7d --to yesterday.")
+            raise UsageError(_("--to needs --from"), hint=_("For example --from 7d --to yesterday."))
         date = default
     if bool(date) == bool(begin):
-        raise UsageError("which day? say --date DAY, or --from DAY --to DAY", hint="For example --date yesterday.")
+        raise UsageError(
+            _("which day? say --date DAY, or --from DAY --to DAY"), hint=_("For example --date yesterday.")
+        )
     if date and end:
-        raise UsageError("--date is one day; it cannot go with --to")
+        raise UsageError(_("--date is one day; it cannot go with --to"))
     now = app.now()
     first, last = (beijing_day(since(text, now)) for text in ((date, date) if date else (begin, end or "yesterday")))
     if first > last:
-        raise UsageError("--from comes after --to")
+        raise UsageError(_("--from comes after --to"))
     if last > beijing_day(now):
-        raise UsageError("a day that has not come yet has no receipts", hint="Days are Beijing's: try --date today.")
+        raise UsageError(
+            _("a day that has not come yet has no receipts"), hint=_("Days are Beijing's: try --date today.")
+        )
     return first, last

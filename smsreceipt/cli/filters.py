@@ -11,6 +11,7 @@ from smsreceipt.app import App
 from smsreceipt.cli.options import option
 from smsreceipt.cli.types import When, since, span, until
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.model import Instant, Kind, Outcome, Source, beijing_day, normalise_phone, start_of_day
 from smsreceipt.store import Query
 
@@ -137,16 +138,16 @@ def query_of(app: App, chosen: dict[str, Any]) -> Query:
 def refuse_empty(words: Iterable[str], name: str) -> None:
     """Raise UsageError for an empty word, which would match all rows without a value."""
     if not all(word.strip() for word in words):
-        raise UsageError(f"{name}: empty number or id")
+        raise UsageError(_("{option}: empty number or id", option=name))
 
 
 def kinds_of(words: Iterable[str]) -> list[Kind]:
-    """The message types; known ones may be written in any case."""
+    """The message types; known ones may be written in any case, and as narrow tables have them."""
     if not words:
         return []
-    from smsreceipt.decode import known_kind
+    from smsreceipt.decode import printed_kind
 
-    return [known_kind(word) for word in words]
+    return [printed_kind(word) for word in words]
 
 
 def codes_of(words: Iterable[str]) -> set[str]:
@@ -164,7 +165,7 @@ def bounds(now: Instant, day: str | None, begin: str | None, end: str | None) ->
     if day is None:
         return since(begin, now) if begin else None, until(end, now) if end else None
     if begin or end:
-        raise UsageError("--date is one day; it cannot go with --since or --until")
+        raise UsageError(_("--date is one day; it cannot go with --since or --until"))
     number = beijing_day(span(day, now)[0])
     return start_of_day(number), start_of_day(number + 1)
 
@@ -182,6 +183,6 @@ def read_dash(app: App, words: tuple[str, ...]) -> list[str]:
             with app.open_input(word) as stream:
                 read = stream.read().decode("utf-8", "replace").split()
             if not read:
-                raise UsageError("standard input is empty: there is nothing for - to read")
+                raise UsageError(_("standard input is empty: there is nothing for - to read"))
             found.extend(read)
     return found

@@ -174,7 +174,7 @@ class _Run:
         discard(sys.stdout)
         if isinstance(exc, BrokenPipeError):
             return 141
-        self._say("error: " + _("standard output: {reason}", reason=exc.strerror))
+        self._say("error: " + _("standard output: {reason}", reason=language.of_system(exc)))
         return 6
 
     def _usage(self, exc: click.ClickException) -> int:
@@ -182,6 +182,7 @@ class _Run:
         if isinstance(exc, click.exceptions.NoArgsIsHelpError):
             self._write(exc.format_message() if not self._log_json else self.line(exc.format_message(), "message"))
             return 2
+        _keep_near(exc)
         self._say(f"error: {exc.format_message()}")
         ctx = getattr(exc, "ctx", None)
         if ctx is not None:
@@ -237,6 +238,15 @@ class _Run:
             with contextlib.suppress(OSError, ValueError):
                 stream.write(text + "\n")
                 stream.flush()
+
+
+def _keep_near(exc: click.ClickException) -> None:
+    """Drop click's suggestions that are not near: it takes --limit for a misspelt --list."""
+    if isinstance(exc, click.NoSuchOption | click.NoSuchCommand) and exc.possibilities:
+        from smsreceipt.model import nearest
+
+        name = exc.option_name if isinstance(exc, click.NoSuchOption) else exc.command_name
+        exc.possibilities[:] = [each for each in exc.possibilities if nearest(name, [each])]
 
 
 def _frames(exc: BaseException) -> Iterator[str]:

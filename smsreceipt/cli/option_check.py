@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from smsreceipt.language import _
+
 
 class OptionCheck:
     """Checks the value of a key as its option itself would."""
@@ -15,19 +17,21 @@ class OptionCheck:
     def fault(self, value: object) -> str | None:
         """What is wrong with the value; None for a valid one."""
         if self._option.multiple:
-            return "must be a list" if not isinstance(value, list) else next(filter(None, map(self._one, value)), None)
+            return (
+                _("must be a list") if not isinstance(value, list) else next(filter(None, map(self._one, value)), None)
+            )
         return self._one(value)
 
     def _one(self, value: object) -> str | None:
         option, kind = self._option, self._option.type
         if option.is_flag and not option.count:
-            return None if isinstance(value, bool) else "must be true or false"
+            return None if isinstance(value, bool) else _("must be true or false")
         if option.count or isinstance(kind, click.types.IntParamType):
-            wanted, fits = "must be a whole number", isinstance(value, int) and not isinstance(value, bool)
+            wanted, fits = _("must be a whole number"), isinstance(value, int) and not isinstance(value, bool)
         elif isinstance(kind, click.types.FloatParamType):
-            wanted, fits = "must be a number", isinstance(value, int | float) and not isinstance(value, bool)
+            wanted, fits = _("must be a number"), isinstance(value, int | float) and not isinstance(value, bool)
         else:
-            wanted, fits = "must be a text", isinstance(value, str)
+            wanted, fits = _("must be a text"), isinstance(value, str)
         if not fits:
             return wanted
         try:

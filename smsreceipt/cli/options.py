@@ -58,6 +58,27 @@ class Option(click.Option):
         super().__init__(*args, **attrs)
         self.common, self.example, self.in_template = common, example, in_template
 
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """As in click: the names of the option, and of its variable in the user's language."""
+        names, found, variable = super().get_error_hint(ctx).partition(" (env var: ")
+        if not found:
+            return names
+        return language._("{names} (env var: {variable})", names=names, variable=variable.removesuffix(")"))
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """As in click; a misspelt word is told which one of the option's words is near."""
+        try:
+            return super().type_cast_value(ctx, value)
+        except click.BadParameter as exc:
+            if isinstance(self.type, click.Choice):
+                from smsreceipt.model import nearest
+
+                words = [value] if isinstance(value, str) else value
+                if near := "".join(nearest(word, self.type.choices) for word in words if word not in self.type.choices):
+                    told = language._("{told}; did you mean {word}?", told=exc.message.rstrip(".。"), word=near)
+                    raise click.BadParameter(told, ctx, self) from None
+            raise
+
 
 def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add an option to a command; *attrs* are those of :class:`Option`."""
@@ -89,7 +110,7 @@ def _refuse_contradiction(ctx: click.Context, option: str, name: str, value: obj
     if name != "mask" or ctx.get_parameter_source(option) is not ParameterSource.COMMANDLINE:
         return
     if ctx.meta.setdefault(f"smsreceipt.mask.{id(ctx)}", value) != value:
-        raise click.UsageError("--mask and --reveal contradict each other", ctx)
+        raise click.UsageError(language._("--mask and --reveal contradict each other"), ctx)
 
 
 def _set_language(ctx: click.Context, param: click.Parameter, value: Any) -> None:

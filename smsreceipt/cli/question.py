@@ -11,6 +11,7 @@ from smsreceipt.cli.filters import codes_of, refuse_empty
 from smsreceipt.cli.options import option
 from smsreceipt.errors import UsageError
 from smsreceipt.insight.question import OF_CALLS, Compare, Dimension, Group, Question, Sort
+from smsreceipt.language import _
 from smsreceipt.runs.figure_settings import opt_out_words, thresholds
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Province(click.ParamType[str]):
         for english, chinese in chinese_names().items():
             if given.casefold() in {english.casefold(), chinese}:
                 return english
-        return self.fail(f"{given!r} is no province: Guangdong, 广东, …, unknown", param, ctx)
+        return self.fail(_("{value!r} is no province: Guangdong, 广东, …, unknown", value=given), param, ctx)
 
     def shell_complete(
         self,
@@ -152,16 +153,18 @@ def question_of(days: tuple[int, int], chosen: dict[str, Any]) -> Question:
         refuse_empty(chosen[name], f"--{name.replace('_', '-')}")
     by = tuple(Dimension(word) for word in dict.fromkeys(chosen["by"]))
     if len(by) > 2:
-        raise UsageError("--by may be given twice at most", hint="Choose rows with --carrier, --code … instead.")
+        raise UsageError(_("--by may be given twice at most"), hint=_("Choose rows with --carrier, --code … instead."))
     groups = KINDS[chosen["kind"]]
     if chosen["kind"] == "all" and any(chosen[name] for name in _OF_MESSAGES):
         groups = (Group.SMS,)
     if by and groups == (Group.REPLIES,):
-        raise UsageError("replies have no groups", hint="List them with smsreceipt list --kind SmsUp.")
+        raise UsageError(_("replies have no groups"), hint=_("List them with smsreceipt list --kind SmsUp."))
     if Dimension.POOL in by:
         groups = (Group.CALLS,)
     if groups == (Group.CALLS,) and (wrong := [each for each in by if each not in OF_CALLS]):
-        raise UsageError(f"calls have no {wrong[0]}", hint=f"They have {', '.join(OF_CALLS)}.")
+        raise UsageError(
+            _("calls have no {dimension}", dimension=wrong[0]), hint=_("They have {names}.", names=", ".join(OF_CALLS))
+        )
     return Question(
         first_day=days[0],
         last_day=days[1],

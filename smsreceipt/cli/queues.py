@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +30,17 @@ def queue_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def chosen_queues(chosen: Mapping[str, Any]) -> tuple[Sequence[str], str | None, Sequence[str]]:
+    """The values of --queue, --uid and --type; those of the command line replace the others, which add up."""
+    context = click.get_current_context()
+    given = {name for name in ("queue", "uid", "type") if context.get_parameter_source(name) is _COMMAND_LINE}
+    queue, uid, kinds = chosen["queue"], chosen["uid"], chosen["type"]
+    if given == {"queue"}:
+        return queue, None, ()
+    return (queue if not given or "queue" in given else ()), uid, kinds
+
+
+_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 _OPTIONS = (
     option(
         "--queue",
@@ -50,7 +61,7 @@ _OPTIONS = (
         multiple=True,
         metavar="TYPE",
         shell_complete=complete_kind,
-        help="Message type of a queue named by --uid, e.g. SmsReport.",
+        help="Message type of a queue named by --uid, e.g. SmsReport; all: every type, as far as its queue exists.",
         example="SmsReport",
     ),
 )

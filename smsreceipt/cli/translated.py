@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import click
 
 from smsreceipt.language import _, is_chinese, translation
-from smsreceipt.output.breaks import columns, lines
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -71,6 +70,8 @@ class Formatter(click.HelpFormatter):
         if not is_chinese():
             super().write_text(text)
             return
+        from smsreceipt.output.breaks import lines  # not for help in English
+
         indent = " " * self.current_indent
         written = []
         for paragraph in text.split("\n\n"):
@@ -84,6 +85,8 @@ class Formatter(click.HelpFormatter):
         if not is_chinese():
             super().write_dl(rows, col_max, col_spacing)
             return
+        from smsreceipt.output.breaks import columns, lines
+
         listed = [*rows]
         column = min(max((columns(name) for name, _told in listed), default=0), col_max) + col_spacing
         margin = " " * self.current_indent

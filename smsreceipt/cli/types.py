@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smsreceipt.language import N_, _
 from smsreceipt.model import BEIJING, DAY_MS, Instant, Share, beijing_day, start_of_day
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE | re.ASCII)
-_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
+_DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d{2})(\d{2}))", re.ASCII)
+_DAY_OF_YEAR = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
+_SHORT = re.compile(r"(?<![\d:+.])(\d)(?=[-T :]|\Z)", re.ASCII)  #: 8 in 2026-11-8T8:00
+_WORDS = {"today": 0, "今天": 0, "yesterday": -1, "昨天": -1, "前天": -2}
 
 
 class Duration(click.ParamType[float]):
@@ -35,7 +39,7 @@ class Duration(click.ParamType[float]):
         if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text):
             return float(text)
         if not re.fullmatch(rf"(?:{_AGO.pattern})+", text, re.IGNORECASE):
-            self.fail(f"{text!r} is no duration: 45s, 10m, 3h, 2d", param, ctx)
+            self.fail(_("{value!r} is no duration: 45s, 10m, 3h, 2d", value=text), param, ctx)
         return sum(float(number) * _UNITS[unit.lower()] for number, unit in _AGO.findall(text))
 
 
@@ -50,7 +54,7 @@ class Part(click.ParamType[Share]):
             return value
         match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip(), re.ASCII)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            self.fail(f"{value!r} is no share: 1/4, 2/4, 3/4, 4/4", param, ctx)
+            self.fail(_("{value!r} is no share: 1/4, 2/4, 3/4, 4/4", value=value), param, ctx)
         return Share(int(match[1]), int(match[2]))
 
 
@@ -65,7 +69,7 @@ class Size(click.ParamType[int]):
             return value
         match = re.fullmatch(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", str(value).strip(), re.IGNORECASE)
         if match is None:
-            self.fail(f"{value!r} is no size: 0, 512KiB, 64MiB, 1GiB", param, ctx)
+            self.fail(_("{value!r} is no size: 0, 512KiB, 64MiB, 1GiB", value=value), param, ctx)
         return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
 
 
@@ -88,7 +92,7 @@ class Address(click.ParamType["HostPort | str"]):
         try:
             return HostPort.of(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", param, ctx)
+            self.fail(_("{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", value=value), param, ctx)
 
 
 class Zone(click.ParamType[tzinfo]):
@@ -110,28 +114,42 @@ class Zone(click.ParamType[tzinfo]):
 
             with contextlib.suppress(KeyError, ValueError, OSError):
                 return UTC if text.upper() in {"UTC", "Z", "GMT"} else ZoneInfo(text)
-        return self.fail(f"{text!r} is no time zone: UTC, +08:00, Asia/Shanghai", param, ctx)
+        return self.fail(_("{value!r} is no time zone: UTC, +08:00, Asia/Shanghai", value=text), param, ctx)
 
 
 def span(text: str, now: Instant) -> tuple[Instant, Instant]:
     """The first instant of the Beijing day that *text* names, and that of the next day; for an instant, itself twice.
 
-    Days are YYYY-MM-DD, YYYYMMDD, today and yesterday. Instants are 3h and 2d (that long ago), and ISO 8601 times with
-    or without a zone. Raises ValueError.
+    Days are YYYY-MM-DD, YYYYMMDD, MM-DD of the nearest year, today and yesterday, also in Chinese. Instants are 3h and
+    2d (that long ago), and ISO 8601 times with or without a zone. Slashes are as good as dashes. Raises ValueError.
     """
-    words = {"today": 0, "yesterday": -1}
-    plain = text.strip().lower()
-    if plain in words:
-        day = beijing_day(now) + words[plain]
+    plain = text.strip().lower().replace("/", "-")
+    if plain in _WORDS:
+        day = beijing_day(now) + _WORDS[plain]
         return start_of_day(day), start_of_day(day + 1)
     if match := _DAY.fullmatch(plain):
-        midnight = datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=BEIJING)
-        start = int(midnight.timestamp()) * 1000
-        return Instant(start), Instant(start + DAY_MS)
+        return _whole_day(*(int(part) for part in match.groups() if part))
+    if match := _DAY_OF_YEAR.fullmatch(plain):
+        return _nearest_day(int(match[1]), int(match[2]), now)
     if match := _AGO.fullmatch(plain):
         at = Instant(now - round(float(match[1]) * _UNITS[match[2]] * 1000))
         return at, at
-    return _instant(text.strip())
+    return _instant(_SHORT.sub(r"0\1", text.strip().replace("/", "-")))
+
+
+def _whole_day(year: int, month: int, day: int) -> tuple[Instant, Instant]:
+    start = int(datetime(year, month, day, tzinfo=BEIJING).timestamp()) * 1000
+    return Instant(start), Instant(start + DAY_MS)
+
+
+def _nearest_day(month: int, day: int, now: Instant) -> tuple[Instant, Instant]:
+    """The day of the year in which it is nearest to *now*. Raises ValueError where no year near has it."""
+    this = datetime.fromtimestamp(now / 1000, BEIJING).year
+    found = []
+    for year in range(this - 4, this + 5):  # one of them is a leap year, unless a century is near
+        with contextlib.suppress(ValueError):
+            found.append(_whole_day(year, month, day))
+    return min(found, key=lambda bounds: abs(bounds[0] - now))
 
 
 def _instant(text: str) -> tuple[Instant, Instant]:
@@ -153,7 +171,14 @@ class When(click.ParamType[str]):
         try:
             span(str(value), Instant(DAY_MS))
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time: YYYY-MM-DD, YYYYMMDD, today, yesterday, 3h, 2d", param, ctx)
+            if param is not None and param.metavar == "DAY":
+                told = N_("{value!r} is no day: 2026-11-20, 20261120, 11-20, today, yesterday, 3d (ago)")
+            else:
+                told = N_(
+                    "{value!r} is no time: 2026-11-20, 20261120, 11-20, today, yesterday, 3h, 2d (ago),"
+                    " 2026-11-20T08:00"
+                )
+            self.fail(_(told, value=value), param, ctx)
         return str(value)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from smsreceipt.codes import rows
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.permissions import unusable
 
 UNKNOWN = "unknown"  #: the province of a number that the table does not have
@@ -87,15 +88,15 @@ def load(source: Path, cache: Path | None = None) -> Regions:
 def parse(content: bytes, source: Path) -> Regions:
     """The provinces in the content of a phone.dat. Raises UsageError, which names *source*, if it is no such file."""
     if len(content) > _MOST_BYTES:
-        raise _broken(source, f"it is larger than {_MOST_BYTES:,} bytes")
+        raise _broken(source, _("it is larger than {size:,} bytes", size=_MOST_BYTES))
     if len(content) < _HEAD.size:
-        raise _broken(source, "it is shorter than its head")
+        raise _broken(source, _("it is shorter than its head"))
     version, begin = _HEAD.unpack_from(content)
     entries = len(content) - begin
     if not version.isdigit() or not _HEAD.size <= begin < len(content):
-        raise _broken(source, "its head has no version and no place of the index")
+        raise _broken(source, _("its head has no version and no place of the index"))
     if entries % _ENTRY.size:
-        raise _broken(source, f"its index ends in the middle of an entry: {entries:,} bytes")
+        raise _broken(source, _("its index ends in the middle of an entry: {size:,} bytes", size=entries))
     table, codes = bytearray(_PREFIXES), {UNKNOWN: 0}
     records: dict[int, int] = {}
     for prefix, offset, _type in _ENTRY.iter_unpack(memoryview(content)[begin:]):
@@ -104,9 +105,9 @@ def parse(content: bytes, source: Path) -> Regions:
             name = _province(content, offset, begin, source)
             code = records[offset] = codes.setdefault(name, len(codes))
             if code > 0xFF:
-                raise _broken(source, "it has more than 255 provinces")
+                raise _broken(source, _("it has more than 255 provinces"))
         if not 0 <= prefix - _FIRST < _PREFIXES:
-            raise _broken(source, f"its index has {prefix}, which is no range of mobile numbers")
+            raise _broken(source, _("its index has {prefix}, which is no range of mobile numbers", prefix=prefix))
         table[prefix - _FIRST] = code
     return Regions(version.decode(), tuple(codes), bytes(table))
 
@@ -119,15 +120,15 @@ def _province(content: bytes, offset: int, end: int, source: Path) -> str:
     except UnicodeDecodeError:
         rest = []
     if stop < 0 or len(rest) != 3:
-        raise _broken(source, f"there is no record at byte {offset:,}")
+        raise _broken(source, _("there is no record at byte {offset:,}", offset=offset))
     known = ((english, chinese) for english, chinese in chinese_names().items() if name.startswith(chinese))
-    return next((english for english, _ in known), name or UNKNOWN)
+    return next((english for english, _chinese in known), name or UNKNOWN)
 
 
 def _broken(source: Path, why: str) -> UsageError:
     return UsageError(
-        f"{source} is no phone.dat: {why}",
-        hint="Download it again, or leave out `prefixes`: then the installed package `phone` is used.",
+        _("{file} is no phone.dat: {reason}", file=source, reason=why),
+        hint=_("Download it again, or leave out `prefixes`: then the installed package `phone` is used."),
     )
 
 

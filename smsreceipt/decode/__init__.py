@@ -21,7 +21,19 @@ from smsreceipt.decode.table import DIALECTS
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Decoded, Delivery, Kind, Reason, Receipt, Reject, Source, normalise_phone, visible
 
-__all__ = ["KINDS", "decode", "kind_of", "kind_of_queue", "known_kind", "normalise_phone", "of_send", "reread"]
+__all__ = [
+    "KINDS",
+    "QUEUED_KINDS",
+    "decode",
+    "kind_of",
+    "kind_of_queue",
+    "known_kind",
+    "normalise_phone",
+    "of_send",
+    "printed_kind",
+    "reread",
+    "short_kind",
+]
 
 _Matcher = Callable[[Fields], bool]
 
@@ -37,6 +49,8 @@ _PLAIN[None] = plain_reader(DIALECTS[0])
 
 #: Every kind that the provider's documentation names. Any other is accepted too, and read generically.
 KINDS: tuple[Kind, ...] = tuple(_READERS)
+#: Those that have queues of their own: ChatAppStatus comes by those of SMS, SendDetail is an answer to a query.
+QUEUED_KINDS = tuple(kind for kind in KINDS if kind not in {SEND_DETAIL, "ChatAppStatus"})
 
 
 def decode(delivery: Delivery) -> Decoded:
@@ -103,6 +117,21 @@ def kind_of_queue(name: str) -> Kind | None:
     """The message type in a queue's default name, also an unknown one; None for any other name."""
     found = _QUEUE.fullmatch(name)
     return Kind(found[1]) if found else None
+
+
+def short_kind(kind: str) -> str:
+    """The form that narrow tables have: Start for SecretStartReport. A name as short as SmsReport stays whole."""
+    short = kind.removesuffix("Report") if len(kind) > len("SmsReport") else kind
+    return short.removeprefix("Secret") or short
+
+
+def printed_kind(text: str) -> Kind:
+    """As known_kind(), also for the short form of a known one that a narrow table has."""
+    kind = known_kind(text)
+    if kind in KINDS:
+        return kind
+    folded = kind.casefold()
+    return next((each for each in KINDS if short_kind(each).casefold() == folded), kind)
 
 
 def known_kind(text: str) -> Kind:

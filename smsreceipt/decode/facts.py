@@ -13,6 +13,7 @@ from smsreceipt.decode.times import instant
 from smsreceipt.model import Instant
 from smsreceipt.model.facts import UNKNOWN, CallFacts, ReplyFacts
 
+VERSION = "1"  #: of what is read here; raise it with every change that reads a body differently
 _SIDES = {"0": "platform", "1": "caller", "2": "callee"}
 _WORD = 16  #: characters of the longest text that is compared with words
 _AROUND = "。.!！回复"  #: what senders of a word add to it

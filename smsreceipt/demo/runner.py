@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,9 @@ from typing import Any
 from smsreceipt import language
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.language import _
 from smsreceipt.output.printer import TABLE
+from smsreceipt.output.terminal.screen import folded
 
 #: Prefixes of variables that could make the commands use the user's own credentials or queues.
 _USERS_OWN = ("ALIBABA_CLOUD_", "SMSRECEIPT_")
@@ -43,8 +44,7 @@ class Runner:
 
     def note(self, text: str) -> None:
         """Print a paragraph wrapped to the terminal, or a blank line."""
-        width = max(self.app.width, 20)
-        for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]:
+        for line in folded(text, self.app.width):
             self.app.say(line)
 
     def command(self, line: str) -> None:
@@ -74,9 +74,15 @@ class Runner:
             check=False,
         )
         if done.returncode == 3:
-            self.note("(exit code 3: done, but a person should look)")
+            self.note(_("(exit code 3: done, but a person should look)"))
         elif done.returncode:
-            raise SmsReceiptError(f"the demo's command failed with exit code {done.returncode}: {shlex.join(words)}")
+            raise SmsReceiptError(
+                _(
+                    "the demo's command failed with exit code {code}: {command}",
+                    code=done.returncode,
+                    command=shlex.join(words),
+                )
+            )
         if into:
             (self.folder / into).write_bytes(done.stdout)
         return done.stdout or b""

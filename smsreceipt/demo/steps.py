@@ -18,6 +18,7 @@ from typing import Any
 from smsreceipt.app import App
 from smsreceipt.demo.runner import Runner
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.language import N_, _
 from smsreceipt.model import BEIJING, Outcome
 from smsreceipt.sandbox import Options, Sandbox, generate
 
@@ -29,8 +30,14 @@ _KINDS = (
 )  # fmt: skip
 _PATIENCE = 30.0  # seconds until a step that usually takes one fails
 #: The words of the last line for outcomes that are not final.
-_WAITING = "still waiting for their carrier"
-_ENDS = {Outcome.PENDING: _WAITING, Outcome.UNKNOWN: _WAITING}
+_WAITING = N_("{n} still waiting for their carrier")
+_ENDS = {
+    Outcome.DELIVERED: N_("{n} delivered"),
+    Outcome.FAILED: N_("{n} failed"),
+    Outcome.EXPIRED: N_("{n} expired"),
+    Outcome.PENDING: _WAITING,
+    Outcome.UNKNOWN: _WAITING,
+}
 
 
 def run(app: App) -> None:
@@ -47,6 +54,7 @@ def run(app: App) -> None:
         demo.compensate()
         demo.stats()
         demo.report()
+        demo.forget()
         demo.end()
 
 
@@ -59,12 +67,13 @@ class _Demo:
         self._sandbox: Sandbox
         self._listening: subprocess.Popen[bytes]
         self._sent: list[dict[str, str]] = []
+        self._call_id = ""  # of the call whose recording was fetched
 
     def listen(self) -> None:
         """Run `listen`, and start the sandbox with its callback URL."""
         runner = self._runner
         runner.enter()
-        runner.title("Listen for pushes, in the background")
+        runner.title(_("Listen for pushes, in the background"))
         with socket.create_server(("127.0.0.1", 0)) as free:
             address = f"127.0.0.1:{free.getsockname()[1]}"
         words = ["listen", "--bind", address, "--metrics-bind", "off"]
@@ -86,20 +95,26 @@ class _Demo:
         runner.environment.update(self._sandbox.environment())
         self._await(lambda: self._state()["waiting"] == 0)
         runner.note(
-            f"The provider's side is a sandbox at {self._sandbox.url}, which ends with this demo. It was given the"
-            f" callback URL, and its GET probe got the answer that the provider asks for."
+            _(
+                "The provider's side is a sandbox at {url}, which ends with this demo. It was given the callback URL,"
+                " and its GET probe got the answer that the provider asks for.",
+                url=self._sandbox.url,
+            )
         )
 
     def check(self) -> None:
         """Look at what is set up."""
-        self._runner.title("Is everything set up? Key, clock, rights, queues, store")
+        self._runner.title(_("Is everything set up? Key, clock, rights, queues, store"))
         self._runner.run(["doctor", "--uid", "1000000001", "--type", "SmsReport", "--type", "SmsUp"])
 
     def send(self) -> None:
         """Send SMS as a customer's program does."""
         runner = self._runner
         runner.title(
-            f"Send {_CALLS * _NUMBERS} SMS with the official SDK; calls, replies and reviews come by themselves"
+            _(
+                "Send {n} SMS with the official SDK; calls, replies and reviews come by themselves",
+                n=_CALLS * _NUMBERS,
+            )
         )
         self._sent = sent = _send(self._sandbox.url)
         with (runner.folder / "sent.csv").open("w", encoding="utf-8", newline="") as file:
@@ -107,18 +122,22 @@ class _Demo:
             writer.writeheader()
             writer.writerows(sent)
         runner.note(
-            f"SendSms was called {_CALLS} times for {len(sent)} numbers, and each was noted in sent.csv. A third of the"
-            f" receipts comes by push, a third by queue, a third both ways, and some are lost on purpose."
+            _(
+                "SendSms was called {calls} times for {numbers} numbers, and each was noted in sent.csv. A third of the"
+                " receipts comes by push, a third by queue, a third both ways, and some are lost on purpose.",
+                calls=_CALLS,
+                numbers=len(sent),
+            )
         )
 
     def pull(self) -> None:
         """Pull from the queues of both services while pushes come in."""
         runner = self._runner
-        runner.title("Drain the queues of both services: each receipt is on disk before it is deleted there")
+        runner.title(_("Drain the queues of both services: each receipt is on disk before it is deleted there"))
         words = [word for kind in _KINDS for word in ("--type", kind)]
         runner.run(["pull", "--uid", "1000000001", *words, "--wait", "1"], into="pulled.ndjson")
         self._await(lambda: self._state()["waiting"] == 0)
-        runner.note("Meanwhile pushes came in; every one was on disk before it was answered. No more will come:")
+        runner.note(_("Meanwhile pushes came in; every one was on disk before it was answered. No more will come:"))
         runner.app.say("")
         runner.command("kill %1")
         self._listening.terminate()
@@ -126,29 +145,34 @@ class _Demo:
         twice = [record for record in self._reports() if record["times_seen"] == 2]
         failed = [record for record in twice if record["outcome"] == Outcome.FAILED]
         runner.note(
-            f"{self._state()['accepted']} receipts were pushed and accepted, the slowest in"
-            f" {self._state()['milliseconds']['max']:.0f} of the 700 ms that the provider waits. Of the SMS sent above,"
-            f" {len(twice)} reports came both ways: each is stored once, and was seen twice. One of them:"
+            _(
+                "{accepted} receipts were pushed and accepted, the slowest in {milliseconds:.0f} of the 700 ms that the"
+                " provider waits. Of the SMS sent above, {twice} reports came both ways: each is stored once, and was"
+                " seen twice. One of them:",
+                accepted=self._state()["accepted"],
+                milliseconds=self._state()["milliseconds"]["max"],
+                twice=len(twice),
+            )
         )
         runner.run(["show", (failed or twice)[0]["phone"]])
 
     def look(self) -> None:
         """Show what was received."""
         runner = self._runner
-        runner.title("Look at them (numbers and texts are masked on a terminal)")
+        runner.title(_("Look at them (numbers and texts are masked on a terminal)"))
         runner.run(["list", "--limit", "8"])
-        runner.title("Everything known about a call through a privacy number")
-        call_id = runner.records("list", "--kind", "SecretRecording")[0]["call_id"]
+        runner.title(_("Everything known about a call through a privacy number"))
+        self._call_id = call_id = runner.records("list", "--kind", "SecretRecording")[0]["call_id"]
         runner.run(["show", call_id])
-        runner.title("Its recording, which the provider deletes after 30 days, becomes a file")
+        runner.title(_("Its recording, which the provider deletes after 30 days, becomes a file"))
         runner.run(["recordings", "fetch", "--call-id", call_id, "--to", "recordings"])
-        runner.title("What could not be read is kept too, with the reason")
+        runner.title(_("What could not be read is kept too, with the reason"))
         runner.run(["rejects", "list"])
 
     def replay(self) -> None:
         """Replay a saved payload, and what was pulled before."""
         runner = self._runner
-        runner.title("Replay a saved payload, and once more all that was pulled: only what is new is stored")
+        runner.title(_("Replay a saved payload, and once more all that was pulled: only what is new is stored"))
         saved = [message.receipt for message in generate(9, 100) if message.kind == "SmsReport"]
         (runner.folder / "saved.json").write_text(json.dumps(saved[:4], ensure_ascii=False), encoding="utf-8")
         runner.run(["replay", "saved.json", "pulled.ndjson"])
@@ -156,15 +180,18 @@ class _Demo:
     def compensate(self) -> None:
         """Find missing receipts, fetch them, and show one of them."""
         runner = self._runner
-        runner.title("Find the receipts that never came, and fetch them: first tell what was sent …")
+        runner.title(_("Find the receipts that never came, and fetch them: first tell what was sent …"))
         runner.run(["sends", "import", "sent.csv"])
-        runner.title("… then compare, and ask the provider about exactly what is missing")
+        runner.title(_("… then compare, and ask the provider about exactly what is missing"))
         runner.run(["reconcile", *self._days(), "--min-age", "0s"])
         state, fetched = self._state(), [record for record in self._reports() if record["source"] == "query"]
         runner.note(
-            f"{state['lost']} receipts had been lost on purpose, others did not tell how it ended."
-            f" {state['calls']['QuerySendDetails']} calls of QuerySendDetails have settled what can be settled today."
-            f" One of the lost:"
+            _(
+                "{lost} receipts had been lost on purpose, others did not tell how it ended. {calls} calls of"
+                " QuerySendDetails have settled what can be settled today. One of the lost:",
+                lost=state["lost"],
+                calls=state["calls"]["QuerySendDetails"],
+            )
         )
         statements = Counter(tuple(record["identity"]) for record in runner.records("list", "--history"))
         runner.run(["show", next(each["phone"] for each in fetched if statements[tuple(each["identity"])] == 1)])
@@ -172,21 +199,34 @@ class _Demo:
     def stats(self) -> None:
         """Show the figures of the day."""
         runner = self._runner
-        runner.title("The day in figures: rates, latency, and why messages failed")
+        runner.title(_("The day in figures: rates, latency, and why messages failed"))
         runner.run(["stats", *self._days(), "--provider"])
 
     def report(self) -> None:
         """Write the report of the day."""
-        self._runner.title("The same as a page that can be mailed and printed")
+        self._runner.title(_("The same as a page that can be mailed and printed"))
         self._runner.run(["report", *self._days()])
+
+    def forget(self) -> None:
+        """Forget a person of the call whose recording was fetched."""
+        runner = self._runner
+        runner.title(_("A person of that call asks to be forgotten: first see what is there …"))
+        number = next(each["phone"] for each in runner.records("show", self._call_id) if each["phone"])
+        runner.run(["forget", number, "--dry-run"])
+        runner.title(
+            _("… then delete it for good: receipts, sends, notes and the recording; older ones do not come back")
+        )
+        runner.run(["forget", number, "--yes"])
+        runner.note(_("What proves it later holds a digest of the number, and not the number:"))
+        runner.run(["forget", "--log"])
 
     def end(self) -> None:
         """Print the outcomes of all sends, and commands to go on with."""
         runner = self._runner
-        ends = Counter(_ENDS.get(record["outcome"], record["outcome"]) for record in self._reports())
-        outcomes = ", ".join(f"{count} {end}" for end, count in ends.most_common())
+        ends = Counter(_ENDS[record["outcome"]] for record in self._reports())
+        outcomes = ("，" if runner.app.chinese else ", ").join(_(end, n=count) for end, count in ends.most_common())
         runner.note("")
-        runner.note("Look on with these, or play with a provider of your own, here or in a second terminal:")
+        runner.note(_("Look on with these, or play with a provider of your own, here or in a second terminal:"))
         for line in (
             "smsreceipt list --limit 100",
             "smsreceipt sandbox --generate 1000 > sandbox.env &",
@@ -195,7 +235,14 @@ class _Demo:
         ):
             runner.command(line)
         runner.note("")
-        runner.note(f"Done: {len(self._sent)} SMS sent, {ends.total()} accounted for: {outcomes}.")
+        runner.note(
+            _(
+                "Done: {sent} SMS sent, {known} accounted for: {outcomes}.",
+                sent=len(self._sent),
+                known=ends.total(),
+                outcomes=outcomes,
+            )
+        )
 
     def _days(self) -> list[str]:
         """The options for the days on which it was sent."""
@@ -215,7 +262,7 @@ class _Demo:
         limit = time.monotonic() + _PATIENCE
         while not reached():
             if time.monotonic() > limit or self._listening.poll() is not None:
-                raise SmsReceiptError("the demo's listening command does not answer")
+                raise SmsReceiptError(_("the demo's listening command does not answer"))
             time.sleep(0.02)
 
 

@@ -41,7 +41,7 @@ class Refused(Exception):
     """The receiver refuses the batch for what is in it: the same again would be refused again."""
 
     def __init__(self, reason: str, answer: str = "") -> None:
-        """*answer*: what the receiver said, which may quote people's data."""
+        """*reason*: see reasons. *answer*: what the receiver said, which may quote people's data."""
         super().__init__(reason)
         self.answer = answer
 
@@ -60,7 +60,7 @@ class Receiver(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it; without secrets."""
+        """What messages call it; without secrets. In English, if it is words."""
 
     @property
     def one_kind(self) -> bool:

@@ -15,15 +15,16 @@ from urllib.parse import quote
 import msgspec
 import requests
 
+from smsreceipt.aliyun.posting import post
 from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.forward.address import KIND, Address, why
+from smsreceipt.language import _
 from smsreceipt.model import Kind
+from smsreceipt.output import reasons
 
 LIMIT = 0.7  #: seconds for an answer
 RETRY_AFTER = (60.0, 300.0, 600.0)  #: seconds before each retry of a push
 MOST_RETRIES = 1_000  #: pushes that wait for a retry, beyond which no new push is sent
-
-_LONGEST = 64 * 1024  # bytes of an answer that are read
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Push:
     seconds: float = 0.0  #: of the last attempt
     over_limit: bool = False  #: some attempt took longer than LIMIT
     accepted: bool = False
-    trouble: str = ""  #: why it was not accepted
+    trouble: str = ""  #: why it was not accepted; see reasons
 
 
 class Callback:
@@ -61,17 +62,15 @@ class Callback:
         push.status, push.accepted, push.trouble = None, False, ""
         began = time.monotonic()
         try:
-            with self._session.post(url, data=push.body, timeout=LIMIT, allow_redirects=False, stream=True) as answer:
-                push.status = answer.status_code
-                body = _read(answer, began + LIMIT)
+            answer = post(self._session, url, push.body, limit=LIMIT)
         except (requests.RequestException, OSError) as exc:
             push.trouble = why(exc)
         else:
-            push.trouble = _fault(push.status, body)
+            push.status, push.trouble = answer.status, _fault(answer.status, answer.body)
         push.seconds = time.monotonic() - began
         if push.seconds > LIMIT:
             push.over_limit = True
-            push.trouble = "no answer in time"
+            push.trouble = reasons.NO_ANSWER
         push.accepted = not push.trouble
 
     def close(self) -> None:
@@ -79,26 +78,16 @@ class Callback:
         self._session.close()
 
 
-def _read(answer: requests.Response, deadline: float) -> bytes:
-    """The answer's body, or what of it comes in time."""
-    body = b""
-    for block in answer.iter_content(4096):
-        body += block
-        if len(body) > _LONGEST or time.monotonic() > deadline:
-            break
-    return body
-
-
 def _fault(status: int, body: bytes) -> str:
     """Why the provider would not accept an answer; "" if it would."""
     if status != 200:
-        return f"answered {status}"
+        return reasons.ANSWERED.format(n=status)
     try:
         code = msgspec.json.decode(body, type=dict[str, object]).get("code")
     except (ValueError, RecursionError):
-        return "answered no JSON object"
+        return reasons.NO_OBJECT
     number = isinstance(code, int | float) and not isinstance(code, bool)
-    return "" if number else "answered without a code that is a number"
+    return "" if number else reasons.NO_NUMBER
 
 
 class Sender:
@@ -147,14 +136,14 @@ class Sender:
 
     def _retry(self) -> None:
         """Wait for the next retry, and make it."""
-        due, _, push = heapq.heappop(self._retries)
+        due, _number, push = heapq.heappop(self._retries)
         self._sleep(due - time.monotonic())
         self._try(push)
 
     def _try(self, push: Push) -> None:
         self._sleep(self._next_at - time.monotonic())
         if self.stopped:
-            push.trouble = push.trouble or "not sent"
+            push.trouble = push.trouble or reasons.NOT_SENT
             self._settled(push)
             return
         self._next_at = time.monotonic() + self._pause
@@ -163,7 +152,8 @@ class Sender:
             self._settled(push)
             return
         seconds = RETRY_AFTER[push.attempts - 1] * self._scale
-        self._tell(f"push {push.number}: {push.trouble}; again in {seconds:g} s")
+        number, reason = push.number, reasons.in_words(push.trouble)
+        self._tell(_("push {number}: {reason}; again in {seconds:g} s", number=number, reason=reason, seconds=seconds))
         heapq.heappush(self._retries, (time.monotonic() + seconds, push.number, push))
 
     def _sleep(self, seconds: float) -> None:

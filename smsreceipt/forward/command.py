@@ -18,6 +18,8 @@ from io import FileIO
 from smsreceipt.errors import UsageError
 from smsreceipt.forward.batch import Batch, NotTaken, Refused
 from smsreceipt.forward.bodies import Bodies
+from smsreceipt.language import _, of_system
+from smsreceipt.output import reasons
 
 REFUSES = os.EX_DATAERR  #: the exit code, 65, by which a command refuses what it was given
 KEY = "SMSRECEIPT_IDEMPOTENCY_KEY"  #: the variable that tells the command which batch it is
@@ -34,7 +36,10 @@ class Command:
         except ValueError:
             self._words = ()
         if not self._words:
-            raise UsageError("--to exec: names no command", hint="exec:/usr/local/bin/import --all")
+            raise UsageError(
+                _("--to exec: names no command"),
+                hint=_("Such as {example}", example="exec:/usr/local/bin/import --all"),
+            )
         self.name = os.path.basename(self._words[0])  # noqa: PTH119 - a word, not a path of ours
         self.one_kind = one_kind
         self._bodies, self._timeout = bodies, timeout
@@ -51,16 +56,18 @@ class Command:
             try:
                 running.wait(max(until - time.monotonic(), 0.0))
             except subprocess.TimeoutExpired:
-                raise NotTaken(f"it did not end within {self._timeout:g} s") from None
+                raise NotTaken(_("it did not end within {seconds:g} s", seconds=self._timeout)) from None
             self._judge(running.returncode, left=_unread(read), whole=whole)
 
     def _judge(self, code: int, *, left: int, whole: bool) -> None:
         if code == REFUSES:
-            raise Refused(f"ended with {code}")
+            raise Refused(reasons.ENDED.format(n=code))
+        if code < 0:
+            raise NotTaken(_("it was killed by signal {number}", number=-code))
         if code:
-            raise NotTaken(f"it was killed by signal {-code}" if code < 0 else f"it ended with {code}")
+            raise NotTaken(_("it ended with {code}", code=code))
         if left or not whole:
-            raise NotTaken("it ended with 0, but did not read all of its input")
+            raise NotTaken(_("it ended with 0, but did not read all of its input"))
 
     @contextlib.contextmanager
     def _started(self, stdin: int, key: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -74,7 +81,7 @@ class Command:
                 start_new_session=True,
             )
         except OSError as exc:
-            raise NotTaken(f"it cannot be started: {exc.strerror}") from None
+            raise NotTaken(_("it cannot be started: {reason}", reason=of_system(exc))) from None
         try:
             yield running
         finally:
@@ -103,7 +110,7 @@ def _fed(running: subprocess.Popen[bytes], write: FileIO, data: bytes, until: fl
         selector.register(write, selectors.EVENT_WRITE)
         while rest:
             if time.monotonic() > until:
-                raise NotTaken("it did not read its input in time")
+                raise NotTaken(_("it did not read its input in time"))
             if selector.select(_GLANCE):
                 rest = rest[write.write(rest) or 0 :]
             elif running.poll() is not None:

@@ -15,6 +15,7 @@ import msgspec
 
 from smsreceipt.errors import StoreUnavailable, UsageError
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import N_, _
 from smsreceipt.model import Instant
 from smsreceipt.store import ConsumerLease, Store, StoreFacts
 
@@ -22,6 +23,7 @@ TOPIC = "forward"
 PARKED = "forward parked"  #: the topic of what was refused
 AGAIN = "forward again"  #: the topic of what is to be handed on once more
 LEASE = "forward "  #: how the names of leases begin; the name of the cursor follows
+_LIST = "smsreceipt status"  # shows cursors
 _Now = Callable[[], Instant]
 T = TypeVar("T", "Note", "Parked")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -30,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class CursorInUse(StoreUnavailable):
     """Another process hands on receipts under the same name."""
 
-    hint = "Stop the other one first, or give this one a cursor of its own: --name."
+    hint = N_("Stop the other one first, or give this one a cursor of its own: --name.")
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -61,7 +63,8 @@ def checked_name(name: str) -> str:
     """The name itself. Raises UsageError where it cannot be one."""
     if not _NAME.fullmatch(name):
         raise UsageError(
-            "the name of a cursor has 1 to 64 letters, digits, dots, hyphens and underscores", hint="--name orders"
+            _("the name of a cursor has 1 to 64 letters, digits, dots, hyphens and underscores"),
+            hint=_("Such as {example}", example="--name orders"),
         )
     return name
 
@@ -105,7 +108,7 @@ def drop(store: Store, name: str, retry: LockRetry) -> int:
     before = store.notes(TOPIC).get(name)
     waiting = {each.key: each for each in parked(store, name)}
     if before is None and not waiting:
-        raise UsageError(f"there is no cursor {name}", hint="smsreceipt status")
+        raise UsageError(_("there is no cursor {name}", name=name), hint=_LIST)
     _settle(store, name, retry)
     deleted = partial(store.write_notes, TOPIC, {name: None}, expected={name: before})
     if before is not None and not retry.call(deleted):
@@ -156,7 +159,8 @@ class Cursor:
         was = None if before is None else _decoded(before, Note)
         if before is not None and was is None:
             raise UsageError(
-                f"the cursor {name} was written by a newer version", hint="Upgrade, or use another --name."
+                _("the cursor {name} was written by a newer version", name=name),
+                hint=_("Upgrade, or use another --name."),
             )
         _settle(store, name, retry)
         lease = retry.call(lambda: store.acquire_lease(LEASE + name))
@@ -186,7 +190,7 @@ class Cursor:
         """Note that every statement up to *seq* was confirmed or parked. Raises CursorInUse if it was taken away."""
         note = msgspec.structs.replace(self._note, seq=seq, moved_at=self._now())
         if not self._swap(_encoded(self._note), note):
-            raise CursorInUse(f"another process has taken the cursor {self.name}: this one stops")
+            raise CursorInUse(_("another process has taken the cursor {name}: this one stops", name=self.name))
         self._note = note
 
     def park(self, seq: int, reason: str) -> None:
@@ -238,4 +242,4 @@ class Cursor:
 
 
 def _in_use(name: str) -> CursorInUse:
-    return CursorInUse(f"another process forwards under the name {name}")
+    return CursorInUse(_("another process forwards under the name {name}", name=name))

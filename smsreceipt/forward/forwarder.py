@@ -12,7 +12,9 @@ from typing import cast
 from smsreceipt.errors import ProviderError
 from smsreceipt.forward.batch import Batch, NotTaken, Receiver, Refused
 from smsreceipt.forward.cursor import Cursor, Parked
+from smsreceipt.language import _, n_
 from smsreceipt.model import StoredReceipt
+from smsreceipt.output import reasons
 from smsreceipt.output.mask import mask_numbers
 from smsreceipt.store import Query, Store
 
@@ -166,15 +168,15 @@ class Forwarder:
             raise Stop
         self._cursor.park(seq, str(refusal))
         self.counts.parked += 1
-        self._tell(f"seq {seq} is parked: {_quoted(refusal)}", 0)
+        self._tell(_("seq {seq} is parked: {reason}", seq=seq, reason=_quoted(refusal)), 0)
 
     def _repeat(self) -> None:
         """Hand on once more what `forward parked retry` named."""
         for each in self._cursor.again():
             found = list(self._store.list(Query(after=each.seq - 1, history=True, limit=1)))
             if not found or found[0].seq != each.seq:
-                self._tell(f"seq {each.seq} is not in the store any more", 0)
-                self._cursor.repark(each, "not in the store any more")
+                self._tell(_("seq {seq} is not in the store any more", seq=each.seq), 0)
+                self._cursor.repark(each, reasons.GONE)
                 continue
             self._hand_on_again(each, Batch(self._cursor.id, found))
 
@@ -187,7 +189,7 @@ class Forwarder:
         self.counts.refused += 1
         self.counts.parked += 1
         self._cursor.repark(each, str(refusal))
-        self._tell(f"seq {each.seq} is parked again: {_quoted(refusal)}", 0)
+        self._tell(_("seq {seq} is parked again: {reason}", seq=each.seq, reason=_quoted(refusal)), 0)
 
     def _offer(self, batch: Batch) -> Refused | None:
         """Hand a batch on, however often that takes; the refusal if it is refused. Raises Stop and NotReached."""
@@ -208,7 +210,7 @@ class Forwarder:
 
     def _answered(self) -> None:
         if self._attempts.failures > 1:
-            self._tell(f"{self._receiver.name} answers again", 0)
+            self._tell(_("{receiver} answers again", receiver=_(self._receiver.name)), 0)
         self._attempts = _Attempts()
 
     def _postpone(self, exc: NotTaken) -> None:
@@ -219,15 +221,22 @@ class Forwarder:
         pause, limit = attempts.pause(exc.pause), self._options.retry_for
         if limit is not None and now + pause > attempts.began + limit:
             raise NotReached(
-                f"{self._receiver.name}: {exc}; given up after {attempts.failures} attempt"
-                f"{'s' * (attempts.failures > 1)}",
-                hint="Nothing is lost: the cursor stands before it. Run the same command again.",
+                n_(
+                    "{receiver}: {reason}; given up after {n} attempt",
+                    "{receiver}: {reason}; given up after {n} attempts",
+                    attempts.failures,
+                    receiver=_(self._receiver.name),
+                    reason=exc,
+                ),
+                hint=_("Nothing is lost: the cursor stands before it. Run the same command again."),
             )
         # A connection that lay idle may be gone: the first failure is no news.
         due = attempts.failures > 1 and now >= attempts.told + _TELL_EVERY
         if due:
             attempts.told = now
-        self._tell(f"{self._receiver.name}: {exc}; again in {pause:.0f} s", 0 if due else 1)
+        receiver = _(self._receiver.name)
+        said = _("{receiver}: {reason}; again in {seconds:.0f} s", receiver=receiver, reason=exc, seconds=pause)
+        self._tell(said, 0 if due else 1)
         if self._wait(pause):
             raise Stop
 
@@ -244,4 +253,5 @@ def _rows(store: Store, query: Query) -> Generator[StoredReceipt, None, None]:
 
 
 def _quoted(refusal: Refused) -> str:
-    return f"{refusal}: {mask_numbers(refusal.answer.strip())}" if refusal.answer.strip() else str(refusal)
+    reason, answer = reasons.in_words(str(refusal)), mask_numbers(refusal.answer.strip())
+    return _("{fault}: {reason}", fault=reason, reason=answer) if answer else reason

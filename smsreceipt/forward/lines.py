@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from smsreceipt.forward.batch import Batch
 from smsreceipt.forward.bodies import Bodies
+from smsreceipt.language import N_
 
 
 class Lines:
     """Standard output."""
 
-    name = "standard output"
+    name = N_("standard output")
 
     def __init__(
         self, bodies: Bodies, *, write: Callable[[bytes], None], flush: Callable[[], None], one_kind: bool

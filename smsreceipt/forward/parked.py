@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smsreceipt.forward.cursor import Parked
 from smsreceipt.model import iso_utc
+from smsreceipt.output import reasons
 from smsreceipt.output.columns import Column, View
 from smsreceipt.output.formatting import wall_clock
 
@@ -12,7 +13,14 @@ PARKED = View[Parked](
     [
         Column(key="name", of="name", head=("NAME", "名称"), priority=8),
         Column(key="seq", of="seq", head=("SEQ", "SEQ"), cell=lambda row, _: str(row.seq), priority=10, right=True),
-        Column(key="reason", of="reason", head=("REASON", "原因"), priority=9, min_width=12),
+        Column(
+            key="reason",
+            of="reason",
+            head=("REASON", "原因"),
+            cell=lambda row, _: reasons.in_words(row.reason),
+            priority=9,
+            min_width=12,
+        ),
         Column(
             key="parked_at",
             of="parked_at",

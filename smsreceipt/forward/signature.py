@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.permissions import read_secret_file
 
 VARIABLE = "SMSRECEIPT_FORWARD_SECRET"
 HEADER = "X-Smsreceipt-Signature"
+_MAKE = "openssl rand -hex 32"
 _SHORTEST = 16  # characters of a secret
 
 
@@ -21,13 +23,14 @@ def secrets_of(environ: Mapping[str, str], file: Path | None) -> tuple[bytes, ..
     """
     if file is not None:
         lines = [line.strip() for line in read_secret_file(file).splitlines()]
-        found, where = [line for line in lines if line and not line.startswith(b"#")], f"the secret file {file}"
+        found, where = [line for line in lines if line and not line.startswith(b"#")], str(file)
         if not found:
-            raise UsageError(f"{where} holds no secret", hint=f"openssl rand -hex 32 >{file}")
+            raise UsageError(_("the secret file {path} holds no secret", path=file), hint=f"{_MAKE} >{file}")
     else:
         found, where = [environ[VARIABLE].strip().encode()] if environ.get(VARIABLE) else [], VARIABLE
     if any(len(secret) < _SHORTEST for secret in found):
-        raise UsageError(f"a secret in {where} has fewer than {_SHORTEST} characters", hint="openssl rand -hex 32")
+        said = _("a secret in {where} has fewer than {n} characters", where=where, n=_SHORTEST)
+        raise UsageError(said, hint=_MAKE)
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from smsreceipt.decode.facts import call_facts, reply_facts
+from smsreceipt.decode.facts import VERSION, call_facts, reply_facts
 from smsreceipt.insight import calls, findings
 from smsreceipt.insight.messages import Messages, asked, cells, day_text, failures, sms, summed, trend
 from smsreceipt.insight.question import Dimension, Group, Question
@@ -22,7 +22,7 @@ READ = 10_000  #: receipts that unusual() reads at most for each of its question
 
 def readers_of(place: Place) -> Readers:
     """What a store is given to read bodies and numbers."""
-    return Readers(place=place, call=call_facts, reply=reply_facts)
+    return Readers(place=place, call=call_facts, reply=reply_facts, version=VERSION)
 
 
 def stats(
@@ -36,10 +36,10 @@ def stats(
 ) -> Stats:
     """All figures of a period. *provider* holds the provider's totals of the same days, where they are known.
 
-    Call store.fold(place) first, which makes this fast; then call this inside store.snapshot(), so that all figures are
-    of one moment. They are the same without fold().
+    Call store.fold(readers_of(place)) first, which makes this fast; then call this inside store.snapshot(), so that all
+    figures are of one moment. They are the same without fold().
     """
-    folded = store.fold(Nowhere())  # which counts nothing
+    folded = store.fold(readers_of(Nowhere()))  # which counts nothing
     readers, days, compared = readers_of(place), (question.first_day, question.last_day), question.compared
     wants_sms = Group.SMS in question.groups
     messages = Messages(store, readers, question, days) if wants_sms else None
@@ -75,7 +75,7 @@ def unusual(store: Store, question: Question, now: Instant, *, place: Place) -> 
     It knows neither templates, which need a look at every receipt, nor gaps to the provider's totals, which are those
     of days that are over. Call it inside store.snapshot().
     """
-    folded = store.fold(Nowhere())  # which counts nothing
+    folded = store.fold(readers_of(Nowhere()))  # which counts nothing
     read = folded.rest if folded.place == place.version else folded.to_seq + folded.rest
     if read > READ:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from smsreceipt.insight.measure import mean, quantile, ratio
 from smsreceipt.insight.messages import asked
@@ -20,11 +21,11 @@ _YOUNG = 3 * 3_600_000  #: milliseconds in which the end of a call may still be 
 
 def calls(store: Store, readers: Readers, question: Question, days: tuple[int, int], now: Instant) -> Calls:
     """The figures of some days."""
-    by = (By.OUTCOME, By.CODE, By.SIDE, By.CALL_TYPE, By.SECONDS, By.RING)
+    ask = partial(asked, store, readers, question, days, subject=Subject.CALLS)
     causes: Counter[tuple[str, str, str]] = Counter()
     types, outcomes, talk, ring = Counter[str](), Counter[str](), Counter[int](), Counter[int]()
-    for each in asked(store, readers, question, days, by, Subject.CALLS):
-        outcome, code, side, call_type, talked, rang = each.values
+    for each in ask((By.OUTCOME, By.CODE, By.SIDE, By.CALL_TYPE, By.SECONDS)):
+        outcome, code, side, call_type, talked = each.values
         types[call_type] += each.count
         if call_type not in CALL_TYPES:
             continue
@@ -32,7 +33,9 @@ def calls(store: Store, readers: Readers, question: Question, days: tuple[int, i
         causes[code, side, outcome] += each.count
         if talked is not None:
             talk[talked] += each.count
-        if rang is not None:
+    for each in ask((By.CALL_TYPE, By.RING)):
+        call_type, rang = each.values
+        if call_type in CALL_TYPES and rang is not None:
             ring[rang] += each.count
     recordings = _total(asked(store, readers, question, days, (), Subject.RECORDINGS))
     return Calls(

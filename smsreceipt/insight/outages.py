@@ -16,7 +16,7 @@ from smsreceipt.model import DAY_MS, Instant, Source
 from smsreceipt.store.arrivals import MINUTE, Came
 
 RETRIES = 16 * MINUTE  #: the provider's last try of a push comes so long after the first
-SHORTEST = 15 * MINUTE  #: a shorter silence is not looked at
+SHORTEST = 15 * MINUTE  #: a shorter silence is not looked at unless it is asked for
 WEEKS = 4  #: so many weeks before are compared
 _APART = 5 * MINUTE  # windows of one kind that are closer are one
 _HOUR = 60 * MINUTE
@@ -99,16 +99,16 @@ def by_way(came: Iterable[Came]) -> dict[Way, Counter[int]]:
 
 def silences(
     arrived: Mapping[Way, Counter[int]], ways: Iterable[Way], since: Instant, until: Instant, usual: Usual,
-    limits: Thresholds,
+    limits: Thresholds, shortest: int = SHORTEST,
 ) -> Iterator[Window]:  # fmt: skip
-    """The windows in which a kind did not come that usually comes."""
+    """The windows of at least *shortest* milliseconds in which a kind did not come that usually comes."""
     for way in sorted(ways):
         minutes = sorted(arrived.get(way, ()))
         edges = [since // MINUTE - 1, *minutes, -(-until // MINUTE)]
         found: list[Window] = []
         for before, after in pairwise(edges):
             begin, end = Instant((before + 1) * MINUTE), Instant(after * MINUTE)
-            if end - begin < SHORTEST:
+            if end - begin < shortest:
                 continue
             expected = usual(way, begin, end)
             if expected is not None and is_silent(0, expected, limits):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from smsreceipt.language import N_, _
 from smsreceipt.model import unguarded, visible
 
 #: What databases, languages and people write where there is no value, casefolded.
@@ -19,7 +20,7 @@ is_plain = _PLAIN.fullmatch  #: whether a cell or an id is what it says, which i
 are_plain_ids = re.compile(r"[\d^]+ (?:[A-Za-z1-9][\w^-]*[\d^])?", re.ASCII).fullmatch
 _WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d*))?[eE](\+?)(\d{1,3})", re.ASCII)
-ROUNDED = "a spreadsheet rounded this number: export the column as text"
+ROUNDED = N_("a spreadsheet rounded this number: export the column as text")
 _EXACT = 1 << 53  # the largest integer up to which a floating-point number holds every integer
 
 
@@ -46,12 +47,12 @@ def whole_number(text: str) -> str:
     if found := _WHOLE.fullmatch(text):
         digits = found[1]
         if int(digits) > _EXACT:
-            raise InvalidValue(ROUNDED)
+            raise InvalidValue(_(ROUNDED))
         return digits
     found = _SCIENTIFIC.fullmatch(text)
     if found is None or not (found[2] or found[3]):
         return text
     fraction, exponent = found[2] or "", int(found[4])
     if len(fraction) < exponent or fraction[exponent:].strip("0") or exponent > 15:
-        raise InvalidValue(ROUNDED)
+        raise InvalidValue(_(ROUNDED))
     return found[1] + fraction[:exponent]

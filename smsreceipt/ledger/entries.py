@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.ledger.cells import InvalidValue, cell, whole_number
 from smsreceipt.ledger.logs import Logs, items
 from smsreceipt.ledger.objects import Objects, in_log_line
@@ -78,7 +79,7 @@ def entries(stream: BinaryIO, form: Form = Form()) -> Iterator[Entry]:
     if not first:
         return
     if "\0" in first:
-        raise UsageError("the list is not UTF-8, but likely UTF-16", hint="Say --encoding utf-16.")
+        raise UsageError(_("the list is not UTF-8, but likely UTF-16"), hint=_("Say --encoding utf-16."))
     ahead = [first]
     if _JSON.match(first):
         yield from _from_objects(chain(ahead, text), number, form, log=False)
@@ -110,7 +111,7 @@ def _names_columns(ahead: list[str], form: Form) -> bool:
 def _from_sheets(stream: BinaryIO, form: Form) -> Iterator[Entry]:
     """The entries of every sheet that has a heading."""
     failure, found = None, False
-    for _, rows in sheets(stream):
+    for _sheet, rows in sheets(stream):
         try:
             table = sheet_table(rows, form.wanted)
         except UsageError as exc:
@@ -128,7 +129,7 @@ def _from_table(table: Table, form: Form) -> Iterator[Entry]:
     needed = 1 + max(table.places[name] for name in form.wanted.fields)
     for line, row in table.rows:
         if row is None:
-            yield BadRow(line, "a quoted field that does not end where a field ends")
+            yield BadRow(line, _("a quoted field that does not end where a field ends"))
             continue
         count = len(row)
         if count == width:
@@ -136,7 +137,7 @@ def _from_table(table: Table, form: Form) -> Iterator[Entry]:
         elif count < width:
             row.extend([""] * (width + 1 - count))
         elif any(map(str.strip, row[width:])):
-            yield Skipped(line) if says_nothing(row) else BadRow(line, "more columns than the header has")
+            yield Skipped(line) if says_nothing(row) else BadRow(line, _("more columns than the header has"))
             continue
         raw = extract(row)
         if raw.biz_id and not raw.code and raw.phone.isdigit():  # almost every row
@@ -151,7 +152,7 @@ def _from_table(table: Table, form: Form) -> Iterator[Entry]:
                 if any(row):
                     yield Skipped(line)
             elif isinstance(entry, BadRow) and count < needed:
-                yield BadRow(line, "fewer columns than the header has")
+                yield BadRow(line, _("fewer columns than the header has"))
             else:
                 yield entry
 
@@ -163,7 +164,7 @@ def _from_objects(text: Iterator[str], first: int, form: Form, *, log: bool) -> 
             yield BadRow(found.line, found.reason)
             continue
         if not isinstance(found.value, dict):
-            yield BadRow(found.line, "not a JSON object")
+            yield BadRow(found.line, _("not a JSON object"))
             continue
         for row in logs.rows(found.value):
             refuses = row.refused
@@ -193,7 +194,7 @@ def _entries_of(
         yield BadRow(line, str(exc))
         return
     if refused_by_code(code) or (not cell(raw.biz_id) and refuses()):
-        for _ in phones:
+        for _each in phones:
             yield Declined(line)
         return
     for each in phones:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 #: Field -> its names, normalised; the first one that a row has takes precedence.
 _NAMES = {
@@ -107,8 +108,13 @@ def columns(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
 
 def _refuse_twice(field: str, names: Iterable[str]) -> None:
     unlike = sorted(set(names))
-    listed = " and ".join(repr(name) for name in unlike)
+    listed = _(" and ").join(repr(name) for name in unlike)
+    if len(unlike) > 1:
+        raise UsageError(
+            _("two columns could be {field}: {columns}", field=field, columns=listed),
+            hint=_("Name one: --map {field}=COLUMN.", field=field),
+        )
     raise UsageError(
-        f"two columns could be {field}: {listed if len(unlike) > 1 else f'both are called {listed}'}",
-        hint=f"Name one: --map {field}=COLUMN." if len(unlike) > 1 else "Rename one of them, or leave it out.",
+        _("two columns could be {field}: both are called {column}", field=field, column=listed),
+        hint=_("Rename one of them, or leave it out."),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from smsreceipt.language import _
 from smsreceipt.model import Send
 
 _REMEMBERED = 500_000  # sends in one generation; two are kept, so that memory stays bounded
@@ -34,4 +35,6 @@ class Repeats:
 
     def __str__(self) -> str:
         rows, sends = self._rows + len(self._named), len(self._named)
-        return f"{rows:,} rows name {'one send' if sends == 1 else f'{sends:,} sends'}"
+        if sends == 1:
+            return _("{rows:,} rows name one send", rows=rows)
+        return _("{rows:,} rows name {sends:,} sends", rows=rows, sends=sends)

@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import N_, _
 from smsreceipt.ledger.names import columns
 from smsreceipt.ledger.values import UNDECODABLE, RawSend
 
@@ -90,7 +91,7 @@ def _cells(lines: Iterable[str], delimiter: str) -> tuple[list[str], int]:
 def sheet_table(rows: Iterator[TableRow], wanted: Wanted) -> Table:
     """The table in the rows of a sheet. Raises UsageError."""
     best: tuple[list[str], dict[str, int]] = ([], {})
-    for _, names in islice(rows, _HEADING_WITHIN):
+    for _line, names in islice(rows, _HEADING_WITHIN):
         if not names or not any(names):
             continue
         places = columns(names, wanted.names)
@@ -104,25 +105,33 @@ def sheet_table(rows: Iterator[TableRow], wanted: Wanted) -> Table:
 def _no_heading(names: Sequence[str], places: Mapping[str, int], wanted: Wanted, undecodable: bool) -> UsageError:
     if undecodable:
         return UsageError(
-            "the list is not in the encoding that was named (UTF-8 unless told)",
-            hint="Lists from Chinese spreadsheets often are in GBK: say --encoding gb18030.",
+            _("the list is not in the encoding that was named (UTF-8 unless told)"),
+            hint=_("Lists from Chinese spreadsheets often are in GBK: say --encoding gb18030."),
         )
     for field, name in wanted.names.items():
         if field not in places:
-            return UsageError(f"the list has no column {name!r}, which is to be {field}", hint=_columns(names))
+            return UsageError(
+                _("the list has no column {name!r}, which is to be {field}", name=name, field=field),
+                hint=_columns(names),
+            )
     lacking = [field for field in wanted.fields if field not in places]
-    mapping = ",".join(f"{field}=COLUMN" for field in lacking)
-    days = ", or --date DAY if all were sent on one" if "sent_at" in lacking else ""
+    mapping = ",".join(_("{field}=COLUMN", field=field) for field in lacking)
+    if "sent_at" in lacking:
+        choice = N_("Say which: --map {mapping}, or --date DAY if all were sent on one. {columns}")
+    else:
+        choice = N_("Say which: --map {mapping}. {columns}")
     return UsageError(
-        f"the first line names no column for {', '.join(lacking)}",
-        hint=f"Say which: --map {mapping}{days}. {_columns(names)}",
+        _("the first line names no column for {fields}", fields=", ".join(lacking)),
+        hint=_(choice, mapping=mapping, columns=_columns(names)),
     )
 
 
 def _columns(names: Sequence[str]) -> str:
     """The names in a header, without those that look like data, because a list may have no header."""
     likely = [name.strip() for name in names if name.strip() and not re.search(r"\d{4}", name) and len(name) < 40]
-    return f"Its columns: {', '.join(likely[:20])}" if likely else "It needs a first line with the columns' names."
+    if likely:
+        return _("Its columns: {columns}", columns=", ".join(likely[:20]))
+    return _("It needs a first line with the columns' names.")
 
 
 class _Rows:

@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from typing import Any, BinaryIO
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.ledger.rows import TableRow
 
 _LARGEST = 4 << 30  # bytes, unpacked
@@ -23,20 +24,22 @@ def sheets(stream: BinaryIO) -> Iterator[tuple[str, Iterator[TableRow]]]:
         with zipfile.ZipFile(stream) as archive:
             known = {each.filename: each.file_size for each in archive.infolist()}
     except _ERRORS as exc:
-        raise UsageError("the list is a spreadsheet or an archive that is damaged", hint="Save it again.") from exc
+        raise UsageError(
+            _("the list is a spreadsheet or an archive that is damaged"), hint=_("Save it again.")
+        ) from exc
     if "xl/workbook.xml" not in known:
         raise UsageError(
-            "the list is a spreadsheet or an archive that cannot be read",
-            hint="Save the sheet as .xlsx or CSV (UTF-8), or unpack the archive.",
+            _("the list is a spreadsheet or an archive that cannot be read"),
+            hint=_("Save the sheet as .xlsx or CSV (UTF-8), or unpack the archive."),
         )
     if sum(known.values()) > _LARGEST:
-        raise UsageError("the spreadsheet is too large", hint="Save the sheet as CSV (UTF-8).")
+        raise UsageError(_("the spreadsheet is too large"), hint=_("Save the sheet as CSV (UTF-8)."))
     try:
         from openpyxl import load_workbook
     except ImportError:
         raise UsageError(
-            "the list is a spreadsheet, and openpyxl is not installed",
-            hint="Install it: pip install 'smsreceipt[xlsx]'. Or save the sheet as CSV (UTF-8).",
+            _("the list is a spreadsheet, and openpyxl is not installed"),
+            hint=_("Install it: pip install 'smsreceipt[xlsx]'. Or save the sheet as CSV (UTF-8)."),
         ) from None
     stream.seek(0)
     try:
@@ -53,7 +56,7 @@ def sheets(stream: BinaryIO) -> Iterator[tuple[str, Iterator[TableRow]]]:
 
 
 def _damaged() -> UsageError:
-    return UsageError("the spreadsheet is damaged", hint="Save the sheet as CSV (UTF-8).")
+    return UsageError(_("the spreadsheet is damaged"), hint=_("Save the sheet as CSV (UTF-8)."))
 
 
 def _rows(sheet: Any) -> Iterator[TableRow]:

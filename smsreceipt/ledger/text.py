@@ -12,15 +12,17 @@ from itertools import chain
 from typing import BinaryIO, cast
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import N_, _, of_system
 from smsreceipt.ledger.values import UNDECODABLE
 
 LONGEST_LINE = 1 << 20  #: characters; longer lines come in pieces
 SHEET = b"PK\x03\x04"  #: how a zip archive begins, and so a spreadsheet
+#: First bytes --> what they mean, and the program that unpacks it.
 _UNSUPPORTED = {
-    b"BZ": ("compressed with bzip2", "Unpack it on the way: bzcat FILE | smsreceipt sends import -"),
-    b"\xfd7": ("compressed with xz", "Unpack it on the way: xzcat FILE | smsreceipt sends import -"),
-    b"\x28\xb5": ("compressed with zstd", "Unpack it on the way: zstdcat FILE | smsreceipt sends import -"),
-    b"\xd0\xcf": ("a spreadsheet of an old format", "Save the sheet as .xlsx, or as CSV (UTF-8)."),
+    b"BZ": (N_("the list is compressed with bzip2"), "bzcat"),
+    b"\xfd7": (N_("the list is compressed with xz"), "xzcat"),
+    b"\x28\xb5": (N_("the list is compressed with zstd"), "zstdcat"),
+    b"\xd0\xcf": (N_("the list is a spreadsheet of an old format"), ""),
 }
 _SAMPLE_LINES = 1_000  # that tell the encoding, from the first that is not ASCII
 _SAMPLE_CHARACTERS = 1 << 20  # and so many at most
@@ -34,8 +36,11 @@ def unpacked(stream: BinaryIO) -> io.BufferedReader:
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
     magic = buffered.peek(2)[:2]
     if magic in _UNSUPPORTED:
-        what, hint = _UNSUPPORTED[magic]
-        raise UsageError(f"the list is {what}", hint=hint)
+        what, unpacker = _UNSUPPORTED[magic]
+        hint = _("Save the sheet as .xlsx, or as CSV (UTF-8).")
+        if unpacker:
+            hint = _("Unpack it on the way: {program} FILE | smsreceipt sends import -", program=unpacker)
+        raise UsageError(_(what), hint=hint)
     if magic == b"\x1f\x8b":
         return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=buffered)))
     return buffered
@@ -77,11 +82,13 @@ def _decoded(stream: io.BufferedReader, encoding: str) -> Iterator[str]:
         while line := text.readline(LONGEST_LINE):
             yield line
     except LookupError:
-        raise UsageError(f"no encoding is called {encoding!r}", hint="For example gb18030 or utf-16.") from None
+        raise UsageError(
+            _("no encoding is called {encoding!r}", encoding=encoding), hint=_("For example gb18030 or utf-16.")
+        ) from None
     except UnicodeError as exc:
         raise UsageError(
-            f"the list is not in {encoding}, or not to its end",
-            hint="Of UTF-16 without a mark: utf-16-le or utf-16-be.",
+            _("the list is not in {encoding}, or not to its end", encoding=encoding),
+            hint=_("Of UTF-16 without a mark: utf-16-le or utf-16-be."),
         ) from exc
     except _DAMAGES as exc:
         raise _damaged(exc) from exc
@@ -93,10 +100,10 @@ def _decoded(stream: io.BufferedReader, encoding: str) -> Iterator[str]:
 
 def _damaged(exc: Exception) -> UsageError:
     if isinstance(exc, OSError) and not isinstance(exc, gzip.BadGzipFile):
-        return UsageError(f"the list cannot be read: {exc.strerror}")
+        return UsageError(_("the list cannot be read: {reason}", reason=of_system(exc)))
     return UsageError(
-        "the list ends in the middle, or is damaged",
-        hint="What was read so far is in the ledger; importing the whole file later changes nothing of it.",
+        _("the list ends in the middle, or is damaged"),
+        hint=_("What was read so far is in the ledger; importing the whole file later changes nothing of it."),
     )
 
 

@@ -34,6 +34,7 @@ from smsreceipt.model.times import (
     number_of,
     start_of_day,
 )
+from smsreceipt.model.words import nearest
 
 __all__ = [
     "BEIJING",
@@ -72,6 +73,7 @@ __all__ = [
     "leg_of",
     "may_be_message_id",
     "narrow",
+    "nearest",
     "normalise_phone",
     "number_of",
     "place_of",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.permissions import unusable
 
 HIDDEN = ("dingtalk", "wecom", "feishu", "webhook", "mail", "apprise")  #: kinds whose address is a secret
@@ -38,25 +39,28 @@ class Address:
 
         Raises UsageError, which quotes nothing of a text that may hold a secret.
         """
-        kind, _, rest = text.strip().partition(":")
+        kind, _colon, rest = text.strip().partition(":")
         kind = kind.lower()
         if kind in COMMANDS:
             if not rest.strip():
-                raise UsageError(f"--notify {kind}: names no command", hint=f"Such as {kind}:/usr/local/bin/page")
+                raise UsageError(
+                    _("--notify {kind}: names no command", kind=kind),
+                    hint=_("Such as {example}", example=f"{kind}:/usr/local/bin/page"),
+                )
             return cls(kind, "", rest.strip())
         if kind not in HIDDEN:
             raise UsageError(
-                "--notify: there is no such kind of robot",
-                hint=f"Known are {', '.join((*HIDDEN, *COMMANDS))}; such as dingtalk:env:DINGTALK_URL",
+                _("--notify: there is no such kind of robot"),
+                hint=_("Known are {kinds}; such as dingtalk:env:DINGTALK_URL", kinds=", ".join((*HIDDEN, *COMMANDS))),
             )
-        place, _, what = rest.partition(":")
+        place, _colon, what = rest.partition(":")
         if place == "env" and _VARIABLE.fullmatch(what):
             return cls(kind, place, what)
         if place == "file" and what:
             return cls(kind, place, what)
         raise UsageError(
-            f"--notify {kind}: the address must not stand here, where other users can read it",
-            hint=f"Put it into a variable, {kind}:env:NAME, or into a file of mode 0600, {kind}:file:PATH",
+            _("--notify {kind}: the address must not stand here, where other users can read it", kind=kind),
+            hint=_("Put it into a variable, {kind}:env:NAME, or into a file of mode 0600, {kind}:file:PATH", kind=kind),
         )
 
     @property
@@ -86,16 +90,20 @@ def read(address: Address, environ: Mapping[str, str], home: Path) -> Secret:
     Raises UsageError, which names the variable or the file, where there is none, or others can read the file.
     """
     if address.place == "env":
-        text = environ.get(address.what, "")
-        where = f"the variable {address.what}"
+        text, where = environ.get(address.what, ""), address.what
     else:
         path = home / address.what[2:] if address.what.startswith("~/") else Path(address.what)
-        text = _read(path)
-        where = str(path)
+        text, where = _read(path), str(path)
     words = text.split()
     if not words or len(words) > 2 or not all(word.isprintable() for word in words):
-        what = "is not set" if not words else "does not hold a URL and perhaps a secret"
-        raise UsageError(f"--notify {address.kind}: {where} {what}", hint="Two words: the URL, and the secret if any.")
+        kind = address.kind
+        if words:
+            fault = _("--notify {kind}: {where} does not hold a URL and perhaps a secret", kind=kind, where=where)
+        elif address.place == "env":
+            fault = _("--notify {kind}: the variable {name} is not set", kind=kind, name=where)
+        else:
+            fault = _("--notify {kind}: the file {path} is empty", kind=kind, path=where)
+        raise UsageError(fault, hint=_("Two words: the URL, and the secret if any."))
     return Secret(*words)
 
 
@@ -106,10 +114,13 @@ def _read(path: Path) -> str:
             mode = os.fstat(descriptor).st_mode
             text = file.read(_LONGEST)
     except OSError as exc:
-        raise unusable(f"--notify: {path} cannot be read", exc, path, hint="Write the robot's URL into it.") from exc
+        what = _("--notify: {path} cannot be read", path=path)
+        raise unusable(what, exc, path, hint=_("Write the robot's URL into it.")) from exc
     if not stat.S_ISREG(mode):
-        raise UsageError(f"--notify: {path} is no regular file", hint="Write the URL of the robot into a file.")
+        raise UsageError(
+            _("--notify: {path} is no regular file", path=path), hint=_("Write the URL of the robot into a file.")
+        )
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"--notify: others can read {path}", hint=f"chmod 600 {path}")
+        raise UsageError(_("--notify: others can read {path}", path=path), hint=_("chmod 600 {path}", path=path))
     lines = text.decode("utf-8-sig", "replace").splitlines()
     return " ".join(line for line in lines if not line.lstrip().startswith("#"))

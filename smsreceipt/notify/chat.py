@@ -13,19 +13,26 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 import msgspec
 
+from smsreceipt.language import N_, _
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
-from smsreceipt.notify.post import Answer, Way
+from smsreceipt.notify.post import Way
+
+if TYPE_CHECKING:
+    from smsreceipt.aliyun.posting import Answer
 
 JSON = {"Content-Type": "application/json;charset=utf-8"}
 
-_SECURITY = "signature, keyword or IP address does not pass the robot's security settings, or this clock is wrong"
-_TOO_FAST = "too many messages: the robot is blocked for a while"
-_NO_ROBOT = "there is no robot with this address"
+_SECURITY = N_("signature, keyword or IP address does not pass the robot's security settings, or this clock is wrong")
+_TOO_FAST = N_("too many messages: the robot is blocked for a while")
+_NO_ROBOT = N_("there is no robot with this address")
+_OFF = N_("the robot is switched off")
+_MALFORMED = N_("the message is too long or malformed")
 
 #: Codes --> what they mean. Those of _PAUSES ask for silence.
 DINGTALK_CODES = {
@@ -33,27 +40,27 @@ DINGTALK_CODES = {
     300001: _NO_ROBOT,
     300005: _NO_ROBOT,
     310000: _SECURITY,
-    400013: "the group of the robot is closed",
+    400013: N_("the group of the robot is closed"),
     400101: _NO_ROBOT,
-    400102: "the robot is switched off",
+    400102: _OFF,
     400106: _NO_ROBOT,
     410100: _TOO_FAST,
 }
 WECOM_CODES = {
-    40058: "the message is too long or malformed",
+    40058: _MALFORMED,
     45009: _TOO_FAST,
     45033: _TOO_FAST,
     93000: _NO_ROBOT,
-    93004: "the robot is switched off",
-    93008: "the robot is not in its group any more",
+    93004: _OFF,
+    93008: N_("the robot is not in its group any more"),
 }
 FEISHU_CODES = {
-    9499: "the message is too long or malformed",
+    9499: _MALFORMED,
     11232: _TOO_FAST,
     19001: _NO_ROBOT,
-    19021: "the signature does not match, or this clock is more than an hour wrong",
-    19022: "this IP address is not in the robot's security settings",
-    19024: "the message has none of the robot's keywords",
+    19021: N_("the signature does not match, or this clock is more than an hour wrong"),
+    19022: N_("this IP address is not in the robot's security settings"),
+    19024: N_("the message has none of the robot's keywords"),
 }
 #: Seconds of silence that a refusal of _TOO_FAST asks for.
 _PAUSES = {130101: 600.0, 410100: 600.0, 45009: 60.0, 45033: 60.0, 11232: 60.0}
@@ -138,20 +145,22 @@ def _confirm(way: Way, answer: Answer, key: str, meanings: Mapping[int, str]) ->
         return
     host = way.endpoint.netloc
     if code:
-        meaning = f": {meanings[code]}" if code in meanings else ""
-        raise NotTold(f"{host} answered {key} {code}{meaning}", pause=_PAUSES.get(code, 0.0))
+        said = _("{host} answered {code}", host=host, code=f"{key} {code}")
+        if code in meanings:
+            said = _("{fault}: {reason}", fault=said, reason=_(meanings[code]))
+        raise NotTold(said, pause=_PAUSES.get(code, 0.0))
     raise_status(host, answer.status)
-    raise NotTold(f"{host} did not answer as a robot does", again=True)
+    raise NotTold(_("{host} did not answer as a robot does", host=host), again=True)
 
 
 def raise_status(host: str, status: int) -> None:
     """Raise NotTold unless the status is 2xx."""
     if status == 429:
-        raise NotTold(f"{host} answered 429: too many messages", pause=60.0)
+        raise NotTold(_("{host} answered 429: too many messages", host=host), pause=60.0)
     if 300 <= status < 400:
-        raise NotTold(f"{host} answered {status}: redirects are not followed")
+        raise NotTold(_("{host} answered {status}: redirects are not followed", host=host, status=status))
     if not 200 <= status < 300:
-        raise NotTold(f"{host} answered {status}", again=status >= 500)
+        raise NotTold(_("{host} answered {code}", host=host, code=status), again=status >= 500)
 
 
 def _code(body: bytes, key: str) -> int | None:

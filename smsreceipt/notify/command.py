@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, of_system
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
 
@@ -34,7 +35,10 @@ class Command:
         except ValueError:
             words = ()
         if not words:
-            raise UsageError("--notify exec: a quotation mark is not closed", hint="exec:/usr/local/bin/page --all")
+            raise UsageError(
+                _("--notify exec: a quotation mark is not closed"),
+                hint=_("Such as {example}", example="exec:/usr/local/bin/page --all"),
+            )
         return cls(words)
 
     def send(self, message: Message) -> None:
@@ -45,18 +49,19 @@ class Command:
                 self.words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=None, start_new_session=True
             )
         except OSError as exc:
-            raise NotTold(f"{name} cannot be started: {exc.strerror}") from None
+            raise NotTold(_("{name} cannot be started: {reason}", name=name, reason=of_system(exc))) from None
         with running:
             try:
                 running.communicate(message.json_lines, timeout=self.limit)
             except subprocess.TimeoutExpired:
                 _kill(running)
-                raise NotTold(f"{name} did not end within {self.limit:g} s", again=True) from None
+                said = _("{name} did not end within {seconds:g} s", name=name, seconds=self.limit)
+                raise NotTold(said, again=True) from None
             except BaseException:
                 _kill(running)
                 raise
         if running.returncode:
-            raise NotTold(f"{name} ended with {running.returncode}", again=True)
+            raise NotTold(_("{name} ended with {code}", name=name, code=running.returncode), again=True)
 
 
 def _kill(running: subprocess.Popen[bytes]) -> None:

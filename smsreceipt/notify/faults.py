@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsreceipt.errors import ProviderError
+from smsreceipt.language import N_
 
 
 class NotTold(ProviderError):
@@ -11,7 +12,7 @@ class NotTold(ProviderError):
     *again*: another try may help. *pause*: seconds for which the robot wants no further message.
     """
 
-    hint = "Receipts are not affected. Check the robot: smsreceipt watch --test"
+    hint = N_("Receipts are not affected. Check the robot: smsreceipt watch --test")
 
     def __init__(self, message: str, *, again: bool = False, pause: float = 0.0, hint: str = "") -> None:
         super().__init__(message, hint=hint)

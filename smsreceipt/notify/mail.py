@@ -14,10 +14,11 @@ from smsreceipt.aliyun.endpoints import Endpoint
 from smsreceipt.aliyun.faults import in_words
 from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
 
-_FORM = "Such as smtps://user@mail.example.com?from=alarm@example.com&to=ops@example.com PASSWORD"
+_FORM = "smtps://user@mail.example.com?from=alarm@example.com&to=ops@example.com PASSWORD"
 _PORTS = {"smtps": 465, "smtp": 587}
 
 
@@ -41,7 +42,10 @@ class Mail:
 
         Raises UsageError, which names *where* the URL stands and quotes nothing of it.
         """
-        fault = UsageError(f"--notify {where}: there is no address of a mail account", hint=_FORM)
+        fault = UsageError(
+            _("--notify {where}: there is no address of a mail account", where=where),
+            hint=_("Such as {example}", example=_FORM),
+        )
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
@@ -64,20 +68,21 @@ class Mail:
         try:
             refused = within(6 * self.limit, lambda: self._deliver(self._composed(message)))
         except smtplib.SMTPResponseException as exc:
-            code = exc.smtp_code
-            what = "refuses user and password" if isinstance(exc, smtplib.SMTPAuthenticationError) else "answered"
-            told = f"{what} ({code})" if code > 0 else "does not answer as a mail server"
-            raise NotTold(f"{where} {told}", again=code < 500) from None
+            raise NotTold(_refusal(where, exc), again=exc.smtp_code < 500) from None
         except smtplib.SMTPRecipientsRefused as exc:
-            raise NotTold(f"{where} takes no mail for {len(exc.recipients)} of {len(self.to)} addresses") from None
+            raise NotTold(self._refused(where, len(exc.recipients))) from None
         except smtplib.SMTPNotSupportedError:
-            raise NotTold(f"{where} offers no TLS or no login") from None
+            raise NotTold(_("{where} offers no TLS or no login", where=where)) from None
         except ssl.SSLCertVerificationError:
-            raise NotTold(f"{where}: its certificate is not valid") from None
+            said = _("{fault}: {reason}", fault=where, reason=_("its certificate is not valid"))
+            raise NotTold(said) from None
         except (smtplib.SMTPException, OSError, UnicodeError) as exc:
-            raise NotTold(f"{where}: {in_words(exc)}", again=True) from None
+            raise NotTold(_("{fault}: {reason}", fault=where, reason=in_words(exc)), again=True) from None
         if refused:
-            raise NotTold(f"{where} takes no mail for {refused} of {len(self.to)} addresses")
+            raise NotTold(self._refused(where, refused))
+
+    def _refused(self, where: str, count: int) -> str:
+        return _("{where} takes no mail for {n} of {all} addresses", where=where, n=count, all=len(self.to))
 
     def _deliver(self, mail: EmailMessage) -> int:
         """Hand the mail to the server; return for how many receivers it was refused."""
@@ -108,3 +113,12 @@ class Mail:
         for attached in message.attachments if self.report else ():
             mail.add_attachment(attached.data, maintype="text", subtype=attached.subtype, filename=attached.name)
         return mail
+
+
+def _refusal(where: str, exc: smtplib.SMTPResponseException) -> str:
+    """The answer of a server that ended the exchange, without its text."""
+    if exc.smtp_code <= 0:
+        return _("{where} does not answer as a mail server", where=where)
+    if isinstance(exc, smtplib.SMTPAuthenticationError):
+        return _("{where} refuses user and password ({code})", where=where, code=exc.smtp_code)
+    return _("{where} answered ({code})", where=where, code=exc.smtp_code)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from smsreceipt.aliyun.deadline import within
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
 
+_INSTALL = "pip install 'smsreceipt[notify]'"
 _LIMIT = 30.0  # seconds; its services have limits of their own
 
 
@@ -26,16 +28,14 @@ class Apprise:
         try:
             import apprise
         except ImportError:
-            raise UsageError(
-                f"--notify {where}: Apprise is not installed", hint="pip install 'smsreceipt[notify]'"
-            ) from None
+            raise UsageError(_("--notify {where}: Apprise is not installed", where=where), hint=_INSTALL) from None
         # It logs URLs.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
         made = apprise.Apprise.instantiate(url)
         if made is None:
             raise UsageError(
-                f"--notify {where}: Apprise knows no such URL",
-                hint="Its form differs from service to service: https://github.com/caronc/apprise/wiki",
+                _("--notify {where}: Apprise knows no such URL", where=where),
+                hint=_("Its form differs from service to service: https://github.com/caronc/apprise/wiki"),
             )
         return cls(url, str(made.service_name))
 
@@ -44,11 +44,12 @@ class Apprise:
         try:
             told = within(_LIMIT, lambda: self._notify(message))
         except TimeoutError:
-            raise NotTold(f"{self.service} (Apprise): no answer within {_LIMIT:g} s", again=True) from None
+            said = _("{service} (Apprise): no answer within {seconds:g} s", service=self.service, seconds=_LIMIT)
+            raise NotTold(said, again=True) from None
         except Exception:  # noqa: BLE001 - of whatever library a service uses; its text may quote the URL
             told = False
         if not told:
-            raise NotTold(f"{self.service} (Apprise) did not take the message", again=True)
+            raise NotTold(_("{service} (Apprise) did not take the message", service=self.service), again=True)
 
     def _notify(self, message: Message) -> bool:
         import apprise

@@ -7,6 +7,7 @@ column to an object, add one :class:`Column` to its view in output/objects.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from functools import cached_property
@@ -70,6 +71,13 @@ class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         """Whether tables have this column."""
         return self.head != ("", "")
 
+    @property
+    def title_zh(self) -> str:
+        """The title of tables in Chinese, else the first words of what the column means."""
+        if self.head[1] != self.head[0]:
+            return self.head[1]
+        return re.split("[，：；]", self.meaning[1], maxsplit=1)[0]
+
     def drawn(self, row: T, display: Display) -> Cell | str:
         """The cell of a row. Without a *cell* of its own: the attribute, numbers with thousands separators."""
         if self.cell is not None:
@@ -94,8 +102,19 @@ class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 class View(Generic[T]):
     """The columns of an object, in the order of its JSON keys."""
 
-    def __init__(self, name: str, columns: Iterable[Column[T]], *, masked: Callable[[T], T] = lambda row: row) -> None:
-        """*masked* returns a row in which every phone number and text of a person is masked."""
+    def __init__(
+        self,
+        name: str,
+        columns: Iterable[Column[T]],
+        *,
+        masked: Callable[[T], T] = lambda row: row,
+        titles_zh: Mapping[str, str] | None = None,
+    ) -> None:
+        """*masked* returns a row in which every phone number and text of a person is masked.
+
+        *titles_zh*: the titles of keys in Chinese, where the columns of tables, which have them, are left out.
+        """
+        self._titles_zh = titles_zh
         self.name = name
         self.columns: Sequence[Column[T]] = tuple(columns)
         self.masked = masked
@@ -111,7 +130,8 @@ class View(Generic[T]):
     def only(self, keys: Sequence[str]) -> View[T]:
         """The same view with these keys only, in this order. Raises KeyError for one that it does not have."""
         columns = {column.key: column for column in self.columns if column.key}
-        return View(self.name, [columns[key] for key in keys], masked=self.masked)
+        chosen = [columns[key] for key in keys]
+        return View(self.name, chosen, masked=self.masked, titles_zh=self.titles_zh)
 
     @cached_property
     def keyed(self) -> Sequence[Column[T]]:
@@ -129,6 +149,18 @@ class View(Generic[T]):
     def keys(self) -> tuple[str, ...]:
         """The JSON keys and CSV heads."""
         return tuple(column.key for column in self.keyed)
+
+    def titles(self, *, chinese: bool) -> Sequence[str]:
+        """The heads of a CSV for people: in Chinese the titles of tables, or what the columns mean; else the keys."""
+        return [self.titles_zh[key] for key in self.keys] if chinese else self.keys
+
+    @cached_property
+    def titles_zh(self) -> Mapping[str, str]:
+        """The titles in Chinese by key: those of the columns of tables that show the same, else their meaning."""
+        if self._titles_zh is not None:
+            return self._titles_zh
+        of = {column.of: column.head[1] for column in self.columns if column.of and column.in_tables}
+        return {column.key: of.get(column.of) or column.title_zh or column.key for column in self.keyed}
 
     @cached_property
     def record(self) -> Callable[[T], msgspec.Struct]:

@@ -35,6 +35,10 @@ class Target(Protocol):
         """The output format: table, json, csv or excel."""
 
     @property
+    def chinese(self) -> bool:
+        """Whether people are written to in Chinese."""
+
+    @property
     def mask(self) -> bool:
         """Whether phone numbers and texts are masked."""
 
@@ -104,8 +108,8 @@ class Printer(Generic[T]):
         records = [view.record(view.masked(row) if self._mask else row) for row in rows]
         if self._format == "json":
             return json_lines(records)
-        heads = [] if self._headed else [view.keys]
         excel = self._format == EXCEL
+        heads = [] if self._headed else [view.titles(chinese=excel and self._target.chinese)]
         mark = BOM_UTF8 if heads and excel else b""
         self._headed = True
         values = ((getattr(record, key) for key in view.keys) for record in records)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from smsreceipt.decode import decode, of_send
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.language import N_
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT, ties
 from smsreceipt.model import (
     Answer,
@@ -63,7 +64,7 @@ def do_job(job: Job, client: Client, now: Callable[[], Instant]) -> JobResult:
     try:
         work.run()
     except _TooLate:
-        note = "meanwhile its day can no longer be asked about"
+        note = N_("meanwhile its day can no longer be asked about")
     except Halted:
         result.halted = True
     except SmsReceiptError as exc:
@@ -163,7 +164,7 @@ class _Work:
         elif answer.refused:
             self.result.findings.append(Finding(send, Class.UNASKED, note=answer.refused))
         elif answer.rows or not answer.stable:  # there is an answer, which cannot be read or is not complete
-            self.result.findings.append(Finding(send, Class.UNASKED, note="the answer cannot be relied on"))
+            self.result.findings.append(Finding(send, Class.UNASKED, note=N_("the answer cannot be relied on")))
         else:
             self._no_record.add((send.biz_id, day))
         return (send.biz_id, day) not in self._no_record

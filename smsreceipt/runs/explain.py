@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 from smsreceipt import codes
 from smsreceipt.app import App
+from smsreceipt.language import _
+from smsreceipt.model import nearest
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.codes import EXPLANATIONS
 from smsreceipt.output.printer import print_rows
@@ -15,4 +19,11 @@ def run(app: App, code: str) -> None:
     if found:
         print_rows(app, EXPLANATIONS, found, lambda display: terminal.codes.explanations(found, display))
     else:
-        app.say(f"no table knows the code {code}")
+        near = nearest(code, (row["code"] for file in codes.TABLES.values() for row in codes.rows(file)))
+        if near:
+            app.say(_("no table knows the code {code}; did you mean {near}?", code=code, near=near))
+        else:
+            command = f"smsreceipt list --code {shlex.quote(code)}"
+            app.say(
+                _("no table knows the code {code}; receipts with it, if any: {command}", code=code, command=command)
+            )

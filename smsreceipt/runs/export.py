@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from smsreceipt import __version__
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, n_
 from smsreceipt.model import date_of, iso_beijing
 from smsreceipt.output.columns import View
 from smsreceipt.output.files.formats import ENDINGS, About, Format, Writer, format_of, require
@@ -64,7 +65,7 @@ def _format(options: Options) -> Format:
     """The format of the export. Raises UsageError where options do not fit together."""
     streamed = options.output == _STDOUT
     if options.by_day and streamed:
-        raise UsageError("--split-by day writes several files: --output must name a folder")
+        raise UsageError(_("--split-by day writes several files: --output must name a folder"))
     found = options.format or format_of(options.output)
     if found is None and options.excel:
         found = Format.CSV
@@ -72,13 +73,20 @@ def _format(options: Options) -> Format:
         found = Format.NDJSON
     if found is None:
         raise UsageError(
-            f"the name {options.output} does not tell a format",
-            hint=f"Say --format {'|'.join(Format)}, or end the name with one of {' '.join(ENDINGS)}.",
+            _("the name {name} does not tell a format", name=options.output),
+            hint=_(
+                "Say --format {formats}, or end the name with one of {endings}.",
+                formats="|".join(Format),
+                endings=" ".join(ENDINGS),
+            ),
         )
     if options.excel and found is not Format.CSV:
-        raise UsageError(f"--excel is for csv; {found} needs no rules for Excel")
+        raise UsageError(_("--excel is for csv; {format} needs no rules for Excel", format=found))
     if streamed and not found.streams:
-        raise UsageError(f"{found} cannot be written to a pipe", hint="Name a file, or say --format ndjson or csv.")
+        raise UsageError(
+            _("{format} cannot be written to a pipe", format=found),
+            hint=_("Name a file, or say --format ndjson or csv."),
+        )
     return found
 
 
@@ -109,7 +117,9 @@ class _Export(Generic[T]):
     def to_stdout(self, store: Store) -> None:
         """Print the rows."""
         self._app.require_stdout()
-        writer = line_writer_of(self._format, self._view, self._print, excel=self._options.excel)
+        writer = line_writer_of(
+            self._format, self._view, self._print, excel=self._options.excel, chinese=self._app.chinese
+        )
         for piece in self._pieces(self._rows.all(store)):
             writer.write(piece)
             self._counted(piece, self._bytes)
@@ -133,7 +143,7 @@ class _Export(Generic[T]):
         folder = Folder(self._options.output, self._rows.subject, self._format, force=self._options.force)
         days = [(day, date_of(day)) for day in self._rows.days(store)]
         with folder, contextlib.ExitStack() as stack:
-            for _, date in days:
+            for _day, date in days:
                 folder.path(date)  # before anything is written
             parts = []
             for day, date in days:
@@ -153,7 +163,9 @@ class _Export(Generic[T]):
         before = self._bytes
         with contextlib.ExitStack() as abandoned:
             with writing(part.path):
-                writer: Writer[T] = writer_of(self._format, self._view, part, self._about, excel=self._options.excel)
+                writer: Writer[T] = writer_of(
+                    self._format, self._view, part, self._about, excel=self._options.excel, chinese=self._app.chinese
+                )
                 abandoned.callback(writer.abandon)
             for piece in pieces:
                 with writing(part.path):
@@ -189,11 +201,16 @@ class _Export(Generic[T]):
     def sum_up(self) -> None:
         """Print what there is to say, and the summary."""
         if not self._count:
-            self._app.say(f"no {self._rows.subject}")
+            self._app.say(_(self._rows.nothing))
         if self._shortened:
-            cells = "1 cell was" if self._shortened == 1 else f"{self._shortened:,} cells were"
             self._app.needs_a_look(
-                f"{cells} cut to 32,767 characters, the most that .xlsx allows: ndjson, csv and parquet have no limit"
+                n_(
+                    "{n} cell was cut to 32,767 characters, the most that .xlsx allows: ndjson, csv and parquet have"
+                    " no limit",
+                    "{n:,} cells were cut to 32,767 characters, the most that .xlsx allows: ndjson, csv and parquet"
+                    " have no limit",
+                    self._shortened,
+                )
             )
         seconds = time.monotonic() - self._began
         figures: dict[str, object] = {"rows": self._count, "bytes": self._bytes, "files": self._files}
@@ -210,7 +227,10 @@ def _chosen(view: View[T], columns: Sequence[str]) -> View[T]:
         return view
     for key in columns:
         if key not in view.keys:
-            raise UsageError(f"--columns: there is no column {key}", hint=f"There are {', '.join(view.keys)}.")
+            raise UsageError(
+                _("--columns: there is no column {key}", key=key),
+                hint=_("There are {columns}.", columns=", ".join(view.keys)),
+            )
     return view.only([*dict.fromkeys(columns)])
 
 

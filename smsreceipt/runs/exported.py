@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from smsreceipt.language import N_
 from smsreceipt.model import Instant, StoredReceipt, beijing_day, start_of_day
 from smsreceipt.output.columns import View
 from smsreceipt.output.objects.receipts import RECEIPTS
@@ -24,6 +25,10 @@ class Rows(Protocol[T]):
     @property
     def subject(self) -> str:
         """What they are, in the plural; part of the names of files."""
+
+    @property
+    def nothing(self) -> str:
+        """The sentence where there are none, to be translated."""
 
     @property
     def view(self) -> View[T]:
@@ -52,6 +57,7 @@ class ReceiptRows:
     query: Query
     view: View[StoredReceipt] = RECEIPTS
     subject: ClassVar[str] = "receipts"
+    nothing: ClassVar[str] = N_("no receipts")
 
     def all(self, store: Store) -> Iterator[StoredReceipt]:
         """Yield them in ascending seq."""
@@ -81,6 +87,7 @@ class SendRows:
     query: SendQuery
     view: View[StoredSend] = SENDS
     subject: ClassVar[str] = "sends"
+    nothing: ClassVar[str] = N_("no sends")
 
     def all(self, store: Store) -> Iterator[StoredSend]:
         """Yield them by day, BizId and number."""
@@ -109,6 +116,7 @@ class StatsRows(Generic[T]):
     """The rows of `stats --by`. They have no days of their own."""
 
     subject = "stats"
+    nothing = N_("no figures")
 
     def __init__(self, view: View[T], rows: Callable[[Store], Iterable[T]]) -> None:
         """*rows* counts them."""

@@ -20,6 +20,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import OutputError, SmsReceiptError
 from smsreceipt.exits import gravest
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import N_, _, of_system
 from smsreceipt.model import DAY_MS, Instant, RecordingState
 from smsreceipt.output.formatting import size as size_in_words
 from smsreceipt.output.objects.recordings import RECORDINGS, ShownRecording
@@ -44,7 +45,9 @@ _GIVE_UP = 10  # failures in a row after which the run ends
 _AT_ONCE, _SECONDS = 100, 1.0  # results that are noted in one commit, and after how long fewer are
 _LOOK = 0.2  # seconds between two checks for a stop
 _NOTED = (RecordingState.FETCHED, RecordingState.ABSENT, RecordingState.EXPIRED)
-_DISK = "What is fetched is kept, and nothing is there by half: free space on that disk and run the same command again."
+_DISK = N_(
+    "What is fetched is kept, and nothing is there by half: free space on that disk and run the same command again."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,14 +260,15 @@ class _Fetch:
         return f"{counts}  {size_in_words(self._bytes)}  {size_in_words(round(self._bytes / max(seconds, 0.1)))}/s"
 
     def _sum_up(self) -> None:
+        refused = self._counts[RecordingState.REFUSED]
         for count, what in (
-            (self._fresh[RecordingState.EXPIRED], "recordings that expired before they were fetched"),
-            (self._fresh[RecordingState.ABSENT], "recordings that the provider does not have"),
-            (self._counts[RecordingState.REFUSED], "recordings whose links are not followed (each says why)"),
-            (self._beside, "recordings beside whose file there was another one of that name"),
+            (self._fresh[RecordingState.EXPIRED], N_("recordings that expired before they were fetched: {n:,}")),
+            (self._fresh[RecordingState.ABSENT], N_("recordings that the provider does not have: {n:,}")),
+            (refused, N_("recordings whose links are not followed (each says why): {n:,}")),
+            (self._beside, N_("recordings beside whose file there was another one of that name: {n:,}")),
         ):
             if count:
-                self._app.needs_a_look(f"{what}: {count:,}")
+                self._app.needs_a_look(_(what, n=count))
         self._urgent.report(self._app)
         self._app.summary({
             **{name: self._counts[name] for name in (
@@ -329,8 +333,8 @@ def _prepare(folder: Path) -> None:
 def _of_file(exc: OSError, folder: Path) -> SmsReceiptError:
     """The error for a file that cannot be written."""
     if exc.errno in FULL or exc.errno == errno.EIO:
-        return OutputError(f"{folder}: {exc.strerror}", hint=_DISK)
-    return unusable(f"{folder} cannot be written", exc, folder, write=True)
+        return OutputError(_("{what}: {reason}", what=folder, reason=of_system(exc)), hint=_DISK)
+    return unusable(_("{path} cannot be written", path=folder), exc, folder, write=True)
 
 
 def _try(fetcher: Fetcher, task: tuple[int, ShownRecording]) -> _Result | None:
@@ -359,13 +363,13 @@ def _try(fetcher: Fetcher, task: tuple[int, ShownRecording]) -> _Result | None:
 def _why(exc: Exception, age: int) -> tuple[RecordingState, str]:
     """The state in which a recording stays that cannot be fetched now, and the reason. *age*: milliseconds."""
     if isinstance(exc, Busy):
-        return RecordingState.BUSY, "another process is fetching it"
+        return RecordingState.BUSY, N_("another process is fetching it")
     if isinstance(exc, Expired):
         return RecordingState.EXPIRED, ""
     if isinstance(exc, NoLink):
         return (RecordingState.WAITING if age < _YOUNG else RecordingState.ABSENT), exc.code
     if isinstance(exc, FileExistsError):
-        return RecordingState.REFUSED, "other files have its name"
+        return RecordingState.REFUSED, N_("other files have its name")
     return RecordingState.REFUSED, str(exc)
 
 

@@ -1,4 +1,4 @@
-"""Counts messages in advance before figures are asked for, so that these need no scan of the store."""
+"""Counts messages, calls and replies in advance before figures are asked for, which then need no scan of the store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 
 from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable, UsageError
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model.facts import Place
 
 _LOCK_WAIT = 1.0  # seconds; figures do not depend on it
@@ -30,7 +31,7 @@ def fold(app: App, place: Place, *, anew: bool = False) -> None:
             if total >= _MANY:
                 progress.counted(done, total, ("receipts counted", "已统计回执"))
 
-        store.fold(place, anew=anew, on_progress=show)
+        store.fold(readers_of(place), anew=anew, on_progress=show)
 
 
 def _exists(app: App) -> bool:

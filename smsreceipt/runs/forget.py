@@ -8,19 +8,24 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
 from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable, UsageError
 from smsreceipt.forward import cursor
-from smsreceipt.model import Instant, date_of, normalise_phone
+from smsreceipt.insight.answer import readers_of
+from smsreceipt.language import N_, _, n_
+from smsreceipt.model import Instant, Send, normalise_phone
 from smsreceipt.model.mentions import LONGEST, SHORTEST, mentioned
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
 from smsreceipt.output.printer import Printer
-from smsreceipt.runs import recordings, removing
+from smsreceipt.runs import removing
+from smsreceipt.runs.forget_files import Recordings, bring_in, noted_sends
+from smsreceipt.runs.places import places
 from smsreceipt.runs.removing import Remover, Tally, lots
-from smsreceipt.store import SendQuery, Store
+from smsreceipt.store import Query, SendQuery, Store
 from smsreceipt.store.forgotten import LOG, TOPIC, TURN, Tombstone, digest_of, key_of
 from smsreceipt.store.removal import Removal, Removals, Whole
 
@@ -38,12 +43,17 @@ def numbers_in(words: Iterable[str]) -> list[str]:
         number = normalise_phone(word)
         if not (number.isascii() and number.isdigit() and SHORTEST <= len(number) <= LONGEST and len(set(number)) > 1):
             raise UsageError(
-                f"number {place} is no phone number: it needs {SHORTEST} to {LONGEST} digits",
-                hint="Nothing was deleted.",
+                _(
+                    "number {place} is no phone number: it needs {least} to {most} digits",
+                    place=place,
+                    least=SHORTEST,
+                    most=LONGEST,
+                ),
+                hint=_("Nothing was deleted."),
             )
         found[number] = None
     if not found:
-        raise UsageError("no number was named", hint="smsreceipt forget - < numbers.txt")
+        raise UsageError(_("no number was named"), hint=_("For example smsreceipt forget - < numbers.txt"))
     return [*found]
 
 
@@ -51,10 +61,14 @@ def plan(app: App, numbers: Collection[str]) -> None:
     """Print what would be deleted. Writes nothing, and takes no lock."""
     with app.open_store(readonly=True) as store:
         finder = _Finder(app, store, numbers)
-        tally = Tally(removing.day)
+        tally, files, outside = Tally(removing.day), set[str](), Recordings(store)
         for lot in finder.wholes():
             tally.add(lot)
-        tally.add_others("sends", sum(1 for _ in finder.sends()))
+            files |= set[str]().union(*map(outside.there, lot))
+        sends = {key for key, _ in finder.sends()}
+        sends |= {(each.biz_id, each.phone) for each in noted_sends(app, finder.carries)}
+        tally.add_others("recordings", len(files))
+        tally.add_others("sends", len(sends))
         tally.add_others("rejects", sum(1 for _ in finder.rejects()))
         tally.add_others("notes", sum(len(names) for _, names in finder.notes()))
     removing.report(app, tally)
@@ -78,11 +92,11 @@ def log(app: App, numbers: Collection[str]) -> None:
     with app.open_store(readonly=True) as store:
         removals, in_force = store.removals(), store.notes(TOPIC)
         wanted = {digest_of(_key(removals, make=False), number) for number in numbers}
-        for _, text in sorted(store.notes(LOG).items()):
+        for _name, text in sorted(store.notes(LOG).items()):
             line = msgspec.json.decode(text, type=Logged)
             if not wanted or line.forgotten in wanted:
                 printer.print([msgspec.structs.replace(line, in_force=line.forgotten in in_force)])
-        app.say(f"key: {removals.key_file()}")
+        app.say(_("key: {file}", file=removals.key_file()))
     printer.end()
 
 
@@ -93,12 +107,25 @@ def run(app: App, numbers: Collection[str], *, compact: bool, confirm: Callable[
     Exit code 3 if bytes may be left in the files of the store, or anything could not be deleted.
     """
     if confirm is not None:
-        confirm(f"Delete everything about {len(numbers):,} number{'s' if len(numbers) > 1 else ''} for good?")
+        confirm(
+            n_(
+                "Delete everything about {n:,} number for good?",
+                "Delete everything about {n:,} numbers for good?",
+                len(numbers),
+            )
+        )
     with app.open_store(readonly=False) as store:
         _Forgetting(app, store, numbers).run(compact=compact)
 
 
-_ALL = ("receipts", "sends", "rejects", "notes")
+_ALL = ("receipts", "sends", "rejects", "notes", "recordings")
+_NOT_REACHED = N_(
+    "not reached: backups, archives, exports, logs and reports; the provider; queues that still hold messages"
+)
+_NOT_REACHED_SERVER = N_(
+    "not reached: backups, archives, exports, logs and reports; the provider; queues that still hold messages;"
+    " recordings and noted sends on other machines"
+)
 
 
 def _key(removals: Removals, *, make: bool) -> bytes:
@@ -106,11 +133,13 @@ def _key(removals: Removals, *, make: bool) -> bytes:
     try:
         key = key_of(file, make=make)
     except OSError as exc:
-        raise StoreUnavailable(f"the key of forgotten numbers cannot be used: {file}: {exc.strerror}") from exc
+        raise StoreUnavailable(
+            _("the key of forgotten numbers cannot be used: {file}: {reason}", file=file, reason=exc.strerror)
+        ) from exc
     if key is None:
         raise StoreUnavailable(
-            f"the key of forgotten numbers is not here: {file}",
-            hint="Copy it from the machine on which numbers were forgotten, or from a backup.",
+            _("the key of forgotten numbers is not here: {file}", file=file),
+            hint=_("Copy it from the machine on which numbers were forgotten, or from a backup."),
         )
     return key
 
@@ -143,7 +172,17 @@ class _Finder:
                 self.found = {}
                 for seq, carried in lot:
                     self.found[seq] = self.found.get(seq, frozenset()) | carried
-                yield [*self._removals.wholes(list(self.found))]
+                found = [*self._removals.wholes(list(self.found))]
+                yield found + self._of_the_same_calls(found)
+
+    def _of_the_same_calls(self, wholes: Collection[Whole]) -> list[Whole]:
+        """What else is stored about the calls of these: a transcript, or the notice of a recording, may name nobody."""
+        calls = {each.call_id for whole in wholes for each in whole.statements if each.call_id}
+        known = {seq for whole in wholes for seq in whole.seqs}
+        if not calls:
+            return []
+        others = {each.seq for each in self._store.list(Query(call_ids=sorted(calls), history=True)) if each.seq}
+        return [*self._removals.wholes(others - known)]
 
     def _carriers(self, show: Callable[[int, int, tuple[str, str]], None]) -> Iterator[tuple[int, frozenset[str]]]:
         for count, (seq, told, body) in enumerate(self._removals.texts()):
@@ -155,10 +194,16 @@ class _Finder:
     def sends(self) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
         """Yield BizId and phone of the sends, and which numbers they carry."""
         for each in self._store.sends(SendQuery()):
-            send = each.send
-            texts = (send.phone, send.biz_id, send.out_id, send.template_code, send.sign_name)
-            if carried := self.carried(" ".join(texts)):
-                yield (send.biz_id, send.phone), carried
+            if carried := self.carried(_text(each.send)):
+                yield (each.send.biz_id, each.send.phone), carried
+
+    def carries(self, send: Send) -> bool:
+        """Whether one of the numbers stands in a send."""
+        return bool(self.carried(_text(send)))
+
+    def origins(self) -> Iterator[str]:
+        """Yield the origins that carry numbers, such as names of files that were replayed."""
+        yield from (origin for origin in self._removals.origins() if self.carried(origin))
 
     def rejects(self) -> Iterator[tuple[str, frozenset[str]]]:
         """Yield the ids of the rejects, and which numbers their bytes carry."""
@@ -173,6 +218,10 @@ class _Finder:
                 found = {name: self.carried(name, text) for name, text in self._store.notes(topic).items()}
                 if carrying := {name: carried for name, carried in found.items() if carried}:
                     yield topic, carrying
+
+
+def _text(send: Send) -> str:
+    return f"{send.phone} {send.biz_id} {send.out_id} {send.template_code} {send.sign_name}"
 
 
 @dataclass(slots=True)
@@ -209,10 +258,10 @@ class _Forgetting:
         self._removals = store.removals()
         self._remover = Remover(app, self._removals)
         self._tally = Tally(removing.day)
-        self._files: set[str] = set()
+        self._recordings = Recordings(store)
         self._began = time.monotonic()
-        key = _key(self._removals, make=not store.notes(TOPIC))
-        self._proof = _Proof(app.now(), {number: digest_of(key, number) for number in numbers})
+        self._key = _key(self._removals, make=not store.notes(TOPIC))
+        self._proof = _Proof(app.now(), {number: digest_of(self._key, number) for number in numbers})
 
     def run(self, *, compact: bool) -> None:
         """Tombstones first, so that nothing that is deleted comes back meanwhile."""
@@ -220,9 +269,10 @@ class _Forgetting:
         _turn(self._remover, dict.fromkeys(self._proof.digests.values(), stone))
         for lot in lots(self._numbers, _LOT):
             self._remover.remove(Removal(notes={LOG: {self._proof.name(each): self._proof.text(each) for each in lot}}))
+        noted = bring_in(self._app, self._store, _Finder(self._app, self._store, self._numbers).carries)
         finder = _Finder(self._app, self._store, self._numbers)
         left = True
-        for _ in range(_PASSES):
+        for _pass in range(_PASSES):
             left = self._delete_statements(finder)
             if not left:
                 break
@@ -230,21 +280,35 @@ class _Forgetting:
         self._erase(compact=compact)
         removing.report(self._app, self._tally)
         if left:
-            self._app.needs_a_look("more came about the numbers while they were forgotten: run this again")
-        for file in sorted(self._files):
-            self._app.needs_a_look(f"the recording of a call with a forgotten number is yours to delete: {file}")
-        self._app.say(
-            "not reached: backups, archives, exports, logs and reports; the provider; queues that still hold messages"
-        )
+            self._app.needs_a_look(_("more came about the numbers while they were forgotten: run this again"))
+        self._report_files(noted)
         totals = {what: self._tally.total(what)[1] for what in _ALL}
         self._app.summary({**totals, "seconds": f"{time.monotonic() - self._began:.1f}"})
+
+    def _report_files(self, noted: Collection[Path]) -> None:
+        """Say what is left outside the store, and what nobody looked at."""
+        for file in sorted(self._recordings.absent):
+            self._app.say(_("this recording was not where it had been fetched to: {file}", file=file))
+        for file, why in sorted(self._recordings.refused.items()):
+            self._app.needs_a_look(
+                _(
+                    "the recording {file} cannot be deleted ({why}), so its call stays: delete it, and run this again",
+                    file=file,
+                    why=why,
+                )
+            )
+        for path in noted:
+            self._app.needs_a_look(
+                _("a program that runs has not stored yet what it sent: {file}; run this again", file=path)
+            )
+        self._app.say(_(_NOT_REACHED_SERVER if self._app.store_is_server else _NOT_REACHED))
 
     def _delete_statements(self, finder: _Finder) -> bool:
         """Delete what is found in one pass; whether anything was found that could not be deleted, or was new."""
         left = False
         for lot in finder.wholes():
             for piece in self._remover.pieces(lot):
-                notes = self._notes_of_calls(piece)
+                piece, notes = self._without_refused(piece)  # noqa: PLW2901 - what is left of it
                 carried = [finder.found.get(seq, frozenset[str]()) for whole in piece for seq in whole.seqs]
                 changes = {**notes, LOG: self._proof.of("statements", carried)}
                 if self._remover.remove(Removal(wholes=piece, notes=changes)):
@@ -254,21 +318,31 @@ class _Forgetting:
                     left = True
         return left
 
-    def _notes_of_calls(self, wholes: Iterable[Whole]) -> dict[str, dict[str, str | None]]:
-        """The notes about recordings of these calls, and about statements that `forward` has parked, to be deleted."""
+    def _without_refused(self, wholes: Iterable[Whole]) -> tuple[list[Whole], dict[str, dict[str, str | None]]]:
+        """Delete the recordings of these calls. Returns those of which no file is left, and their notes to be deleted.
+
+        The notes go with the call, after the files: what is cut off in between finds the call again.
+        """
+        gone: dict[str, dict[str, str | None]] = {}
+        left = []
+        for whole in wholes:
+            notes = self._recordings.notes(whole)
+            if self._recordings.delete(notes):
+                left.append(whole)
+                for topic, names in notes.items():
+                    gone.setdefault(topic, {}).update(dict.fromkeys(names))
+        gone |= self._parked(left)
+        return left, gone
+
+    def _parked(self, wholes: Iterable[Whole]) -> dict[str, dict[str, str | None]]:
+        """The notes about statements that `forward` has parked, to be deleted."""
         gone: dict[str, dict[str, str | None]] = {}
         seqs = {f"{seq:020}" for whole in wholes for seq in whole.seqs}
         for topic in _PARKED:
             names = [name for name in self._store.notes(topic) if name.rpartition(" ")[2] in seqs]
-            gone[topic] = dict.fromkeys(names)
-        for whole in wholes:
-            for each in whole.statements:
-                if each.call_id:
-                    topic = f"{recordings.TOPIC}{date_of(each.day).isoformat()}"
-                    found = {name: text for name, text in self._store.notes(topic).items() if each.call_id in name}
-                    self._files.update(filter(None, map(_file, found.values())))
-                    gone.setdefault(topic, {}).update(dict.fromkeys(found))
-        return {topic: names for topic, names in gone.items() if names}
+            if names:
+                gone[topic] = dict.fromkeys(names)
+        return gone
 
     def _delete_others(self, finder: _Finder) -> None:
         for lot in lots(list(finder.sends()), _LOT):
@@ -283,6 +357,12 @@ class _Forgetting:
             proof = self._proof.of("notes", list(names.values()))
             self._remover.remove(Removal(notes={topic: dict.fromkeys(names), LOG: proof}))
             self._tally.add_others("notes", len(names))
+        for origins in lots(list(finder.origins()), _LOT):
+            named = {origin: f"forgotten {secrets.token_hex(8)}" for origin in origins}  # one may come back
+            self._remover.remove(Removal(origins=named))
+        self._tally.add_others("recordings", len(self._recordings.deleted))
+        if any(map(finder.carried, self._removals.counted())):
+            self._store.fold(readers_of(places(self._app)), anew=True)
 
     def _erase(self, *, compact: bool) -> None:
         """See to it that no byte of what was deleted is left in the files."""
@@ -290,25 +370,19 @@ class _Forgetting:
         space = self._removals.reclaim(rewrite=compact)
         found = self._removals.traces(_needles(self._numbers)) if few else True
         if found and not compact:
-            self._app.say("writing the store anew: bytes of what was deleted may be left in it")
+            self._app.say(_("writing the store anew: bytes of what was deleted may be left in it"))
             space = self._removals.reclaim(rewrite=True)
+            found = few and self._removals.traces(_needles(self._numbers))
+        if found and not space.held_by:
+            self._app.needs_a_look(_("the number still stands in the files of the store: run this again"))
         if found is None and not compact:
             self._app.say(
-                "the server may keep bytes of it in unused space of its tables until it writes there: --compact writes"
-                " them anew. Its write-ahead log, replicas and backups keep them as long as it is set up to"
+                _(
+                    "the server may keep bytes of it in unused space of its tables until it writes there: --compact"
+                    " writes them anew. Its write-ahead log, replicas and backups keep them as long as it is set up to"
+                )
             )
         removing.report_holder(self._app, space)
-
-
-class _Fetched(msgspec.Struct):
-    file: str = ""
-
-
-def _file(text: str) -> str:
-    try:
-        return msgspec.json.decode(text, type=_Fetched).file
-    except msgspec.MsgspecError:
-        return ""
 
 
 def _needles(numbers: Iterable[str]) -> set[bytes]:

@@ -27,6 +27,8 @@ from smsreceipt.forward.lines import Lines
 from smsreceipt.forward.signature import secrets_of
 from smsreceipt.forward.web import Web
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import N_, _
+from smsreceipt.output import reasons
 from smsreceipt.runs.receiving import report_failures
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.sockets import HostPort
@@ -93,7 +95,10 @@ def receiver_of(app: App, options: Options) -> Receiver:
     if options.to.startswith(EXEC):
         return Command(options.to.removeprefix(EXEC), lines, timeout=options.timeout, one_kind=one_kind)
     if not options.to.startswith(("http://", "https://")):
-        raise UsageError("--to needs a URL, exec:COMMAND, or - for standard output", hint="--to https://HOST/PATH")
+        raise UsageError(
+            _("--to needs a URL, exec:COMMAND, or - for standard output"),
+            hint=_("Such as {example}", example="--to https://HOST/PATH"),
+        )
     return Web(
         Address.of(options.to, insecure_http=app.insecure_http),
         lines,
@@ -158,10 +163,17 @@ class _Run:
     def _say_where(self) -> None:
         name, seq = self._cursor.name, self._cursor.seq
         if self._cursor.new:
-            more = "" if self._options.begin_given else "; what is stored before is handed on with --from 0"
-            self._app.say(f"the cursor {name} is new and begins after seq {seq}{more}")
+            if self._options.begin_given:
+                said = N_("the cursor {name} is new and begins after seq {seq}")
+            else:
+                said = N_(
+                    "the cursor {name} is new and begins after seq {seq}; what is stored before is handed on with"
+                    " --from 0"
+                )
+            self._app.say(_(said, name=name, seq=seq))
         elif self._options.begin_given and self._options.begin != seq:
-            self._app.say(f"the cursor {name} stands at seq {seq}: --from counts only for a new one", 1)
+            said = _("the cursor {name} stands at seq {seq}: --from counts only for a new one", name=name, seq=seq)
+            self._app.say(said, 1)
 
     def _work(self) -> None:
         if not self._options.follow:
@@ -173,7 +185,7 @@ class _Run:
             except CursorInUse:
                 raise
             except StoreUnavailable as exc:
-                self._app.say(f"{exc}; trying again in {_STORE_PAUSE:g} s")
+                self._app.say(_("{reason}; trying again in {seconds:g} s", reason=exc, seconds=_STORE_PAUSE))
                 if self._halt.wait(_STORE_PAUSE):
                     return
 
@@ -188,11 +200,16 @@ class _Run:
         if refusal is not None:
             seq, why = refusal
             self._app.needs_a_look(
-                f"seq {seq} is refused ({why}), and what follows waits: smsreceipt list --history --after {seq - 1}"
-                " --limit 1 shows it; --on-refusal park goes on without it"
+                _(
+                    "seq {seq} is refused ({reason}), and what follows waits: {command} shows it; --on-refusal park"
+                    " goes on without it",
+                    seq=seq,
+                    reason=reasons.in_words(why),
+                    command=f"smsreceipt list --history --after {seq - 1} --limit 1",
+                )
             )
         if counts.parked:
-            self._app.needs_a_look(f"parked: {counts.parked}; smsreceipt forward parked list")
+            self._app.needs_a_look(_("parked: {n}; smsreceipt forward parked list", n=counts.parked))
         self._app.summary(
             {
                 "sent": counts.sent,

@@ -10,8 +10,11 @@ from smsreceipt.forward import cursor
 from smsreceipt.forward.cursor import Parked
 from smsreceipt.forward.parked import PARKED
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import _
 from smsreceipt.output.printer import Printer
 from smsreceipt.store import Store
+
+_LIST = "smsreceipt forward parked list"
 
 
 def list_parked(app: App, name: str | None) -> None:
@@ -20,7 +23,7 @@ def list_parked(app: App, name: str | None) -> None:
         printer = Printer(app, PARKED)
         if not printer.print(cursor.parked(store, name)):
             printer.end()
-            app.say("nothing is parked")
+            app.say(_("nothing is parked"))
 
 
 def retry(app: App, name: str | None, seqs: Collection[int]) -> None:
@@ -30,7 +33,7 @@ def retry(app: App, name: str | None, seqs: Collection[int]) -> None:
         cursor.request_again(store, chosen)
     names = ", ".join(sorted({each.name for each in chosen.values()}))
     if names:
-        app.say(f"handed on once more by what runs, or runs next, under the name {names}")
+        app.say(_("handed on once more by what runs, or runs next, under the name {names}", names=names))
     app.summary({"again": len(chosen)})
 
 
@@ -60,5 +63,5 @@ def drop_cursor(app: App, name: str, *, confirm: Callable[[], None] | None) -> N
 def _chosen(store: Store, name: str | None, seqs: Collection[int]) -> dict[str, Parked]:
     found = [each for each in cursor.parked(store, name) if not seqs or each.seq in seqs]
     if absent := sorted(set(seqs) - {each.seq for each in found}):
-        raise UsageError(f"seq {absent[0]} is not parked", hint="smsreceipt forward parked list")
+        raise UsageError(_("seq {seq} is not parked", seq=absent[0]), hint=_LIST)
     return {each.key: each for each in found}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 
 WATCHDOG = 300  #: seconds; longer than any retry, pause or wait for a locked store lasts
 _PLAIN = re.compile(r"[A-Za-z0-9@:/._=+,-]+")
@@ -111,11 +112,13 @@ def systemd(app: App, names: Sequence[str]) -> None:
     app.write(app.encode("\n".join(f"# /etc/systemd/system/{file}\n{text}" for file, text in files.items())))
     for name, key in (("prune", "older_than"), ("forward", "to")):
         if name in names and not app.config.table((name,)).get(key):
-            app.say(f"hint: {name} needs {key.replace('_', '-')} in [{name}] of the configuration")
+            needed = _("{name} needs {key} in [{name}] of the configuration", name=name, key=key.replace("_", "-"))
+            app.say(f"hint: {needed}")
     if here.user == "root":
-        app.say("hint: these units run as root: print them as the user who is to own the store")
+        app.say("hint: " + _("these units run as root: print them as the user who is to own the store"))
     if here.folder is not None and not here.folder.is_dir():
-        app.say(f"hint: the service cannot make this folder: mkdir -m 700 {shlex.quote(str(here.folder))}")
+        make = f"mkdir -m 700 {shlex.quote(str(here.folder))}"
+        app.say("hint: " + _("the service cannot make this folder: {command}", command=make))
 
 
 def shared_units() -> Mapping[str, str]:

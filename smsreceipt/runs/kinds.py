@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smsreceipt.app import App
-from smsreceipt.model import Kind
+from smsreceipt.language import _
+from smsreceipt.model import Kind, nearest
 from smsreceipt.store import Store
 
 
 def unknown_kind_warning(kind: str) -> str:
     """The warning about a message type that the program has no table for; "" for one that it has."""
-    from difflib import get_close_matches
-
     from smsreceipt.decode import KINDS
 
     if kind in KINDS:
         return ""
-    near = get_close_matches(kind, KINDS, 1, 0.8)
-    meant = f"; did you mean {near[0]}?" if near else ""
-    return f"{kind} is no message type known here: kept whole, but not read{meant}"
+    if near := nearest(kind, KINDS):
+        return _(
+            "{kind} is no message type known here: kept whole, but not read; did you mean {near}?", kind=kind, near=near
+        )
+    return _("{kind} is no message type known here: kept whole, but not read", kind=kind)
 
 
 def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
@@ -31,4 +32,9 @@ def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
     stored = [facts.kind for facts in store.facts().kinds]
     for kind in kinds:
         if kind not in KINDS and kind not in stored:
-            app.say(f"no kind {kind} has been stored; known: {', '.join(sorted(stored or KINDS))}")
+            near = nearest(kind, {*stored, *KINDS})
+            if near:
+                app.say(_("no kind {kind} has been stored; did you mean {near}?", kind=kind, near=near))
+            else:
+                known = ", ".join(sorted(stored or KINDS))
+                app.say(_("no kind {kind} has been stored; known: {known}", kind=kind, known=known))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from smsreceipt.app import App
 from smsreceipt.insight.outages import (
+    SHORTEST,
     Usual,
     Verdict,
     Way,
@@ -19,6 +20,7 @@ from smsreceipt.insight.outages import (
     verdict,
 )
 from smsreceipt.insight.question import Thresholds
+from smsreceipt.language import N_, _
 from smsreceipt.matching import GLOBE_REPORT, SMS_REPORT
 from smsreceipt.model import DAY_MS, Instant, Kind, Source, beijing_day, date_of, start_of_day
 from smsreceipt.output import terminal
@@ -34,18 +36,24 @@ _DELAY = 5 * MINUTE  # what came in the last minutes may not be committed yet
 _HOUR = 60 * MINUTE
 _LOOK = 10 * MINUTE
 _OF_SENDS = {SMS_REPORT, GLOBE_REPORT}
-_CALLS = "the provider offers no query for calls"
-_NO_QUERY = "the provider offers no query for this message type"
-_TOO_LATE = "the provider answers for 30 days back only"
+_CALLS = N_("the provider offers no query for calls")
+_NO_QUERY = N_("the provider offers no query for this message type")
+_TOO_LATE = N_("the provider answers for 30 days back only")
 _MOST = 100_000  # receipts of a window that are counted
 
 
-def run(app: App, first: int, last: int) -> None:
-    """Print a row for each window of these Beijing days. Exit code 3 if receipts are lost and not compensated."""
+def run(app: App, first: int, last: int, kinds: Collection[Kind] = (), shortest: int = SHORTEST) -> None:
+    """Print a row for each window of these Beijing days. Exit code 3 if receipts are lost and not compensated.
+
+    *kinds*: the message types to look at; empty: all. *shortest*: milliseconds that a window must last.
+    """
     now, limits = app.now(), thresholds(app.config.table(("stats",)))
     since, until = start_of_day(first), Instant(min(start_of_day(last + 1), now - _DELAY))
     with app.open_store(readonly=True) as store:
-        rows = [_outage(store, window, now) for window in windows(store, since, until, limits)]
+        rows = [_outage(store, window, now) for window in windows(store, since, until, limits, kinds, shortest)]
+        strange = set(kinds) - {each.kind for each in store.facts().kinds}
+    for kind in sorted(strange):
+        app.say(_("the store holds no receipt of {kind}", kind=kind))
     print_rows(app, OUTAGES, rows, lambda display: terminal.outages.outages(rows, display))
     counts = Counter(row.verdict for row in rows)
     if counts[Verdict.LOST]:
@@ -53,18 +61,21 @@ def run(app: App, first: int, last: int) -> None:
     app.summary({"windows": len(rows), **{each.value: counts[each] for each in Verdict}})
 
 
-def windows(store: Store, since: Instant, until: Instant, limits: Thresholds) -> list[Window]:
+def windows(
+    store: Store, since: Instant, until: Instant, limits: Thresholds, kinds: Collection[Kind] = (),
+    shortest: int = SHORTEST,
+) -> list[Window]:  # fmt: skip
     """The windows of a period, in the order of time."""
     if until <= since:
         return []
     facts = store.facts()
     usual = Usual(store.came, {kind.kind: kind.first_received_at for kind in facts.kinds})
     arrived = by_way(store.came(since, until))
-    ways = _ways(store, arrived, since)
+    ways = {way for way in _ways(store, arrived, since) if not kinds or way[0] in kinds}
     pushes = sorted(minute for (_, source), found in arrived.items() if source is Source.PUSH for minute in found)
     spans = interruptions(read_events(store), pushes, since, until)
-    known = known_windows(spans, arrived, ways, usual)
-    return together(known, silences(arrived, ways, since, until, usual, limits))
+    known = known_windows([each for each in spans if each[1] - each[0] >= shortest], arrived, ways, usual)
+    return together(known, silences(arrived, ways, since, until, usual, limits, shortest))
 
 
 def _ways(store: Store, arrived: Iterable[Way], since: Instant) -> set[Way]:
@@ -110,5 +121,7 @@ def _sends(store: Store, window: Window) -> tuple[int | None, int]:
 def _summary(lost: list[Outage]) -> str:
     open_sends = sum(row.without_receipt or 0 for row in lost)
     commands = sorted({row.command for row in lost if row.command})
-    told = f"receipts are lost in {len(lost)} windows" + (f", {open_sends:,} sends have none" if open_sends else "")
-    return f"{told}: {'; '.join(commands)}" if commands else told
+    told = _("receipts are lost in {windows} windows", windows=len(lost))
+    if open_sends:
+        told = _("receipts are lost in {windows} windows, {n:,} sends have none", windows=len(lost), n=open_sends)
+    return _("{fault}: {reason}", fault=told, reason="; ".join(commands)) if commands else told

@@ -18,9 +18,10 @@ from smsreceipt.aliyun.retry import Budget
 from smsreceipt.aliyun.rpc import Caller
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
-from smsreceipt.decode import decode, kind_of_queue, known_kind
-from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.decode import QUEUED_KINDS, decode, kind_of_queue, known_kind
+from smsreceipt.errors import QueueNotFound, SmsReceiptError, UsageError
 from smsreceipt.ingest import Committer
+from smsreceipt.language import N_, _
 from smsreceipt.model import Delivery, Instant, Tally, narrow, visible
 from smsreceipt.output.objects.receipts import RECEIPTS, RECEIPTS_OF_KINDS
 from smsreceipt.output.printer import tabular
@@ -40,10 +41,13 @@ if TYPE_CHECKING:
 __all__ = ["Options", "Provider", "queues_of", "run"]
 
 
+_AWAITED = ("waiting for late messages", "等待迟到的消息")
+
+
 class NoQueueError(UsageError):
     """Neither options nor configuration name a queue."""
 
-    hint = "Say --uid UID --type SmsReport, or --queue NAME, or write [queues] into the configuration."
+    hint = N_("Say --uid UID --type SmsReport, or --queue NAME, or write [queues] into the configuration.")
 
 
 def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
@@ -63,29 +67,42 @@ def named_queues(app: App, named: Sequence[str], uid: str | None, kinds: Sequenc
     """
     if bool(uid) != bool(kinds):
         raise UsageError(
-            "--uid and --type belong together", hint="For example --uid 1234567890123456 --type SmsReport."
+            _("--uid and --type belong together"),
+            hint=_("For example --uid 1234567890123456 --type SmsReport."),
         )
-    asked = [(visible(name), visible(kind)) for name, _, kind in (text.partition("=") for text in named)]
-    asked += [(f"Alicom-Queue-{_uid(uid)}-{kind}", str(kind)) for kind in map(known_kind, kinds) if uid]
+    asked = [(visible(name), visible(kind)) for name, _equals, kind in (text.partition("=") for text in named)]
+    if uid:
+        types = QUEUED_KINDS if means_all(kinds) else [known_kind(kind) for kind in kinds]
+        asked += [(f"Alicom-Queue-{_uid(uid)}-{kind}", str(kind)) for kind in types]
     found: dict[str, Queue] = {}
     for name, kind in asked or app.config.queues.items():
         queue = _queue(name, kind)
         if found.setdefault(name, queue) != queue:
             raise UsageError(
-                f"queue {name!r} is given twice, as {found[name].kind} and as {queue.kind}",
-                hint="A queue has one message type: the console names it.",
+                _(
+                    "queue {name!r} is given twice, as {first} and as {second}",
+                    name=name,
+                    first=found[name].kind,
+                    second=queue.kind,
+                ),
+                hint=_("A queue has one message type: the console names it."),
             )
     if not found:
-        raise NoQueueError("no queue to pull from")
+        raise NoQueueError(_("no queue to pull from"))
     return list(found.values())
+
+
+def means_all(kinds: Sequence[str]) -> bool:
+    """Whether one of the words stands for every message type that has queues."""
+    return any(visible(kind).casefold() == "all" for kind in kinds)
 
 
 def _queue(name: str, kind: str) -> Queue:
     """The queue *name* with the message type *kind*; "": the one that its name tells. Raises UsageError."""
     known = known_kind(kind) if kind else kind_of_queue(name)
     if not name or known is None:
-        hint = f"Say it: --queue {shlex.quote((name or 'NAME') + '=SmsReport')}"
-        raise UsageError(f"queue {name!r} does not tell its message type", hint=hint)
+        hint = _("Say it: --queue {queue}", queue=shlex.quote((name or "NAME") + "=SmsReport"))
+        raise UsageError(_("queue {name!r} does not tell its message type", name=name), hint=hint)
     check_queue(name)
     return Queue(name, known)
 
@@ -95,10 +112,10 @@ def _uid(uid: str) -> str:
     uid = narrow(visible(uid))
     if uid.isascii() and uid.isdigit():
         return uid
-    hint = "It is the number in the names of the account's queues: Alicom-Queue-UID-SmsReport."
+    hint = _("It is the number in the names of the account's queues: Alicom-Queue-UID-SmsReport.")
     if kind_of_queue(uid):
-        hint = f"That is the name of a queue: --queue {shlex.quote(uid)}"
-    raise UsageError(f"--uid {uid!r} is no number", hint=hint)
+        hint = _("That is the name of a queue: --queue {queue}", queue=shlex.quote(uid))
+    raise UsageError(_("--uid {uid!r} is no number", uid=uid), hint=hint)
 
 
 class Provider:
@@ -135,19 +152,26 @@ class Provider:
 
 
 def run(
-    app: App, queues: Sequence[Queue], options: Options, *, settle: bool, min_free: int, metrics: HostPort | None = None
+    app: App,
+    queues: Sequence[Queue],
+    options: Options,
+    *,
+    settle: bool,
+    min_free: int,
+    metrics: HostPort | None = None,
+    some: bool = False,
 ) -> None:
     """Receive until the queues are empty or the options end the run; print new statements and the summary.
 
     A terminal shows counters instead of statements, unless with -v or where the run goes on when the queues are empty.
     *settle*: wait for messages that an earlier, interrupted run may have left invisible. *min_free*: refuse to start
-    with fewer bytes free for the store. *metrics*: serve /metrics there. Sets the exit code of the worst failure. A
-    message is deleted after its receipts are committed, so a crash loses nothing: the next run receives again what was
-    not deleted.
+    with fewer bytes free for the store. *metrics*: serve /metrics there. *some*: it is enough if some of the queues
+    exist. Sets the exit code of the worst failure. A message is deleted after its receipts are committed, so a crash
+    loses nothing: the next run receives again what was not deleted.
     """
     refuse_full_disk(app.store_location, min_free)
     with app.open_store(readonly=False) as store:
-        pull = _Pull(app, store, queues, options, settle=settle)
+        pull = _Pull(app, store, queues, options, settle=settle, some=some)
         with _metrics(metrics, pull):
             pull.run()
 
@@ -163,13 +187,16 @@ def _metrics(address: HostPort | None, pull: _Pull) -> contextlib.AbstractContex
 class _Pull:
     """One run over the queues."""
 
-    def __init__(self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool) -> None:
+    def __init__(
+        self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool, some: bool
+    ) -> None:
+        self._some, self._failures = some, list[BaseException]()
         self._app, self._store, self._queues, self._options, self._settle = app, store, queues, options, settle
         self._provider = Provider(app)
         self._rows = options.follow or app.verbosity > 0 or not (tabular(app) and app.stdout_is_tty)
         several = len({queue.kind for queue in queues}) > 1
         view = RECEIPTS_OF_KINDS if several else RECEIPTS
-        self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view)
+        self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view, awaited=_AWAITED)
         self._receiving.figures = self._figures
         self._puller: Puller | None = None  # made inside its event loop
         begin = self._receiving.lock_retry.call
@@ -201,18 +228,21 @@ class _Pull:
                 drained = runner.run(self._drain(stopping, committer))
             puller = self._puller
             assert puller is not None  # noqa: S101 - made by _drain
-            failures = receiving.close(partial(self._release, puller.hidden(), settled=drained and self._settle))
+            settled = drained and self._settle and not self._failures
+            failures = receiving.close(partial(self._release, puller.hidden(), settled=settled))
             if warning := self._provider.clock.warning():
                 self._app.warn(warning)
             counts = puller.counts
-            receiving.end([*puller.failures, *failures], deletes=(counts.deleted, counts.undeleted))
+            receiving.end([*self._failures, *puller.failures, *failures], deletes=(counts.deleted, counts.undeleted))
             if receiving.tally.new and not self._rows:
-                self._app.say("look at them: smsreceipt list" if not self._app.chinese else "查看：smsreceipt list")
+                self._app.say(_("look at them: smsreceipt list"))
 
     async def _drain(self, stopping: GracefulStop, committer: Committer[Delivery]) -> bool:
         """Pull; return whether all queues were drained, invisible messages of earlier runs included."""
         app, receiving = self._app, self._receiving
         clients = self._provider.lines(self._queues, app.say)
+        if self._some:
+            clients = await self._existing(clients)
         puller = self._puller = Puller(
             clients,
             committer,
@@ -226,13 +256,30 @@ class _Pull:
             puller.abandon()
         # asyncio would log the messages of exceptions in tasks that are not awaited, and messages may quote data.
         asyncio.get_running_loop().set_exception_handler(
-            lambda _loop, context: app.say(f"error: internal: {type(context.get('exception')).__name__}")
+            lambda _loop, context: app.say(
+                "error: " + _("internal: {name}", name=type(context.get("exception")).__name__)
+            )
         )
         with stopping.inside_loop():
             try:
                 return await puller.run(self._unsettled() if self._settle else {})
             finally:
                 self._provider.close()
+
+    async def _existing(self, clients: Sequence[QueueClient]) -> list[QueueClient]:
+        """The clients whose queue exists; what else their first requests met are failures of the run.
+
+        Where none of them was answered, the first failure tells it.
+        """
+        answers = await asyncio.gather(*(client.attributes() for client in clients), return_exceptions=True)
+        absent = [answer for answer in answers if isinstance(answer, QueueNotFound)]
+        failed = [answer for answer in answers if isinstance(answer, BaseException) and answer not in absent]
+        self._failures = failed if len(failed) + len(absent) < len(clients) else [*failed, *absent][:1]
+        for each in absent:
+            self._app.say(str(each), verbosity=1)
+        return [
+            client for client, answer in zip(clients, answers, strict=True) if not isinstance(answer, BaseException)
+        ]
 
     def _figures(self) -> dict[str, object]:
         if self._puller is None:

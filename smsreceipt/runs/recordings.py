@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,10 +10,22 @@ import msgspec
 
 from smsreceipt.app import App
 from smsreceipt.decode.recordings import links_in
-from smsreceipt.model import DAY_MS, Instant, Kind, Recording, RecordingState, StoredReceipt, beijing_day, start_of_day
+from smsreceipt.language import _
+from smsreceipt.model import (
+    DAY_MS,
+    Instant,
+    Kind,
+    Receipt,
+    Recording,
+    RecordingState,
+    StoredReceipt,
+    beijing_day,
+    start_of_day,
+)
 from smsreceipt.model.recordings import KEPT
 from smsreceipt.output.objects.recordings import RECORDINGS, ShownRecording
-from smsreceipt.output.printer import Printer
+from smsreceipt.output.printer import Printer, tabular
+from smsreceipt.runs.listing import NEWEST, say_hidden_rows
 from smsreceipt.sources.recordings.links import good_until
 from smsreceipt.sources.recordings.places import day_of, stem
 from smsreceipt.store import NO_TIME, Query, Store
@@ -51,6 +64,18 @@ class RecordingNote(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _read = msgspec.json.Decoder(RecordingNote).decode
+
+
+def names_of(receipt: Receipt) -> tuple[str, str]:
+    """The names of the notes about the recording of a call, and about that of the tone before its answer."""
+    pool_key, call_id = _call_of(receipt)
+    call = Recording(pool_key, call_id, False, Instant(0), False)
+    return stem(call), stem(msgspec.structs.replace(call, ring=True))
+
+
+def _call_of(receipt: Receipt) -> tuple[str, str]:
+    """The key of the number pool, and the id of the call."""
+    return receipt.identity[0], receipt.call_id or receipt.identity[-1]
 
 
 class Day:
@@ -127,8 +152,7 @@ def _joined(receipts: Iterator[StoredReceipt]) -> list[Recording]:
         announced = receipt.kind == _ANNOUNCED
         if receipt.test or not (announced or _LINK_FIELD in receipt.body):
             continue
-        pool_key, call_id = receipt.identity[0], receipt.call_id or receipt.identity[-1]
-        call = calls.setdefault((pool_key, call_id), _Call(stored.happened_at, receipt.sent_at is not None))
+        call = calls.setdefault(_call_of(receipt), _Call(stored.happened_at, receipt.sent_at is not None))
         call.announced = call.announced or announced
         if not announced:
             found = links_in(receipt.body)
@@ -147,20 +171,38 @@ def _of_call(pool_key: str, call_id: str, call: _Call) -> Iterator[Recording]:
         yield Recording(pool_key, call_id, True, call.called_at, call.timed, call.ring, call.ring_at)
 
 
-def list_recordings(app: App, which: Which, states: Collection[RecordingState], expiring: float | None) -> None:
+def list_recordings(
+    app: App, which: Which, states: Collection[RecordingState], limit: int | None, expiring: float | None
+) -> None:
     """Print the recordings, by the time of the call; only those in *states* if it is not empty.
 
-    *expiring*: exit code 3 if one is not fetched that the provider deletes within so many seconds.
+    *limit*: their number at most; a table has the newest ones, JSON and CSV the first. *expiring*: exit code 3 if one
+    is not fetched that the provider deletes within so many seconds.
     """
     printer, now, urgent = Printer(app, RECORDINGS), app.now(), Urgent(expiring)
+    newest = deque[ShownRecording](maxlen=limit or NEWEST) if tabular(app) else None
+    found = 0
     with app.open_store(readonly=True) as store:
         for day in days_of(store, which, now):
             shown = [day.shown(recording) for recording in day.recordings]
             urgent.count(shown)
-            printer.print(row for row in shown if not states or row.state in states)
-    if printer.last is None:
+            rows = [row for row in shown if not states or row.state in states]
+            found += len(rows)
+            if newest is not None:
+                newest.extend(rows)
+            else:
+                printer.print(rows if limit is None else rows[: limit - printer.printed])
+    printer.print(newest or ())
+    if not found:
         printer.end()
-        app.say("no recordings")
+        app.say(
+            _(
+                "no recordings found; they are told by receipts of these types:"
+                " smsreceipt status --kind SecretReport --kind SecretRecording"
+            )
+        )
+    if newest is not None:
+        say_hidden_rows(app, found - len(newest))
     urgent.report(app)
 
 
@@ -181,5 +223,10 @@ class Urgent:
     def report(self, app: App) -> None:
         """Say how many, and set exit code 3, if there are any."""
         if self._found:
-            days = f"{(self._seconds or 0) / 86_400:g} days"
-            app.needs_a_look(f"recordings that are not fetched and expire within {days}: {self._found:,}")
+            app.needs_a_look(
+                _(
+                    "recordings that are not fetched and expire within {days:g} days: {n:,}",
+                    days=(self._seconds or 0) / 86_400,
+                    n=self._found,
+                )
+            )

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smsreceipt.app import App
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Stats
+from smsreceipt.language import _
 from smsreceipt.notify.message import Attachment
 from smsreceipt.output import html
 from smsreceipt.output.formatting import size
@@ -50,13 +52,15 @@ def run(app: App, question: Question, options: Options, browse: Callable[[str], 
     else:
         path = _path(options.file, found)
         _write(path, made)
-        app.say(f"written: {path} ({size(len(made))})")
+        app.say(_("written: {path} ({size})", path=path, size=size(len(made))))
         if options.show and not browse(path.absolute().as_uri()):
-            app.warn("no browser was found to open it with")
+            app.warn(_("no browser was found to open it with"))
     if options.data and not html.has_data(made):
         app.warn(
-            f"the object is left out, as the page would be larger than {size(html.LARGEST)} with it: smsreceipt stats"
-            f" --json"
+            _(
+                "the object is left out, as the page would be larger than {size} with it: smsreceipt stats --json",
+                size=size(html.LARGEST),
+            )
         )
     if is_empty(found):
         app.say(next_step(found, question))
@@ -75,7 +79,7 @@ def attachment(app: App, store: Store, *, chinese: bool) -> Attachment:
     Raises StoreUnavailable, and UsageError if the file of `[stats] prefixes` cannot be used.
     """
     place, now = places(app), app.now()
-    store.fold(place)
+    store.fold(readers_of(place))
     with store.snapshot():
         found = load(app, store, question_of_day(app, day_of_interest(now)), place)
     return Attachment(_name(found), "html", html.page(found, chinese=chinese, made_at=now))
@@ -96,4 +100,4 @@ def _write(path: Path, made: bytes) -> None:
     try:
         write_private(path, made, replace=True)
     except OSError as exc:
-        raise unusable(f"{path} cannot be written", exc, path, write=True) from exc
+        raise unusable(_("{path} cannot be written", path=path), exc, path, write=True) from exc

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.model import Outcome, StoredReceipt, Tally
 from smsreceipt.output.columns import View
 from smsreceipt.output.counts import ended, split
@@ -36,8 +37,11 @@ class Reporter:
         *,
         read: Callable[[], tuple[int, int]] | None = None,
         view: View[StoredReceipt] | None = RECEIPTS,
+        awaited: tuple[str, str] = ("", ""),
     ) -> None:
-        """*read* returns the bytes read so far and their total, if the run knows them.
+        """*awaited*: what the run waits for when nothing comes, in English and Chinese.
+
+        *read* returns the bytes read so far and their total, if the run knows them.
 
         *view*: the columns that are printed; None: statements are counted and not printed.
         """
@@ -50,6 +54,7 @@ class Reporter:
         self._last_seq: int | None = 0
         self._line = app.live_line
         self._progress = app.progress()
+        self._progress.awaited = awaited
         self._began = time.monotonic()
         self._tally = Tally()
         self._unprinted: deque[Sequence[StoredReceipt]] = deque()
@@ -101,8 +106,13 @@ class Reporter:
         self._line.clear()
         if not self._thread.is_alive():
             return True
-        unseen = f"smsreceipt list --history --after {self._last_seq}"
-        self._app.say(f"about {self._backlog} statements are stored that were not shown: {unseen}")
+        self._app.say(
+            _(
+                "about {n} statements are stored that were not shown: {command}",
+                n=self._backlog,
+                command=f"smsreceipt list --history --after {self._last_seq}",
+            )
+        )
         return False
 
     def _run(self) -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from itertools import islice
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.listing import COUNTED, NEWEST, say_hidden_rows
-from smsreceipt.store import SendQuery
+from smsreceipt.store import SendQuery, Store
 
 __all__ = ["COUNTED", "forget_sends", "list_sends"]
 
@@ -24,10 +25,18 @@ def list_sends(app: App, query: SendQuery, limit: int | None) -> None:
         printed = printer.print(store.sends(asked))
         if not printed:
             printer.end()
-            app.say("no sends")
+            app.say(_nothing_found(app, store))
         elif table and printed == asked.limit:
             counted = sum(1 for _ in store.sends(replace(query, limit=COUNTED + printed)))
             say_hidden_rows(app, counted - printed)
+
+
+def _nothing_found(app: App, store: Store) -> str:
+    if any(store.sends(SendQuery(limit=1))):
+        return _("no sends found; all of them: smsreceipt sends list")
+    return _(
+        "no sends in {store} yet: import what was sent with smsreceipt sends import FILE", store=app.store_location
+    )
 
 
 def forget_sends(app: App, query: SendQuery, *, confirm: Callable[[int], None] | None) -> None:

@@ -11,6 +11,7 @@ from smsreceipt.insight import answer
 from smsreceipt.insight.call_groups import call_groups
 from smsreceipt.insight.question import Compare, Dimension, Group, Question
 from smsreceipt.insight.stats import Cell, Stats
+from smsreceipt.language import N_, _
 from smsreceipt.model import Instant, beijing_day
 from smsreceipt.output import terminal
 from smsreceipt.output.columns import View
@@ -26,7 +27,7 @@ from smsreceipt.store import Store
 
 T = TypeVar("T")
 
-IMPORT_SENDS = "what was sent is unknown: import the list of sends with `smsreceipt sends import FILE`"
+IMPORT_SENDS = N_("what was sent is unknown: import the list of sends with `smsreceipt sends import FILE`")
 MOST_GROUPS = 10  #: in a table unless told
 _IN_TIME = {Dimension.DAY, Dimension.HOUR, Dimension.WEEKDAY}
 _OF_LIST = {Dimension.TEMPLATE, Dimension.SIGN}
@@ -88,7 +89,7 @@ def _print(app: App, store: Store, found: Stats, question: Question, place: Plac
         days = (row for _ in [None] for row in call_groups(store, replace(question, by=by_day), place))
         print_whole(app, STATS, found, (calls_view(by_day), days), screen)
     if found.sms and found.sms.sent is None and found.sms.reports:
-        app.say(IMPORT_SENDS)
+        app.say(_(IMPORT_SENDS))
     if is_empty(found):
         app.say(next_step(found, question))
 
@@ -105,28 +106,36 @@ def is_empty(found: Stats) -> bool:
 
 def next_step(found: Stats, question: Question) -> str:
     """What to do where there is nothing to count."""
-    days = found.first if found.first == found.last else f"{found.first} to {found.last}"
-    told = f"nothing of {days} is in the store"
+    days = found.first
+    if found.first != found.last:
+        days = _("{first} to {last}", first=found.first, last=found.last)
     if question.templates or question.signs or question.carriers or question.provinces or question.codes:
-        return f"{told} that matches the filters"
+        return _("nothing of {days} is in the store that matches the filters", days=days)
     newest = next((each.day for each in reversed(found.trend) if each.reports), None)
     if newest:
-        return f"{told}; the newest day before with messages: smsreceipt stats --date {newest}"
-    return f"{told}: see what it has with `smsreceipt status`, get receipts with `smsreceipt pull`"
+        return _(
+            "nothing of {days} is in the store; the newest day before with messages: smsreceipt stats --date {newest}",
+            days=days,
+            newest=newest,
+        )
+    return _(
+        "nothing of {days} is in the store: see what it has with `smsreceipt status`, get receipts with `smsreceipt"
+        " pull`",
+        days=days,
+    )
 
 
 def _fail(app: App, found: Stats) -> None:
-    display = Display(unicode=app.display().unicode, chinese=False)
-    told = sentence(found.findings[0], display, before=("before", ""), with_day=True)
-    more = f"; and {len(found.findings) - 1} more" if len(found.findings) > 1 else ""
-    app.needs_a_look(told + more)
+    display = Display(unicode=app.display().unicode, chinese=app.chinese)
+    told, more = sentence(found.findings[0], display, before=("before", "此前"), with_day=True), len(found.findings) - 1
+    app.needs_a_look(_("{finding}; and {n} more", finding=told, n=more) if more else told)
 
 
 def _print_groups(app: App, store: Store, question: Question, place: Places) -> None:
     """Print the groups of messages, or of calls where only calls are asked for."""
     if question.groups == (Group.CALLS,):
-        calls = call_groups(store, question, place)
-        _print_rows(app, question, calls_view(question.by), calls, lambda shown, _: (shown, calls_view(question.by)))
+        calls, view = call_groups(store, question, place), calls_view(question.by)
+        _print_rows(app, question, view, calls, lambda shown, _display: (shown, view))
         found = len(calls)
     else:
         cells = answer.groups(store, replace(question, top=None), place=place)
@@ -206,6 +215,6 @@ def _say_what_is_unknown(app: App, store: Store, question: Question, place: Plac
     if (asked & _OF_LIST or question.templates or question.signs) and not store.sends_by_day(
         question.first_day, question.last_day
     ):
-        app.say("templates and signatures are unknown: " + IMPORT_SENDS.partition(": ")[2])
+        app.say(_("templates and signatures are unknown: import the list of sends with `smsreceipt sends import FILE`"))
     if (Dimension.PROVINCE in asked or question.provinces) and not place.has_provinces:
-        app.say(GET_REGIONS)
+        app.say(_(GET_REGIONS))

@@ -10,8 +10,10 @@ from smsreceipt.errors import UsageError
 from smsreceipt.forward.lag import lags
 from smsreceipt.insight.answer import unusual
 from smsreceipt.insight.stats import Finding
+from smsreceipt.language import _
 from smsreceipt.model import DAY_MS, Instant, Kind, beijing_day, iso_beijing
 from smsreceipt.output import terminal
+from smsreceipt.output.formatting import elapsed
 from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.objects.status import KINDS, STATUS, Health, Waiting
 from smsreceipt.output.printer import print_whole
@@ -51,7 +53,7 @@ def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = F
     view = STATUS.with_value("alarms", [ALARMS.record(alarm) for alarm in alarms]) if check else STATUS
     print_whole(app, view, health, (KINDS, facts.kinds), lambda display: terminal.status.status(health, display))
     if waits and (silent := [each for each in waits if each.waiting is None]):
-        app.needs_a_look(f"queues that did not answer: {len(silent)}; smsreceipt doctor tells why")
+        app.needs_a_look(_("queues that did not answer: {n}; smsreceipt doctor tells why", n=len(silent)))
     if max_age is not None:
         _check_age(app, facts, kinds, max_age)
     if alarms:
@@ -85,9 +87,28 @@ def _free(app: App, facts: StoreFacts) -> int | None:
 def _check_age(app: App, facts: StoreFacts, kinds: Sequence[Kind], max_age: float) -> None:
     last = {kind.kind: kind.last_received_at for kind in facts.kinds}
     newest = [last.get(kind) for kind in kinds] if kinds else [max(last.values(), default=None)]
-    for name, at in zip(kinds or ("receipt",), newest, strict=True):
-        if at is None or app.now() - at > max_age * 1000:
-            app.needs_a_look(f"no {name} came " + ("yet" if at is None else f"since {_beijing(at)} Beijing time"))
+    limit = elapsed(round(max_age * 1000), chinese=app.chinese)
+    for kind, at in zip(kinds or ("",), newest, strict=True):
+        if at is None:
+            app.needs_a_look(_("no {kind} came yet", kind=kind) if kind else _("no receipt came yet"))
+        elif app.now() - at > max_age * 1000:
+            age, time = elapsed(app.now() - at, chinese=app.chinese), _beijing(at)
+            app.needs_a_look(
+                _(
+                    "no {kind} came since {time} Beijing time, {age} ago; the limit is {limit}",
+                    kind=kind,
+                    time=time,
+                    age=age,
+                    limit=limit,
+                )
+                if kind
+                else _(
+                    "no receipt came since {time} Beijing time, {age} ago; the limit is {limit}",
+                    time=time,
+                    age=age,
+                    limit=limit,
+                )
+            )
 
 
 def _beijing(at: Instant) -> str:

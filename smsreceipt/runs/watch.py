@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from smsreceipt.insight.alarms import telling, texts
 from smsreceipt.insight.alarms.rules import Rule, thresholds
 from smsreceipt.insight.alarms.state import Alarm
 from smsreceipt.insight.alarms.step import stepped
+from smsreceipt.language import _
 from smsreceipt.notify.message import Attachment
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.alarms import ALARMS
 from smsreceipt.output.printer import LinePrinter
 from smsreceipt.runs import report, watch_robots
+from smsreceipt.runs.folding import fold
+from smsreceipt.runs.places import places
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.supervisor import Supervisor
 from smsreceipt.runs.watch_figures import Gatherer
@@ -49,17 +53,19 @@ def once(app: App, options: Options, *, nagios: bool = False) -> None:
         return
     watch.look()
     watch.report_failures()
+    watch.count_ahead()
     if watch.firing:
         app.needs_a_look(summary(watch.firing, chinese=app.chinese))
     elif app.stderr_is_tty and not watch.failures:  # a mail of cron about nothing would be one too many
-        app.say(f"no alarm: {', '.join(options.rules)}")
+        app.say(_("no alarm: {rules}", rules=", ".join(options.rules)))
 
 
 def follow(app: App, options: Options, every: float) -> None:
     """Look again and again, *every* so many seconds, until a signal comes. What fails is told and tried again."""
     stop = threading.Event()
     watch = _Watch(app, options, stop)
-    app.say(f"watching every {every:g} s, until stopped: {', '.join(options.rules)}")
+    rules = ", ".join(options.rules)
+    app.say(_("watching every {seconds:g} s, until stopped: {rules}", seconds=every, rules=rules))
     supervisor = Supervisor(app.environ)
     supervisor.allow(2 * every + _LOOK)
     with GracefulStop(app, stop.set):
@@ -67,6 +73,7 @@ def follow(app: App, options: Options, every: float) -> None:
             try:
                 watch.look()
                 watch.report_failures(end=False)
+                watch.count_ahead()
             except (StoreDamaged, UsageError):
                 raise
             except SmsReceiptError as exc:
@@ -118,7 +125,7 @@ class _Watch:
             wait=stop.wait,
         )
         self._printer = LinePrinter(
-            app, ALARMS, lambda alarm, display, _: terminal.alarms.change(alarm, display), write=app.report
+            app, ALARMS, lambda alarm, display, _head: terminal.alarms.change(alarm, display), write=app.report
         )
         self.firing: list[Alarm] = []
         self.failures: list[SmsReceiptError] = []
@@ -128,7 +135,7 @@ class _Watch:
         try:
             return report.attachment(self._app, store, chinese=self._options.chinese)
         except SmsReceiptError as exc:
-            self._app.warn(f"the report could not be attached: {exc}")
+            self._app.warn(_("the report could not be attached: {reason}", reason=exc))
             return None
 
     def look(self, *, printing: bool = True) -> None:
@@ -148,6 +155,15 @@ class _Watch:
                 self.failures += self._teller.tell(store, now)
         self.firing = _firing(now, self._options.rules)
 
+    def count_ahead(self) -> None:
+        """Count what arrived since the last look, so that `stats` and `status` need not.
+
+        Nothing happens where the store cannot be written now, or the file of number ranges cannot be read: `stats` and
+        `status` tell so.
+        """
+        with contextlib.suppress(UsageError):
+            fold(self._app, places(self._app))
+
     def _print(self, changed: Mapping[str, Alarm | None], before: Mapping[str, Alarm], *, printing: bool) -> None:
         for key, alarm in changed.items():
             was = before.get(key)
@@ -161,7 +177,7 @@ class _Watch:
             if end:
                 self._app.end_with(exc.exit_code)
         if end and self.failures and self.failures[-1].hint:
-            self._app.say(f"hint: {self.failures[-1].hint}")
+            self._app.say(f"hint: {_(self.failures[-1].hint)}")
 
 
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -178,7 +194,7 @@ def _for_nagios(app: App, watch: _Watch) -> None:
         told.insert(0, summary(watch.firing, chinese=app.chinese))
     else:
         code = 3 if watch.failures else 0
-    text = "; ".join(told).replace("|", "/") or "no alarm"
+    text = "; ".join(told).replace("|", "/") or _("no alarm")
     app.write(app.encode(f"SMSRECEIPT {_STATES[code]} - {text} | alarms={len(watch.firing)}\n"))
     app.exit_codes.clear()
     app.end_with(code)

@@ -15,6 +15,7 @@ from smsreceipt.insight.alarms.judge import DAYS
 from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.insight.answer import readers_of
 from smsreceipt.insight.measure import NOT_DELIVERED
+from smsreceipt.language import _
 from smsreceipt.model import DAY_MS, Instant, Outcome, beijing_day
 from smsreceipt.model.facts import Nowhere
 from smsreceipt.runs.figure_settings import question_of_day, thresholds
@@ -135,8 +136,7 @@ class Gatherer:
                 if isinstance(answer, SmsReceiptError):
                     self.failures.append(answer)
                 elif isinstance(answer, TimeoutError):
-                    name = client.queue.name
-                    self.failures.append(ProviderError(f"queue {name} did not answer within {_PATIENCE:g} s"))
+                    self.failures.append(_late(client.queue.name))
                 elif isinstance(answer, BaseException):
                     raise answer
                 else:
@@ -147,6 +147,10 @@ class Gatherer:
 
         found = asyncio.run(ask())
         return found if found or not self.failures else None
+
+
+def _late(name: str) -> ProviderError:
+    return ProviderError(_("queue {name} did not answer within {seconds:g} s", name=name, seconds=_PATIENCE))
 
 
 def _refused(store: Store, now: Instant) -> Mapping[str, Refused]:

@@ -14,6 +14,7 @@ from smsreceipt.insight.alarms import telling, texts
 from smsreceipt.insight.alarms.rules import Rule
 from smsreceipt.insight.alarms.state import Alarm, Alarms
 from smsreceipt.insight.alarms.telling import Due, Told
+from smsreceipt.language import _
 from smsreceipt.notify.message import Attachment, Item, Message
 from smsreceipt.notify.robots import NotTold, Robot, robots_of
 from smsreceipt.output.formatting import wall_clock
@@ -108,7 +109,7 @@ class Teller:
                 robot.tell(self._message(items, robot, store), self._wait)
                 after = telling.confirmed(told, items, self._app.now())
             except NotTold as exc:
-                failures.append(NotTold(f"{robot.name}: {exc}"))
+                failures.append(_of_robot(robot, exc))
                 after = telling.failed(claim, self._app.now(), exc.pause)
             except BaseException:
                 _swap(store, name, _encoded(claim), _encoded(telling.failed(claim, self._app.now(), 0.0)))
@@ -119,6 +120,11 @@ class Teller:
     def _message(self, items: Sequence[Due], robot: Robot, store: Store) -> Message:
         attached = self._report(store) if robot.wants_report else None
         return message(items, chinese=self._chinese, attachments=[attached] if attached else [])
+
+
+def _of_robot(robot: Robot, exc: NotTold) -> NotTold:
+    """The failure with the name of the robot."""
+    return NotTold(_("{fault}: {reason}", fault=robot.name, reason=exc))
 
 
 def _told(robot: Robot, notes: dict[str, str]) -> Told:
@@ -138,7 +144,7 @@ def _swap(store: Store, name: str, before: str | None, after: str) -> bool:
 
 def message(items: Sequence[Due], *, chinese: bool, attachments: Sequence[Attachment] = ()) -> Message:
     """The message about some alarms, in one of the two languages."""
-    firing = sum(alarm.firing for alarm, _ in items)
+    firing = sum(each.alarm.firing for each in items)
     cleared = len(items) - firing
     if chinese:
         counts = [f"{firing} 项告警"] * bool(firing) + [f"{cleared} 项恢复"] * bool(cleared)
@@ -173,11 +179,14 @@ def test(app: App, notify: Sequence[str], *, chinese: bool) -> None:
         try:
             robot.tell(sent, lambda _seconds: True)
         except NotTold as exc:
-            failures.append(NotTold(f"{robot.name}: {exc}"))
+            failures.append(_of_robot(robot, exc))
             trouble = str(exc)
         rows.append(Tried(robot.name, not trouble, round(time.monotonic() - began, 3), trouble))
     if not rows:
-        raise UsageError("there is no robot to test", hint="Name one: --notify dingtalk:env:DINGTALK_URL")
+        raise UsageError(
+            _("there is no robot to test"),
+            hint=_("Name one: {example}", example="--notify dingtalk:env:DINGTALK_URL"),
+        )
     print_rows(app, TRIED, rows)
     for failure in failures:
         app.error(failure)

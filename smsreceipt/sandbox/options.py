@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 #: The message types that the two services document in full, then the others that use the same queues.
 KINDS = (
@@ -103,13 +104,17 @@ class Options:
     def __post_init__(self) -> None:
         for name, share in {**self.faults, "poison": self.poison}.items():
             if name not in FAULTS and name != "poison":
-                raise UsageError(f"unknown fault {name!r}", hint=f"Known: {', '.join(FAULTS)}.")
+                raise UsageError(
+                    _("unknown fault {name!r}", name=name), hint=_("Known: {names}.", names=", ".join(FAULTS))
+                )
             if not 0 <= share <= 1:
-                raise UsageError(f"{name} must lie between 0 and 1, not {share}")
+                raise UsageError(_("{name} must lie between 0 and 1, not {share}", name=name, share=share))
         if self.route not in ROUTES:
-            raise UsageError(f"unknown route {self.route!r}", hint=f"Known: {', '.join(ROUTES)}.")
+            raise UsageError(
+                _("unknown route {route!r}", route=self.route), hint=_("Known: {names}.", names=", ".join(ROUTES))
+            )
         if self.push_scale <= 0 or self.push_batch < 1 or (self.qps_limit is not None and self.qps_limit < 1):
-            raise UsageError("push_scale must be above 0, push_batch and qps_limit at least 1")
+            raise UsageError(_("push_scale must be above 0, push_batch and qps_limit at least 1"))
 
     def queue_of(self, kind: str) -> str:
         """The name of the default queue of a message type."""

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Self, TypeVar
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, of_system
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.options import KINDS, Options
 from smsreceipt.sandbox.push import console
@@ -97,8 +98,10 @@ class Sandbox:
                 self._port = ready.result()
             except OSError as error:
                 thread.join()
-                hint = "Choose another with --port, or 0 for any free one."
-                raise UsageError(f"port {self._port} cannot be had: {error.strerror}", hint=hint) from error
+                hint = _("Choose another with --port, or 0 for any free one.")
+                raise UsageError(
+                    _("port {port} cannot be had: {reason}", port=self._port, reason=of_system(error)), hint=hint
+                ) from error
             self._thread = thread
 
     async def _serve(self, ready: Future[int]) -> None:
@@ -188,15 +191,17 @@ class Sandbox:
         self._call(record)
 
     def record(
-        self, pool_key: str, call_id: str, called_at: float, content: bytes | None = None, *, link_life: float = 604_800
-    ) -> str:
+        self, pool_key: str, call_id: str, called_at: float, content: bytes | None = None, *,
+        link_life: float = 604_800, in_parts: bool = False,
+    ) -> str:  # fmt: skip
         """Record a call of *called_at*, seconds since 1970; the link to it, good for so many seconds.
 
-        Without *content* it is made up. A SecretRecording that is queued records its call too.
+        Without *content* it is made up. *in_parts*: its file has no MD5, as if it was uploaded in parts. A
+        SecretRecording that is queued records its call too.
         """
 
         def add() -> str:
-            self._recordings.add(pool_key, call_id, called_at, content)
+            self._recordings.add(pool_key, call_id, called_at, content, in_parts=in_parts)
             return self._recordings.link(pool_key, call_id, link_life)
 
         return self._call(add)

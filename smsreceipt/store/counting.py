@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from smsreceipt.model import Instant
 from smsreceipt.model.facts import CallFacts, Place
+from smsreceipt.store import call_tallies
 from smsreceipt.store.arrivals import Came
+from smsreceipt.store.call_tallies import CALL, COLUMNS, RECORDING, REPLY, VIEWS, Counts, InAdvance, values_of
 from smsreceipt.store.counts import FINAL, By, Count, CountQuery, Readers, Subject
 from smsreceipt.store.ledger_rows import FINAL_SQL
 from smsreceipt.store.tallies import OF_PLACE, State, view_of
@@ -16,15 +18,16 @@ from smsreceipt.store.tallies import OF_PLACE, State, view_of
 PREFIX = "prefix"  #: the first 7 digits of a number of the mainland, else ""
 CALL_ID = "call_id"
 _OF_PLACE = (By.CARRIER, By.PROVINCE)
-#: Subjects that are told by bodies, and their kinds.
+#: Subjects that are counted by what bodies tell, and their kinds.
 KINDS = {
-    Subject.CALLS: "SecretReport",
-    Subject.REPLIES: "SmsUp",
-    Subject.RECORDINGS: "SecretRecording",
-    Subject.UNRECORDED: "SecretReport",
+    Subject.CALLS: CALL,
+    Subject.REPLIES: REPLY,
+    Subject.RECORDINGS: RECORDING,
+    Subject.UNRECORDED: CALL,
 }
+_OF_COLUMNS = (By.DAY, By.HOUR, By.ORIGIN, CALL_ID, PREFIX)
 #: What an engine tells of a receipt whose body is read: these, and the body.
-OF_BODIES = (By.DAY, By.HOUR, By.OUTCOME, By.CODE, By.ORIGIN, CALL_ID, PREFIX)
+OF_BODIES = (*_OF_COLUMNS, By.OUTCOME, By.CODE)
 
 Row = tuple[Any, ...]
 #: Rows and their columns, which the count and the parts follow.
@@ -58,8 +61,14 @@ class Engine(Protocol):
     def sends(self, query: CountQuery, columns: Sequence[str]) -> Iterable[Row]:
         """The same of the ledger."""
 
-    def bodies(self, kind: str, first_day: int, last_day: int) -> Iterable[Row]:
-        """A row for each state of that kind, test pushes left out: OF_BODIES and the body."""
+    def bodies(self, kind: str, first_day: int, last_day: int, after: int = 0) -> Iterable[Row]:
+        """A row for each state of that kind, test pushes left out: OF_BODIES and the body.
+
+        Only statements with seq > *after*.
+        """
+
+    def bodies_in_advance(self, kind: str, first_day: int, last_day: int) -> InAdvance:
+        """What is counted of that kind in advance."""
 
 
 def counted(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[Count]:
@@ -87,8 +96,7 @@ def _pieces(engine: Engine, readers: Readers, query: CountQuery, wanted: Sequenc
         return _in_advance(engine, readers, query, wanted, columns) or [(columns, engine.messages(query, columns))]
     if query.subject is Subject.SENDS:
         return [(columns, engine.sends(query, columns))]
-    columns = (*OF_BODIES, By.POOL, By.SIDE, By.CALL_TYPE, By.SECONDS, By.RING, By.WORD, By.SIGN)
-    return [(columns, _of_bodies(engine, readers, query))]
+    return _bodies_in_advance(engine, readers, query, wanted) or [(_OF_ROWS, _of_bodies(engine, readers, query))]
 
 
 def _in_advance(
@@ -137,20 +145,45 @@ def _picker(columns: Sequence[str], wanted: Sequence[By], place: Place) -> Calla
     return pick
 
 
+def _bodies_in_advance(engine: Engine, readers: Readers, query: CountQuery, wanted: Sequence[By]) -> list[Piece]:
+    """The tallies, the days that have changed since, and what came later; nothing where tallies do not answer."""
+    kind, days = KINDS[query.subject], (query.first_day, query.last_day)
+    view = None if query.subject is Subject.UNRECORDED else call_tallies.view_of(kind, wanted)
+    if view is None:
+        return []
+    known = engine.bodies_in_advance(kind, *days)
+    if not known.state.to_seq or known.state.version != readers.version:
+        return []
+    rows = (
+        (day, *values, count, 0)
+        for day, text in known.counts
+        for values, count in Counts(kind, text).views[view].items()
+    )
+    later = (row for row in engine.bodies(kind, *days, known.state.to_seq) if row[_DAY] not in known.changed)
+    changed = (row for day in known.changed for row in engine.bodies(kind, day, day))
+    return [
+        ((By.DAY, *VIEWS[kind][view]), rows),
+        *((_OF_ROWS, _read(readers, kind, bodies)) for bodies in (later, changed)),
+    ]
+
+
+_OF_ROWS = (*_OF_COLUMNS, *COLUMNS)
+_DAY = OF_BODIES.index(By.DAY)
+
+
+def _read(readers: Readers, kind: str, bodies: Iterable[Row]) -> Iterator[Row]:
+    """_OF_ROWS, count and parts of rows of bodies."""
+    for *row, outcome, code, body in bodies:
+        yield (*row, *values_of(readers, kind, outcome, code, body), 1, 0)
+
+
 def _of_bodies(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[Row]:
-    """OF_BODIES, pool, side, type, talk, ring, word, sign, count and parts of each receipt of the query's subject."""
-    rows = engine.bodies(KINDS[query.subject], query.first_day, query.last_day)
-    if query.subject is Subject.REPLIES:
-        for *row, body in rows:
-            reply = readers.reply(body)
-            yield (*row, "", "", "", -1, -1, reply.word, reply.sign, 1, 0)
-        return
-    accepts = _unrecorded(engine, readers, query) if query.subject is Subject.UNRECORDED else None
-    for *row, body in rows:
-        call = readers.call(body)
-        if accepts is None or accepts(row, call):
-            talk, ring = (-1 if each is None else each for each in (call.talk_seconds, call.ring_seconds))
-            yield (*row, call.pool, call.side, call.call_type, talk, ring, "", "", 1, 0)
+    """_OF_ROWS, count and parts of each receipt of the query's subject."""
+    bodies = engine.bodies(KINDS[query.subject], query.first_day, query.last_day)
+    if query.subject is Subject.UNRECORDED:
+        accepts = _unrecorded(engine, readers, query)
+        bodies = (row for row in bodies if accepts(row, readers.call(row[-1])))
+    return _read(readers, KINDS[query.subject], bodies)
 
 
 _SMS = {"2", "3", "5"}  #: call types that are records of an SMS
@@ -183,19 +216,19 @@ OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
 
 def sql_of_changes(columns: Sequence[str], *, exact: bool) -> list[str]:
     """The SQL of columns of the changes of tallies; for every engine."""
-    told: dict[str, str] = {
+    sql: dict[str, str] = {
         By.DAY: "day",
         By.HOUR: hour_sql("sent_at"),
         By.SECONDS: seconds_sql("sent_at", exact=exact),
         PREFIX: "prefix",
         **OF_RECEIPT,
     }
-    return [told[column] for column in columns]
+    return [sql[column] for column in columns]
 
 
 def sql_of_messages(columns: Sequence[str], prefix: str, *, exact: bool) -> list[str]:
     """The SQL of columns of receipts beside their sends; *prefix* is the engine's own of a table's numbers."""
-    told: dict[str, str] = {
+    sql: dict[str, str] = {
         By.DAY: "statement.day",
         By.HOUR: hour_sql("statement.sent_at"),
         By.SECONDS: seconds_sql("statement.sent_at", exact=exact),
@@ -203,12 +236,12 @@ def sql_of_messages(columns: Sequence[str], prefix: str, *, exact: bool) -> list
         **{by: f"coalesce({column}, '')" for by, column in OF_SEND.items()},
         **OF_RECEIPT,
     }
-    return [told[column] for column in columns]
+    return [sql[column] for column in columns]
 
 
 def sql_of_sends(columns: Sequence[str], prefix: str, *, exact: bool) -> list[str]:
     """The SQL of columns of sends beside their receipts; *prefix* as above."""
-    told: dict[str, str] = {
+    sql: dict[str, str] = {
         By.DAY: "send.day",
         By.HOUR: hour_sql("send.sent_at"),
         By.SECONDS: f"coalesce({seconds_sql('statement.sent_at', exact=exact)}, -1)",
@@ -217,7 +250,7 @@ def sql_of_sends(columns: Sequence[str], prefix: str, *, exact: bool) -> list[st
         **{by: f"coalesce({column}, '')" for by, column in OF_RECEIPT.items()},
         By.STATE: f"CASE WHEN outcome IN {FINAL_SQL} THEN '{FINAL}' ELSE coalesce(outcome, '') END",
     }
-    return [told[column] for column in columns]
+    return [sql[column] for column in columns]
 
 
 def grouped_sql(names: Sequence[str], sums: Sequence[str], tables: str) -> str:

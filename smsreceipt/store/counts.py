@@ -58,6 +58,7 @@ class Readers:
     place: Place
     call: Callable[[bytes], CallFacts]  #: reads a SecretReport; of a SecretRecording, its pool
     reply: Callable[[bytes], ReplyFacts]  #: reads an SmsUp
+    version: str  #: of call and reply: a greater one whenever an answer may have changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

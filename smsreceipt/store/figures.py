@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from smsreceipt.model import Instant
-from smsreceipt.model.facts import Place
-from smsreceipt.store import tallies
+from smsreceipt.store import call_tallies, tallies
 from smsreceipt.store.arrivals import Came
 from smsreceipt.store.counting import Engine, counted
 from smsreceipt.store.counts import Count, CountQuery, Folded, Readers
@@ -40,7 +39,14 @@ class Figures(ABC):
             return self._counts().came(since, until)
 
     def fold(
-        self, place: Place, *, anew: bool = False, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+        self,
+        readers: Readers,
+        *,
+        anew: bool = False,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Folded:
-        """Count messages in advance, as far as the store can be written."""
-        return tallies.fold(self._tallies(), place, anew=anew, on_progress=on_progress)
+        """Count in advance, as far as the store can be written."""
+        known = self._tallies()
+        if readers.place.version:
+            call_tallies.fold(known.calls, readers, anew=anew, on_progress=on_progress)
+        return tallies.fold(known, readers.place, anew=anew, on_progress=on_progress)

@@ -51,8 +51,9 @@ def send_of(row: Sequence[Any]) -> Send:
 
 
 def stored_send(row: tuple[Any, ...]) -> StoredSend:
-    """The send of the values of COLUMNS, asked_at, answer and the outcome of its receipt."""
-    *sent, asked, answer, name = row
+    """The send of the values of COLUMNS, asked_at, answer, and the outcome and code of its receipt."""
+    *sent, asked, answer, ended = row
+    name, _, code = (ended or "").partition(" ")
     outcome = Outcome(name) if name else None
     return StoredSend(
         send_of(sent),
@@ -60,6 +61,7 @@ def stored_send(row: tuple[Any, ...]) -> StoredSend:
         outcome in SETTLED or answer == Answer.PRUNED,
         None if asked < 0 else Instant(asked),
         Answer(answer) if answer else None,
+        code,
     )
 
 

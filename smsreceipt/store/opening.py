@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.store.promise import LOCK_WAIT, Reread, Store
 
 #: A URL, also one of those that need no slashes. Any other colon may be part of a file's name.
@@ -128,8 +129,8 @@ def _engine(location: str, *, insecure: bool = False) -> Engine:
 
             return PostgresDatabase(location, insecure=insecure)
         raise UsageError(
-            f"this store URL is not supported: {url[0]}…",
-            hint="Give the path of a file, or postgresql://USER@HOST/DATABASE.",
+            _("this store URL is not supported: {scheme}…", scheme=url[0]),
+            hint=_("Give the path of a file, or postgresql://USER@HOST/DATABASE."),
         )
     from smsreceipt.store.sqlite.engine import SqliteFile
 

@@ -13,7 +13,6 @@ from smsreceipt.model import (
     Decoded,
     Instant,
     Kind,
-    Place,
     Reached,
     Receipt,
     Send,
@@ -83,14 +82,18 @@ class Receipts(Protocol):
         """
 
     def fold(
-        self, place: Place, *, anew: bool = False, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+        self,
+        readers: Readers,
+        *,
+        anew: bool = False,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Folded:
-        """Count messages in advance, so that counts() need not read them; how far that is done now.
+        """Count messages, calls and replies in advance, so that counts() need not read them; how far messages are now.
 
         Works in short transactions: other processes may write meanwhile, and a run that is cut off is resumed where it
-        stopped. Does what it can where the store cannot be written, or *place* has no version. Call it outside
-        snapshot(). *anew* counts everything again, and raises where it cannot. *on_progress* gets up to which seq it
-        has come, and up to which it goes.
+        stopped. Does what it can where the store cannot be written, or the place of *readers* has no version. Call it
+        outside snapshot(). *anew* counts everything again, and raises where it cannot. *on_progress* gets up to which
+        seq it has come, and up to which it goes.
         """
 
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
@@ -227,7 +230,7 @@ class Checks(Protocol):
     def verify(
         self,
         read_again: ReadAgain,
-        place: Place,
+        readers: Readers,
         *,
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Iterator[Fault]:
@@ -235,8 +238,8 @@ class Checks(Protocol):
 
         Reads in slices: no other process waits, and no moment is held for longer than a slice takes, but for the
         engine's own check. What changes meanwhile is no fault. Ends after the faults of the engine, if there are any.
-        *read_again* reads bodies as decoding does now, *place* is that of fold(); without the one that fold() had,
-        figures by carrier and province are left out.
+        *read_again* reads bodies as decoding does now, *readers* are those of fold(); without the place that fold()
+        had, figures by carrier and province are left out, and without its version those of calls and replies.
         """
 
     def repair(self, faults: Sequence[Fault]) -> int:

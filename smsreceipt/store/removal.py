@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 BATCH = 1_000  #: identities that one transaction deletes; other writers wait for a few hundredths of a second
+_UNNAMED: Mapping[str, str] = MappingProxyType({})
 _NONE: Mapping[str, Mapping[str, str | None]] = MappingProxyType({})
 
 
@@ -72,6 +73,7 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     sends: Collection[tuple[str, str]] = ()  #: of the ledger, by BizId and phone
     rejects: Collection[str] = ()  #: by their full ids
     settle: bool = False  #: sends that stay count as having had the receipts that go; else as waiting for them
+    origins: Mapping[str, str] = _UNNAMED  #: origins of what stays, and what stands there from now on
     notes: Mapping[str, Mapping[str, str | None]] = _NONE  #: by topic: notes that change with it; None deletes one
 
 
@@ -86,6 +88,10 @@ class Space(msgspec.Struct, frozen=True):
 class Removals(Protocol):
     """Finds what is to be deleted, and deletes it. Promises and errors are those of Store."""
 
+    @property
+    def seconds(self) -> float:
+        """How long a transaction of remove() should take at most, so that others who write hardly wait for it."""
+
     def old(self, before: int, after: At, limit: int) -> Sequence[At]:
         """The next statements, at most *limit*, of Beijing days before *before*, by day, kind and seq."""
 
@@ -97,6 +103,12 @@ class Removals(Protocol):
 
         Reads everything, a slice at a time: statements that are written meanwhile may be among them.
         """
+
+    def origins(self) -> Sequence[str]:
+        """The origins of what is and was stored: queues, paths, files."""
+
+    def counted(self) -> Sequence[str]:
+        """The codes in figures that were counted in advance; deleting does not take them out of there."""
 
     def remove(self, removal: Removal) -> bool:
         """Delete all of *removal* in one transaction, with what refers to it, and adjust counters and tallies.

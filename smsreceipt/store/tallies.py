@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model.facts import Place
+from smsreceipt.store.call_tallies import CallTallies
 from smsreceipt.store.counts import By, Folded
 
 SLICE = 100_000  #: statements that are read at once; they take some 50 MiB
@@ -56,6 +57,10 @@ class State(NamedTuple):
 
 class Tallies(Protocol):
     """The tallies of one engine."""
+
+    @property
+    def calls(self) -> CallTallies:
+        """Those of calls and replies."""
 
     def state(self) -> State:
         """How far statements are counted."""

@@ -65,6 +65,7 @@ class StoredSend(msgspec.Struct, frozen=True):
     settled: bool  #: that outcome is final: delivered, failed or expired
     asked_at: Instant | None  #: when the provider was last asked about it
     answer: Answer | None  #: what the provider answered then
+    code: str = ""  #: that of the state of its receipt
 
     @property
     def state(self) -> SendState:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from smsreceipt.model.facts import Place
 from smsreceipt.store.checking.engine import Audited
 from smsreceipt.store.checking.faults import Fault, ReadAgain
 from smsreceipt.store.checking.run import Check
+from smsreceipt.store.counts import Readers
 
 
 class Checking(NamedTuple):
@@ -33,13 +33,13 @@ class Verified(ABC):
     def verify(
         self,
         read_again: ReadAgain,
-        place: Place,
+        readers: Readers,
         *,
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Iterator[Fault]:
         """Yield everything that is not as it should be."""
         checking = self._checking()
-        self._check = Check(checking.audit, read_again, place)
+        self._check = Check(checking.audit, read_again, readers)
         with checking.reading:
             yield from self._check.faults(on_progress)
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from smsreceipt.decode import decode, reread
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Delivery, Instant, Kind, Source
 from smsreceipt.runs.check import read_again
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
@@ -63,7 +64,7 @@ def main() -> None:
         path = given.keep or Path(folder) / "receipts.db"
         store = open_store(path)
         fill(store, given.rows)
-        store.fold(PLACE)
+        store.fold(readers_of(PLACE))
         store.close()
         if not given.fill:
             measure(path)
@@ -76,7 +77,7 @@ def measure(path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
     marks: list[float] = []
-    found = list(store.verify(read_again, PLACE, on_progress=lambda *_: marks.append(time.perf_counter())))
+    found = list(store.verify(read_again, readers_of(PLACE), on_progress=lambda *_: marks.append(time.perf_counter())))
     took = time.perf_counter() - began
     engine = marks[0] - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -4,7 +4,8 @@
 
 Prints one JSON object: how many were answered with what, how long the answers took, and its own CPU. With --ledger FILE
 it notes there, in a line each, the number of a push and how it was answered. A connection that breaks is made again.
-SIGTERM ends the load before its time.
+SIGTERM ends the load before its time. With --pause each connection waits so long between two pushes; for an answer that
+takes longer, the pushes that were due meanwhile are counted with the time that they would have taken.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Load:
     url: str
     receipts: int
     first: int = 0
+    pause: float = 0.0  #: seconds
     statuses: Counter[int] = field(default_factory=Counter)
     times: list[float] = field(default_factory=list)
     ledger: list[tuple[int, int]] = field(default_factory=list)
@@ -103,11 +105,17 @@ class _Line(asyncio.Protocol):
         if length is None or len(self._seen) < end + 4 + int(length[1]):
             return
         load, status = self._load, int(self._seen[9:12])
-        load.times.append(time.perf_counter() - self._began)
+        taken = time.perf_counter() - self._began
+        load.times.append(taken)
+        while load.pause and (taken := taken - load.pause) > 0:
+            load.times.append(taken)
         load.statuses[status] += 1
         load.ledger.append((self._number, status))
         self._seen = b""
-        self._send()
+        if load.pause:
+            asyncio.get_running_loop().call_later(load.pause, self._send)
+        else:
+            self._send()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         if self._number >= 0 and not self._load.over:
@@ -163,9 +171,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--receipts", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--ledger", type=Path)
     asked = parser.parse_args()
-    load = Load(asked.url, asked.receipts, asked.first)
+    load = Load(asked.url, asked.receipts, asked.first, asked.pause)
     took = uvloop.run(run(load, asked.connections, asked.seconds))
     times, usage = sorted(load.times), resource.getrusage(resource.RUSAGE_SELF)
     if asked.ledger:

@@ -1,4 +1,3 @@
-import json
 import os
 import stat
 import tomllib
@@ -12,10 +11,10 @@ from smsreceipt.cli import tool
 from smsreceipt.cli.config_keys import config_keys, options_of_commands, value_in_toml
 from smsreceipt.cli.option_check import OptionCheck
 from smsreceipt.cli.options import Option, schema
-from smsreceipt.runs.config_file import template
+from smsreceipt.runs.config_file import first_template, template
 from tests.cli.program import Program
 
-TEMPLATE = template(config_keys())
+FULL, TEMPLATE = template(config_keys()), first_template(config_keys())
 
 
 @pytest.mark.parametrize(
@@ -178,17 +177,38 @@ def test_init_says_where_it_cannot_write(program: Program) -> None:
     assert program("config", "init", "--config", "file/x.toml").code == 2
 
 
-def test_every_line_of_the_template_can_be_switched_on(program: Program) -> None:
-    text = "\n".join(
-        line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in TEMPLATE.splitlines()
+def uncommented(text: str) -> str:
+    return "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in text.splitlines()
     )
-    Path("all.toml").write_text(text)
-    document = tomllib.loads(text)
+
+
+def test_the_first_file_has_twenty_lines_and_each_is_valid_when_it_is_switched_on(program: Program) -> None:
+    Path("mine.toml").write_text(uncommented(TEMPLATE))
+    document = tomllib.loads(uncommented(TEMPLATE))
+    values = [value for key, table in document.items() for value in ([*table] if isinstance(table, dict) else [key])]
+    assert 15 <= len(values) <= 20
+    assert "config init --full" in TEMPLATE
+    assert {"store", "queues", "endpoints", "pull", "listen"} <= set(document)
+    shown = program("config", "show", "--config", "mine.toml", "--json")
+    assert (shown.code, shown.err) == (0, "")
+    assert {row["name"] for row in shown.objects} >= {"pull.workers", "listen.bind", "prune.older-than"}
+    for command in (["status"], ["pull", "--peek"], ["watch", "--once"], ["prune", "--dry-run"]):
+        ended = program(*command, "--config", "mine.toml", "--store", "receipts.db")
+        assert "mine.toml" not in ended.err, ended.err
+        assert "Invalid value" not in ended.err
+
+
+def test_the_full_file_has_every_key_and_each_is_valid_when_it_is_switched_on(program: Program) -> None:
+    assert program("config", "init", "--config", "full.toml", "--full").code == 0
+    assert Path("full.toml").read_text() == FULL
+    Path("all.toml").write_text(uncommented(FULL))
+    document = tomllib.loads(uncommented(FULL))
     assert {"store", "no-color", "list", "pull", "rejects", "queues", "endpoints"} <= set(document)
-    for name in document["list"]:
-        ended = program("list", "--config", "all.toml")
-        assert "unknown key" not in ended.err, name
-    assert json.dumps(document)
+    shown = program("config", "show", "--config", "all.toml", "--json")
+    assert (shown.code, shown.err) == (0, "")
+    paths = {key.path for key in config_keys() if key.in_template and key.command}
+    assert {row["name"] for row in shown.objects} >= paths
 
 
 @pytest.mark.parametrize(
@@ -202,7 +222,7 @@ def test_every_example_is_a_value_that_its_option_takes(words: tuple[str, ...], 
 
 
 def test_the_template_shows_defaults_and_nothing_dangerous() -> None:
-    lines = TEMPLATE.splitlines()
+    lines = FULL.splitlines()
     assert {"#workers = 32", '#min-free = "64MiB"', "#port = 8901", "#follow = false"} <= set(lines)
     assert not {"[rejects.drop]", "[config.init]", "#yes = false", "#force = false"} & set(lines)
 

@@ -78,7 +78,7 @@ def test_a_line_of_ours_is_one_line_whatever_it_quotes(program: Program) -> None
         (["list", "extra"], "Got unexpected extra argument (extra)"),
         (["list", "--limit", "0"], "Invalid value for '--limit'"),
         (["list", "--outcome", "fine"], "Invalid value for '--outcome'"),
-        (["list", "--date", "tomorrowish"], "'tomorrowish' is no time"),
+        (["list", "--date", "tomorrowish"], "'tomorrowish' is no day"),
         (["list", "--date", "today", "--since", "3h"], "--date is one day"),
         (["list", "-o", "xml"], "Invalid value for '-o' / '--output'"),
         (["show"], "Missing argument"),

@@ -6,14 +6,19 @@ import base64
 import json
 import re
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import smsreceipt
+from smsreceipt.api.values import line_of
 from smsreceipt.model import Send, Source
+from smsreceipt.runs import noted
+from smsreceipt.runs.noted import Spool
 from smsreceipt.store import SendQuery
-from tests.cli.program import CALL_ENDED, FAILED, REPLY, Ended, Program, report
+from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Ended, Program, report
 
 pytestmark = pytest.mark.each_engine
 CANARY = "13912345678"
@@ -58,6 +63,7 @@ def plant(program: Program, *, others: bool = True) -> int:
     for bad in (f'{{"phone_number":"{CANARY}",', f'{{"phone":"{ESCAPED}",', B64[:-5] + "!", f"a,{CANARY},b"):
         program.keep("SmsReport", bad.encode())
     program.keep("SmsReport", f'{{"phone_number":"{CANARY}",'.encode("utf-16"))
+    note_sends(program, ("23^0", CANARY), *([("24^0", OTHER)] if others else [])).close()
     if others:
         program.keep("SmsReport", f'{{"phone_number":"{OTHER}",'.encode())
     with closing(program.opened()) as store:
@@ -68,19 +74,38 @@ def plant(program: Program, *, others: bool = True) -> int:
     return len({str(body.get("biz_id") or body) for _, body in planted}) + 2
 
 
+def plant_nameless(program: Program) -> None:
+    """What belongs to planted calls and names nobody; and the number as the name of a file with what is of others."""
+    call = {"pool_key": CALL_ENDED["pool_key"], "call_time": CALL_ENDED["call_time"]}
+    program.keep("SecretAsrReport", {"callId": "c-peer_no", "statusCode": "0", "sentences": [], "bizDuration": 9})
+    program.keep("SecretRecording", {**call, "call_id": "c-phone_no", "sub_id": 1})
+    program.keep("SmsReport", report(biz_id="11^0"), source=Source.REPLAY, origin=f"/data/{CANARY}.json")
+    program.keep("SmsReport", b"{", source=Source.REPLAY, origin=f"/data/{CANARY}.csv")
+
+
+def note_sends(program: Program, *sends: tuple[str, str]) -> Spool:
+    """Note sends as a program does, which has not stored them yet."""
+    program("sends", "list")  # opens the app
+    spool = Spool(noted.folder_of(program.app))
+    at = datetime(2026, 11, 20, 10, 0)
+    lines = [line_of(smsreceipt.Send(phone=phone, biz_id=biz_id, sent_at=at)) for biz_id, phone in sends]
+    spool.append(b"".join(lines))
+    return spool
+
+
 def send(biz_id: str, phone: str, out_id: str = "") -> Send:
     return Send(phone, biz_id, 20_777, None, out_id, "", "", None)
 
 
 def remains(program: Program, *needles: bytes) -> list[str]:
-    """Where the number is left: in the files of the store, or in the tables of the database."""
+    """Where the number is left: in the files of the store and beside it, or in the tables of the database."""
     needles = needles or (CANARY.encode(), ESCAPED.encode(), CANARY.encode("utf-16-le"), B64[20:-20].encode())
+    files = [file for file in program.home.rglob("*") if file.is_file()]
+    found = [f"{file.name}: {needle!r}" for file in files for needle in needles if needle in file.read_bytes()]
     if program.location == str(program.store):
-        files = [file for file in program.home.iterdir() if file.is_file()]
-        return [f"{file.name}: {needle!r}" for file in files for needle in needles if needle in file.read_bytes()]
+        return found
     import psycopg
 
-    found = []
     with psycopg.connect(program.location) as db:
         tables = db.execute(
             "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
@@ -95,9 +120,17 @@ def remains(program: Program, *needles: bytes) -> list[str]:
 
 def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
     plant(program)
+    plant_nameless(program)
     everything = program("list", "--history").objects
     others = [
-        each for each in everything if CANARY not in json.dumps(each) and each["biz_id"] not in {"5^0", "6^0", "9^0"}
+        each
+        for each in everything
+        if each["biz_id"] == "11^0"
+        or (
+            CANARY not in json.dumps(each)
+            and each["biz_id"] not in {"5^0", "6^0", "9^0"}
+            and each["kind"] not in {"SecretAsrReport", "SecretRecording"}
+        )
     ]
     assert remains(program)
     planned = program("forget", CANARY, "--dry-run")
@@ -105,11 +138,14 @@ def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
     ended = forget(program, CANARY)
     assert ended.code == 0, ended.err
     assert remains(program) == []
-    assert program("list", "--history").objects == others
+    left = program("list", "--history").objects
+    assert [{**each, "origin": ""} for each in left] == [{**each, "origin": ""} for each in others]
+    (renamed,) = (each["origin"] for each in left if each["biz_id"] == "11^0")
+    assert renamed.startswith("forgotten ")
     assert ended.objects == planned.objects
     assert len(program("rejects", "list").objects) == 1
     with closing(program.opened()) as store:
-        assert [each.send.biz_id for each in store.sends(SendQuery())] == ["22^0"]
+        assert sorted(each.send.biz_id for each in store.sends(SendQuery())) == ["22^0", "24^0"]
         assert store.notes("some state") == {"b": "2"}
         assert store.check()
     assert CANARY not in ended.err + ended.out
@@ -117,6 +153,26 @@ def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
     assert program("check").code == 0
     again = forget(program, CANARY)
     assert (again.code, again.objects) == (0, [])
+
+
+def test_a_file_whose_name_holds_the_number_may_be_replayed_and_forgotten_again(program: Program) -> None:
+    for biz_id in ("1^0", "2^0"):
+        program.keep("SmsReport", report(biz_id=biz_id), source=Source.REPLAY, origin=f"/data/{CANARY}.json")
+        ended = forget(program, CANARY)
+        assert ended.code == 0, ended.err
+        assert remains(program) == []
+    assert all(each["origin"].startswith("forgotten ") for each in program("list").objects)
+
+
+def test_nothing_of_it_is_left_in_figures_that_were_counted_before(program: Program) -> None:
+    program.keep("SmsReport", report(biz_id="1^0", success=False, err_code=CANARY), report(biz_id="2^0"))
+    by_code = ("stats", "--date", "2026-11-20", "--by", "code")
+    assert CANARY in program(*by_code).out
+    assert any("day_tally" in each for each in remains(program)) or program.location == str(program.store)
+    assert forget(program, CANARY).code == 0
+    assert remains(program) == []
+    assert program("check").code == 0
+    assert CANARY not in program(*by_code).out
 
 
 def test_what_is_older_does_not_come_back_and_what_is_newer_does(program: Program) -> None:
@@ -149,7 +205,7 @@ def test_the_log_proves_it_without_the_number(program: Program) -> None:
     told = program("forget", "--log")
     (line,) = told.objects
     assert [*line] == ["at", "forgotten", "statements", "sends", "rejects", "notes", "in_force"]
-    assert (line["sends"], line["rejects"], line["notes"], line["in_force"]) == (3, 5, 2, True)
+    assert (line["sends"], line["rejects"], line["notes"], line["in_force"]) == (4, 5, 2, True)
     assert len(line["forgotten"]) == 64
     assert program("forget", "--log", CANARY).objects == [line]
     assert program("forget", "--log", OTHER).objects == []
@@ -207,18 +263,77 @@ def test_answers_and_their_attributions_go(program: Program) -> None:
     assert [each["phone"] for each in program("list", "--history").objects] == [OTHER]
 
 
-def test_the_recording_of_a_call_is_named(program: Program) -> None:
-    program.keep(
-        "SecretReport", {**CALL_ENDED, "phone_no": CANARY, "call_id": "c77", "call_time": "2026-11-20 10:00:00"}
-    )
+def recorded(program: Program, *call_ids: str) -> list[Path]:
+    """Calls of the number whose recordings were fetched, and their files."""
+    files = [program.home / "recordings" / f"POOL-{call_id}.mp3" for call_id in call_ids]
+    files[0].parent.mkdir(exist_ok=True)
+    for call_id, file in zip(call_ids, files, strict=True):
+        call = {"pool_key": "POOL", "phone_no": CANARY, "call_id": call_id, "call_time": "2026-11-20 10:00:00"}
+        program.keep("SecretReport", {**CALL_ENDED, **call})
+        program.keep("SecretStartReport", {**CALL, **call})
+        file.write_bytes(b"a voice")
+        with closing(program.opened()) as store:
+            note = {"state": "fetched", "at": 1, "file": str(file)}
+            store.write_notes("recordings 2026-11-20", {f"POOL-{call_id}": json.dumps(note)})
+    return files
+
+
+def test_the_recordings_of_its_calls_are_deleted_and_no_others(program: Program) -> None:
+    gone, absent = recorded(program, "c77", "c78")
+    absent.unlink()
+    other = program.home / "other.mp3"
+    other.write_bytes(b"another voice")
     with closing(program.opened()) as store:
-        note = {"state": "fetched", "at": 1, "file": "/data/recordings/2026-11-20/POOL-c77.mp3"}
-        store.write_notes("recordings 2026-11-20", {"POOL-c77": json.dumps(note), "POOL-c78": "{}"})
+        note = json.dumps({"state": "fetched", "at": 1, "file": str(other)})
+        store.write_notes("recordings 2026-11-20", {"POOL-c7": note, "POOL-c777": note, "PO-c77": note})
+    planned = program("forget", CANARY, "--dry-run")
+    assert gone.exists()
+    ended = forget(program, CANARY)
+    assert ended.code == 0, ended.err
+    assert ended.objects == planned.objects
+    assert [each["statements"] for each in ended.objects if each["what"] == "recordings"] == [1]
+    assert "recordings=1" in ended.err
+    assert str(absent) in ended.err
+    assert str(gone) not in ended.err
+    assert (gone.exists(), other.exists()) == (False, True)
+    with closing(program.opened()) as store:
+        assert [*store.notes("recordings 2026-11-20")] == ["PO-c77", "POOL-c7", "POOL-c777"]
+
+
+def test_a_recording_that_cannot_be_deleted_is_named_and_its_call_waits_for_it(program: Program) -> None:
+    stuck, gone = recorded(program, "c77", "c78")
+    stuck.unlink()
+    stuck.mkdir()
+    (stuck / "in the way").touch()
     ended = forget(program, CANARY)
     assert ended.code == 3
-    assert "/data/recordings/2026-11-20/POOL-c77.mp3" in ended.err
-    with closing(program.opened()) as store:
-        assert store.notes("recordings 2026-11-20") == {"POOL-c78": "{}"}
+    assert f"the recording {stuck} cannot be deleted" in ended.err
+    assert not gone.exists()
+    assert [each["call_id"] for each in program("list", "--history").objects] == ["c77"] * 2
+    (stuck / "in the way").unlink()
+    stuck.rmdir()
+    stuck.touch()
+    assert forget(program, CANARY).code == 0
+    assert not stuck.exists()
+    assert remains(program) == []
+
+
+def test_what_a_running_program_has_noted_is_waited_for(program: Program) -> None:
+    program.keep("SmsReport", report(phone=CANARY))
+    running = note_sends(program, ("1^0", CANARY), ("2^0", OTHER))
+    ended = forget(program, CANARY)
+    assert ended.code == 3
+    assert f"a program that runs has not stored yet what it sent: {running.path}" in ended.err
+    assert program("list").objects == []
+
+    def end(_: float) -> None:
+        if running.size:
+            running.close()
+            running.size = 0
+
+    assert program("forget", CANARY, "--yes", sleep=end).code == 0
+    assert remains(program) == []
+    assert [each["biz_id"] for each in program("sends", "list").objects] == ["2^0"]
 
 
 class Killed(BaseException):
@@ -229,6 +344,8 @@ def test_a_run_that_is_cut_off_anywhere_is_taken_up(program: Program, monkeypatc
     from smsreceipt.runs.removing import Remover
 
     plant(program)
+    plant_nameless(program)
+    voices = recorded(program, "c77", "c78")
     steps, real = 0, Remover.remove
 
     def cut(*given: Any) -> Any:
@@ -243,7 +360,7 @@ def test_a_run_that_is_cut_off_anywhere_is_taken_up(program: Program, monkeypatc
         return made
 
     monkeypatch.setattr(Remover, "remove", cut)
-    for steps_before in range(1, 40):
+    for steps_before in range(1, 60):
         steps = steps_before
         try:
             assert forget(program, CANARY).code == 0
@@ -253,6 +370,7 @@ def test_a_run_that_is_cut_off_anywhere_is_taken_up(program: Program, monkeypatc
     else:
         pytest.fail("it never came to its end")
     assert remains(program) == []
+    assert not any(file.exists() for file in voices)
     assert len(program("rejects", "list").objects) == 1
 
 

@@ -213,7 +213,7 @@ def test_nothing_of_a_push_is_told_and_no_url_in_it_is_called(store: Place) -> N
 
 def test_on_first_use_a_secret_is_made_and_told_once(file: Path) -> None:
     with Listen(file, secret=None, preexec_fn=lambda: os.umask(0)) as listen:
-        found = listen.said(r"callback URL: http://127\.0\.0\.1:\d+/([0-9a-f]{32})/SmsReport")
+        found = listen.said(r"\n  http://127\.0\.0\.1:\d+/([0-9a-f]{32})\n")
         assert stat.S_IMODE(listen.file.stat().st_mode) == 0o600
         assert listen.push(report(), secret=found[1]) == 200
         listen.stop()

@@ -209,7 +209,7 @@ def test_a_damaged_store_ends_it_at_once(store: Path) -> None:
 
 def test_the_prefix_is_part_of_the_url_that_is_shown(store: Path) -> None:
     with Listen(store, "--path-prefix", "sms/cb/", secret=None) as listen:
-        url = listen.said(r"callback URL: http://127\.0\.0\.1:\d+(/sms/cb/[^/\s]+/SmsReport)\n")[1]
+        url = listen.said(r"\n  http://127\.0\.0\.1:\d+(/sms/cb/[0-9a-f]{32})\n")[1] + "/SmsReport"
         assert listen.ask("GET", url)[0] == 200
         assert listen.push_bytes(json.dumps([report()]).encode(), url) == 200
 

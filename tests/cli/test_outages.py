@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
+
+import pytest
 
 from smsreceipt.decode import decode
 from smsreceipt.model import DAY_MS, Delivery, Instant, Kind, Send, Source, beijing_day, iso_beijing, start_of_day
 from smsreceipt.runs.listen_notes import ListenNotes, read_events
 from smsreceipt.store import Store
 from smsreceipt.store.sqlite.store import open_store
-from tests.cli.program import Program, report
+from tests.cli.program import REPLY, Program, report
 from tests.store.engines import Engine
 
 DAY = 20_800
 SINCE = start_of_day(DAY)
 NOW = Instant(SINCE + DAY_MS + 12 * 3_600_000)
 MINUTE = 60_000
+NOTHING: Mapping[str, range] = {}
 
 
-def pushed(store: Store, first: int, last: int, *, back: int = 0) -> None:
-    """A push a minute, so many weeks before the day."""
+def pushed(
+    store: Store, first: int, last: int, *, back: int = 0, kinds: Sequence[str] = ("SmsReport",),
+    without: Mapping[str, range] = NOTHING, a_minute: int = 1,
+) -> None:  # fmt: skip
+    """So many pushes a minute, so many weeks before the day; none of a kind in the minutes *without*."""
     decoded = []
-    for minute in range(first, last):
-        at = Instant(SINCE - back * 7 * DAY_MS + minute * MINUTE)
+    for minute, kind, second in product(range(first, last), kinds, range(a_minute)):
+        if minute in without.get(kind, ()):
+            continue
+        at = Instant(SINCE - back * 7 * DAY_MS + minute * MINUTE + second * 1000)
         sent = iso_beijing(at)[:19].replace("T", " ")
-        body = json.dumps(report(biz_id=f"{back}-{minute}^0", send_time=sent, report_time=sent)).encode()
-        decoded.append(decode(Delivery((body,), Kind("SmsReport"), Source.PUSH, "/SmsReport", at)))
+        name = f"{back}-{minute}" + (f"-{second}" if second else "")
+        fields = report(biz_id=f"{name}^0", send_time=sent, report_time=sent)
+        if kind == "SmsUp":
+            fields = {**REPLY, "sequence_id": name, "send_time": sent}
+        decoded.append(decode(Delivery((json.dumps(fields).encode(),), Kind(kind), Source.PUSH, f"/{kind}", at)))
     store.keep(decoded)
 
 
@@ -80,6 +92,42 @@ def test_receipts_are_lost_until_they_are_compensated(program: Program, tmp_path
     ended = program(*words, now=lambda: NOW)
     assert (ended.code, json.loads(ended.out)["verdict"]) == (0, "late")
     assert "windows=1 lost=0 late=1" in ended.err
+
+
+@pytest.mark.each_engine
+def test_kinds_and_the_shortest_gap_are_chosen(program: Program) -> None:
+    store, gaps = program.opened(), {"SmsReport": range(600, 640), "SmsUp": range(700, 725)}
+    for back in (2, 1, 0):
+        pushed(store, 0, 1440, back=back, kinds=[*gaps], without={} if back else gaps)
+    store.close()
+
+    def found(*words: str) -> list[tuple[str, str]]:
+        ended = program("outages", "--date", "2026-12-13", *words, now=lambda: NOW)
+        assert ended.code == 0, ended.err
+        return [(row["kind"], row["from"][11:16]) for row in ended.objects]
+
+    both = [("SmsReport", "10:00"), ("SmsUp", "11:40")]
+    assert found() == found("--min-gap", "15m") == found("--min-gap", "25m") == both
+    assert found("--min-gap", "25m1s") == found("--kind", "SmsReport") == both[:1]
+    assert found("--kind", "SmsUp") == both[1:]
+    assert found("--kind", "SmsUp", "--kind", "SmsReport") == both
+    assert found("--min-gap", "1h") == []
+    strange = program("outages", "--date", "2026-12-13", "--kind", "SmsReprot", now=lambda: NOW)
+    assert "the store holds no receipt of SmsReprot" in strange.err
+    for words in (["--min-gap", "59s"], ["--min-gap", "x"], ["--kind", ""]):
+        assert program("outages", *words, now=lambda: NOW).code == 2, words
+
+
+@pytest.mark.each_engine
+def test_a_short_gap_of_a_busy_kind_is_found_when_it_is_asked_for(program: Program) -> None:
+    store = program.opened()
+    for back in (1, 0):
+        pushed(store, 540, 660, back=back, without={} if back else {"SmsReport": range(600, 606)}, a_minute=5)
+    store.close()
+    words = ("outages", "--date", "2026-12-13")
+    assert program(*words, now=lambda: NOW).objects == []
+    (row,) = program(*words, "--min-gap", "5m", now=lambda: NOW).objects
+    assert (row["from"][11:16], row["to"][11:16], row["expected"]) == ("10:00", "10:06", 30)
 
 
 def test_the_screen_names_the_command(program: Program, tmp_path: Path) -> None:

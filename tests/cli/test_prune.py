@@ -6,9 +6,11 @@ import gzip
 import json
 from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from smsreceipt.folders import flush_folder
 from smsreceipt.model import BEIJING, Send, number_of
@@ -81,7 +83,7 @@ def test_only_some_kinds(program: Program) -> None:
     assert ids(program) == ["1^0"]
 
 
-@pytest.mark.parametrize("name", ["old.ndjson", "old.ndjson.gz"])
+@pytest.mark.parametrize("name", ["old.ndjson", "old.ndjson.gz", "old.parquet"])
 def test_an_archive_is_written_first_and_brings_the_same_list_back(program: Program, name: str) -> None:
     program.keep("SmsReport", old("1^0"), old("2^0", **FAILED), old("2^0"), old("3^0", 1), old("1^0", extra="más\n"))
     program.keep("SmsUp", {**REPLY, "send_time": days_ago(100)})
@@ -92,8 +94,7 @@ def test_an_archive_is_written_first_and_brings_the_same_list_back(program: Prog
     assert ended.code == 0, ended.err
     assert ids(program) == ["3^0"]
     assert path.stat().st_mode & 0o777 == 0o600
-    text = (gzip.decompress(path.read_bytes()) if name.endswith("gz") else path.read_bytes()).decode()
-    assert len(text.splitlines()) == len(before) - 1  # two lines are two bodies of one statement
+    assert rows_in(path) == len(before) - 1  # two lines are two bodies of one statement
     again = program("replay", str(path))
     assert again.code == 0, again.err
     assert sorted(map(str, map(without_arrival, listed(program, "--history")))) == sorted(map(str, before))
@@ -106,6 +107,13 @@ def test_an_archive_is_written_first_and_brings_the_same_list_back(program: Prog
     (program.home / "theirs.ndjson").touch()
     assert prune(program, "--archive", str(program.home / "theirs.ndjson")).code == 2
     assert prune(program, "--archive", str(program.home / "old.zip")).code == 2
+
+
+def rows_in(path: Path) -> int:
+    if path.suffix == ".parquet":
+        return int(parquet.ParquetFile(path).metadata.num_rows)
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return len(text.splitlines())
 
 
 def without_arrival(shown: dict[str, Any]) -> dict[str, Any]:
@@ -206,13 +214,13 @@ class Killed(BaseException):
     """Ends the program as a kill does, between two steps."""
 
 
-@pytest.mark.parametrize("archived", [False, True])
+@pytest.mark.parametrize("archived", ["", "old.ndjson.gz", "old.parquet"])
 def test_a_run_that_is_cut_off_anywhere_is_taken_up(
-    program: Program, archived: bool, monkeypatch: pytest.MonkeyPatch
+    program: Program, archived: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program.keep("SmsReport", *(old(f"{number}^0") for number in range(500)), old("new^0", 1))
     everything = {each["biz_id"]: each["seq"] for each in listed(program)}
-    path = program.home / "old.ndjson.gz"
+    path = program.home / archived
     args = ["--archive", str(path)] if archived else []
     from smsreceipt.runs import archive
     from smsreceipt.runs.removing import Remover
@@ -247,9 +255,10 @@ def test_a_run_that_is_cut_off_anywhere_is_taken_up(
     assert kills > 2
     assert ids(program) == ["new^0"]
     if archived:
-        lines = gzip.decompress(path.read_bytes()).splitlines()
-        assert {json.loads(line)["biz_id"] for line in lines} == everything.keys() - {"new^0"}
-        assert sorted(p.name for p in program.home.iterdir() if p.name.startswith(("old", ".old"))) == ["old.ndjson.gz"]
+        assert rows_in(path) == 500
+        assert sorted(p.name for p in program.home.iterdir() if p.name.startswith(("old", ".old"))) == [archived]
+        assert program("replay", str(path)).code == 0
+        assert {each["biz_id"] for each in listed(program)} == everything.keys()
 
 
 @pytest.mark.parametrize("archived", [False, True])

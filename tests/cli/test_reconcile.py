@@ -163,6 +163,8 @@ def test_details_are_one_object_per_send(company: Company, tmp_path: Path) -> No
     }  # fmt: skip
     waiting = next(line for line in lines if line["class"] == "still_waiting")
     assert (waiting["outcome"], waiting["days_left"]) == ("pending", 27)
+    known = [line for line in lines if line["class"] == "with_receipt"]
+    assert {(line["outcome"], line["code"]) for line in known} == {("delivered", "DELIVERED")}
     assert path.stat().st_mode & 0o777 == 0o600
 
 

@@ -67,7 +67,7 @@ def test_the_sandbox_pushes_where_it_is_told_to_and_says_what_the_probe_met(tmp_
         )
         with child:
             assert child.stderr
-            said = [next(child.stderr) for _ in range(2)]
+            said = [next(child.stderr) for _ in range(3)]
             receiver.until(lambda: sum(len(post.receipts) for post in receiver.posts()) > 30)
             child.send_signal(15)
             child.communicate(timeout=10)

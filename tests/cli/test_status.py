@@ -159,8 +159,9 @@ def test_the_backlog_is_asked_for_only_where_that_is_wanted(program: Program) ->
     ("words", "code", "said"),
     [
         ("--max-age 2h", 0, ""),
-        ("--max-age 59m", 3, "no receipt came since 2026-11-21 11:00:00 Beijing time\n"),
+        ("--max-age 59m", 3, "no receipt came since 2026-11-21 11:00:00 Beijing time, 1 h ago; the limit is 59 min\n"),
         ("--max-age 3600", 0, ""),
+        ("--max-age 2", 3, "no receipt came since 2026-11-21 11:00:00 Beijing time, 1 h ago; the limit is 2 s\n"),
         ("--max-age 2h --kind SmsReport", 0, ""),
         ("--max-age 2h --kind smsreport", 0, ""),
         ("--max-age 2h --kind SmsUp", 3, "no SmsUp came yet\n"),
@@ -186,7 +187,11 @@ def test_explain(program: Program) -> None:
     chinese = program("explain", "MOBILE_IN_BLACK", "-o", "table", environ={"LC_ALL": "zh_CN.UTF-8", "LANG": "C"}).out
     assert chinese.startswith("MOBILE_IN_BLACK · 短信回执码 · blacklisted\n  号码在黑名单\n  → ")
     unknown = program("explain", "~~")
-    assert (unknown.code, unknown.raw, unknown.err) == (0, b"", "no table knows the code ~~\n")
+    assert (unknown.code, unknown.raw, unknown.err) == (
+        0,
+        b"",
+        "no table knows the code ~~; receipts with it, if any: smsreceipt list --code '~~'\n",
+    )
 
 
 def test_the_table_counts_messages_and_statements_apart(program: Program) -> None:
@@ -205,6 +210,6 @@ def test_the_table_counts_messages_and_statements_apart(program: Program) -> Non
 def test_a_kind_that_nobody_knows_is_likely_a_slip(program: Program) -> None:
     program.keep("SmsReport", report())
     program.keep("MyOwn", {"a": 1})
-    said = "no kind SmsReprot has been stored; known: MyOwn, SmsReport\n"
+    said = "no kind SmsReprot has been stored; did you mean SmsReport?\n"
     assert program("status", "--kind", "SmsReprot", "--kind", "SmsUp", "--kind", "MyOwn").err == said
     assert program("status", "--kind", "").code == 2

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import BEIJING, Instant
+from smsreceipt.model.facts import Nowhere
 from tests.cli.program import NOW, Ended, Program, report
 from tests.notify import peers
 from tests.notify.peers import PATHS, SECRET, TOKEN, running
@@ -195,6 +197,16 @@ def test_nagios_gets_one_line_and_its_own_codes(program: Program, tmp_path: Path
     (tmp_path / "broken").write_bytes(b"x" * 5000)
     unknown = program("--store", str(tmp_path / "broken"), "watch", "--nagios")
     assert (unknown.code, unknown.out.split(" - ")[0]) == (3, "SMSRECEIPT UNKNOWN")
+
+
+@pytest.mark.each_engine
+def test_each_look_counts_what_came_so_that_figures_need_no_scan(program: Program) -> None:
+    keep(program, NOW - 13 * MINUTE, 30, 3)
+    with closing(program.opened()) as store:
+        assert (store.fold(readers_of(Nowhere())).rest, store.fold(readers_of(Nowhere())).complete) == (33, False)
+    program("watch", "--once", **at(0))
+    with closing(program.opened()) as store:
+        assert (store.fold(readers_of(Nowhere())).rest, store.fold(readers_of(Nowhere())).complete) == (0, True)
 
 
 def test_an_empty_store_is_not_made(program: Program) -> None:

@@ -334,6 +334,8 @@ def settings(recorder: Recorder) -> None:
     run("config-init", "config", "init", "--config", "first.toml")
     run("config-init", "config", "init", "--config", "first.toml")
     recorder.note("config-init", "first.toml", (recorder.folder / "first.toml").read_bytes())
+    run("config-init", "config", "init", "--config", "all.toml", "--full")
+    recorder.note("config-init", "all.toml", (recorder.folder / "all.toml").read_bytes())
     run("config-default", "config", "show")
     file = recorder.put(
         "smsreceipt.toml",

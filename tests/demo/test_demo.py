@@ -77,6 +77,8 @@ def test_the_demo_accounts_for_every_send_within_80_columns(tmp_path: Path) -> N
     assert "seen 2 times" in done.stdout
     assert "came by query QuerySendDetails" in done.stdout
     assert max(map(wide, done.stdout.splitlines())) <= 80
+    assert "receipts=3 sends=0 rejects=0 notes=0 recordings=1" in done.stderr
+    assert not [*tmp_path.rglob("*.mp3")]
     typed = [line for line in done.stderr.splitlines() if line.startswith(("$ smsreceipt", "    --"))]
     assert len(typed) > 12
     assert max(map(len, typed)) <= 80

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from smsreceipt.insight.answer import stats
+from smsreceipt.insight.answer import readers_of, stats
 from smsreceipt.insight.definitions import DEFINITIONS
 from smsreceipt.insight.measure import quantile
 from smsreceipt.insight.question import Compare, Question
@@ -126,7 +126,7 @@ def test_every_figure_is_that_of_plain_means(name: str) -> None:
             store.keep([REPORTS[each] for each in numbers])
             attribution.give(store, [EVENTS[each] for each in events])
             if folded:
-                store.fold(Places())
+                store.fold(readers_of(Places()))
             with store.snapshot():
                 check(store, question, stats(store, question, NOW, place=Places(), provider=provider), provider)
 

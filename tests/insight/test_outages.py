@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from smsreceipt.insight.outages import (
+    SHORTEST,
     Event,
     Usual,
     Verdict,
@@ -47,23 +48,56 @@ class Traffic:
                     if count and not (back == 0 and minute in lost):
                         self.came.append(Came(kind, source, first + minute, count))
 
+    def lose(self, minutes: range) -> None:
+        """What came in these minutes of the last day did not."""
+        self.came = [each for each in self.came if each.minute - SINCE // MINUTE not in minutes]
+
     def read(self, since: Instant, until: Instant) -> Sequence[Came]:
         return [each for each in self.came if since <= each.minute * MINUTE < until]
 
-    def windows(self, events: dict[Instant, Event] | None = None, first_at: int = 0) -> list[Window]:
+    def windows(
+        self, events: dict[Instant, Event] | None = None, first_at: int = 0, shortest: int = SHORTEST
+    ) -> list[Window]:
         usual = Usual(self.read, dict.fromkeys(("SmsReport", "SmsUp"), Instant(first_at)))
         arrived = by_way(self.read(SINCE, UNTIL))
         pushes = sorted({minute for found in arrived.values() for minute in found})
         known = known_windows(interruptions(events or {}, pushes, SINCE, UNTIL), arrived, (REPORTS, REPLIES), usual)
-        return together(known, silences(arrived, (REPORTS, REPLIES), SINCE, UNTIL, usual, LIMITS))
+        return together(known, silences(arrived, (REPORTS, REPLIES), SINCE, UNTIL, usual, LIMITS, shortest))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(10))
-def test_a_hundred_seeds_of_daily_traffic_raise_no_alarm(block: int) -> None:
+def test_a_hundred_seeds_of_daily_traffic_raise_no_alarm_and_hide_no_outage(block: int) -> None:
+    planted = 0
     for seed in range(block * 10, block * 10 + 10):
+        begin = 540 + seed * 37 % 480
+        lost = range(begin, begin + 15 + seed % 100)
         for a_day in (300, 3_000, 20_000):
-            assert not Traffic(seed, a_day).windows(), (seed, a_day)
+            traffic = Traffic(seed, a_day)
+            assert not traffic.windows(), (seed, a_day)
+            traffic.lose(lost)
+            span = Instant(SINCE + lost.start * MINUTE), Instant(SINCE + lost.stop * MINUTE)
+            usually = Usual(traffic.read, {"SmsReport": Instant(0)})(REPORTS, *span)
+            found = [each for each in traffic.windows() if each.kind == "SmsReport"]
+            if not usually or usually < 20:
+                continue
+            (window,) = found
+            assert window.begin <= span[0], (seed, a_day)
+            assert window.end >= span[1], (seed, a_day)
+            if a_day == 20_000:  # something comes every minute
+                assert (window.begin, window.end) == span, seed
+            planted += 1
+    assert planted >= 20  # of 30: with few a day, a short outage is no sign of anything
+
+
+def test_the_shortest_gap_that_can_be_asked_for_raises_no_alarm_either() -> None:
+    for seed in range(3):
+        for a_day in (300, 20_000):
+            assert not Traffic(seed, a_day).windows(shortest=MINUTE), (seed, a_day)
+    lost = range(14 * 60, 14 * 60 + 3)
+    (window,) = Traffic(1, lost=lost).windows(shortest=MINUTE)
+    assert ((window.begin - SINCE) // MINUTE, (window.end - SINCE) // MINUTE) == (lost.start, lost.stop)
+    assert not Traffic(1, lost=lost).windows()
 
 
 def test_an_hour_without_any_is_found_to_the_minute() -> None:

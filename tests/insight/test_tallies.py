@@ -23,6 +23,7 @@ from smsreceipt.store import SendQuery, Store, tallies
 from smsreceipt.store.counts import By, CountQuery, Subject
 from smsreceipt.store.postgres.tallies import Tallies as OfPostgres
 from smsreceipt.store.sqlite.batch import WIDTH
+from smsreceipt.store.sqlite.call_tallies import TRIGGERS as OF_CALLS
 from smsreceipt.store.sqlite.rows import number
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
 from smsreceipt.store.sqlite.tallies import Tallies as OfSqlite
@@ -81,7 +82,7 @@ class History(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.look()
-        assert self.store.fold(Places(self.version)).complete
+        assert self.store.fold(readers_of(Places(self.version))).complete
         self.look()
         check(self.store, self.version, exact=True)
         self.store.close()
@@ -102,13 +103,13 @@ class History(RuleBasedStateMachine):
     def fold(self, size: int) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tallies, "SLICE", size)
-            assert self.store.fold(Places(self.version)).complete
+            assert self.store.fold(readers_of(Places(self.version))).complete
 
     @rule(version=st.sampled_from("023"), anew=st.booleans())
     def fold_with_another_table(self, version: str, anew: bool) -> None:
-        if anew or version > self.version or not self.store.fold(Nowhere()).to_seq:
+        if anew or version > self.version or not self.store.fold(readers_of(Nowhere())).to_seq:
             self.version = version
-        self.store.fold(Places(version), anew=anew)
+        self.store.fold(readers_of(Places(version)), anew=anew)
 
     @rule()
     def look(self) -> None:
@@ -137,7 +138,7 @@ def test_the_harness_would_notice_a_change_that_is_not_noted(
     """A planted bug: the state of a message changes, and the tallies do not."""
     history = machine()
     history.store.keep([decoded(report("1", **FAILED))])
-    history.store.fold(Places())
+    history.store.fold(readers_of(Places()))
     if isinstance(history.store, SqliteStore):
         history.store._db.execute("DROP TRIGGER tally_changed")
     monkeypatch.setattr("smsreceipt.store.postgres.tallies.note", lambda *_: None)
@@ -150,27 +151,27 @@ def test_the_harness_would_notice_a_change_that_is_not_noted(
 def test_what_is_folded_needs_no_scan_and_what_changes_is_noted_once(engine: Engine) -> None:
     with closing(engine.empty()) as store:
         store.keep([decoded(report("1"), report("2", **FAILED))])
-        assert store.fold(Places("")).to_seq == 0  # a table without a version decides nothing that is kept
-        folded = store.fold(Places())
+        assert store.fold(readers_of(Places(""))).to_seq == 0  # a table without a version decides nothing that is kept
+        folded = store.fold(readers_of(Places()))
         assert folded.complete
         store.keep([decoded(report("2", report_time="2026-11-22 00:00:00"))])
         check(store)
-        assert store.fold(Places()).to_seq > folded.to_seq
+        assert store.fold(readers_of(Places())).to_seq > folded.to_seq
         check(store)
 
 
 def test_two_tables_do_not_count_everything_in_turns(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(engine.empty()) as store:
         store.keep([decoded(report("1"), report("2", **FAILED))])
-        counted = store.fold(Places("1"))
-        assert store.fold(Places("2")).complete  # the greater version decides from now on
+        counted = store.fold(readers_of(Places("1")))
+        assert store.fold(readers_of(Places("2"))).complete  # the greater version decides from now on
         store.keep([decoded(report("3"))])
-        assert not store.fold(Places("1")).complete
-        assert store.fold(Places("1")).to_seq == counted.to_seq
+        assert not store.fold(readers_of(Places("1"))).complete
+        assert store.fold(readers_of(Places("1"))).to_seq == counted.to_seq
         for version in "12":
             check(store, version)
         monkeypatch.setattr(tallies, "REST", 0)  # nobody has counted for long
-        assert store.fold(Places("1")).complete
+        assert store.fold(readers_of(Places("1"))).complete
         for version in "12":
             check(store, version)
 
@@ -183,10 +184,10 @@ def test_two_tables_at_work_at_once_are_not_mixed(engine: Engine, monkeypatch: p
 
         def another(_done: int, _total: int) -> None:
             for _ in looks:
-                store.fold(Places("2"))
+                store.fold(readers_of(Places("2")))
 
-        store.fold(Places("1"), on_progress=another)
-        assert store.fold(Places("2")).complete
+        store.fold(readers_of(Places("1")), on_progress=another)
+        assert store.fold(readers_of(Places("2"))).complete
         for version in "12":
             check(store, version)
 
@@ -195,13 +196,13 @@ def test_a_store_that_is_read_only_answers_the_same(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with closing(open_store(path)) as store:
         store.keep([decoded(report("1"))])
-        store.fold(Places())
+        store.fold(readers_of(Places()))
         store.keep([decoded(report("2"), report("1", **FAILED))])
     with closing(open_reader(path)) as store:
-        assert not store.fold(Places()).complete
+        assert not store.fold(readers_of(Places())).complete
         check(store)
         with pytest.raises(StoreUnavailable):
-            store.fold(Places(), anew=True)
+            store.fold(readers_of(Places()), anew=True)
 
 
 def test_counting_anew_can_be_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,12 +216,12 @@ def test_counting_anew_can_be_cut_off(tmp_path: Path, monkeypatch: pytest.Monkey
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            store.fold(Places(), anew=True, on_progress=stop)
+            store.fold(readers_of(Places()), anew=True, on_progress=stop)
         check(store)
     with closing(open_store(path)) as store:
         assert number(store._db, "SELECT tally_to FROM counter") == 4
         seen: list[tuple[int, int]] = []
-        store.fold(Places(), on_progress=lambda *progress: seen.append(progress))
+        store.fold(readers_of(Places()), on_progress=lambda *progress: seen.append(progress))
         assert seen == [(6, 9), (8, 9), (9, 9)]
         check(store)
 
@@ -240,7 +241,7 @@ def test_a_change_between_the_two_steps_of_a_fold_counts_once(
     with closing(ENGINES["sqlite" if kind is OfSqlite else "postgres"].empty()) as store:
         store.keep([decoded(report("1", **FAILED), report("2"))])
         monkeypatch.setattr(kind, "advance", late)
-        store.fold(Places())
+        store.fold(readers_of(Places()))
         assert kind.advance is advance
         check(store)
 
@@ -251,6 +252,6 @@ def test_storing_receipts_takes_no_step_more_for_the_tallies(tmp_path: Path) -> 
         count, insert = store._keeper._inserts[-1]
         steps = f"EXPLAIN {insert}", (None,) * (count * WIDTH)
         with_triggers = [row[1:6] for row in store._db.execute(*steps)]
-        for name, _ in TRIGGERS:
+        for name, _ in (*TRIGGERS, *OF_CALLS):
             store._db.execute(f"DROP TRIGGER {name}")
         assert [row[1:6] for row in store._db.execute(*steps)] == with_triggers

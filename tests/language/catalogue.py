@@ -11,10 +11,10 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import normalize, read_po
 
-from smsreceipt import cli
+from smsreceipt import cli, language
 from smsreceipt.cli.translated import CLICK, VERBATIM, paragraphs
-from smsreceipt.language import CATALOGUE
 
+CATALOGUE = Path(language.CATALOGUE)
 PACKAGE = CATALOGUE.parents[3]
 KEYWORDS = {"_": None, "N_": None, "n_": (1, 2), "ngettext": (1, 2)}
 Id = str | tuple[str, str]  #: a message, or its singular and plural

@@ -6,9 +6,9 @@ from string import Formatter
 
 import pytest
 
-from smsreceipt.language import CATALOGUE, catalogue_of
+from smsreceipt.language import catalogue_of
 from tests.language import catalogue
-from tests.language.catalogue import Id, singular
+from tests.language.catalogue import CATALOGUE, Id, singular
 
 TRANSLATIONS = catalogue.read()
 WANTED = catalogue.wanted()

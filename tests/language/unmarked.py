@@ -31,7 +31,8 @@ PRINTED = {
 }
 KEYWORDS = {"hint", "sentence", "fix"}
 CLICK_ERRORS = {"UsageError", "BadParameter", "ClickException", "BadOptionUsage", "BadArgumentUsage", "NoSuchCommand"}
-_NAMES = re.compile(r"(error|warning|hint): |--[\w-]+|\bsmsreceipt\b")  # the same in every language
+#: What is the same in every language: labels, options, names, whole commands.
+_NAMES = re.compile(r"(error|warning|hint): |--[\w-]+|\bsmsreceipt\b|^(pip install|chmod) .*")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -113,6 +114,24 @@ def every_text(source: str) -> list[tuple[int, str]]:
         if isinstance(node, ast.Constant) and node not in skipped and isinstance(node.value, str)
         and len(_WORD.findall(node.value)) > 1 and " " in node.value
     ]  # fmt: skip
+
+
+def shadowed(source: str) -> list[str]:
+    """The functions that use the mark _ and also have a variable of that name, which hides it."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == "_"]
+            own = {
+                name  # of a comprehension, which is a scope of its own
+                for node in ast.walk(function)
+                if isinstance(node, ast.comprehension)
+                for name in ast.walk(node.target)
+            }
+            assigned = any(isinstance(name.ctx, ast.Store) and name not in own for name in names)
+            if assigned and any(isinstance(name.ctx, ast.Load) for name in names):
+                found.append(function.name)
+    return found
 
 
 def main() -> int:

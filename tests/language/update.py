@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from smsreceipt.language import CATALOGUE
 from tests.language import catalogue
+from tests.language.catalogue import CATALOGUE
 
 
 def main() -> int:

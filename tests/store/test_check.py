@@ -8,6 +8,7 @@ import apsw
 import pytest
 
 from smsreceipt.decode.saved import decode_saved
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Delivery, Instant, Kind, Source
 from smsreceipt.runs.check import read_again
 from smsreceipt.store.checking import run
@@ -57,9 +58,9 @@ def test_what_others_write_meanwhile_is_no_fault(tmp_path: Path, monkeypatch: py
         one = next(serial)
         writer.keep([decoded(report(f"{one}^0"), report("310^0", err_code=f"E{one}", success=False))])
         give(writer, POOL[:3])
-        writer.fold(derived.PLACE)
+        writer.fold(readers_of(derived.PLACE))
 
-    assert not list(reader.verify(read_again, derived.PLACE, on_progress=write))
+    assert not list(reader.verify(read_again, readers_of(derived.PLACE), on_progress=write))
     assert next(serial) > 10_005
     reader.close()
     writer.close()
@@ -100,28 +101,3 @@ def test_a_receipt_with_other_spellings_of_its_fields_reads_as_it_is_stored(engi
     store.keep([decode_saved(Delivery((body,), Kind("SmsReport"), Source.REPLAY, "file", Instant(1)))])
     assert not derived.faults(store)
     store.close()
-
-
-_FAKE = """
-CREATE FUNCTION public.bt_index_check(index regclass, heap boolean) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    IF index::text LIKE '%statement_state' THEN
-        RAISE EXCEPTION 'item order invariant violated' USING ERRCODE = 'XX002';
-    END IF;
-END $$
-"""
-
-
-@pytest.mark.needs("postgres")
-def test_an_index_that_amcheck_refuses_is_found_by_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smsreceipt.store.postgres.checking._AMCHECK", "SELECT 'public'")
-    with derived.a_store("postgres") as store:
-        with store._connections.lend() as db:  # type: ignore[attr-defined]
-            db.execute(_FAKE)
-        try:
-            assert [(each.finding, each.identity) for each in derived.faults(store)] == [
-                (Finding.ENGINE, ("statement_state",))
-            ]
-        finally:
-            with store._connections.lend() as db:  # type: ignore[attr-defined]
-                db.execute("DROP FUNCTION public.bt_index_check(regclass, boolean)")

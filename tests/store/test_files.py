@@ -18,6 +18,7 @@ from smsreceipt.errors import StoreDamaged, StoreLocked, StoreUnavailable
 from smsreceipt.model import Kind
 from smsreceipt.store import Query
 from smsreceipt.store.sqlite import files, migrations
+from smsreceipt.store.sqlite.call_tallies import TRIGGERS as OF_CALLS
 from smsreceipt.store.sqlite.files import _filesystem, _refuse_unsafe, free_bytes
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, sql
 from smsreceipt.store.sqlite.store import SqliteStore, open_reader, open_store
@@ -124,13 +125,13 @@ BEGIN UPDATE statement SET {} = -2 WHERE seq = new.seq; END;
 def test_a_fresh_store_has_the_schema_of_all_migrations(path: Path) -> None:
     with closing(open_store(path)) as store:
         by_hand = apsw.Connection(":memory:")
-        for step in (1, 2, 3, 4, 5, 7, 8):
+        for step in (1, 2, 3, 4, 5, 7, 8, 9):
             by_hand.execute(sql(f"{step:04}.sql"))
         for column in ("billed_parts", "talk_seconds"):
             by_hand.execute(ADD_COLUMN.replace("{}", column))
         for column in ("numbers", "unread"):
             by_hand.execute(ADD_COLUMN.replace("{}", column).replace("INTEGER", "TEXT").replace("-2", "'-2'"))
-        for _, trigger in TRIGGERS:
+        for _, trigger in (*TRIGGERS, *OF_CALLS):
             by_hand.execute(trigger)
         assert schema(store._db) == schema(by_hand)
         assert pragma(store._db, "user_version") == SCHEMA

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Decoded
 from smsreceipt.model.facts import Nowhere
 from smsreceipt.store import Query, SendQuery, Store
@@ -87,7 +88,7 @@ def test_what_is_left_is_what_would_be_there_if_the_rest_had_never_come(engine: 
     events = dice.sample(POOL, 80)
     with closing(engine.empty()) as store:
         store.keep(events)
-        store.fold(Nowhere())
+        store.fold(readers_of(Nowhere()))
         found = wholes(store)
         assert sorted(seq for whole in found for seq in whole.seqs) == [e.seq for e in store.list(Query(history=True))]
         chosen = dice.sample(found, len(found) // 2)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.decode import decode, reread
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Delivery, Instant, Kind, Source
 from smsreceipt.model.facts import Nowhere
 from smsreceipt.store import Query, Store, opening
@@ -58,7 +59,7 @@ def test_counters_and_states_stay_right(location: str) -> None:
 
     with closing(opened(location)) as store:
         store.keep([decoded(report("0^0"))])
-        store.fold(Nowhere())
+        store.fold(readers_of(Nowhere()))
         threads = [threading.Thread(target=write, args=(seed,)) for seed in (1, 2)]
         for thread in threads:
             thread.start()

@@ -31,6 +31,7 @@ from smsreceipt.model import (
 from smsreceipt.store import Imported, Query
 from smsreceipt.store.sqlite import backfill, migrations
 from smsreceipt.store.sqlite.batch import InsertBatch
+from smsreceipt.store.sqlite.call_tallies import TRIGGERS as OF_CALLS
 from smsreceipt.store.sqlite.columns import ADDED, COLUMNS
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, _add_columns, sql
 from smsreceipt.store.sqlite.rows import number, rows
@@ -380,11 +381,11 @@ def test_a_backfill_gives_way_to_a_writer(path: Path) -> None:
 def as_schema_4(path: Path) -> None:
     """Take away what later schemas added."""
     db = apsw.Connection(str(path))
-    for name, _ in TRIGGERS:
+    for name, _ in (*TRIGGERS, *OF_CALLS):
         db.execute(f"DROP TRIGGER {name}")
     for name in ("tally_to", "tally_aim", "tally_place", "tally_turn"):
         db.execute(f"ALTER TABLE counter DROP COLUMN {name}")
-    for table in ("day_tally", "tally_change"):
+    for table in ("day_tally", "tally_change", "call_tally", "call_change", "call_state"):
         db.execute(f"DROP TABLE {table}")
     for column in ADDED:
         db.execute(f"DROP TRIGGER unread_{column.name}")

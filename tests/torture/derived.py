@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 import apsw
 
+from smsreceipt.insight.answer import readers_of
 from smsreceipt.model.facts import Place
 from smsreceipt.runs.check import read_again
 from smsreceipt.store import Store
@@ -133,6 +134,17 @@ DAMAGES = (
         Finding.TALLY,
         "UPDATE {s}day_tally SET parts = parts + 1 WHERE view = 4 AND province = 'zhejiang' AND outcome = 'failed'",
     ),
+    Damage(
+        "a tally of calls is too large",
+        Finding.TALLY,
+        "UPDATE {s}call_tally SET counts = replace(counts, ',5]', ',6]') WHERE kind = 'SecretReport'",
+    ),
+    Damage("a tally of replies is missing", Finding.TALLY, "DELETE FROM {s}call_tally WHERE kind = 'SmsUp'"),
+    Damage(
+        "a tally of no call",
+        Finding.TALLY,
+        "INSERT INTO {s}call_tally SELECT kind, 1, counts FROM {s}call_tally WHERE kind = 'SecretReport'",
+    ),
     Damage("a digest", Finding.DIGEST, f"UPDATE {{s}}statement SET digest = {{x}} WHERE seq = {_some(_SINGLE)}"),
     Damage(
         "the digest of a further body",
@@ -211,7 +223,7 @@ def filled(store: Store) -> Store:
         store.add_sends([send(f"{n}^0", f"{DAY} 10:00:00", phone=f"139000{n % 97:05}") for n in range(1000, 1100)])
         store.add_sends([send("open^0", f"{DAY} 10:00:00")])
         store.keep([decoded(*(report(f"{n}^0", f"137000{n % 97:05}") for n in range(2000, 2100)))])
-    store.fold(PLACE)
+    store.fold(readers_of(PLACE))
     store.keep(
         [decoded(report("350^0"), report("310^0", err_code="X", success=False, report_time="2026-11-20 15:49:57"))]
     )
@@ -220,7 +232,7 @@ def filled(store: Store) -> Store:
 
 def faults(store: Store) -> list[Fault]:
     """What a check finds."""
-    return list(store.verify(read_again, PLACE))
+    return list(store.verify(read_again, readers_of(PLACE)))
 
 
 def damage(store: Store, what: Damage) -> bool:
@@ -246,12 +258,12 @@ def damage(store: Store, what: Damage) -> bool:
         return all(db.execute(statement).rowcount > 0 for statement in text.split("; "))
 
 
-_LEFT_OUT = {"counter", "tally_state", "writer", "lease", "run", "backfill", "meta", "tally_change"}
+_LEFT_OUT = {"counter", "tally_state", "call_state", "writer", "lease", "run", "backfill", "meta", "tally_change"}
 
 
 def content(store: Store) -> Rows:
     """All rows of all tables that hold receipts, or what is derived of them. Changes of tallies are added to them."""
-    store.fold(PLACE)
+    store.fold(readers_of(PLACE))
     if isinstance(store, SqliteStore):
         db = store._db
         names = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]

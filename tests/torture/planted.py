@@ -6,6 +6,7 @@ A harness that does not find these finds nothing. The program itself knows nothi
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import re
 import sys
@@ -26,9 +27,8 @@ from smsreceipt.cli.main import main
 from smsreceipt.decode import decode
 from smsreceipt.errors import StoreUnavailable
 from smsreceipt.model import Asked, Decoded, Delivery, Instant, Tally
-from smsreceipt.runs import signals
+from smsreceipt.runs import prune, removing, signals
 from smsreceipt.store import Kept, Store
-from smsreceipt.store.removal import Removal
 from smsreceipt.store.sqlite import connect, keep, migrations, removal, replays
 from smsreceipt.store.sqlite import store as engine
 
@@ -258,16 +258,24 @@ def skip_refused() -> None:
 
 def half_removal() -> None:
     """Half of what is to be deleted goes, and the rest with the next transaction."""
+    from smsreceipt.store.postgres import removal as on_server
+
     rest: list[int] = []
 
-    def remove(self: removal.Removals, removal_: Removal) -> bool:
-        seqs = sorted(seq for whole in removal_.wholes for seq in whole.seqs)
-        with self._transaction():
-            removal._delete_statements(self._db, removal._listed([*rest, *seqs[::2]]))
-        rest[:] = seqs[1::2]
-        return True
+    def halved(seqs: Sequence[int]) -> list[int]:
+        now = [*rest, *sorted(seqs)[::2]]
+        rest[:] = sorted(seqs)[1::2]
+        return now
 
-    removal.Removals.remove = remove  # type: ignore[assignment,method-assign]
+    of_file, of_server = removal._delete_statements, on_server._delete_statements
+    removal._delete_statements = lambda db, listed: of_file(db, removal._listed(halved(json.loads(listed))))
+    on_server._delete_statements = lambda db, seqs: of_server(db, halved(seqs))
+
+
+def one_removal() -> None:
+    """Everything goes in one transaction, and whoever writes waits for it."""
+    patch.object(removing.Remover, "pieces", lambda _, wholes: iter([[*wholes]])).start()
+    prune._PAGE = 10**9
 
 
 BUGS: dict[str, Callable[[], None]] = {
@@ -293,6 +301,7 @@ BUGS: dict[str, Callable[[], None]] = {
     "cursor-first": cursor_first,
     "skip-refused": skip_refused,
     "half-removal": half_removal,
+    "one-removal": one_removal,
 }
 
 

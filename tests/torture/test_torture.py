@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 
 from smsreceipt.store.sqlite import connect
+from tests import postgres
 from tests.torture import (
     clocks,
     cuts,
@@ -219,14 +220,19 @@ def test_mixed_inputs_are_counted_and_nothing_is_lost_for_a_side_field() -> None
     assert figures.sends > 300
 
 
-def test_what_is_pruned_and_forgotten_is_never_half_gone() -> None:
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+def test_what_is_pruned_and_forgotten_is_never_half_gone(engine: str) -> None:
+    # How fast pushes are answered meanwhile has its place in the full figures.
+    if engine == "postgres":
+        postgres.server()  # it is started once, by one thread
     planted, pruned, forgotten = together(
-        lambda: removal.prune(12, 3_000, bug="half-removal"),
-        lambda: removal.prune(3, 2_000),
-        lambda: removal.forget(3, 2_000),
+        lambda: removal.prune(12, 3_000, engine=engine, bug="half-removal", alone=True),
+        lambda: removal.prune(3, 2_000, engine=engine),
+        lambda: removal.forget(3, 8_000, engine=engine),
     )
     assert planted.half
-    assert pruned.good, pruned
-    assert pruned.kills
-    assert forgotten.good, forgotten
-    assert forgotten.kills
+    assert pruned.whole, pruned
+    assert forgotten.whole, forgotten
+    for figures in (pruned, forgotten):
+        assert figures.kills == 3
+        assert figures.pushed

@@ -25,8 +25,11 @@ def show_command(app: App) -> None:
 
 
 @cli_command("init", reads_config=False)
+@option(
+    "--full", is_flag=True, help="With every key that there is, not only those that most people set.", in_template=False
+)
 @option("--force", is_flag=True, help="Replace the file that is there.", in_template=False)
-def init_command(app: App, *, force: bool) -> None:
+def init_command(app: App, *, full: bool, force: bool) -> None:
     """Write a commented configuration file to start with.
 
     To the platform's configuration directory, or where --config says. Only you can read it.
@@ -34,7 +37,7 @@ def init_command(app: App, *, force: bool) -> None:
     from smsreceipt.cli.config_keys import config_keys
     from smsreceipt.runs import config_file
 
-    config_file.init(app, config_keys(), force=force)
+    config_file.init(app, config_keys(), full=full, force=force)
 
 
 @cli_command("systemd", data=True)

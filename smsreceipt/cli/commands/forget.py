@@ -9,6 +9,7 @@ from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.filters import read_dash
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 
 @cli_command("forget")
@@ -36,7 +37,7 @@ def command(
     from smsreceipt.runs import forget
 
     if dry_run + again + log > 1:
-        raise UsageError("--dry-run, --again and --log are three things")
+        raise UsageError(_("--dry-run, --again and --log are three things"))
     numbers = forget.numbers_in(read_dash(app, phones)) if phones or not log else []
     if log:
         forget.log(app, numbers)
@@ -45,5 +46,5 @@ def command(
     elif dry_run:
         forget.plan(app, numbers)
     else:
-        ask = None if yes else lambda question: confirm(app, "delete", question)
+        ask = None if yes else lambda question: confirm(app, question, to="delete")
         forget.run(app, numbers, compact=compact, confirm=ask)

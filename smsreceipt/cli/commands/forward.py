@@ -14,6 +14,7 @@ from smsreceipt.cli.filters import filters_except, query_of
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import Address, Duration
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, n_
 
 _AT_ONCE = 60.0  # seconds for which a run that ends by itself tries a batch
 
@@ -29,7 +30,7 @@ class Begin(click.ParamType[int]):
         if text in {"now", "-1"}:
             return -1
         if not text.isdecimal() or len(text) > 18:
-            self.fail(f"{value!r} is neither now nor a seq: now, 0, 12345", param, ctx)
+            self.fail(_("{value!r} is neither now nor a seq: now, 0, 12345", value=value), param, ctx)
         return int(text)
 
 
@@ -55,7 +56,9 @@ class Begin(click.ParamType[int]):
     help="Where a new cursor begins: after what is stored now (unless told), with 0 before, or after this seq.",
     example="0",
 )
-@option("--batch", type=click.IntRange(1, 2000), default=100, show_default=True, metavar="N", help="So many at once.")
+@option(
+    "--batch", type=click.IntRange(1, 2000), default=100, show_default=True, metavar="N", help="Receipts in a batch."
+)
 @option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
@@ -107,7 +110,7 @@ def command(app: App, *, to: str | None, **chosen: Any) -> None:
       smsreceipt forward --to - --name jq | jq .phone
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     if not to:
-        raise UsageError("--to is missing", hint="--to https://HOST/PATH, --to exec:COMMAND or --to -")
+        raise UsageError(_("--to is missing"), hint=_("--to https://HOST/PATH, --to exec:COMMAND or --to -"))
     from dataclasses import replace
 
     from smsreceipt.forward import forwarder
@@ -152,8 +155,10 @@ def drop_cursor_command(app: App, name: str, *, yes: bool) -> None:
     """  # noqa: D301 - the same
     from smsreceipt.runs import forward_parked
 
-    question = f"Delete the cursor {name}? Nothing is handed on under this name until a forward begins anew."
-    forward_parked.drop_cursor(app, name, confirm=None if yes else lambda: confirm(app, "delete", question))
+    question = _(
+        "Delete the cursor {name}? Nothing is handed on under this name until a forward begins anew.", name=name
+    )
+    forward_parked.drop_cursor(app, name, confirm=None if yes else lambda: confirm(app, question, to="delete"))
 
 
 command.add_command(drop_cursor_command)
@@ -224,7 +229,8 @@ def drop_command(app: App, seqs: tuple[int, ...], *, everything: bool, name: str
     from smsreceipt.runs import forward_parked
 
     def ask(count: int) -> None:
-        confirm(app, "drop", f"Hand on {count:,} parked receipt{'s' if count > 1 else ''} no more?")
+        question = n_("Hand on {n:,} parked receipt no more?", "Hand on {n:,} parked receipts no more?", count)
+        confirm(app, question, to="drop")
 
     _either(seqs, everything=everything)
     forward_parked.drop(app, name, seqs, confirm=None if yes else ask)
@@ -232,7 +238,7 @@ def drop_command(app: App, seqs: tuple[int, ...], *, everything: bool, name: str
 
 def _either(seqs: tuple[int, ...], *, everything: bool) -> None:
     if bool(seqs) == everything:
-        raise UsageError("name the seqs, or say --all", hint="smsreceipt forward parked list")
+        raise UsageError(_("name the seqs, or say --all"), hint=_("smsreceipt forward parked list"))
 
 
 for _command in (list_command, retry_command, drop_command):

@@ -9,6 +9,7 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command
+from smsreceipt.language import _
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -46,8 +47,8 @@ def context_of(words: Sequence[str]) -> click.Context:
     for word in words:
         group = context.command
         if not isinstance(group, click.Group):
-            raise click.UsageError(f"{context.command_path} has no commands", context)
-        name, found, _ = group.resolve_command(context, [word])
+            raise click.UsageError(_("{command} has no commands", command=context.command_path), context)
+        name, found, _rest = group.resolve_command(context, [word])
         assert found is not None  # noqa: S101 - an unknown word has raised
         context = found.context_class(found, info_name=name, parent=context, **found.context_settings)
     return context

@@ -6,12 +6,32 @@ from typing import Any
 
 from smsreceipt.app import App
 from smsreceipt.cli.days import day_options, days
-from smsreceipt.cli.options import cli_command
+from smsreceipt.cli.filters import complete_kind, kinds_of, refuse_empty
+from smsreceipt.cli.options import cli_command, option
+from smsreceipt.cli.types import Duration
+from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 
 @cli_command("outages", data=True)
 @day_options
-def command(app: App, **chosen: Any) -> None:
+@option(
+    "--kind",
+    multiple=True,
+    metavar="KIND",
+    shell_complete=complete_kind,
+    help="Only this message type (repeat = or).",
+    example="SmsReport",
+)
+@option(
+    "--min-gap",
+    type=Duration(),
+    default="15m",
+    show_default=True,
+    metavar="TIME",
+    help="Pass over windows that are shorter; at least a minute.",
+)
+def command(app: App, *, kind: tuple[str, ...], min_gap: float, **chosen: Any) -> None:
     """Find when receipts did not come, and tell what compensates.
 
     Windows in which a message type did not come that usually comes in these hours of the weeks before, and windows in
@@ -22,9 +42,13 @@ def command(app: App, **chosen: Any) -> None:
 
     \b
       smsreceipt outages --from yesterday --to today
+      smsreceipt outages --date today --kind SmsReport --min-gap 5m
       smsreceipt outages --from 7d --json | jq -r 'select(.verdict == "lost") | .command'
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import outages
 
+    refuse_empty(kind, "--kind")
+    if min_gap < 60:
+        raise UsageError(_("--min-gap must be a minute at least"), hint=_("Arrivals are counted by the minute."))
     first, last = days(app, chosen, default="yesterday")
-    outages.run(app, first, last)
+    outages.run(app, first, last, kinds_of(kind), round(min_gap * 1000))

@@ -29,7 +29,7 @@ _DAY = 86_400
     "--archive",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="First write it to FILE, .ndjson or .ndjson.gz, which replay reads.",
+    help="First write it to FILE, .ndjson, .ndjson.gz or .parquet, which replay reads.",
     in_template=False,
 )
 @option("--sends", is_flag=True, help="Also the sends in the ledger that are as old and have no receipt any more.")
@@ -68,4 +68,4 @@ def command(
     if dry_run:
         prune.plan(app, options)
     else:
-        prune.run(app, options, confirm=None if yes else lambda question: confirm(app, "delete", question))
+        prune.run(app, options, confirm=None if yes else lambda question: confirm(app, question, to="delete"))

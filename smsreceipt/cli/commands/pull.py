@@ -9,7 +9,7 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.added import min_free_option
 from smsreceipt.cli.options import cli_command, option
-from smsreceipt.cli.queues import queue_options
+from smsreceipt.cli.queues import chosen_queues, queue_options
 from smsreceipt.cli.types import Address, Duration
 
 
@@ -45,11 +45,13 @@ def command(app: App, **chosen: Any) -> None:
 
     \b
       smsreceipt pull --uid 1234567890123456 --type SmsReport --type SmsUp
+      smsreceipt pull --uid 1234567890123456 --type all
       smsreceipt pull --queue my-pool-queue=SecretReport --json | jq .outcome
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import peek, pull
 
-    queues = pull.queues_of(app, chosen["queue"], chosen["uid"], chosen["type"])
+    named, uid, kinds = chosen_queues(chosen)
+    queues, some = pull.queues_of(app, named, uid, kinds), pull.means_all(kinds)
     if chosen["peek"]:
         peek.run(app, queues, chosen["max"])
     else:
@@ -61,4 +63,12 @@ def command(app: App, **chosen: Any) -> None:
             seconds=chosen["for"],
         )
         metrics = None if chosen["metrics_bind"] == "off" else chosen["metrics_bind"]
-        pull.run(app, queues, options, settle=not chosen["no_settle"], min_free=chosen["min_free"], metrics=metrics)
+        pull.run(
+            app,
+            queues,
+            options,
+            settle=not chosen["no_settle"],
+            min_free=chosen["min_free"],
+            metrics=metrics,
+            some=some,
+        )

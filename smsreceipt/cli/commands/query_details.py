@@ -10,6 +10,7 @@ from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.model import beijing_day, date_of
 
 
@@ -55,7 +56,7 @@ def command(app: App, **chosen: Any) -> None:
     from smsreceipt.runs import query_details
 
     if chosen["biz_id"] is not None and not chosen["biz_id"].strip():
-        raise UsageError("--biz-id: empty id")
+        raise UsageError(_("--biz-id: empty id"))
     options = query_details.Options(
         biz_id=chosen["biz_id"] or "", save=chosen["save"], qps=chosen["qps"], workers=chosen["workers"]
     )

@@ -8,6 +8,7 @@ from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.model import beijing_day
 
 
@@ -29,5 +30,7 @@ def command(app: App, **chosen: Any) -> None:
     now = app.now()
     first, last = (beijing_day(span(text, now)[0]) for text in (chosen["from"], chosen["to"] or "today"))
     if not first <= last <= beijing_day(now):
-        raise UsageError("--from is after --to, or --to after today", hint=f"Today is {today(app)} in Beijing.")
+        raise UsageError(
+            _("--from is after --to, or --to after today"), hint=_("Today is {day} in Beijing.", day=today(app))
+        )
     day_totals.run_stats(app, first, last)

@@ -11,6 +11,7 @@ from smsreceipt.cli.days import day_options, days
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration, Part
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.model import WHOLE
 
 
@@ -60,9 +61,9 @@ def command(app: App, **chosen: Any) -> None:
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     first, last = days(app, chosen)
     if chosen["totals"] and chosen["no_totals"]:
-        raise UsageError("--totals and --no-totals exclude each other")
+        raise UsageError(_("--totals and --no-totals exclude each other"))
     if chosen["share"] and (chosen["totals"] or chosen["calls"]):
-        raise UsageError("--share divides the numbers: it cannot go with --totals or --calls")
+        raise UsageError(_("--share divides the numbers: it cannot go with --totals or --calls"))
     if chosen["calls"]:
         from smsreceipt.runs import call_gaps
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsreceipt.app import App
+from smsreceipt.cli.added import limit_option
 from smsreceipt.cli.filters import bounds, refuse_empty, since_option, until_option
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import Duration, Size, When
@@ -50,7 +51,10 @@ def _calls(function: Callable[..., Any]) -> Callable[..., Any]:
     help="Only open, fetched, absent or expired ones (repeat = or).",
     example="open",
 )
-def list_command(app: App, *, state: tuple[str, ...], fail_on_expiring: float | None, **chosen: Any) -> None:
+@limit_option("At most N: in a table the newest (50 unless told), in json and csv the first.")
+def list_command(
+    app: App, *, state: tuple[str, ...], limit: int | None, fail_on_expiring: float | None, **chosen: Any
+) -> None:
     """List the recordings of calls: days left, fetched or not.
 
     Those of the last 30 days, unless told. The provider deletes a recording 30 days after its call.
@@ -60,7 +64,7 @@ def list_command(app: App, *, state: tuple[str, ...], fail_on_expiring: float | 
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import recordings
 
-    recordings.list_recordings(app, _which(app, chosen), [*map(RecordingState, state)], fail_on_expiring)
+    recordings.list_recordings(app, _which(app, chosen), [*map(RecordingState, state)], limit, fail_on_expiring)
 
 
 @cli_command("fetch")

@@ -8,6 +8,7 @@ from smsreceipt.app import App
 from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, n_
 from smsreceipt.model import Reason
 
 command = Group("rejects", help="Look at what could not be decoded; retry or drop it.")
@@ -53,7 +54,7 @@ def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: str
     not fit their checksum are believed only when their ID is named.
     """
     if bool(ids) == everything:
-        raise UsageError("name the rejects to retry, or say --all")
+        raise UsageError(_("name the rejects to retry, or say --all"))
     from smsreceipt.runs import retry
 
     retry.run(app, ids, kind)
@@ -92,11 +93,11 @@ def drop_command(
       smsreceipt rejects drop --reason kind-unknown --yes
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     if bool(ids) + everything + bool(origin or reason) != 1:
-        raise UsageError("name the rejects to drop, by their IDs, with --origin or --reason, or say --all")
+        raise UsageError(_("name the rejects to drop, by their IDs, with --origin or --reason, or say --all"))
     from smsreceipt.runs import rejects
 
     def ask(count: int) -> None:
-        confirm(app, "drop", f"Drop {count:,} reject{'s' if count > 1 else ''} for good?")
+        confirm(app, n_("Drop {n:,} reject for good?", "Drop {n:,} rejects for good?", count), to="drop")
 
     rejects.drop_rejects(
         app,

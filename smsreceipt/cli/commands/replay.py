@@ -12,6 +12,7 @@ from smsreceipt.cli.added import min_free_option
 from smsreceipt.cli.filters import complete_kind
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 
 @cli_command("replay")
@@ -46,8 +47,8 @@ def command(app: App, files: tuple[str, ...], **chosen: Any) -> None:
     """Feed saved payloads into the store, or send them to a URL.
 
     Takes JSON arrays, objects, NDJSON, base64 bodies of queue messages, what `list --json` prints, any mixture of
-    them, and all of it packed with gzip. Bad elements become rejects with file and offset. A run that was cut off is
-    taken up where it stopped; replaying anything again changes nothing.
+    them, and all of it packed with gzip; Parquet files of `prune` and `export`. Bad elements become rejects with file
+    and offset. A run that was cut off is taken up where it stopped; replaying anything again changes nothing.
 
     \b
       smsreceipt replay backup/ SmsReport-2026-11-20.ndjson.gz
@@ -77,9 +78,14 @@ def _refuse_contradictions(chosen: dict[str, Any]) -> None:
     source = click.get_current_context().get_parameter_source
     if chosen["to"]:
         if chosen["dry_run"]:
-            raise UsageError("--dry-run and --to contradict each other", hint="Try --to on a receiver of your own.")
+            raise UsageError(
+                _("--dry-run and --to contradict each other"), hint=_("Try --to on a receiver of your own.")
+            )
         return
     for parameter in ("batch", "rate", "retry_scale"):
         if source(parameter) is ParameterSource.COMMANDLINE:
             name = parameter.replace("_", "-")
-            raise UsageError(f"--{name} says how to send, and --to is not there", hint="Add --to URL, or leave it out.")
+            raise UsageError(
+                _("{option} says how to send, and --to is not there", option=f"--{name}"),
+                hint=_("Add --to URL, or leave it out."),
+            )

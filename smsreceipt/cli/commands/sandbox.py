@@ -10,6 +10,7 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 
 @cli_command("sandbox")
@@ -79,8 +80,8 @@ def command(app: App, *, fault: tuple[str, ...], **chosen: Any) -> None:
 
 
 def _fault(word: str) -> tuple[str, float]:
-    name, _, share = word.partition("=")
+    name, _equals, share = word.partition("=")
     try:
         return name, float(share)
     except ValueError:
-        raise UsageError(f"--fault {word}: must be NAME=P, P between 0 and 1") from None
+        raise UsageError(_("--fault {fault}: must be NAME=P, P between 0 and 1", fault=word)) from None

@@ -23,6 +23,7 @@ from smsreceipt.cli.filters import (
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import When, Zone, span
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, n_
 from smsreceipt.model import beijing_day
 from smsreceipt.store import SendQuery, SendState
 
@@ -88,7 +89,10 @@ def _names(words: Iterable[str]) -> dict[str, str]:
     for word in ",".join(words).split(",") if words else ():
         field, equals, name = (part.strip() for part in word.partition("="))
         if field not in FIELDS or not equals or not name:
-            raise UsageError(f"--map {word!r}: say FIELD=NAME", hint=f"FIELD is one of {', '.join(FIELDS)}.")
+            raise UsageError(
+                _("--map {word!r}: say FIELD=NAME", word=word),
+                hint=_("FIELD is one of {names}.", names=", ".join(FIELDS)),
+            )
         found[field] = name
     return found
 
@@ -173,11 +177,11 @@ def forget_command(app: App, *, before: str | None, yes: bool, **chosen: Any) ->
       echo 13800000001 | smsreceipt sends forget --phone - --yes
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     if before is None and not (chosen["date"] or chosen["phone"] or chosen["biz_id"]):
-        raise UsageError("name the sends to forget", hint="With --before, --date, --phone or --biz-id.")
+        raise UsageError(_("name the sends to forget"), hint=_("With --before, --date, --phone or --biz-id."))
     if before is not None and chosen["date"]:
-        raise UsageError("--date is one day; it cannot go with --before")
+        raise UsageError(_("--date is one day; it cannot go with --before"))
     if "-" in chosen["phone"] and not yes:
-        raise UsageError("nobody can be asked whether to forget while - reads the numbers", hint="Say --yes.")
+        raise UsageError(_("nobody can be asked whether to forget while - reads the numbers"), hint=_("Say --yes."))
     query = send_query(app, chosen)
     if before is not None:
         from dataclasses import replace
@@ -186,8 +190,13 @@ def forget_command(app: App, *, before: str | None, yes: bool, **chosen: Any) ->
     from smsreceipt.runs import sends
 
     def ask(count: int) -> None:
-        many = f"{count:,}{' or more' if count == sends.COUNTED else ''} send{'' if count == 1 else 's'}"
-        confirm(app, "forget", f"Forget {many} for good? Receipts stay.")
+        if count == sends.COUNTED:
+            question = _("Forget {n:,} or more sends for good? Receipts stay.", n=count)
+        else:
+            question = n_(
+                "Forget {n:,} send for good? Receipts stay.", "Forget {n:,} sends for good? Receipts stay.", count
+            )
+        confirm(app, question, to="forget")
 
     sends.forget_sends(app, query, confirm=None if yes else ask)
 

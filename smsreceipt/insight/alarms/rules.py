@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from smsreceipt.insight.question import Thresholds
+from smsreceipt.language import _
 
 
 class Rule(StrEnum):
@@ -84,7 +85,7 @@ def parse(text: str) -> tuple[Rule | None, float | None]:
     name, given, value = (part.strip().lower() for part in text.partition("="))
     name = name.replace("-", "_")
     if name not in NAMES:
-        raise ValueError(f"there is no rule {text!r}: {', '.join(NAMES)}")
+        raise ValueError(_("there is no rule {name!r}: {names}", name=text, names=", ".join(NAMES)))
     rule = None if name == "all" else Rule(name)
     if value == "off":
         return rule, None
@@ -92,8 +93,10 @@ def parse(text: str) -> tuple[Rule | None, float | None]:
         return rule, -1.0
     threshold = None if rule is None else _threshold(rule, value)
     if threshold is None:
-        example = "all=off" if rule is None else f"{rule}={_EXAMPLES[rule]} or {rule}=off"
-        raise ValueError(f"{text!r} is no threshold: {example}")
+        if rule is None:
+            raise ValueError(_("{text!r} is no threshold: {example}", text=text, example="all=off"))
+        example, off = f"{rule}={_EXAMPLES[rule]}", f"{rule}=off"
+        raise ValueError(_("{text!r} is no threshold: {example} or {off}", text=text, example=example, off=off))
     return rule, threshold
 
 

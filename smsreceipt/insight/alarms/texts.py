@@ -117,7 +117,7 @@ _FIRING: Mapping[Rule, tuple[_Sentence, _Sentence]] = {
     Rule.LATENCY: (_latency, _latency_zh),
     Rule.CODE: (
         lambda it: f"code {it.dimension}: {percent(it.value)} of messages ({it.count:,}){_usual(it)}",
-        lambda it: f"错误码 {it.dimension}：占 {percent(it.value)}（{it.count:,} 条）{_usual_zh(it)}",
+        lambda it: f"回执码 {it.dimension}：占 {percent(it.value)}（{it.count:,} 条）{_usual_zh(it)}",
     ),
     Rule.BACKLOG: (
         _backlog,
@@ -152,7 +152,7 @@ _CLEARED: Mapping[Rule, tuple[str, str]] = {
     Rule.SILENCE: ("{} arrives again", "{} 重新到达"),
     Rule.RATE: ("the delivery rate is as usual", "成功率恢复正常"),
     Rule.LATENCY: ("the latency is as usual", "时延恢复正常"),
-    Rule.CODE: ("code {} is as rare as usual", "错误码 {} 恢复到平时水平"),
+    Rule.CODE: ("code {} is as rare as usual", "回执码 {} 恢复到平时水平"),
     Rule.BACKLOG: ("{} has no backlog", "队列 {} 已无积压"),
     Rule.REJECTS: ("rejects were retried or dropped", "拒收已处理"),
     Rule.CONFLICTS: ("no new conflict for a day", "一天内没有新的矛盾回执"),

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Protocol, TypeVar
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -45,8 +46,8 @@ def require(wanted: Format) -> None:
     package, extra = _NEEDS.get(wanted, ("", ""))
     if package and find_spec(package) is None:
         raise UsageError(
-            f"{wanted} files need {package}, which is not installed",
-            hint=f"Install it: pip install 'smsreceipt[{extra}]'. ndjson and csv need nothing.",
+            _("{format} files need {package}, which is not installed", format=wanted, package=package),
+            hint=_("Install it: pip install 'smsreceipt[{extra}]'. ndjson and csv need nothing.", extra=extra),
         )
 
 

@@ -37,11 +37,15 @@ class CsvWriter(Generic[T]):
 
     shortened = 0
 
-    def __init__(self, view: View[T], put: Callable[[bytes], object], *, excel: bool) -> None:
-        """*excel*: with a byte order mark, CRLF, and texts that Excel does not take for numbers."""
+    def __init__(self, view: View[T], put: Callable[[bytes], object], *, excel: bool, chinese: bool = False) -> None:
+        """*excel*: with a byte order mark, CRLF, and texts that Excel does not take for numbers.
+
+        *chinese*: for Excel, the titles are Chinese.
+        """
         self._record, self._put, self._excel = view.record, put, excel
         self._values = _values_of(view.keys)
-        put((BOM_UTF8 if excel else b"") + csv_lines([view.keys], guard=False, excel=excel))
+        titles = view.titles(chinese=excel and chinese)
+        put((BOM_UTF8 if excel else b"") + csv_lines([titles], guard=False, excel=excel))
 
     def write(self, rows: Sequence[T]) -> None:
         """Write a line for each row."""

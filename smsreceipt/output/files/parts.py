@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.folders import flush_folder
+from smsreceipt.language import N_, _, of_system
 from smsreceipt.permissions import unusable
 
 _UNABLE = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}  # a file system without locks
@@ -22,7 +23,7 @@ _UNABLE = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}  # a fil
 class FileFull(OutputError):
     """A file cannot be written: its disk is full, or fails."""
 
-    hint = "Nothing half is left behind: free space on that disk, or name a file on another one."
+    hint = N_("Nothing half is left behind: free space on that disk, or name a file on another one.")
 
 
 @contextlib.contextmanager
@@ -31,7 +32,7 @@ def writing(path: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise FileFull(f"{path} cannot be written: {exc.strerror or exc}") from exc
+        raise FileFull(_("{name} cannot be written: {reason}", name=path, reason=of_system(exc))) from exc
 
 
 def lock(descriptor: int, what: Path) -> None:
@@ -39,7 +40,9 @@ def lock(descriptor: int, what: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise UsageError(f"another export is writing {what}", hint="Wait for it, or name another file.") from None
+        raise UsageError(
+            _("another export is writing {file}", file=what), hint=_("Wait for it, or name another file.")
+        ) from None
     except OSError as exc:
         if exc.errno not in _UNABLE:
             raise
@@ -60,7 +63,7 @@ class Part:
         try:
             self.stream: BinaryIO = self._opened()
         except OSError as exc:
-            raise unusable(f"{path} cannot be written", exc, path, write=True) from exc
+            raise unusable(_("{name} cannot be written", name=path), exc, path, write=True) from exc
         self.size = 0  #: bytes; set by finish()
         self._published = False
 
@@ -83,7 +86,9 @@ class Part:
     def _refuse_foreign(self, found: os.stat_result) -> None:
         """Raise UsageError for a part that somebody else may read: in a shared folder anybody can make one."""
         if found.st_uid != os.geteuid() or found.st_nlink > 1 or not stat.S_ISREG(found.st_mode):
-            raise UsageError(f"{self._part} is there already, and not a file of yours alone", hint="Delete it.")
+            raise UsageError(
+                _("{file} is there already, and not a file of yours alone", file=self._part), hint=_("Delete it.")
+            )
 
     def _is_current(self, descriptor: int) -> bool:
         with contextlib.suppress(FileNotFoundError):

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.output.files.formats import Format
 from smsreceipt.output.files.parts import Part, lock
 from smsreceipt.permissions import unusable
@@ -27,13 +28,16 @@ def checked(named: str | Path, *, force: bool) -> Path:
     except FileNotFoundError:
         return path
     except OSError as exc:
-        raise unusable(f"{named} cannot be written", exc, path, write=True) from exc
+        raise unusable(_("{name} cannot be written", name=named), exc, path, write=True) from exc
     if stat.S_ISDIR(mode):
-        raise UsageError(f"{named} is a folder", hint="Name a file in it; or say --split-by day for a file a day.")
+        raise UsageError(
+            _("{name} is a folder", name=named),
+            hint=_("Name a file in it; or say --split-by day for a file a day."),
+        )
     if not stat.S_ISREG(mode):
-        raise UsageError(f"{named} is no regular file", hint="Say --output - and redirect it: > FILE.")
+        raise UsageError(_("{file} is no regular file", file=named), hint=_("Say --output - and redirect it: > FILE."))
     if not force:
-        raise UsageError(f"{named} exists", hint="Say --force to replace it, or name another file.")
+        raise UsageError(_("{name} exists", name=named), hint=_("Say --force to replace it, or name another file."))
     return path
 
 
@@ -50,7 +54,7 @@ class Folder:
 
     def __enter__(self) -> Self:
         if self._root.exists() and not self._root.is_dir():
-            raise UsageError(f"{self._root} is a file, and --split-by day needs a folder")
+            raise UsageError(_("{name} is a file, and --split-by day needs a folder", name=self._root))
         self._make(self._root)
         self._descriptor = os.open(self._root, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -92,5 +96,5 @@ class Folder:
         except FileExistsError:
             return
         except OSError as exc:
-            raise unusable(f"the folder {folder} cannot be made", exc, folder, write=True) from exc
+            raise unusable(_("the folder {folder} cannot be made", folder=folder), exc, folder, write=True) from exc
         self._made.append(folder)

@@ -27,7 +27,7 @@ MEANINGS: dict[Finding, tuple[str, str]] = {
     Finding.SETTLED: ("a send is marked to have a receipt, and has none", "发送标记为已有回执，实际没有"),
     Finding.SENDS: ("the number of sends", "发送数量不符"),
     Finding.COUNTER: ("the counters of a message type", "消息类型的计数不符"),
-    Finding.TALLY: ("messages counted in advance", "预先统计的数字不符"),
+    Finding.TALLY: ("figures counted in advance", "预先统计的数字不符"),
     Finding.ORPHAN: ("a row belongs to nothing", "行没有所属"),
 }
 

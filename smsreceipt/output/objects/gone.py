@@ -7,13 +7,13 @@ import msgspec
 from smsreceipt.output.columns import Cell, Column, View
 from smsreceipt.output.formatting import size
 
-_ZH = {"receipts": "回执", "sends": "发送记录", "rejects": "拒收", "notes": "备注"}
+_ZH = {"receipts": "回执", "sends": "发送记录", "rejects": "拒收", "notes": "备注", "recordings": "录音"}
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """Rows of the store that are deleted, or would be."""
+    """Rows of the store, or files beside it, that are deleted, or would be."""
 
-    what: str  #: receipts, sends, rejects or notes
+    what: str  #: receipts, sends, rejects, notes or recordings
     kind: str  #: of receipts and rejects; "" for others
     period: str  #: a month, 2026-05, or a day, 2026-05-14, Beijing time; "" where there is none
     identities: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from smsreceipt.decode import short_kind
 from smsreceipt.model import StoredReceipt, iso_utc
 from smsreceipt.output.columns import Cell, Column, Type, View
 from smsreceipt.output.formatting import display_width, elapsed, wall_clock
@@ -47,10 +48,7 @@ def _outcome(stored: StoredReceipt, display: Display) -> Cell:
 
 
 def _short_kind(stored: StoredReceipt, _display: Display) -> str:
-    """A short form for narrow terminals: Start for SecretStartReport. A name as short as SmsReport stays whole."""
-    kind = stored.receipt.kind
-    short = kind.removesuffix("Report") if len(kind) > len("SmsReport") else kind
-    return short.removeprefix("Secret") or short
+    return short_kind(stored.receipt.kind)
 
 
 def _took(stored: StoredReceipt, display: Display) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from smsreceipt.language import _
 from smsreceipt.model import DAY_MS, Instant, Recording, RecordingState, iso_utc
 from smsreceipt.output.columns import Cell, Column, View
 from smsreceipt.output.formatting import elapsed, size, wall_clock
@@ -77,7 +78,7 @@ def _size(row: ShownRecording, _display: Display) -> str:
 
 
 def _note(row: ShownRecording, _display: Display) -> Cell:
-    return Cell("/".join(row.file.split("/")[-2:]) or row.reason, "dim")
+    return Cell("/".join(row.file.split("/")[-2:]) or _(row.reason), "dim")
 
 
 RECORDINGS = View[ShownRecording](

@@ -124,7 +124,7 @@ SENDS = View[StoredSend](
         ),
         Column(
             key="state",
-            meaning=("open, with_receipt, waiting or no_record", "待回执、已有回执、运营商处理中、无发送记录"),
+            meaning=("open, with_receipt, waiting or no_record", "状态：待回执、已有回执、运营商处理中、无发送记录"),
             type=Type.CATEGORY,
             of="state",
         ),

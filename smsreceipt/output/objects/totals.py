@@ -24,12 +24,12 @@ DAY_TOTALS = View[DayGap](
     [
         _DAY,
         _SENT,
-        Column(key="succeeded", of="succeeded", head=("SUCCEEDED", "成功"), right=True),
+        Column(key="succeeded", of="succeeded", head=("OK", "成功"), right=True),
         Column(key="failed", of="failed", head=("FAILED", "失败"), right=True),
         Column(key="no_response", of="no_response", head=("NO RESPONSE", "无响应"), right=True),
-        Column(key="our_delivered", of="delivered", head=("OURS", "我方送达"), right=True),
-        Column(key="our_failed", of="not_delivered", head=("FAILED", "我方失败"), right=True),
-        Column(key="our_undecided", of="undecided", head=("OPEN", "我方未定"), right=True),
+        Column(key="our_delivered", of="delivered", head=("OURS OK", "我方送达"), right=True),
+        Column(key="our_failed", of="not_delivered", head=("OURS FAILED", "我方失败"), right=True),
+        Column(key="our_undecided", of="undecided", head=("OURS OPEN", "我方未定"), right=True),
     ],
 )
 
@@ -50,16 +50,16 @@ DAY_GAPS = View[DayGap](
         Column(key="our_failed", of="not_delivered"),
         Column(key="our_undecided", of="undecided"),
         Column(
-            head=("OURS", "我方回执"),
+            head=("OUR RECEIPTS", "我方回执"),
             cell=lambda row, _: f"{row.delivered + row.not_delivered:,}",
             priority=7,
             right=True,
         ),
-        Column(of="no_response", head=("WAITING", "无响应"), priority=6, right=True),
+        Column(of="no_response", head=("NO RESPONSE", "无响应"), priority=6, right=True),
         Column(
             key="gap",
             of="gap",
-            head=("GAP", "差额"),
+            head=("MISSING HERE", "差额"),
             cell=lambda row, _: Cell(f"{row.gap:,}", "red" if row.gap > 0 else ""),
             priority=9,
             right=True,

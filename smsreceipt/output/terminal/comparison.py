@@ -37,7 +37,10 @@ _BELOW = (Class.DELIVERED, Class.FAILED, Class.STILL_WAITING, Class.NO_RECORD, C
 
 #: What to do about sends whose outcome is not known.
 _ADVICE = {
-    Class.YOUNG: ("Young: compare again when they are older.", "太新：稍后再次对账。"),
+    Class.YOUNG: (
+        "Young: compare again when they are older, or ask now with --min-age 0s.",
+        "太新：稍后再次对账，或用 --min-age 0s 立即查询。",
+    ),
     Class.STILL_WAITING: (
         "Still waiting: the next comparison asks again; after 72 hours the carrier will hardly answer.",
         "仍在等待：下次对账会再次查询；超过72小时运营商通常不会再返回。",
@@ -112,7 +115,7 @@ def _figures(summary: Mapping[str, object], display: Display) -> Text:
         "planned_calls": ("planned calls", "计划调用次数"),
         "seconds": ("seconds", "预计秒数"),
         "api_calls": ("API calls", "API调用次数"),
-        "days_left": ("days left", "剩余天数"),
+        "days_left": ("days left to ask", "剩余可查询天数"),
         "provider_total": ("parts by the provider", "平台计费条数"),
         "unlisted": ("not in the list", "清单之外"),
     }

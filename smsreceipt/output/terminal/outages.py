@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from smsreceipt.insight.outages import Verdict
+from smsreceipt.language import _
 from smsreceipt.output.display import Display
 from smsreceipt.output.objects.outages import OUTAGES, Outage
 from smsreceipt.output.terminal.screen import draw, text
@@ -21,7 +22,7 @@ def outages(rows: Sequence[Outage], display: Display) -> str:
     lost = [row for row in rows if row.verdict is Verdict.LOST]
     steps = {row.command: _left(row, display) for row in reversed(lost) if row.command}
     lines = [Text.assemble(text(command, "bold"), "  ", (left, "dim")) for command, left in steps.items()]
-    reasons = sorted({f"{row.kind}: {row.reason}" for row in lost if row.reason})
+    reasons = sorted({f"{row.kind}: {_(row.reason)}" for row in lost if row.reason})
     return table + draw(display, *([""] if lost else []), *lines, *(text(reason, "dim") for reason in reasons))
 
 

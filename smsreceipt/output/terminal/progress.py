@@ -17,6 +17,7 @@ from smsreceipt.output.formatting import display_width, elapsed
 
 _PERIOD = 0.1  # seconds between two drawings
 _BAR = 20  # terminal columns
+_QUIET = 1.0  # seconds without a message after which the line says what the run waits for
 
 
 class LiveLine:
@@ -94,7 +95,9 @@ class Progress:
 
     def __init__(self, line: LiveLine, *, chinese: bool = False) -> None:
         self._line, self._chinese = line, chinese
-        self._began = line.clock()
+        self._began = self._came = line.clock()
+        self._received = 0
+        self.awaited = ("", "")  #: what a run waits for when nothing comes, in English and Chinese
 
     def __enter__(self) -> Self:
         return self
@@ -109,16 +112,19 @@ class Progress:
 
         *counts*: numbers and their names. What does not fit the terminal is left out, from the end.
         """
+        if received != self._received:
+            self._received, self._came = received, self._line.clock()
 
         def line(seconds: float) -> str:
             took = elapsed(round(seconds) * 1000, chinese=self._chinese)
+            waits = [*filter(None, [self.awaited[self._chinese]])] if self._line.clock() - self._came > _QUIET else []
             if not received:
                 nothing = "尚未收到消息" if self._chinese else "nothing received yet"
-                return self._fitting([*self._bytes(read, seconds), nothing, took])
+                return self._fitting([*self._bytes(read, seconds), nothing, *waits, took])
             head = f"{'收到' if self._chinese else 'received'} {received:,}"
             rate = f"{received / max(seconds, 0.001):,.0f}/s"
             rest = (f"{word} {count:,}" for word, count in counts)
-            return self._fitting([*self._bytes(read, seconds), head, rate, *rest, took])
+            return self._fitting([*waits, *self._bytes(read, seconds), head, rate, *rest, took])
 
         self.show(line)
 

@@ -12,6 +12,7 @@ from smsreceipt.model import Kind, Reason
 from smsreceipt.output.display import Display
 from smsreceipt.output.objects.rejects import REASONS
 from smsreceipt.output.objects.replays import Readable
+from smsreceipt.output.reasons import in_words
 from smsreceipt.output.terminal.screen import draw, plain_table, text
 
 _KIND = ("KIND", "类型")
@@ -73,5 +74,5 @@ def push_line(push: Pushed, display: Display, *, head: bool) -> str:
         text(f"{round(push.seconds * 1000, 1):,.0f}", "red" if push.over_limit else ""),
         text(str(push.attempts)),
     )
-    trouble = [text(f"       {push.trouble}", "red")] if push.trouble else []
+    trouble = [text(f"       {in_words(push.trouble)}", "red")] if push.trouble else []
     return draw(display, table, *trouble)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from smsreceipt.aliyun.faults import in_words
 from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.output.objects.doctor import Words
 from smsreceipt.runs.doctor.finding import Once, Result, fail, ok, skipped, warn
 
@@ -89,7 +90,8 @@ class CallbackChecks:
             parts, port = urlsplit(""), None
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError(
-                "--push is no http or https URL", hint="The one of the console: https://HOST/SECRET/SmsReport"
+                _("--push is no http or https URL"),
+                hint=_("The one of the console: https://HOST/SECRET/SmsReport"),
             )
         self._tls = parts.scheme == "https"
         self._host, self._port = parts.hostname, port or (443 if self._tls else 80)
@@ -275,7 +277,7 @@ def _failure(method: str, exc: Exception) -> Result:
         said = f"{method} is not answered within {_PATIENCE:.0f} s"
         return fail((said, f"{method} 在 {_PATIENCE:.0f} 秒内没有应答"), _SPEED, 5)
     what, what_zh = (method, method) if method else ("no connection", "无法连接")
-    why = "timed out" if isinstance(exc, TimeoutError) else in_words(exc)
+    why = in_words(exc)
     return fail((f"{what}: {why}", f"{what_zh}：{why}"), _UNREACHED, 5)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.language import _
 from smsreceipt.runs.doctor import local
 from smsreceipt.runs.doctor.callback import CallbackChecks
 from smsreceipt.runs.doctor.finding import Check, Result, failed, skipped
@@ -80,7 +81,7 @@ def _with_secret(app: App, url: str) -> str:
     path = local.secret_path(app)
     if not path.exists():
         raise UsageError(
-            "--push names no path, and there is no secret file yet", hint="Start `smsreceipt listen` first."
+            _("--push names no path, and there is no secret file yet"), hint=_("Start `smsreceipt listen` first.")
         )
     return f"{scheme}://{rest.rstrip('/')}/{PushSecrets(path).current}/SmsReport"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from smsreceipt.errors import ProviderError, SmsReceiptError
+from smsreceipt.errors import AuthError, ProviderError, SmsReceiptError
+from smsreceipt.language import _
 from smsreceipt.output.objects.doctor import NOTHING, Finding, State, Words
 
 _T = TypeVar("_T")
@@ -59,23 +59,17 @@ def fail(found: Words, fix: Words, code: int) -> Result:
 
 def failed(exc: SmsReceiptError, fix: Words = NOTHING) -> Result:
     """The failure that an error of the program describes; its own hint is the fix where none is given."""
-    said = str(exc)
-    return Result(State.FAIL, (said, said), fix if fix[0] else (exc.hint, exc.hint), exc.exit_code)
+    return Result(State.FAIL, (str(exc),) * 2, fix if fix[0] else own_hint(exc), exc.exit_code)
 
 
-#: The code in "the provider answered CODE (request …)".
-_CODE = re.compile(r"answered ([A-Za-z][\w.-]*) \(")
+def own_hint(exc: SmsReceiptError) -> Words:
+    """The hint of an error, in the chosen language."""
+    return (_(exc.hint),) * 2
 
 
-def code_of(exc: Exception) -> str:
-    """The provider's code in the message of an error; "" where there is none."""
-    found = _CODE.search(str(exc))
-    return found[1] if found else ""
-
-
-def no_permission(exc: Exception) -> bool:
+def no_permission(exc: AuthError) -> bool:
     """Whether the provider knows the key, and refuses the right."""
-    code = code_of(exc).casefold()
+    code = exc.code.casefold()
     return "nopermission" in code or (code.startswith("forbidden") and "accesskey" not in code)
 
 
@@ -95,7 +89,7 @@ class Once(Generic[_T]):
     def by(self, until: float) -> _T:
         """As calling it; raises ProviderError where another thread still computes it at this time.monotonic()."""
         if not self._lock.acquire(timeout=max(until - time.monotonic(), 0.001)):
-            raise ProviderError("no answer yet")
+            raise ProviderError(_("no answer yet"))
         try:
             return self._get()
         finally:

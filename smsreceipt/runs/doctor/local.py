@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import platform
 from collections.abc import Collection
 from pathlib import Path
@@ -11,7 +10,8 @@ from smsreceipt import __version__
 from smsreceipt.aliyun.endpoints import DEFAULTS
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
-from smsreceipt.model import DAY_MS, Instant
+from smsreceipt.language import of_system
+from smsreceipt.model import DAY_MS, Instant, nearest
 from smsreceipt.output.formatting import ago, size
 from smsreceipt.runs.doctor.finding import Once, Result, fail, failed, ok, skipped, warn
 from smsreceipt.sources.push.secrets import PushSecrets
@@ -69,8 +69,8 @@ def environment(app: App, known: Collection[str]) -> Result:
     unknown = [name for name in found if name not in known and not name.startswith("SMSRECEIPT_TEST_")]
     if not unknown:
         return ok(f"{len(found)} variables", f"{len(found)} 个变量")
-    near = difflib.get_close_matches(unknown[0], known, 1)
-    fix = (f"Did you mean {near[0]}?", f"是否应为 {near[0]}？") if near else (f"unset {unknown[0]}",) * 2
+    near = nearest(unknown[0], known)
+    fix = (f"Did you mean {near}?", f"是否应为 {near}？") if near else (f"unset {unknown[0]}",) * 2
     named = ", ".join(unknown)
     return warn((f"{named} sets nothing", f"{named} 不起作用"), fix)
 
@@ -163,7 +163,7 @@ class StoreChecks:
                 return ok("none yet; listen makes it", "尚不存在，listen 会创建")
             secrets = PushSecrets(path)
         except OSError as exc:
-            said = f"{exc.strerror}"
+            said = of_system(exc)
             return fail((said, said), ("Name another file with --secret-file", "用 --secret-file 指定另一个文件"), 2)
         except SmsReceiptError as exc:
             return failed(exc)

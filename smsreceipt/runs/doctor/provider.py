@@ -26,12 +26,13 @@ from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.errors import AuthError, SmsReceiptError, UsageError
+from smsreceipt.language import _
 from smsreceipt.model import Instant, beijing_day, date_of
 from smsreceipt.output.formatting import ago
 from smsreceipt.output.objects.doctor import Words
 from smsreceipt.output.objects.status import MOST_SEEN
 from smsreceipt.runs.access import proxies
-from smsreceipt.runs.doctor.finding import Once, Result, fail, failed, no_permission, ok, skipped, warn
+from smsreceipt.runs.doctor.finding import Once, Result, fail, failed, no_permission, ok, own_hint, skipped, warn
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.sources.queue.client import Queue, QueueClient
 from smsreceipt.sources.queue.state import delivery as delivery_of
@@ -39,10 +40,6 @@ from smsreceipt.sources.queue.state import delivery as delivery_of
 SERVICES = ("mns", "dybaseapi", "dysmsapi")  #: that every user calls
 OF_CALLS = "dyplsapi"  #: that only users of privacy numbers call
 NOBODY = "10000000000"  #: eleven digits that no mobile number begins like
-_KEYS_FIX = (
-    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET as the console shows them",
-    "按控制台显示的内容设置 ALIBABA_CLOUD_ACCESS_KEY_ID 和 ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-)
 _RIGHT_FIX = "Give the RAM user the right dysms:{action}, or the policy AliyunDysmsFullAccess"
 _RIGHT_FIX_ZH = "给 RAM 用户授予 dysms:{action} 权限，或系统策略 AliyunDysmsFullAccess"
 
@@ -74,7 +71,7 @@ class ProviderChecks:
                 self._statistics()
         except AuthError as exc:
             if not no_permission(exc):
-                return failed(exc, _KEYS_FIX if not exc.hint else (exc.hint, exc.hint))
+                return failed(exc)
         except SmsReceiptError:
             tried = ("it could not be tried", "未能尝试")
         if loaded.warnings:
@@ -182,7 +179,8 @@ class ProviderChecks:
         try:
             return Endpoint.parse(text, insecure_http=self._app.insecure_http)
         except UsageError as exc:
-            raise UsageError(f"SMSRECEIPT_{name.upper()}_ENDPOINT: {exc}", hint=exc.hint) from None
+            said = _("{fault}: {reason}", fault=f"SMSRECEIPT_{name.upper()}_ENDPOINT", reason=exc)
+            raise UsageError(said, hint=exc.hint) from None
 
     def _reach(self, name: str) -> tuple[float, float]:
         """The seconds that an unsigned request took, and how many seconds the provider's clock is ahead."""
@@ -293,15 +291,14 @@ def _token_fix(exc: AuthError) -> Words:
             "Give the RAM user the right dysms:QueryTokenForMnsQueue, or the policy AliyunDysmsFullAccess",
             "给 RAM 用户授予 dysms:QueryTokenForMnsQueue 权限，或系统策略 AliyunDysmsFullAccess",
         )
-    return (exc.hint, exc.hint)
+    return own_hint(exc)
 
 
 def _way_fix(exc: SmsReceiptError, host: str) -> Words:
     """What to do where a service is not reached."""
-    said = str(exc)
     if not isinstance(exc, Unreached):
-        return (exc.hint, exc.hint)
-    if "resolved" in said:
+        return own_hint(exc)
+    if exc.unresolved:
         return (
             f"Check DNS: getent hosts {host}; where only a proxy resolves names: export HTTPS_PROXY=http://HOST:PORT",
             f"检查 DNS：getent hosts {host}；只有代理能解析时：export HTTPS_PROXY=http://HOST:PORT",

@@ -12,9 +12,10 @@ from collections.abc import Collection, Sequence
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.exits import worst
+from smsreceipt.language import ENGLISH, _, chosen, using
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.doctor import FINDINGS, Finding, State
-from smsreceipt.output.printer import print_rows
+from smsreceipt.output.printer import print_rows, tabular
 from smsreceipt.runs.doctor.checks import checks
 from smsreceipt.runs.doctor.finding import Check, Result, fail, failed, skipped
 from smsreceipt.runs.pull import named_queues
@@ -41,11 +42,12 @@ def run(
     """
     fault: UsageError | None = None
     queues: Sequence[Queue] = ()
-    try:
-        queues = named_queues(app, named, uid, kinds) if named or uid or kinds else configured_queues(app)
-    except UsageError as exc:
-        fault = exc
-    findings = look(app, checks(app, queues, fault, push, offline=offline, known=known), offline=offline)
+    with using(chosen() if tabular(app) else ENGLISH):  # errors that become findings
+        try:
+            queues = named_queues(app, named, uid, kinds) if named or uid or kinds else configured_queues(app)
+        except UsageError as exc:
+            fault = exc
+        findings = look(app, checks(app, queues, fault, push, offline=offline, known=known), offline=offline)
     height = None if app.verbosity > 0 else shutil.get_terminal_size().lines
     print_rows(app, FINDINGS, findings, lambda display: terminal.doctor.doctor(findings, display, height))
     states = Counter(each.state for each in findings)
@@ -53,7 +55,7 @@ def run(
         if each.state is State.FAIL:
             app.end_with(each.code)
     if not worst(app.exit_codes) and states[State.WARN]:
-        app.needs_a_look(f"things that a person should look at: {states[State.WARN]}")
+        app.needs_a_look(_("things that a person should look at: {count}", count=states[State.WARN]))
     app.summary({state.value: states[state] for state in State}, _verdict(states, chinese=app.chinese))
 
 
@@ -99,8 +101,8 @@ def _result(check: Check) -> Result:
     except SmsReceiptError as exc:
         return failed(exc)
     except Exception as exc:  # noqa: BLE001 - a bug in one check must not cost the others
-        said = f"internal error: {type(exc).__name__}"
-        return fail((said, said), ("Report it as a bug", "请报告此缺陷"), 1)
+        said = (f"internal error: {type(exc).__name__}", f"内部错误：{type(exc).__name__}")
+        return fail(said, ("Report it as a bug", "请报告此缺陷"), 1)
 
 
 def _late(check: Check) -> Result:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import h11
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 
 TIMEOUT = 0.7  #: seconds for connecting, request and response, by the provider's documentation
 MAX_RESPONSE = 65_536
@@ -36,7 +37,7 @@ class Callback(NamedTuple):
         except ValueError:
             parts, tls, port = urlsplit(""), False, None
         if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isascii() or " " in url:
-            raise UsageError("the callback URL must be http://HOST[:PORT]/PATH, or https")
+            raise UsageError(_("the callback URL must be http://HOST[:PORT]/PATH, or https"))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(parts.hostname, port or (443 if tls else 80), tls, target, parts.netloc.rpartition("@")[2])
 

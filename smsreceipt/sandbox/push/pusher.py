@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
+from smsreceipt.language import _
 from smsreceipt.sandbox.clock import Clock
 from smsreceipt.sandbox.options import KINDS, Options
 from smsreceipt.sandbox.push.bodies import QUEUES_ONLY, SINGLE, Fields, body_of
@@ -182,13 +183,20 @@ class Pusher:
                     break
                 self.counts["probes_failed"] += 1
                 if not self._failing:
-                    self._say(f"the callback URL failed its GET probe ({reply.fault}); no push before it passes")
+                    self._say(
+                        _(
+                            "the callback URL failed its GET probe ({fault}); no push before it passes",
+                            fault=reply.fault,
+                        )
+                    )
                 self._failing.add(callback)
                 await asyncio.sleep(PROBE_INTERVAL)
         finally:
             connection.close()
         if self._passed >= set(self._callbacks.values()):
-            self._say(f"the callback URL passed its GET probe in {self._slowest_probe * 1000:.0f} ms")
+            self._say(
+                _("the callback URL passed its GET probe in {duration:.0f} ms", duration=self._slowest_probe * 1000)
+            )
         self._send_ready()
 
     async def _send(self, push: Push) -> None:

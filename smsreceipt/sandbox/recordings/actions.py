@@ -24,10 +24,13 @@ class Recordings:
         self._calls: dict[tuple[str, str], float] = {}  # pool and call --> when it was, in seconds since 1970
         self.actions: Mapping[str, Action] = {"QueryRecordFileDownloadUrl": Action(("CallId", "CallTime"), self.query)}
 
-    def add(self, pool_key: str, call_id: str, called_at: float, content: bytes | None = None) -> None:
+    def add(
+        self, pool_key: str, call_id: str, called_at: float, content: bytes | None = None, *, in_parts: bool = False
+    ) -> None:
         """Record a call. Without *content* it is made up, the same for the same call."""
         self._calls[pool_key, call_id] = called_at
-        self._objects.put(_name(pool_key, call_id), _made_up(pool_key, call_id) if content is None else content)
+        made = _made_up(pool_key, call_id) if content is None else content
+        self._objects.put(_name(pool_key, call_id), made, in_parts=in_parts)
 
     def notice(self, receipt: object) -> None:
         """Record the call that a SecretRecording is about, unless it is recorded already."""

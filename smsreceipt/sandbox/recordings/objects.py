@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from urllib.parse import parse_qs, quote, unquote
 from xml.sax.saxutils import escape
 
@@ -18,7 +20,24 @@ from smsreceipt.sandbox.wire.http import Cut, Request, Response, request_id
 BUCKET = "secret-axb-record-files"
 PATH = f"/{BUCKET}/"  #: that every object's path begins with
 _RANGE = re.compile(rb"bytes=(\d{1,15})-(\d{0,15})|bytes=-(\d{1,15})")
+_CRC64 = [reduce(lambda crc, _: (crc >> 1) ^ 0xC96C5795D7870F42 * (crc & 1), range(8), byte) for byte in range(256)]
 _ELSEWHERE = "http://169.254.169.254/latest/meta-data"  # where the fault "oss-redirect" leads to
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object as it is stored."""
+
+    content: bytes
+    in_parts: bool  #: it was uploaded in parts: it has no MD5
+
+    @cached_property
+    def crc64(self) -> int:
+        """Of the whole: CRC-64/XZ."""
+        crc = (1 << 64) - 1
+        for byte in self.content:
+            crc = _CRC64[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+        return crc ^ ((1 << 64) - 1)
 
 
 class ObjectStore:
@@ -26,11 +45,11 @@ class ObjectStore:
 
     def __init__(self, clock: Clock, faults: Faults) -> None:
         self._clock, self._faults = clock, faults
-        self._objects: dict[str, bytes] = {}
+        self._objects: dict[str, Object] = {}
 
-    def put(self, name: str, content: bytes) -> None:
-        """Store an object; one of that name is replaced."""
-        self._objects[name] = content
+    def put(self, name: str, content: bytes, *, in_parts: bool = False) -> None:
+        """Store an object; one of that name is replaced. *in_parts*: as if it was uploaded so, which leaves no MD5."""
+        self._objects[name] = Object(content, in_parts)
 
     def remove(self, name: str) -> None:
         """Delete an object; idempotent."""
@@ -51,14 +70,14 @@ class ObjectStore:
             return _refused(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
         if refusal := self._refuse(name, parse_qs(request.query)):
             return refusal
-        content = self._objects.get(name)
-        if content is None:
+        found = self._objects.get(name)
+        if found is None:
             return _refused(404, "NoSuchKey", "The specified key does not exist.")
         if self._faults.hit("oss-500"):
             return _refused(500, "InternalError", "We encountered an internal error. Please try again.")
         if self._faults.hit("oss-redirect"):
             return Response(302, headers=((b"Location", f"{_ELSEWHERE}/{name}".encode()),))
-        return self._spoil(_whole_or_range(request.headers, content))
+        return self._spoil(_whole_or_range(request.headers, found))
 
     def _refuse(self, name: str, query: Mapping[str, list[str]]) -> Response | None:
         given = [query.get(key, [""])[0] for key in ("Expires", "OSSAccessKeyId", "Signature")]
@@ -88,21 +107,24 @@ class ObjectStore:
         return response
 
 
-def _whole_or_range(headers: Mapping[bytes, bytes], content: bytes) -> Response:
+def _whole_or_range(headers: Mapping[bytes, bytes], found: Object) -> Response:
     """The object or a range of it. A range that it does not have is answered with the whole, as the provider does."""
+    content = found.content
     digest = hashlib.md5(content, usedforsecurity=False)
-    etag = f'"{digest.hexdigest().upper()}"'.encode()
+    etag = f'"{digest.hexdigest().upper()}{"-2" if found.in_parts else ""}"'.encode()
     about = [
         (b"ETag", etag),
         (b"Accept-Ranges", b"bytes"),
-        (b"x-oss-object-type", b"Normal"),
+        (b"x-oss-object-type", b"Multipart" if found.in_parts else b"Normal"),
+        (b"x-oss-hash-crc64ecma", b"%d" % found.crc64),
         (b"x-oss-request-id", request_id()),
     ]
     if headers.get(b"if-match") not in {None, etag, b"*"}:
         return _refused(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
     wanted = _range(headers.get(b"range", b""), len(content))
     if wanted is None or headers.get(b"if-range") not in {None, etag}:
-        about.append((b"Content-MD5", base64.b64encode(digest.digest())))
+        if not found.in_parts:
+            about.append((b"Content-MD5", base64.b64encode(digest.digest())))
         return Response(200, content, b"audio/mpeg", tuple(about))
     first, last = wanted
     about.append((b"Content-Range", b"bytes %d-%d/%d" % (first, last, len(content))))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _, of_system
 from smsreceipt.sandbox.sends import PastSend
 
 
@@ -44,8 +45,13 @@ def read_lines(path: Path) -> Iterator[Loaded | PastSend]:
                         line = decode(text)
                         loaded = line.send or Loaded(line.queue, line.kind, msgspec.json.decode(line.body))
                     except ValueError as error:
-                        message = f'{path}: line {number} is not {{"queue" or "kind": …, "body": …}} or {{"send": …}}'
-                        raise UsageError(message) from error
+                        raise UsageError(
+                            _(
+                                '{path}: line {number} is not {{"queue" or "kind": …, "body": …}} or {{"send": …}}',
+                                path=path,
+                                number=number,
+                            )
+                        ) from error
                     yield loaded
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        raise UsageError(_("{what}: {reason}", what=path, reason=of_system(error))) from error

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.language import N_, _, of_system
 from smsreceipt.permissions import unusable
+from smsreceipt.sources.files import parquet
 
 BLOCK = 256 * 1024  #: bytes read or unpacked at once: about a thousand receipts
 RATIO = 100  #: unpacked bytes for each packed one; more is taken for a decompression bomb
@@ -69,7 +71,7 @@ def find(names: Sequence[str], tell: Callable[[str], None]) -> list[FoundFile]:
     for name in names:
         path = Path(name)
         if not name:  # Path("") is the current folder
-            raise UsageError("an empty name is no file", hint="Is a variable of the shell unset?")
+            raise UsageError(_("an empty name is no file"), hint=_("Is a variable of the shell unset?"))
         try:
             mode = path.lstat().st_mode
         except OSError as exc:
@@ -80,8 +82,8 @@ def find(names: Sequence[str], tell: Callable[[str], None]) -> list[FoundFile]:
             found.append(FoundFile(path, path.parts))
         else:
             raise UsageError(
-                f"{FoundFile(path, ()).name} is neither a file nor a folder",
-                hint="Links are not followed: name the file itself, or pipe it in: smsreceipt replay - < FILE.",
+                _("{name} is neither a file nor a folder", name=FoundFile(path, ()).name),
+                hint=_("Links are not followed: name the file itself, or pipe it in: smsreceipt replay - < FILE."),
             )
     return found
 
@@ -92,13 +94,13 @@ def _below(folder: Path, tell: Callable[[str], None]) -> list[FoundFile]:
     def unreadable(exc: OSError) -> None:
         raise unusable(f"{FoundFile(Path(exc.filename), ()).name}", exc, exc.filename) from exc
 
-    for here, _, names in os.walk(folder, onerror=unreadable):
+    for here, _folders, names in os.walk(folder, onerror=unreadable):
         for name in names:
             path = Path(here, name)
             if _is_file(path):
                 found.append(FoundFile(path, path.parts))
             else:
-                tell(f"{FoundFile(path, ()).name} is no regular file: left out")
+                tell(_("{name} is no regular file: left out", name=FoundFile(path, ()).name))
     return sorted(found, key=lambda each: each.path)
 
 
@@ -129,12 +131,12 @@ class InputFile:
         try:
             stream = os.fdopen(os.open(named.path, flags), "rb", buffering=0)
         except OSError as exc:
-            raise unusable(f"{named.name} cannot be read", exc, named.path) from exc
+            raise unusable(_("{name} cannot be read", name=named.name), exc, named.path) from exc
         opened = cls(stream, named.name)
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):
             stream.close()
-            raise UsageError(f"{named.name} is no regular file any more")
+            raise UsageError(_("{name} is no regular file any more", name=named.name))
         opened.size = found.st_size
         opened._head = opened._next(_PREFIX)
         opened.identity = f"{found.st_dev}:{found.st_ino}:{sha256(opened._head).hexdigest()}"
@@ -157,10 +159,13 @@ class InputFile:
         if head.startswith(_GZIP):
             yield from _from(self._unpacked(head, stopped), skip)
             return
+        if head.startswith(parquet.MAGIC):
+            yield from _from(self._rows(stopped), skip)
+            return
         if _is_not_utf8(head):
             raise FileDamaged(
-                f"{self.name} is no text: nothing of it was read",
-                hint="Receipts are UTF-8. Convert UTF-16 with iconv; unpack archives other than .gz first.",
+                _("{name} is no text: nothing of it was read", name=self.name),
+                hint=_("Receipts are UTF-8. Convert UTF-16 with iconv; unpack archives other than .gz first."),
             )
         if skip > len(head):
             self.read = self._stream.seek(skip)
@@ -180,10 +185,10 @@ class InputFile:
             try:
                 out = packed.decompress(block, BLOCK)
             except zlib.error as exc:
-                raise self._bad("is packed wrongly") from exc
+                raise self._bad(N_("{name} is packed wrongly, after {read:,} bytes")) from exc
             total += len(out)
             if total > min(UNPACKED, self.read * RATIO + _SLACK):
-                raise self._bad("unpacks to more than receipts can")
+                raise self._bad(N_("{name} unpacks to more than receipts can, after {read:,} bytes"))
             if out:
                 yield out
             block = packed.unconsumed_tail
@@ -194,10 +199,29 @@ class InputFile:
             elif not block:
                 block = self._wait(BLOCK, stopped)
         if not packed.eof and not stopped():
-            raise self._bad("ends too early")
+            raise self._bad(N_("{name} ends too early, after {read:,} bytes"))
 
-    def _bad(self, what: str) -> FileDamaged:
-        return FileDamaged(f"{self.name} {what}, after {self.read:,} bytes", hint="What was read before that is kept.")
+    def _rows(self, stopped: Callable[[], bool]) -> Iterator[bytes]:
+        """The receipts of a Parquet file as lines."""
+        if self.waits:
+            raise UsageError(
+                _("{name}: a Parquet file cannot be read from a pipe", name=self.name), hint=_("Name the file.")
+            )
+        total = 0
+        for share, block in parquet.lines(self._stream, self.name):
+            total += len(block)
+            if total > min(UNPACKED, self.size * RATIO + _SLACK):
+                raise self._bad(N_("{name} unpacks to more than receipts can, after {read:,} bytes"))
+            self.read = round(self.size * share)
+            yield block
+            if stopped():
+                return
+
+    def _bad(self, message: str) -> FileDamaged:
+        return FileDamaged(
+            _(message, name=self.name, read=self.read),
+            hint=_("What was read before that is kept."),
+        )
 
     def _wait(self, size: int, stopped: Callable[[], bool]) -> bytes:
         """The next bytes; none at the end or after a stop."""
@@ -219,7 +243,7 @@ class InputFile:
             else:
                 block = self._stream.read(size)
         except OSError as exc:
-            raise UsageError(f"{self.name} cannot be read: {exc.strerror}") from exc
+            raise UsageError(_("{name} cannot be read: {reason}", name=self.name, reason=of_system(exc))) from exc
         self.read += len(block)
         return block
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from smsreceipt.errors import UsageError
 from smsreceipt.folders import flush_folder
+from smsreceipt.language import _
 from smsreceipt.permissions import read_secret_file, unusable
 
 _SHORTEST = 16
@@ -66,7 +67,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as exc:  # the name is too long, or a folder above may not be entered
-        raise unusable(f"the secret file {path} cannot be read", exc, path) from exc
+        raise unusable(_("the secret file {path} cannot be read", path=path), exc, path) from exc
 
 
 def _create(path: Path) -> bool:
@@ -89,7 +90,7 @@ def _create(path: Path) -> bool:
             draft.unlink()
         _flush(path.parent)
     except OSError as exc:
-        raise unusable(f"the secret file {path} cannot be made", exc, path, write=True) from exc
+        raise unusable(_("the secret file {path} cannot be made", path=path), exc, path, write=True) from exc
     return True
 
 
@@ -108,10 +109,12 @@ def _read(path: Path) -> tuple[bytes, ...]:
             continue
         if len(secret) < _SHORTEST or not _SECRET.fullmatch(secret):
             raise UsageError(
-                f"line {number} of the secret file {path} is no secret for a path",
-                hint=f"{_SHORTEST} letters and digits or more, a secret a line: openssl rand -hex 16",
+                _("line {number} of the secret file {path} is no secret for a path", number=number, path=path),
+                hint=_("{number} letters and digits or more, a secret a line: openssl rand -hex 16", number=_SHORTEST),
             )
         found.append(secret.encode("ascii"))
     if not found:
-        raise UsageError(f"the secret file {path} holds no secret", hint="Delete it, and a new one is made.")
+        raise UsageError(
+            _("the secret file {path} holds no secret", path=path), hint=_("Delete it, and a new one is made.")
+        )
     return tuple(found)

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from smsreceipt.language import _
 from smsreceipt.sources.push.app import Receiver, answer
 from smsreceipt.sources.push.http import Connection, Seconds
 from smsreceipt.sources.push.intake import SWEEP
@@ -204,7 +205,7 @@ class Server:
     def _accept(self, _events: int) -> None:
         """Accept connections. One too many gets 503 at once."""
         listener = self._listener
-        for _ in range(_ACCEPTED):
+        for _each in range(_ACCEPTED):
             if listener is None:
                 return
             try:
@@ -271,4 +272,4 @@ class Server:
 
     def tell(self, exc: BaseException) -> None:
         """Report the type of a bug, and nothing else: messages and paths hold secrets."""
-        self._tell(f"error: internal: {type(exc).__name__}")
+        self._tell("error: " + _("internal: {name}", name=type(exc).__name__))

@@ -18,6 +18,7 @@ from smsreceipt.aliyun.http import Pool, Response
 from smsreceipt.aliyun.mns import Message, MnsError, QueueAttributes
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.errors import AuthError, ProviderError, SmsReceiptError
+from smsreceipt.language import N_, _
 from smsreceipt.model import Kind
 from smsreceipt.sources.queue.batch import BatchSize
 
@@ -26,7 +27,7 @@ _T = TypeVar("_T")
 _SLACK = 10.0  # seconds for an answer beyond the wait of its long poll; the provider delays a throttled one by up to 5
 _FRESH_TOKENS = 6  # replacements, for one request, of tokens that the provider calls expired
 _TRIES = 24  # in a row, once the provider has answered; a budget's 120 s usually end sooner
-_UNREADABLE_HINT = (
+_UNREADABLE_HINT = N_(
     "A gateway or proxy may answer in place of the service: check SMSRECEIPT_MNS_ENDPOINT and the network. Nothing is"
     " lost: messages that the answers held come again. Run the same command again later."
 )
@@ -208,7 +209,14 @@ class QueueClient:
             judged = retry.verdict(response.status, error.code, temporary=credentials.temporary)
             if judged is retry.Verdict.TOKEN and tokens < _allowed(error):
                 tokens += 1
-                self._tell(f"{self.queue.name}: the token was refused ({error.code}); asking for a fresh one", 1)
+                self._tell(
+                    _(
+                        "{queue}: the token was refused ({code}); asking for a fresh one",
+                        queue=self.queue.name,
+                        code=error.code,
+                    ),
+                    1,
+                )
                 self._tokens.drop(self.queue.kind, self.queue.name, credentials)
             elif judged in once:
                 once.discard(judged)
@@ -257,7 +265,10 @@ class QueueClient:
         """The exception that ends the retries after *failure*."""
         if not isinstance(failure, BadAnswer):
             return failure
-        return ProviderError(f"queue {self.queue.name}: the answers cannot be read: {failure}", hint=_UNREADABLE_HINT)
+        return ProviderError(
+            _("queue {queue}: the answers cannot be read: {reason}", queue=self.queue.name, reason=failure),
+            hint=_UNREADABLE_HINT,
+        )
 
     def _learn(self, response: Response, now: float) -> None:
         if response.status < 300 and now - self._learnt_at < 1.0:
@@ -296,7 +307,7 @@ def _delete_answer(response: Response) -> bytes | None:
     The service answers a delete with 204. A 200 is the page of a gateway, which has deleted nothing.
     """
     if response.status == 200:
-        raise BadAnswer("a delete was answered with status 200, which the queue service does not do")
+        raise BadAnswer(_("a delete was answered with status 200, which the queue service does not do"))
     return None if response.status == 204 else response.body
 
 

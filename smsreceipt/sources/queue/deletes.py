@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from smsreceipt.aliyun.mns import BATCH, Message
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.language import _
 from smsreceipt.sources.queue.concurrency import Concurrency
 from smsreceipt.sources.queue.state import Counts, QueueState
 
@@ -51,7 +52,7 @@ class Deletes:
     def put(self, state: QueueState, stored: Sequence[Stored]) -> None:
         """Delete *stored*, messages of one queue, as soon as the limit on requests permits."""
         self._waiting.extend((state, stored[at : at + BATCH]) for at in range(0, len(stored), BATCH))
-        for _ in range(min(len(self._waiting), self._limit() - self._running)):
+        for _each in range(min(len(self._waiting), self._limit() - self._running)):
             self._running += 1
             task = self._loop.create_task(self._run())
             self._tasks.add(task)
@@ -80,7 +81,7 @@ class Deletes:
         try:
             left = await self._try_delete(state, batch)
         except SmsReceiptError as exc:
-            self._say(f"{len(batch)} stored messages were not deleted and will come again: {exc}")
+            self._say(_("{n} stored messages were not deleted and will come again: {reason}", n=len(batch), reason=exc))
             left = batch
         finally:
             self._on_settled(state, len(batch))

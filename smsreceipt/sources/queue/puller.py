@@ -16,8 +16,9 @@ from functools import partial
 
 from smsreceipt.aliyun.clock import Clock
 from smsreceipt.aliyun.mns import BATCH, Message
-from smsreceipt.errors import ProviderError, QueueNotFound, SmsReceiptError
+from smsreceipt.errors import QueueNotFound, SmsReceiptError
 from smsreceipt.model import Instant
+from smsreceipt.sources.queue import notices
 from smsreceipt.sources.queue.client import QueueClient
 from smsreceipt.sources.queue.concurrency import Concurrency
 from smsreceipt.sources.queue.deletes import Deletes, Stored
@@ -177,7 +178,7 @@ class Puller:
                 if hopeless and not isinstance(exc, QueueNotFound):
                     self._stopping.set()
                     raise
-                self._say(f"error: {exc}; looking again in {_LOOK_AGAIN:.0f} s")
+                self._say("error: " + notices.looking_again(exc, _LOOK_AGAIN))
                 self._on_answer()
                 await asyncio.sleep(_LOOK_AGAIN)
             else:
@@ -194,10 +195,7 @@ class Puller:
     def _settle(self, state: QueueState, seconds: float) -> None:
         """Wait for messages that an earlier run received, or asked for, and that are invisible for so long yet."""
         state.hold_until = max(state.hold_until, self._loop.time() + seconds + 1)
-        self._say(
-            f"the last run on {state.client.queue.name} ended unclean: what it had received may be invisible for up to"
-            f" {seconds:.0f} s more; waiting for it (--no-settle skips this)"
-        )
+        self._say(notices.unclean_end(state.client.queue.name, seconds))
 
     async def _drain(self, state: QueueState) -> None:
         """Receive until the queue is proven empty; with --follow, until stopped."""
@@ -321,10 +319,7 @@ class Puller:
         if not state.warned and 0 < oldest.enqueued_at < now - state.retention // 2:
             state.warned = True
             days = (now - oldest.enqueued_at) / 86_400_000
-            self._say(
-                f"warning: {state.client.queue.name} holds messages {days:.1f} days old; after"
-                f" {state.retention / 86_400_000:.1f} days it drops them: pull more often"
-            )
+            self._say("warning: " + notices.old_messages(state.client.queue.name, days, state.retention / 86_400_000))
 
     def _flush(self) -> None:
         """Delete the messages that have been stored."""
@@ -350,10 +345,7 @@ class Puller:
         state.pause_until = self._loop.time() + pause
         if not state.warned_of_redelivery:
             state.warned_of_redelivery = True
-            self._say(
-                f"warning: {state.client.queue.name} delivers messages again and again that were stored and deleted;"
-                f" receiving nothing for {pause:.0f} s"
-            )
+            self._say("warning: " + notices.redelivery(state.client.queue.name, pause))
 
     async def _let_settle(self, state: QueueState) -> None:
         """Wait for the end of a pause. Raises ProviderError when the queue has made no progress for several windows."""
@@ -363,12 +355,7 @@ class Puller:
         if state.redelivery.stuck:
             messages = state.redelivery.messages
             state.redelivery.forget()
-            raise ProviderError(
-                f"queue {state.client.queue.name} makes no progress: {messages} times in a row it delivered a message"
-                " again that this run had stored several times",
-                hint="Nothing is lost, and each receipt is stored once. Look for deletes that are refused (-v) or that"
-                " a proxy answers; else open a ticket with the provider. Run the same command again later.",
-            )
+            raise notices.no_progress(state.client.queue.name, messages)
 
     def _settled(self, state: QueueState, messages: int) -> None:
         """Count *messages* as no longer in flight."""

@@ -7,17 +7,19 @@ import binascii
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from smsreceipt.aliyun.faults import Hopeless
 from smsreceipt.errors import ProviderError
+from smsreceipt.language import _
 from smsreceipt.model import Instant, Recording
 from smsreceipt.model.recordings import KEPT
 from smsreceipt.sources.query.rate import Halted
 from smsreceipt.sources.recordings.client import NoLink
+from smsreceipt.sources.recordings.crc64 import crc64
 from smsreceipt.sources.recordings.links import Link, LinkRefused, Policy, good_until
 from smsreceipt.sources.recordings.places import FULL, Part, day_of, digest_of, stem
 
@@ -115,14 +117,15 @@ class Fetcher:
                 self.run.pause(min(_PAUSE * 2.0**in_a_row, _LONGEST_PAUSE))
 
     def _attempt(self, link: Link, part: Part, begun: int) -> Fetched:
-        for _ in range(_REDIRECTS + 1):
+        for _each in range(_REDIRECTS + 1):
             with self.downloads.get(link.endpoint, link.target, _headers(part)) as answer:
                 if answer.status not in {301, 302, 303, 307, 308}:
                     return self._receive(answer, part, begun)
                 link = self.policy.follow(link, answer.headers.get("location", ""))
-        raise ProviderError(f"{link} redirects too often")
+        raise ProviderError(_("{link} redirects too often", link=link))
 
     def _receive(self, answer: Download, part: Part, begun: int) -> Fetched:
+        crc = _crc_of(answer.headers)
         total = self._begin(answer, part)
         if part.size == 0 and part.expected and (path := part.kept(total, part.expected)):
             part.discard()
@@ -131,7 +134,10 @@ class Fetcher:
         self._copy(answer, part, total)
         if part.expected and part.md5.hexdigest() != part.expected:
             part.begin("")
-            raise ProviderError("what came does not have the MD5 that the provider names")
+            raise ProviderError(_("what came does not have the MD5 that the provider names"))
+        if not part.expected and crc is not None and crc64(self._unless_halted(part.pieces())) != crc:
+            part.begin("")
+            raise ProviderError(_("what came does not have the CRC64 that the provider names"))
         path, beside_other = part.publish()
         return Fetched(path, part.size, part.sha256.hexdigest(), part.size - received, beside_other)
 
@@ -142,21 +148,21 @@ class Fetcher:
         if answer.status not in {200, 206}:
             if answer.status in {412, 416}:
                 part.begin("")
-            raise ProviderError(f"the object store answered with status {answer.status}")
+            raise ProviderError(_("the object store answered with status {status}", status=answer.status))
         if _PAGE.match(answer.headers.get("content-type", "")) or answer.headers.get("content-encoding"):
-            raise ProviderError("what came is a page, no recording")
+            raise ProviderError(_("what came is a page, no recording"))
         md5 = _md5_of(answer.headers, whole=answer.status == 200)
         if answer.status == 206:
             total = _rest_of(answer.headers, part.size)
             if not total or md5 != part.expected:
                 part.begin("")
-                raise ProviderError("the file has changed meanwhile")
+                raise ProviderError(_("the file has changed meanwhile"))
         else:
             total = _length_of(answer.headers)
             part.begin(md5)
         if total > self.max_size:
             part.discard()
-            raise LinkRefused(f"it is larger than {self.max_size:,} bytes (--max-size)")
+            raise LinkRefused(_("it is larger than {size:,} bytes (--max-size)", size=self.max_size))
         return total
 
     def _copy(self, answer: Download, part: Part, total: int) -> None:
@@ -166,14 +172,20 @@ class Fetcher:
                 raise Halted
             if part.size + len(piece) > total:
                 part.begin("")
-                raise ProviderError("more came than was announced")
+                raise ProviderError(_("more came than was announced"))
             part.append(piece)
             if (now := time.monotonic()) - watched > _WATCHED:
                 if part.size - size < _SLOWEST:
-                    raise ProviderError("it comes too slowly")
+                    raise ProviderError(_("it comes too slowly"))
                 watched, size = now, part.size
         if part.size != total:
-            raise ProviderError("the answer broke off")
+            raise ProviderError(_("the answer broke off"))
+
+    def _unless_halted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if self.run.halted:
+                raise Halted
+            yield piece
 
 
 class _LinkEnded(Exception):
@@ -216,7 +228,7 @@ class _Links:
         if self._asked and ended and ended.status == 404:
             raise NoLink("NoSuchKey")
         if self._asked >= _LINKS:
-            raise ProviderError("the object store does not accept the links that the provider gives")
+            raise ProviderError(_("the object store does not accept the links that the provider gives"))
         self._asked += 1
         try:
             return policy.admit(self._fetcher.client().link(recording))
@@ -245,18 +257,24 @@ def _md5_of(headers: Mapping[str, str], *, whole: bool) -> str:
         try:
             found.add(base64.b64decode(headers["content-md5"], validate=True).hex())
         except (binascii.Error, ValueError):
-            raise ProviderError("the object store names an MD5 that is none") from None
+            raise ProviderError(_("the object store names an MD5 that is none")) from None
     if len(found) > 1:
-        raise ProviderError("the object store names two MD5s for one file")
+        raise ProviderError(_("the object store names two MD5s for one file"))
     return next(iter(found), "")
+
+
+def _crc_of(headers: Mapping[str, str]) -> int | None:
+    """The CRC64 of the whole file; None where the headers do not tell. What was uploaded in parts has no MD5."""
+    text = headers.get("x-oss-hash-crc64ecma", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None
 
 
 def _length_of(headers: Mapping[str, str]) -> int:
     text = headers.get("content-length", "")
     if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise ProviderError("the object store does not tell how long the file is")
+        raise ProviderError(_("the object store does not tell how long the file is"))
     if not int(text):
-        raise ProviderError("the file is empty")
+        raise ProviderError(_("the file is empty"))
     return int(text)
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, urljoin, urlsplit
 
+from smsreceipt.language import _
 from smsreceipt.model import Instant
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ class Policy:
             return Link(_endpoint(host, 443, tls=True), _target(parts))
         endpoint = _endpoint(host, port, tls=parts.scheme == "https")
         if not (own or self.any_host or endpoint in self.trusted):
-            raise LinkRefused(f"{endpoint.netloc} is not the provider's object store")
+            raise LinkRefused(_("{host} is not the provider's object store", host=endpoint.netloc))
         if not (endpoint.tls or endpoint.loopback or self.insecure_http):
-            raise LinkRefused(f"plain http to {endpoint.netloc}")
+            raise LinkRefused(_("plain http to {host}", host=endpoint.netloc))
         return Link(endpoint, _target(parts))
 
     def follow(self, link: Link, location: str) -> Link:
@@ -68,10 +69,10 @@ class Policy:
         try:
             url = urljoin(f"{link.endpoint.url}{link.target}", location)
         except ValueError:
-            raise LinkRefused("a redirect to what is no URL") from None
+            raise LinkRefused(_("a redirect to what is no URL")) from None
         found = self.admit(url)
         if link.endpoint.tls and not found.endpoint.tls:
-            raise LinkRefused(f"a redirect from https to plain http at {found}")
+            raise LinkRefused(_("a redirect from https to plain http at {host}", host=found))
         return found
 
 
@@ -96,16 +97,16 @@ def _split(url: str) -> tuple[SplitResult, str, int]:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
-        raise LinkRefused("the link is no URL") from None
+        raise LinkRefused(_("the link is no URL")) from None
     if not (port and _HOST.fullmatch(host)) or "@" in parts.netloc:
-        raise LinkRefused("the link is no URL with http or https")
+        raise LinkRefused(_("the link is no URL with http or https"))
     return parts, host, port
 
 
 def _target(parts: SplitResult) -> str:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not _PATH.fullmatch(target):
-        raise LinkRefused("the link has characters that a URL cannot have")
+        raise LinkRefused(_("the link has characters that a URL cannot have"))
     return target
 
 

@@ -113,6 +113,10 @@ class Part:
             self._count(bytes(view[:written]))
             view = view[written:]
 
+    def pieces(self) -> Iterator[bytes]:
+        """What was received, read from the file. Raises OSError."""
+        return _pieces(self._path)
+
     def publish(self, ending: str = ".mp3") -> tuple[Path, bool]:
         """Give the complete file its name, on disk when this returns; the path, and whether others of its name differ.
 

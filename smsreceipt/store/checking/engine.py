@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from smsreceipt.store.call_tallies import Body, Day, InAdvance
 from smsreceipt.store.checking.days import TalliedDay
 from smsreceipt.store.checking.faults import Fault, ReadAgain
 from smsreceipt.store.checking.statements import Member, Stored
@@ -80,3 +81,12 @@ class Audited(Protocol):
 
     def tallied_day(self, day: int) -> TalliedDay:
         """All that the tallies of one day are compared with."""
+
+    def call_days(self) -> Sequence[Day]:
+        """The kinds and days of calls and replies that have tallies, or should."""
+
+    def calls_in_advance(self, kind: str, day: int) -> InAdvance:
+        """The tally of one of them."""
+
+    def bodies_of_day(self, kind: str, day: int, to: int) -> Iterable[Body]:
+        """What it is compared with: the states with seq at most *to*."""

@@ -31,7 +31,7 @@ class Finding(StrEnum):
     SETTLED = "settled"  #: a send is marked to have a final receipt, and has none
     SENDS = "sends"  #: the number of sends
     COUNTER = "counter"  #: the counters of a kind
-    TALLY = "tally"  #: messages counted in advance
+    TALLY = "tally"  #: messages, calls and replies counted in advance
     ORPHAN = "orphan"  #: a row belongs to nothing
 
 

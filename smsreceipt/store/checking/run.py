@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from smsreceipt.matching import SEND_DETAIL
-from smsreceipt.model.facts import Place
+from smsreceipt.model import date_of
+from smsreceipt.store import call_tallies
 from smsreceipt.store.checking.days import Correction, Digests, checked_views, day_faults, expected_rows
 from smsreceipt.store.checking.engine import Audited, Counters
 from smsreceipt.store.checking.faults import Fault, Finding, ReadAgain
 from smsreceipt.store.checking.statements import Judged, Member, Stored, day_of, judge, statement_faults
 from smsreceipt.store.checking.ties import verdict
+from smsreceipt.store.counts import Readers
 from smsreceipt.store.tallies import Message
 
 SLICE = 20_000  #: statements that are read at one moment
@@ -31,8 +33,9 @@ class Wrong:
 class Check:
     """One check of a store."""
 
-    def __init__(self, engine: Audited, read_again: ReadAgain, place: Place) -> None:
-        self._engine, self._read_again, self.place = engine, read_again, place
+    def __init__(self, engine: Audited, read_again: ReadAgain, readers: Readers) -> None:
+        self._engine, self._read_again, self._readers = engine, read_again, readers
+        self.place = readers.place
         self.wrong = Wrong()
         self._statements: Counter[str] = Counter()
         self._identities: Counter[tuple[str, bool]] = Counter()
@@ -77,6 +80,25 @@ class Check:
             with self._engine.snapshot():
                 found = list(self.day(day))
             yield from found
+        yield from self._calls()
+
+    def _calls(self) -> Iterator[Fault]:
+        """Tallies of calls and replies that are not what is counted now. Those of other Readers are not looked at."""
+        with self._engine.snapshot():
+            days = self._engine.call_days()
+        for kind, day in days:
+            with self._engine.snapshot():
+                known = self._engine.calls_in_advance(kind, day)
+                if known.state.version != self._readers.version or day in known.changed:
+                    continue
+                bodies = self._engine.bodies_of_day(kind, day, known.state.to_seq)
+                right = call_tallies.counted(self._readers, kind, bodies)
+            stored = "".join(text for _, text in known.counts)
+            if stored != right:
+                yield Fault(
+                    finding=Finding.TALLY, kind=kind, identity=(date_of(day).isoformat(), f"kind={kind}"),
+                    stored=stored, expected=right, unit=(kind, day),
+                )  # fmt: skip
 
     def day(self, day: int) -> Iterator[Fault]:
         """What is wrong with the tallies of one day, counted exactly."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import N_, _
 
 _FORM = re.compile(
     r"postgres(?:ql)?://"
@@ -43,14 +44,14 @@ _KNOWN = {
 }  # fmt: skip
 _CHECKED = ("require", "verify-ca", "verify-full")  #: the values of sslmode that never fall back to plain text
 _FORMS = {
-    "port": "A port is a number.",
-    "sslmode": "sslmode is disable, allow, prefer, require, verify-ca or verify-full.",
-    "target_session_attrs": "To write to the primary of several servers: target_session_attrs=read-write.",
-    "connect_timeout": "connect_timeout is in whole seconds.",
+    "port": N_("A port is a number."),
+    "sslmode": N_("sslmode is disable, allow, prefer, require, verify-ca or verify-full."),
+    "target_session_attrs": N_("To write to the primary of several servers: target_session_attrs=read-write."),
+    "connect_timeout": N_("connect_timeout is in whole seconds."),
 }
-_HINT = (
-    "postgresql://USER@HOST:5432/DATABASE; percent-encode special characters of a password,"
-    " or give it in PGPASSWORD or ~/.pgpass."
+_HINT = N_(
+    "postgresql://USER@HOST:5432/DATABASE; percent-encode special characters of a password, or"
+    " give it in PGPASSWORD or ~/.pgpass."
 )
 
 
@@ -70,7 +71,7 @@ class Address(NamedTuple):
         query = (found and found["query"]) or ""
         pairs = query.split("&") if query else []
         if found is None or not all(map(_PAIR.fullmatch, pairs)):
-            raise UsageError("this PostgreSQL URL cannot be read", hint=_HINT)
+            raise UsageError(_("this PostgreSQL URL cannot be read"), hint=_HINT)
         parameters = dict(parse_qsl(query, keep_blank_values=True))
         _require_known(parameters)
         hosts = [each.rpartition(":")[0] if re.search(r":\d*$", each) else each for each in found["hosts"].split(",")]
@@ -100,8 +101,12 @@ class Address(NamedTuple):
         if told not in _CHECKED:
             _require_known({"sslmode": told})
             raise UsageError(
-                f"sslmode={told} may send receipts and phone numbers unencrypted to the store {self.shown}",
-                hint="Use sslmode=require or verify-full, or --insecure-db if nobody can listen in between.",
+                _(
+                    "sslmode={sslmode} may send receipts and phone numbers unencrypted to the store {store}",
+                    sslmode=told,
+                    store=self.shown,
+                ),
+                hint=_("Use sslmode=require or verify-full, or --insecure-db if nobody can listen in between."),
             )
         return None
 
@@ -110,12 +115,16 @@ def _require_known(parameters: Mapping[str, str]) -> None:
     """Raise UsageError, which quotes no value, for a parameter that libpq does not know or that has no such value."""
     if not parameters.keys() <= _KNOWN:
         raise UsageError(
-            "this PostgreSQL URL has a parameter that is not known",
-            hint="After the ? are names of libpq's connection parameters, such as sslmode, connect_timeout, service.",
+            _("this PostgreSQL URL has a parameter that is not known"),
+            hint=_(
+                "After the ? are names of libpq's connection parameters, such as sslmode, connect_timeout, service."
+            ),
         )
     for name, form in _VALUES.items():
         if name in parameters and not form.fullmatch(parameters[name]):
-            raise UsageError(f"the PostgreSQL URL or the environment has no valid {name}", hint=_FORMS[name])
+            raise UsageError(
+                _("the PostgreSQL URL or the environment has no valid {name}", name=name), hint=_FORMS[name]
+            )
 
 
 def _is_local(host: str) -> bool:

@@ -11,11 +11,13 @@ import msgspec
 
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT, Candidate
 from smsreceipt.model import Claim, Instant, Kind, Outcome, Receipt, Source, leg_of
+from smsreceipt.store.call_tallies import Body, InAdvance
+from smsreceipt.store.call_tallies import Day as CallDay
 from smsreceipt.store.checking.engine import Counters
 from smsreceipt.store.checking.faults import Fault, Finding, ReadAgain
 from smsreceipt.store.checking.statements import Member, Stored, body_fault
 from smsreceipt.store.checking.ties import Detail, Number, Report, Tied
-from smsreceipt.store.postgres import tallies
+from smsreceipt.store.postgres import call_tallies, tallies
 from smsreceipt.store.postgres.arrays import int8s
 from smsreceipt.store.postgres.batch import Key
 from smsreceipt.store.postgres.columns import (
@@ -94,8 +96,9 @@ _TWICE = f"{TWICE} AND state.seq > %s AND state.seq <= %s"
 #: The schema of amcheck, where it is installed in this database and may be used.
 _AMCHECK = (
     "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
-    " WHERE extname = 'amcheck'"
-    " AND has_function_privilege(quote_ident(nspname) || '.bt_index_check(regclass, boolean)', 'EXECUTE')"
+    " JOIN pg_proc ON pronamespace = extnamespace AND proname = 'bt_index_check' AND pronargs = 2"
+    " WHERE extname = 'amcheck' AND has_schema_privilege(pg_namespace.oid, 'USAGE')"
+    " AND has_function_privilege(pg_proc.oid, 'EXECUTE')"
 )
 _INDEXES = (
     "SELECT relname, pg_class.oid::int8 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
@@ -332,6 +335,18 @@ class Audit:
     def tallied_day(self, day: int) -> Day:
         """All about the tallies of one day."""
         return Day(self._reader, day)
+
+    def call_days(self) -> list[CallDay]:
+        """The kinds and days of calls and replies that have tallies, or should."""
+        return call_tallies.counted_days(self._reader)
+
+    def calls_in_advance(self, kind: str, day: int) -> InAdvance:
+        """The tally of one of them."""
+        return call_tallies.in_advance(self._reader, kind, day, day)
+
+    def bodies_of_day(self, kind: str, day: int, to: int) -> Iterable[Body]:
+        """What it is compared with: the states with seq at most *to*."""
+        return call_tallies.bodies_of_day(self._reader, kind, day, to)
 
 
 class Day:

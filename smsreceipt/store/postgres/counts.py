@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Instant, Kind
 from smsreceipt.store.arrivals import Came
+from smsreceipt.store.call_tallies import InAdvance
 from smsreceipt.store.counting import OF_SEND, Row, grouped_sql, hour_sql, sql_of_changes, sql_of_messages, sql_of_sends
 from smsreceipt.store.counts import FINAL, By, CountQuery
 from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
-from smsreceipt.store.postgres import arrivals
+from smsreceipt.store.postgres import arrivals, call_tallies
 from smsreceipt.store.postgres.session import Reader
 from smsreceipt.store.postgres.tallies import KINDS, state
 from smsreceipt.store.postgres.tallies import PREFIX as PREFIX_SQL
@@ -113,14 +114,18 @@ class Counts:
             return
         yield from _grouped(self._reader, names, ("count(*)", f"sum({_SENT_PARTS})::int8"), _SENDS, days)
 
-    def bodies(self, kind: str, first_day: int, last_day: int) -> Iterable[Row]:
+    def bodies(self, kind: str, first_day: int, last_day: int, after: int = 0) -> Iterable[Row]:
         """A row for each state of that kind, test pushes left out: OF_BODIES and the body."""
         return self._reader.stream(
-            f"SELECT day, {hour_sql('sent_at')}, outcome, code, origin, call_id, {PREFIX_SQL.format('statement')}, body"
+            f"SELECT day, {hour_sql('sent_at')}, origin, call_id, {PREFIX_SQL.format('statement')}, outcome, code, body"
             " FROM smsreceipt.statement JOIN smsreceipt.road ON road.id = road WHERE day BETWEEN %s AND %s"
-            " AND kind = (SELECT id FROM smsreceipt.kind WHERE name = %s) AND current AND NOT test",
-            (first_day, last_day, kind),
+            " AND kind = (SELECT id FROM smsreceipt.kind WHERE name = %s) AND seq > %s AND current AND NOT test",
+            (first_day, last_day, kind, after),
         )
+
+    def bodies_in_advance(self, kind: str, first_day: int, last_day: int) -> InAdvance:
+        """What is counted of that kind in advance."""
+        return call_tallies.in_advance(self._reader, kind, first_day, last_day)
 
 
 def _grouped(

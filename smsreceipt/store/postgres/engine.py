@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.store.postgres.address import Address, private_file
 from smsreceipt.store.promise import Reread, Store
 
@@ -64,7 +65,7 @@ class PostgresDatabase:
 
 def _require_driver() -> None:
     if importlib.util.find_spec("psycopg") is None:
-        raise UsageError("a store in PostgreSQL needs the driver psycopg", hint="pip install 'smsreceipt[postgres]'")
+        raise UsageError(_("a store in PostgreSQL needs the driver psycopg"), hint="pip install 'smsreceipt[postgres]'")
 
 
 def citus_sql() -> str:

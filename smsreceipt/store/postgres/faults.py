@@ -12,64 +12,77 @@ from collections.abc import Iterator
 import psycopg
 
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
+from smsreceipt.language import N_, _
 
 COUNTED_ALREADY = "SR001"  #: see begin_write() in the schema
 LOCKED = "55P03"  #: a lock was waited for as long as may be
 _RETRIED = {"40001", "40P01"}
-_OTHER = "Was it upgraded by a newer smsreceipt? Use that one. Else restore a backup, or name another database."
+_OTHER = N_("Was it upgraded by a newer smsreceipt? Use that one. Else restore a backup, or name another database.")
 #: SQLSTATE --> class of the error, what is wrong with the store, and a hint; the longest prefix counts.
 _STATES: dict[str, tuple[type[SmsReceiptError], str, str]] = {
-    "25006": (StoreUnavailable, "is read-only: a standby, or a role or database that may not write",
-              "Name the primary server in the URL, or add target_session_attrs=read-write to it."),
-    "28": (StoreUnavailable, "refused the user or the password", "Check PGPASSWORD, ~/.pgpass, the URL."),
-    "3D": (StoreUnavailable, "does not exist: the server has no such database", "Make it: createdb."),
-    "42501": (StoreUnavailable, "may not be used for this by this user",
-              "The owner of the database has to grant the rights, or to run this command once."),
-    "SR002": (StoreLocked, "has transactions on its workers that do not end, or workers that cannot be reached",
-              "Are all workers up? Citus ends such transactions each minute; SELECT recover_prepared_transactions()."),
-    "40": (StoreLocked, "is used by others at the same time", ""),
-    LOCKED: (StoreLocked, "is locked by another process",
-             "Run this again; if it happens often, raise the server's lock_timeout for this user."),
-    "57014": (StoreLocked, "did not answer in time",
-              "Raise the server's statement_timeout for this user, or run this again while less is going on."),
-    "53100": (StoreFull, "has no space left on its disk", "Free space on the server's disk, then run this again."),
-    "53400": (StoreUnavailable, "came to a limit of its server's configuration",
-              "The server's log names it: raise it there, then run this again."),
-    "53": (StoreUnavailable, "has no connection or memory left", "Raise max_connections, or use a connection pooler."),
-    "25P03": (StoreUnavailable, "ended a transaction of this program that took too long", ""),
-    "25P04": (StoreUnavailable, "ended a transaction of this program that took too long",
-              "Raise the server's transaction_timeout for this user."),
-    "57P": (StoreUnavailable, "is shutting down or starting", "Wait until the server is up, then run this again."),
-    "58": (StoreUnavailable, "has a fault of its disk or its system", "Look into the server's log."),
-    "08": (StoreUnavailable, "cannot be reached", "Is the server up, and the address right?"),
-    "XX001": (StoreDamaged, "is damaged", "Look into the server's log; restore a backup if pages are corrupted."),
-    "XX002": (StoreDamaged, "has a damaged index", "REINDEX the database, then run this again."),
-    "42P01": (StoreDamaged, "has not the tables of this program", _OTHER),
-    "42703": (StoreDamaged, "has not the columns of this program", _OTHER),
-    "42883": (StoreDamaged, "has not the functions of this program", _OTHER),
-    "3F": (StoreDamaged, "has not the schema of this program", _OTHER),
+    "25006": (StoreUnavailable,
+              N_("the store {store} is read-only: a standby, or a role or database that may not write"),
+              N_("Name the primary server in the URL, or add target_session_attrs=read-write to it.")),
+    "28": (StoreUnavailable, N_("the store {store} refused the user or the password"),
+           N_("Check PGPASSWORD, ~/.pgpass, the URL.")),
+    "3D": (StoreUnavailable, N_("the store {store} does not exist: the server has no such database"),
+           N_("Make it: createdb.")),
+    "42501": (StoreUnavailable, N_("the store {store} may not be used for this by this user"),
+              N_("The owner of the database has to grant the rights, or to run this command once.")),
+    "SR002": (StoreLocked,
+              N_("the store {store} has transactions on its workers that do not end,"
+                 " or workers that cannot be reached"),
+              N_("Are all workers up? Citus ends such transactions each minute;"
+                 " SELECT recover_prepared_transactions().")),
+    "40": (StoreLocked, N_("the store {store} is used by others at the same time"), ""),
+    LOCKED: (StoreLocked, N_("the store {store} is locked by another process"),
+             N_("Run this again; if it happens often, raise the server's lock_timeout for this user.")),
+    "57014": (StoreLocked, N_("the store {store} did not answer in time"),
+              N_("Raise the server's statement_timeout for this user, or run this again while less is going on.")),
+    "53100": (StoreFull, N_("the store {store} has no space left on its disk"),
+              N_("Free space on the server's disk, then run this again.")),
+    "53400": (StoreUnavailable, N_("the store {store} came to a limit of its server's configuration"),
+              N_("The server's log names it: raise it there, then run this again.")),
+    "53": (StoreUnavailable, N_("the store {store} has no connection or memory left"),
+           N_("Raise max_connections, or use a connection pooler.")),
+    "25P03": (StoreUnavailable, N_("the store {store} ended a transaction of this program that took too long"), ""),
+    "25P04": (StoreUnavailable, N_("the store {store} ended a transaction of this program that took too long"),
+              N_("Raise the server's transaction_timeout for this user.")),
+    "57P": (StoreUnavailable, N_("the store {store} is shutting down or starting"),
+            N_("Wait until the server is up, then run this again.")),
+    "58": (StoreUnavailable, N_("the store {store} has a fault of its disk or its system"),
+           N_("Look into the server's log.")),
+    "08": (StoreUnavailable, N_("the store {store} cannot be reached"), N_("Is the server up, and the address right?")),
+    "XX001": (StoreDamaged, N_("the store {store} is damaged"),
+              N_("Look into the server's log; restore a backup if pages are corrupted.")),
+    "XX002": (StoreDamaged, N_("the store {store} has a damaged index"),
+              N_("REINDEX the database, then run this again.")),
+    "42P01": (StoreDamaged, N_("the store {store} has not the tables of this program"), _OTHER),
+    "42703": (StoreDamaged, N_("the store {store} has not the columns of this program"), _OTHER),
+    "42883": (StoreDamaged, N_("the store {store} has not the functions of this program"), _OTHER),
+    "3F": (StoreDamaged, N_("the store {store} has not the schema of this program"), _OTHER),
 }  # fmt: skip
 _LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 #: Sentences of libpq about a connection that failed, which have no SQLSTATE, and what they mean.
 _REASONS = (
-    (r"could not translate host name|failed to resolve host", "no server has that name"),
-    (r"[Cc]onnection refused|No such file or directory", "no server listens there"),
-    (r"timeout expired|timed out", "the server did not answer in time"),
-    (r"does not support SSL|server closed the connection.*SSL", "the server offers no TLS"),
-    (r"does not match host name", "the certificate of the server is for another name than the one in the URL"),
+    (r"could not translate host name|failed to resolve host", N_("no server has that name")),
+    (r"[Cc]onnection refused|No such file or directory", N_("no server listens there")),
+    (r"timeout expired|timed out", N_("the server did not answer in time")),
+    (r"does not support SSL|server closed the connection.*SSL", N_("the server offers no TLS")),
+    (r"does not match host name", N_("the certificate of the server is for another name than the one in the URL")),
     (r"root certificate file|sslrootcert|root\.crt",
-     "the file of certificate authorities, sslrootcert or ~/.postgresql/root.crt, is missing or cannot be read"),
+     N_("the file of certificate authorities, sslrootcert or ~/.postgresql/root.crt, is missing or cannot be read")),
     (r"certificate verify failed|self.signed certificate|unknown ca",
-     "the certificate of the server is signed by no authority in sslrootcert, or has expired"),
-    (r"certificate|SSL", "no TLS connection as sslmode asks for it"),
-    (r"password authentication failed|no password supplied|fe_sendauth", "the user or the password was refused"),
-    (r"no pg_hba\.conf entry", "the server lets this user in from here only otherwise: see its pg_hba.conf"),
-    (r"too many (clients|connections)|remaining connection slots", "the server has no connection left"),
-    (r'database ".*" does not exist', "the server has no such database"),
-    (r'role ".*" does not exist', "the server has no such user"),
-    (r"starting up|shutting down", "the server is starting or shutting down"),
-    (r"read-write|read-only|in hot standby mode", "no server there can be written to"),
-    (r"not currently accepting connections", "the database lets nobody in"),
+     N_("the certificate of the server is signed by no authority in sslrootcert, or has expired")),
+    (r"certificate|SSL", N_("no TLS connection as sslmode asks for it")),
+    (r"password authentication failed|no password supplied|fe_sendauth", N_("the user or the password was refused")),
+    (r"no pg_hba\.conf entry", N_("the server lets this user in from here only otherwise: see its pg_hba.conf")),
+    (r"too many (clients|connections)|remaining connection slots", N_("the server has no connection left")),
+    (r'database ".*" does not exist', N_("the server has no such database")),
+    (r'role ".*" does not exist', N_("the server has no such user")),
+    (r"starting up|shutting down", N_("the server is starting or shutting down")),
+    (r"read-write|read-only|in hot standby mode", N_("no server there can be written to")),
+    (r"not currently accepting connections", N_("the database lets nobody in")),
 )  # fmt: skip
 
 
@@ -89,9 +102,11 @@ def unreachable(location: str, exc: psycopg.Error) -> StoreUnavailable:
     """The error for a connection that could not be made. The driver's own text may quote parts of the URL."""
     text = str(exc)
     reason = next((reason for pattern, reason in _REASONS if re.search(pattern, text)), "")
+    hint = _("Check the address, the server and the rights; psql with the same URL says more.")
+    if not reason:
+        return StoreUnavailable(_("the store {store} cannot be reached", store=location), hint=hint)
     return StoreUnavailable(
-        f"the store {location} cannot be reached{': ' if reason else ''}{reason}",
-        hint="Check the address, the server and the rights; psql with the same URL says more.",
+        _("the store {store} cannot be reached: {reason}", store=location, reason=_(reason)), hint=hint
     )
 
 
@@ -111,7 +126,8 @@ def reading(location: str) -> Iterator[None]:
         try:
             yield
         except (ValueError, KeyError) as exc:
-            raise StoreDamaged(f"the store {location} is damaged: it holds a value that was never written") from exc
+            reason = _("it holds a value that was never written")
+            raise StoreDamaged(_("the store {store} is damaged: {reason}", store=location, reason=reason)) from exc
 
 
 def error_of(location: str, exc: psycopg.Error) -> SmsReceiptError:
@@ -120,8 +136,8 @@ def error_of(location: str, exc: psycopg.Error) -> SmsReceiptError:
     for length in (5, 3, 2):
         if found := _STATES.get(state[:length]):
             kind, sentence, hint = found
-            return kind(f"the store {location} {sentence}", hint=hint)
+            return kind(_(sentence, store=location), hint=hint)
     return StoreUnavailable(
-        f"the store {location} refused a statement ({state or type(exc).__name__})",
-        hint="Nothing was acked that is not stored. Look into the server's log.",
+        _("the store {store} refused a statement ({code})", store=location, code=state or type(exc).__name__),
+        hint=_("Nothing was acked that is not stored. Look into the server's log."),
     )

@@ -100,6 +100,13 @@ def _numbered(db: Db, table: str, names: str, values: tuple[str, ...]) -> int:
     return int(found[0])
 
 
+def rename_origin(db: Db, origin: str, instead: str) -> None:
+    """Let another text stand for an origin."""
+    for number, source in db.execute("SELECT id, source FROM smsreceipt.road WHERE origin = %s", (origin,)).fetchall():
+        key = digest(f"{source}\0{instead}").hex()
+        db.execute("UPDATE smsreceipt.road SET origin = %s, key = %s::uuid WHERE id = %s", (instead, key, number))
+
+
 def receipts(db: Db, batch: Batch, types: RowTypes, settling: Collection[int]) -> set[int]:
     """Write the rows of the batch, which have their seqs; return the seqs of the new statements.
 

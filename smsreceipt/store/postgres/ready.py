@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsreceipt.errors import StoreUnavailable
+from smsreceipt.language import _
 from smsreceipt.store.postgres import schema
 from smsreceipt.store.postgres.faults import translated
 from smsreceipt.store.postgres.session import Connections, Db
@@ -37,11 +38,14 @@ def _refuse_unfit(db: Db, location: str, *, writable: bool) -> None:
     row = db.execute("SELECT pg_is_in_recovery(), current_setting('fsync')").fetchone()
     if row and row[0]:
         raise StoreUnavailable(
-            f"the store {location} is a standby, which does not tell how far it may be read",
-            hint="Name the primary server in the URL, or add target_session_attrs=read-write to it.",
+            _("the store {store} is a standby, which does not tell how far it may be read", store=location),
+            hint=_("Name the primary server in the URL, or add target_session_attrs=read-write to it."),
         )
     if row and row[1] == "off" and writable:
         raise StoreUnavailable(
-            f"the server of the store {location} runs with fsync=off: a power cut would lose confirmed receipts",
-            hint="Set fsync=on in its configuration.",
+            _(
+                "the server of the store {store} runs with fsync=off: a power cut would lose confirmed receipts",
+                store=location,
+            ),
+            hint=_("Set fsync=on in its configuration."),
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, Protocol
 
+from smsreceipt.store import call_tallies
 from smsreceipt.store.checking.days import checked_views, expected_rows
 from smsreceipt.store.checking.faults import Fault, Finding
 from smsreceipt.store.checking.run import Check, repaired
@@ -14,6 +15,7 @@ from smsreceipt.store.checking.ties import verdict
 from smsreceipt.store.postgres import tallies
 from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import Key
+from smsreceipt.store.postgres.call_tallies import counted_again
 from smsreceipt.store.postgres.checking import SETTLED_WRONGLY, TWICE, Audit
 from smsreceipt.store.postgres.columns import ident_of, identity_columns, identity_place, phone_place, said_of
 from smsreceipt.store.postgres.faults import reading
@@ -81,9 +83,13 @@ class _Repair:
         if any(found[each] for each in _COUNTED):
             self._counters()
         days |= {day for fault in faults if fault.seq for day in self._days(fault.seq)}
-        days |= {each.unit for each in found[Finding.TALLY]}
+        calls = {each.unit for each in found[Finding.TALLY] if isinstance(each.unit, tuple)}
+        days |= {each.unit for each in found[Finding.TALLY] if not isinstance(each.unit, tuple)}
         for day in sorted(days):
             self._tally(day)
+            calls |= {(kind, day) for kind in call_tallies.KINDS}
+        for kind, day in sorted(calls):
+            counted_again(self._db, kind, day)
         return sum(map(len, found.values()))
 
     def _run(self, statement: str, *values: object) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from smsreceipt.errors import StoreDamaged, StoreUnavailable
+from smsreceipt.language import _
 
 SCHEMA = 1
 _LOCK = "SELECT pg_advisory_xact_lock(1936552562, 2)"
@@ -25,11 +26,11 @@ def version_of(db: psycopg.Connection[Any], location: str) -> int:
     tables = _tables(db) or set()
     if "meta" not in tables:
         if "statement" in tables:
-            raise StoreDamaged(f"the store {location} has tables, but no schema version")
+            raise StoreDamaged(_("the store {store} has tables, but no schema version", store=location))
         return 0
     found = db.execute("SELECT version FROM smsreceipt.meta").fetchall()
     if len(found) != 1 or found[0][0] < 1:
-        raise StoreDamaged(f"the store {location} has tables, but no schema version")
+        raise StoreDamaged(_("the store {store} has tables, but no schema version", store=location))
     return int(found[0][0])
 
 
@@ -49,13 +50,18 @@ def require_known(version: int, location: str) -> None:
     """Raise for a schema that is newer or older than this program's."""
     if version > SCHEMA:
         raise StoreDamaged(
-            f"the store {location} has schema {version}, this program knows {SCHEMA}",
-            hint="It was not touched. Use the newer smsreceipt that wrote it.",
+            _(
+                "the store {store} has schema {version}, this program knows {known}",
+                store=location,
+                version=version,
+                known=SCHEMA,
+            ),
+            hint=_("It was not touched. Use the newer smsreceipt that wrote it."),
         )
     if version < SCHEMA:
         raise StoreUnavailable(
-            f"the store {location} has the older schema {version}",
-            hint="Once no older smsreceipt uses it any more: smsreceipt store upgrade.",
+            _("the store {store} has the older schema {version}", store=location, version=version),
+            hint=_("Once no older smsreceipt uses it any more: smsreceipt store upgrade."),
         )
 
 

@@ -225,9 +225,9 @@ class Sends:
 
 
 def _select(kinds: str) -> str:
-    """The columns of a StoredSend; the last is the outcome of its receipt's state."""
+    """The columns of a StoredSend; the last is outcome and code of its receipt's state, with a blank between."""
     return (
-        f"SELECT {COLUMNS}, asked_at, answer, (SELECT outcome {_ABOUT.format('send', kinds)} AND current"
+        f"SELECT {COLUMNS}, asked_at, answer, (SELECT outcome || ' ' || code {_ABOUT.format('send', kinds)} AND current"
         f" ORDER BY outcome IN {FINAL_SQL} DESC LIMIT 1) FROM smsreceipt.send"
     )
 

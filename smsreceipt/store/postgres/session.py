@@ -14,6 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.store.postgres import arrays
 from smsreceipt.store.postgres.address import Address
 from smsreceipt.store.postgres.faults import is_lost, translated, unreachable
@@ -53,7 +54,8 @@ class Connections:
             raise unreachable(self.location, exc) from None
         except (psycopg.Error, ValueError):
             raise UsageError(
-                "this PostgreSQL URL cannot be read", hint="Look at its parameters; nothing of it is repeated here."
+                _("this PostgreSQL URL cannot be read"),
+                hint=_("Look at its parameters; nothing of it is repeated here."),
             ) from None
         arrays.register(db)
         return db

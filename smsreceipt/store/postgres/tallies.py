@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
 from smsreceipt.errors import StoreUnavailable
+from smsreceipt.language import _
 from smsreceipt.store.counting import hour_sql, seconds_sql
+from smsreceipt.store.postgres import call_tallies
 from smsreceipt.store.postgres.arrays import Pack, int4s, int8s, texts
 from smsreceipt.store.postgres.batch import columns
+from smsreceipt.store.postgres.call_tallies import CallTallies, Write
 from smsreceipt.store.postgres.session import Db, Reader
 from smsreceipt.store.postgres.writer import Begun
 from smsreceipt.store.tallies import KEY, SLICE, SUMS, Message, State, Sums
@@ -40,17 +43,11 @@ _NOTE = (
 )
 
 
-class Write(Protocol):
-    """Runs a writing transaction."""
-
-    def __call__(self, work: Callable[[Db, Begun], None], *, alone: bool = False) -> None:
-        """*alone*: no other writer may be at work."""
-
-
 def note(db: Db, sign: int, seqs: Sequence[int]) -> None:
     """Note statements that are counted already: before they change with sign -1, and afterwards with sign 1."""
     if seqs:
         db.execute(_NOTE, (sign, int8s(seqs)))
+        call_tallies.note_changed(db, seqs)
 
 
 def state(reader: Reader) -> State:
@@ -96,7 +93,10 @@ class Tallies:
     ) -> None:
         self._reader = reader
         self.snapshot = snapshot
-        self._write = _refuse if readonly else write
+        self._write: Write = write
+        if readonly:
+            self._write = _refuse
+        self.calls = CallTallies(reader, snapshot, self._write)
 
     def state(self) -> State:
         """How far statements are counted."""
@@ -157,7 +157,7 @@ class Tallies:
 
 
 def _refuse(_work: Callable[[Db, Begun], None], *, alone: bool = False) -> None:  # noqa: ARG001 - a Write
-    raise StoreUnavailable("the store was opened for reading only")
+    raise StoreUnavailable(_("the store was opened for reading only"))
 
 
 def _run(db: Db, statement: str, *values: object) -> None:

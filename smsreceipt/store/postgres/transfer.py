@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.model import Reached, StoredReceipt
 from smsreceipt.store.copies import CopiedReject, CopiedStatement, joined
 from smsreceipt.store.ledger_rows import COLUMNS, row_of
@@ -95,7 +96,7 @@ def import_statements(
         "SELECT reached FROM smsreceipt.replay WHERE key = %s::uuid", (digest(reached.file).hex(),)
     ).fetchone()
     if ((newest and newest[0]) or 0) > (noted[0] if noted else 0):
-        raise UsageError(f"another process wrote into the store {location} during the copy")
+        raise UsageError(_("another process wrote into the store {store} during the copy", store=location))
     rows = sorted(batch.rows, key=lambda row: row.key)
     if rows:
         db.execute(INSERT, (packed_rows(rows, types.array, types.row),))

@@ -14,6 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from smsreceipt.errors import StoreDamaged, StoreLocked, StoreUnavailable
+from smsreceipt.language import _
 from smsreceipt.store.postgres import schema
 from smsreceipt.store.postgres.faults import COUNTED_ALREADY, LOCKED, error_of, is_lost, may_be_repeated
 from smsreceipt.store.postgres.session import Connections, Db
@@ -187,15 +188,17 @@ class Writer:
             raise _OtherCommittedError
         self._id, self._doubt = "", None
         raise StoreDamaged(
-            f"the store {self._connections.location} does not hold what it confirmed a moment ago",
-            hint="Was a backup restored, or an older replica promoted? Nothing of the last batch was acked. Receipts"
-            " may be missing: replay what was kept elsewhere, and run reconcile.",
+            _("the store {store} does not hold what it confirmed a moment ago", store=self._connections.location),
+            hint=_(
+                "Was a backup restored, or an older replica promoted? Nothing of the last batch was acked."
+                " Receipts may be missing: replay what was kept elsewhere, and run reconcile."
+            ),
         )
 
     def _given_up(self, exc: Exception, *, gone: bool) -> Exception:
         """The error for a transaction that could not be made. Whether it was is not known if it is in doubt."""
         if gone:
-            return StoreLocked(f"the store {self._connections.location} cannot be reached any more")
+            return StoreLocked(_("the store {store} cannot be reached any more", store=self._connections.location))
         return error_of(self._connections.location, exc) if isinstance(exc, psycopg.Error) else exc
 
     def close(self) -> None:

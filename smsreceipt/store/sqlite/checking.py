@@ -12,13 +12,15 @@ import msgspec
 
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT, Candidate
 from smsreceipt.model import Claim, Instant, Kind, Outcome, Source, leg_of
+from smsreceipt.store.call_tallies import Body, InAdvance
+from smsreceipt.store.call_tallies import Day as CallDay
 from smsreceipt.store.checking.engine import Counters
 from smsreceipt.store.checking.faults import Fault, Finding, ReadAgain
 from smsreceipt.store.checking.statements import Member, Stored, body_fault
 from smsreceipt.store.checking.ties import Detail, Number, Report, Tied
 from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
 from smsreceipt.store.reject_rows import reject_id
-from smsreceipt.store.sqlite import tallies
+from smsreceipt.store.sqlite import call_tallies, tallies
 from smsreceipt.store.sqlite.columns import NUMBERED, SELECTED, UNREAD, receipt_from
 from smsreceipt.store.sqlite.migrations import TABLES
 from smsreceipt.store.sqlite.rows import number, rows
@@ -320,6 +322,18 @@ class Audit:
     def tallied_day(self, day: int) -> Day:
         """All about the tallies of one day."""
         return Day(self._db, day)
+
+    def call_days(self) -> list[CallDay]:
+        """The kinds and days of calls and replies that have tallies, or should."""
+        return call_tallies.counted_days(self._db)
+
+    def calls_in_advance(self, kind: str, day: int) -> InAdvance:
+        """The tally of one of them."""
+        return call_tallies.in_advance(self._db, kind, day, day)
+
+    def bodies_of_day(self, kind: str, day: int, to: int) -> Iterable[Body]:
+        """What it is compared with: the states with seq at most *to*."""
+        return call_tallies.bodies_of_day(self._db, kind, day, to)
 
 
 class Day:

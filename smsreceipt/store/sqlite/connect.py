@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 
 from smsreceipt.errors import SmsReceiptError, StoreDamaged, StoreUnavailable
+from smsreceipt.language import N_, _
 from smsreceipt.store.sqlite import files, leases
 from smsreceipt.store.sqlite.faults import damaged, translated
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, SCHEMA, TABLES, is_blank, migrate, pragma, triggers
@@ -58,8 +59,8 @@ def _connect_to_read_only_media(path: Path) -> apsw.Connection:
     """Open a file beside which SQLite can write nothing. It must have been closed soundly: its journal is not read."""
     if files.size(files.beside(path, "-wal")):
         raise StoreUnavailable(
-            f"the store {path} was not closed soundly, and lies where nothing can be written",
-            hint="Copy the file and its -wal file to a disk that can be written, and name the copy with --store.",
+            _("the store {store} was not closed soundly, and lies where nothing can be written", store=path),
+            hint=_("Copy the file and its -wal file to a disk that can be written, and name the copy with --store."),
         )
     uri = f"{path.resolve().as_uri()}?immutable=1"
     return _connect(path, uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, writable=False, vfs=None)
@@ -92,7 +93,8 @@ def _secure(connection: apsw.Connection, path: Path, *, writable: bool) -> None:
             quick_check(connection, path, START_SECONDS)
     elif not is_blank(connection) and pragma(connection, "user_version") != SCHEMA:
         raise StoreUnavailable(
-            f"the store {path} has an older schema", hint="Any command that writes, such as pull, upgrades it."
+            _("the store {store} has an older schema", store=path),
+            hint=_("Any command that writes, such as pull, upgrades it."),
         )
 
 
@@ -108,7 +110,9 @@ def _keep_journal(connection: apsw.Connection, path: Path) -> None:
                 raise
             time.sleep(0.01)
     if mode != "wal":
-        raise StoreUnavailable(f"the store {path} is on a disk that cannot hold SQLite's write-ahead log")
+        raise StoreUnavailable(
+            _("the store {store} is on a disk that cannot hold SQLite's write-ahead log", store=path)
+        )
 
 
 def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
@@ -117,23 +121,34 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
         if not files.size(path) or not is_blank(connection):
             return
         raise StoreDamaged(
-            f"{path} has no tables: it is no store, or one whose journal ({path.name}-wal) is gone",
-            hint="It was not touched. Put the -wal file back beside it, restore a backup, or name another file with"
-            " --store.",
+            _(
+                "{path} has no tables: it is no store, or one whose journal ({name}-wal) is gone",
+                path=path,
+                name=path.name,
+            ),
+            hint=_(
+                "It was not touched. Put the -wal file back beside it, restore a backup, or name another file"
+                " with --store."
+            ),
         )
     if pragma(connection, "application_id") != APPLICATION_ID:
         raise StoreDamaged(
-            f"{path} is a database, but no smsreceipt store",
-            hint="It was not touched. Name another file with --store.",
+            _("{path} is a database, but no smsreceipt store", path=path),
+            hint=_("It was not touched. Name another file with --store."),
         )
     version = pragma(connection, "user_version")
     if version > SCHEMA:
         raise StoreDamaged(
-            f"the store {path} has schema {version}, this program knows {SCHEMA}",
-            hint="It was not touched. Use the newer smsreceipt that wrote it.",
+            _(
+                "the store {store} has schema {version}, this program knows {known}",
+                store=path,
+                version=version,
+                known=SCHEMA,
+            ),
+            hint=_("It was not touched. Use the newer smsreceipt that wrote it."),
         )
     if version < 1:
-        raise damaged(path, "it has tables, but no schema version")
+        raise damaged(path, _("it has tables, but no schema version"))
 
 
 def _refuse_foreign_code(connection: apsw.Connection, path: Path) -> None:
@@ -149,8 +164,12 @@ def _refuse_foreign_code(connection: apsw.Connection, path: Path) -> None:
     ):
         if ours.get(name) != text and (what != "index" or table in TABLES):
             raise StoreDamaged(
-                f"the store {path} has {_NAMES[what]} that is not smsreceipt's: {name}",
-                hint=f'It was not touched. Remove it: sqlite3 FILE "DROP {what.upper()} {name}", then run this again.',
+                _(_FOREIGN[what], store=path, name=name),
+                hint=_(
+                    'It was not touched. Remove it: sqlite3 FILE "DROP {what} {name}", then run this again.',
+                    what=what.upper(),
+                    name=name,
+                ),
             )
     for name, table in connection.execute(
         'SELECT DISTINCT name, lower("table") FROM sqlite_schema JOIN pragma_foreign_key_list(name)'
@@ -158,12 +177,21 @@ def _refuse_foreign_code(connection: apsw.Connection, path: Path) -> None:
     ):
         if name not in TABLES and table in TABLES:
             raise StoreDamaged(
-                f"the store {path} has a table whose foreign key names one of smsreceipt's: {name}, of {table}",
-                hint="It was not touched. Make the table again without REFERENCES, or DROP it, then run this again.",
+                _(
+                    "the store {store} has a table whose foreign key names one of smsreceipt's: {name}, of {table}",
+                    store=path,
+                    name=name,
+                    table=table,
+                ),
+                hint=_("It was not touched. Make the table again without REFERENCES, or DROP it, then run this again."),
             )
 
 
-_NAMES = {"trigger": "a trigger", "view": "a view", "index": "a unique index"}
+_FOREIGN = {
+    "trigger": N_("the store {store} has a trigger that is not smsreceipt's: {name}"),
+    "view": N_("the store {store} has a view that is not smsreceipt's: {name}"),
+    "index": N_("the store {store} has a unique index that is not smsreceipt's: {name}"),
+}
 
 
 def quick_check(connection: apsw.Connection, path: Path, seconds: float) -> bool:
@@ -177,7 +205,7 @@ def quick_check(connection: apsw.Connection, path: Path, seconds: float) -> bool
     finally:
         connection.set_progress_handler(None)
     if found != [("ok",)]:
-        raise damaged(path, "quick_check fails")
+        raise damaged(path, _("quick_check fails"))
     return True
 
 

@@ -9,11 +9,12 @@ import apsw
 from smsreceipt.matching import SEND_DETAIL
 from smsreceipt.model import Instant, Kind
 from smsreceipt.store.arrivals import Came
+from smsreceipt.store.call_tallies import InAdvance
 from smsreceipt.store.counting import OF_SEND, Row, grouped_sql, hour_sql, sql_of_changes, sql_of_messages, sql_of_sends
 from smsreceipt.store.counts import FINAL, By, CountQuery
 from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
 from smsreceipt.store.promise import Reread
-from smsreceipt.store.sqlite import arrivals, tally_changes
+from smsreceipt.store.sqlite import arrivals, call_tallies, tally_changes
 from smsreceipt.store.sqlite.columns import UNREAD
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.tallies import state
@@ -118,7 +119,7 @@ class Counts:
             return
         yield from _grouped(self._db, names, ("count(*)", f"sum({_SENT_PARTS})"), _SENDS, days)
 
-    def bodies(self, kind: str, first_day: int, last_day: int) -> Iterable[Row]:
+    def bodies(self, kind: str, first_day: int, last_day: int, after: int = 0) -> Iterable[Row]:
         """A row for each state of that kind, test pushes left out: OF_BODIES and the body."""
         prefix = tally_changes.PREFIX.format("statement")
         days = f"day IN ({', '.join(map(str, range(first_day, last_day + 1)))})"  # each and the kind are one seek
@@ -126,11 +127,15 @@ class Counts:
             days = f"day BETWEEN {first_day} AND {last_day}"
         return rows(
             self._db,
-            f"SELECT day, {hour_sql('sent_at')}, outcome, code, origin, call_id, {prefix}, body"
+            f"SELECT day, {hour_sql('sent_at')}, origin, call_id, {prefix}, outcome, code, body"
             f" FROM statement INDEXED BY statement_day JOIN road ON road.id = road WHERE {days}"
-            " AND kind = (SELECT id FROM kind WHERE name = ?) AND current AND NOT test",
-            (kind,),
+            " AND kind = (SELECT id FROM kind WHERE name = ?) AND seq > ? AND current AND NOT test",
+            (kind, after),
         )
+
+    def bodies_in_advance(self, kind: str, first_day: int, last_day: int) -> InAdvance:
+        """What is counted of that kind in advance."""
+        return call_tallies.in_advance(self._db, kind, first_day, last_day)
 
 
 def _grouped(

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.store.promise import Reread, Store
 from smsreceipt.store.sqlite import files
 
@@ -64,11 +65,18 @@ class SqliteFile:
         path = self._path
         with contextlib.suppress(OSError):  # opening the file reports an unreadable path better
             if path.is_dir():
-                raise UsageError(f"the store {path} is a directory", hint=f"Name a file in it: {path / 'receipts.db'}")
+                raise UsageError(
+                    _("the store {store} is a directory", store=path),
+                    hint=_("Name a file in it: {file}", file=path / "receipts.db"),
+                )
             if path.is_symlink() and not path.exists():
                 raise UsageError(
-                    f"the store {path} is a symbolic link to {path.readlink()}, which is not there",
-                    hint="Is its disk mounted? For a new store, name the file itself or remove the link.",
+                    _(
+                        "the store {store} is a symbolic link to {target}, which is not there",
+                        store=path,
+                        target=path.readlink(),
+                    ),
+                    hint=_("Is its disk mounted? For a new store, name the file itself or remove the link."),
                 )
             if path.exists() and not path.is_file():
-                raise UsageError(f"the store {path} is not a regular file")
+                raise UsageError(_("the store {store} is not a regular file", store=path))

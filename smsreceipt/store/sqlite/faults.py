@@ -9,15 +9,26 @@ from pathlib import Path
 import apsw
 
 from smsreceipt.errors import StoreDamaged, StoreFull, StoreLocked, StoreUnavailable
+from smsreceipt.language import _
 from smsreceipt.store.sqlite.files import unavailable
 
 
 def damaged(path: Path, what: str) -> StoreDamaged:
     """The error for a file that is a store, but not a sound one."""
     return StoreDamaged(
-        f"the store {path} is damaged: {what}",
-        hint="The file was left as it is. Copy it, then try `sqlite3 FILE .recover`, or restore a backup"
-        " and pull or replay again.",
+        _("the store {store} is damaged: {reason}", store=path, reason=what),
+        hint=_(
+            "The file was left as it is. Copy it, then try `sqlite3 FILE .recover`, or restore a backup"
+            " and pull or replay again."
+        ),
+    )
+
+
+def replaced(path: Path) -> StoreDamaged:
+    """The error for a store whose files were changed by somebody else while they were in use."""
+    return StoreDamaged(
+        _("the store {store} or its -wal file was replaced or deleted while in use, or overwritten", store=path),
+        hint=_("Nothing of the last batch was acked. Put the file back, or start again on the new one."),
     )
 
 
@@ -27,20 +38,24 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (apsw.BusyError, apsw.LockedError) as exc:
-        raise StoreLocked(f"the store {path} is locked by another process") from exc
+        raise StoreLocked(_("the store {store} is locked by another process", store=path)) from exc
     except apsw.FullError as exc:
-        raise StoreFull(f"no space left for the store {path}") from exc
+        raise StoreFull(_("no space left for the store {store}", store=path)) from exc
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError) as exc:
-        raise unavailable(path, f"cannot be opened for this: {_plain(exc)}", write=True) from exc
+        raise unavailable(
+            path,
+            _("the store {store} cannot be opened for this: {reason}", store=path, reason=_plain(exc)),
+            write=True,
+        ) from exc
     except apsw.IOError as exc:
         raise StoreUnavailable(
-            f"the disk failed under the store {path}: {_plain(exc)}",
-            hint="Nothing was acked that is not stored. Check the disk, then run the same command again.",
+            _("the disk failed under the store {store}: {reason}", store=path, reason=_plain(exc)),
+            hint=_("Nothing was acked that is not stored. Check the disk, then run the same command again."),
         ) from exc
     except apsw.NotADBError as exc:
         raise StoreDamaged(
-            f"{path} is no smsreceipt store: it does not begin as an SQLite database does",
-            hint="It was not touched. Name another file with --store; if this was a store, restore a backup.",
+            _("{path} is no smsreceipt store: it does not begin as an SQLite database does", path=path),
+            hint=_("It was not touched. Name another file with --store; if this was a store, restore a backup."),
         ) from exc
     except (apsw.CorruptError, apsw.FormatError, apsw.SQLError) as exc:
         # SQLite refuses one of our statements (SQLError) only where the schema is not the one of the migrations.
@@ -54,7 +69,7 @@ def reading(path: Path) -> Iterator[None]:
         try:
             yield
         except ValueError as exc:
-            raise damaged(path, "it holds a value that was never written") from exc
+            raise damaged(path, _("it holds a value that was never written")) from exc
 
 
 def _plain(exc: apsw.Error) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from smsreceipt.errors import StoreDamaged, StoreUnavailable
+from smsreceipt.language import N_, _, of_system
 from smsreceipt.permissions import denied_hint, why_denied
 
 #: SQLite cannot lock files safely on these, or share its index of the journal: disks of other machines, object stores,
@@ -40,10 +41,14 @@ def refuse_lost(path: Path) -> None:
     """Raise StoreDamaged where a journal has outlived its store: SQLite would delete it, with the receipts in it."""
     journal = beside(path, "-wal")
     if size(path) == 0 and size(journal) > _JOURNAL_HEAD:
+        empty = N_("the store {store} is empty, but its journal {journal} is not")
+        gone = N_("the store {store} is gone, but its journal {journal} is not")
         raise StoreDamaged(
-            f"the store {path} is {'empty' if path.exists() else 'gone'}, but its journal {journal} is not",
-            hint="It was not touched. Put the store's file back beside it; or move the journal away, then restore a"
-            " backup or begin anew.",
+            _(empty if path.exists() else gone, store=path, journal=journal),
+            hint=_(
+                "It was not touched. Put the store's file back beside it; or move the journal away, then"
+                " restore a backup or begin anew."
+            ),
         )
 
 
@@ -60,20 +65,27 @@ def prepare_file(path: Path) -> None:
             folder.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as exc:
-        raise unavailable(path, f"cannot be written: {exc.strerror}", write=True) from exc
+        raise unavailable(
+            path, _("the store {store} cannot be written: {reason}", store=path, reason=of_system(exc)), write=True
+        ) from exc
 
 
 def unavailable(path: Path, what: str, *, write: bool) -> StoreUnavailable:
-    """The error for a store that cannot be opened: it names the owner where rights are the cause."""
+    """The error for a store that cannot be opened: *what*, and the owner where rights are the cause."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         file = beside(path, suffix)
         if suffix and not file.exists():
             continue
-        if why := why_denied(file, write=write, called=f"its file {file}" if suffix else "it"):
-            return StoreUnavailable(f"the store {path} {what}: {why}", hint=denied_hint(file, "--store", write=write))
+        if why := why_denied(file, write=write, named=bool(suffix)):
+            return StoreUnavailable(
+                _("{what}: {reason}", what=what, reason=why),
+                hint=denied_hint(file, "--store", write=write),
+            )
     return StoreUnavailable(
-        f"the store {path} {what}",
-        hint="Nothing is lost. See to it that its disk and folder can be written, or name another file with --store.",
+        what,
+        hint=_(
+            "Nothing is lost. See to it that its disk and folder can be written, or name another file with --store."
+        ),
     )
 
 
@@ -85,7 +97,7 @@ def refuse_unwritable(path: Path) -> None:
     while not folder.exists():
         folder = folder.parent
     if why_denied(path, write=True) or on_read_only_media(folder / path.name):
-        raise unavailable(path, "cannot be written", write=True)
+        raise unavailable(path, _("the store {store} cannot be written", store=path), write=True)
 
 
 def exposed(path: Path) -> str:
@@ -104,14 +116,14 @@ def _refuse_unsafe(path: Path) -> None:
         open_to_all = bool(mode & stat.S_IWOTH)
         if open_to_all and (path.is_symlink() or not mode & stat.S_ISVTX):
             raise StoreUnavailable(
-                f"refusing the store {path}: anybody may write to its directory",
-                hint="Put the store into a directory of your own.",
+                _("refusing the store {store}: anybody may write to its directory", store=path),
+                hint=_("Put the store into a directory of your own."),
             )
     kind = _filesystem(folder)
     if kind.startswith(_NETWORK) and kind not in _LOCAL:
         raise StoreUnavailable(
-            f"refusing the store {path}: it is on a network file system ({kind})",
-            hint="SQLite cannot lock files there safely. Put the store on a local disk.",
+            _("refusing the store {store}: it is on a network file system ({kind})", store=path, kind=kind),
+            hint=_("SQLite cannot lock files there safely. Put the store on a local disk."),
         )
 
 
@@ -161,7 +173,9 @@ def size_to_read(path: Path) -> int:
     except FileNotFoundError:
         return 0
     except OSError as exc:
-        raise unavailable(path, f"cannot be read: {exc.strerror}", write=False) from exc
+        raise unavailable(
+            path, _("the store {store} cannot be read: {reason}", store=path, reason=of_system(exc)), write=False
+        ) from exc
 
 
 def on_read_only_media(path: Path) -> bool:

@@ -6,15 +6,16 @@ from importlib import resources
 
 import apsw
 
-from smsreceipt.store.sqlite import tally_changes
+from smsreceipt.store.sqlite import call_tallies, tally_changes
 from smsreceipt.store.sqlite.columns import COLUMNS, Column
 
 APPLICATION_ID = 0x534D5352  #: "SMSR"; a database with another one belongs to another program
-_FILES = frozenset({1, 2, 3, 4, 5, 7, 8})  # the steps that have a file in sql/
+_FILES = frozenset({1, 2, 3, 4, 5, 7, 8, 9})  # the steps that have a file in sql/
 #: The tables that a store has.
 TABLES = frozenset({
     *("kind", "road", "statement", "body", "phone", "reject", "send"),
     *("run", "counter", "comparison", "replay", "tie", "backfill", "note", "day_tally", "tally_change"),
+    *("call_tally", "call_change", "call_state"),
 })  # fmt: skip
 BACKFILLED = max(column.since for column in COLUMNS)  #: the newest step that added columns
 SCHEMA = max(*_FILES, BACKFILLED)
@@ -61,9 +62,10 @@ def _take(connection: apsw.Connection, step: int) -> None:
     """Take one step, inside the caller's transaction."""
     if step in _FILES:
         connection.execute(sql(f"{step:04}.sql"))
-    if step == tally_changes.STEP:
-        for _, trigger in tally_changes.TRIGGERS:
-            connection.execute(trigger)
+    for known in (tally_changes, call_tallies):
+        if step == known.STEP:
+            for _, trigger in known.TRIGGERS:
+                connection.execute(trigger)
     if added := [column for column in COLUMNS if column.since == step > 1]:
         _add_columns(connection, step, added)
     connection.pragma("application_id", APPLICATION_ID)
@@ -73,7 +75,7 @@ def _take(connection: apsw.Connection, step: int) -> None:
 def triggers() -> list[tuple[str, str]]:
     """The names and texts of the triggers that a store has, as SQLite keeps them."""
     unread = [(f"unread_{column.name}", _trigger(column)) for column in COLUMNS if column.since > 1]
-    return [*unread, *tally_changes.TRIGGERS]
+    return [*unread, *tally_changes.TRIGGERS, *call_tallies.TRIGGERS]
 
 
 def _trigger(column: Column) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from smsreceipt.language import N_
 from smsreceipt.store.ledger_rows import REPORTS
 from smsreceipt.store.removal import At, Held, Removal, Space, Whole, gathered
 from smsreceipt.store.sqlite import files, notes
@@ -46,9 +47,13 @@ _TEXTS = (
 )
 _FURTHER = "SELECT seq, digest, body FROM body WHERE (seq, digest) > (?, ?) ORDER BY seq, digest LIMIT ?"
 
+_CODES = "SELECT DISTINCT code FROM day_tally UNION SELECT DISTINCT code FROM tally_change"
+
 
 class Removals:
     """The Removals of one store."""
+
+    seconds = 0.02  #: who answers a push waits for a transaction, for there is one writer at a time
 
     def __init__(
         self,
@@ -83,6 +88,16 @@ class Removals:
                 yield from ((seq, b"", body) for seq, _, body in found)
                 at = found[-1][:2]
 
+    def origins(self) -> list[str]:
+        """The origins of what is and was stored: queues, paths, files."""
+        with reading(self._path):
+            return [origin for (origin,) in rows(self._db, "SELECT DISTINCT origin FROM road")]
+
+    def counted(self) -> list[str]:
+        """The codes in figures that were counted in advance."""
+        with reading(self._path):
+            return [code for (code,) in rows(self._db, _CODES)]
+
     def remove(self, removal: Removal) -> bool:
         """Delete all of *removal* in one transaction; False if an identity is not as it was read."""
         with self._transaction():
@@ -100,7 +115,7 @@ class Removals:
             ((busy, *_),) = rows(self._db, "PRAGMA wal_checkpoint(TRUNCATE)")
         free = number(self._db, "PRAGMA freelist_count") * number(self._db, "PRAGMA page_size")
         size = files.size(self._path) + files.size(files.beside(self._path, "-wal"))
-        return Space(size, free, "another process" if busy else "")
+        return Space(size, free, N_("another process") if busy else "")
 
     def _cut(self, *statements: str) -> None:
         with ExitStack() as stack:
@@ -168,6 +183,8 @@ def _remove(db: apsw.Connection, attribution: Attribution, removal: Removal) -> 
         (removal.settle, answered),
     )
     db.execute(f"DELETE FROM reject WHERE id {_THESE}", (_listed(removal.rejects),))
+    for origin, instead in removal.origins.items():
+        db.execute("UPDATE road SET origin = ? WHERE origin = ?", (instead, origin))
     for topic, changes in removal.notes.items():
         notes.write(db, topic, changes, {})
     return True

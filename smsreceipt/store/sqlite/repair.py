@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from smsreceipt.store import call_tallies
 from smsreceipt.store.checking.days import checked_views, expected_rows
 from smsreceipt.store.checking.faults import Fault, Finding
 from smsreceipt.store.checking.run import Check, repaired
@@ -17,6 +18,7 @@ from smsreceipt.store.checking.statements import day_of, judge
 from smsreceipt.store.checking.ties import verdict
 from smsreceipt.store.sqlite import tallies
 from smsreceipt.store.sqlite.attribution import Attribution
+from smsreceipt.store.sqlite.call_tallies import counted_again
 from smsreceipt.store.sqlite.checking import SETTLED_WRONGLY, Audit
 from smsreceipt.store.sqlite.columns import ADDED, NUMBERED
 from smsreceipt.store.sqlite.faults import reading
@@ -68,11 +70,15 @@ class _Repair:
         if any(found[each] for each in _COUNTED):
             self._counters()
         days |= {day for fault in faults if fault.seq for day in self._days(fault.seq)}
-        days |= {each.unit for each in found[Finding.TALLY]}
+        calls = {each.unit for each in found[Finding.TALLY] if isinstance(each.unit, tuple)}
+        days |= {each.unit for each in found[Finding.TALLY] if not isinstance(each.unit, tuple)}
         self._check.wrong.marks.clear()
         self._check.wrong.days.clear()
         for day in sorted(days):
             self._tally(day)
+            calls |= {(kind, day) for kind in call_tallies.KINDS}
+        for kind, day in sorted(calls):
+            counted_again(self._db, kind, day)
         return sum(map(len, found.values()))
 
     def _days(self, seq: int) -> list[int]:

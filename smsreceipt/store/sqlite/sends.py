@@ -202,10 +202,10 @@ class Sends:
         )
 
     def _select(self) -> str:
-        """The columns of a StoredSend; the last is the outcome of its receipt's state."""
+        """The columns of a StoredSend; the last is outcome and code of its receipt's state, with a blank between."""
         return (
-            f"SELECT {COLUMNS}, asked_at, answer, (SELECT outcome FROM statement INDEXED BY statement_key"
-            " WHERE id1 = send.biz_id AND id2 = send.phone AND id3 = '' AND id4 = ''"
+            f"SELECT {COLUMNS}, asked_at, answer, (SELECT outcome || ' ' || code FROM statement"
+            " INDEXED BY statement_key WHERE id1 = send.biz_id AND id2 = send.phone AND id3 = '' AND id4 = ''"
             f" AND +kind IN ({self._reports()}) AND current = 1 ORDER BY outcome IN {FINAL_SQL} DESC LIMIT 1) FROM send"
         )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import apsw
 
-from smsreceipt.errors import StoreDamaged
 from smsreceipt.model import (
     WHOLE,
     Asked,
@@ -45,7 +44,7 @@ from smsreceipt.store.sqlite import (
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.connect import LOOK_SECONDS, connect, quick_check
 from smsreceipt.store.sqlite.counts import Counts
-from smsreceipt.store.sqlite.faults import reading, translated
+from smsreceipt.store.sqlite.faults import reading, replaced, translated
 from smsreceipt.store.sqlite.keep import Keeper
 from smsreceipt.store.sqlite.migrations import APPLICATION_ID, is_blank, migrate
 from smsreceipt.store.sqlite.rows import rows
@@ -159,10 +158,7 @@ class SqliteStore(Figures, Verified):
         """Raise StoreDamaged if a commit goes, or went, into files that somebody changed: it must not be acked."""
         if not self._files.in_memory and not hold():
             self._sound = False
-            raise StoreDamaged(
-                f"the store {self._path} or its -wal file was replaced or deleted while in use, or overwritten",
-                hint="Nothing of the last batch was acked. Put the file back, or start again on the new one.",
-            )
+            raise replaced(self._path)
 
     def drop_rejects(self, ids: Collection[str]) -> int:
         """Delete rejects by their full ids; return how many were deleted."""

@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from smsreceipt.store.counting import hour_sql, seconds_sql
+from smsreceipt.store.sqlite.call_tallies import CallTallies
 from smsreceipt.store.sqlite.migrations import BACKFILLED
 from smsreceipt.store.sqlite.rows import number, rows
 from smsreceipt.store.sqlite.tally_changes import KINDS, PREFIX
@@ -68,6 +69,7 @@ class Tallies:
         self._db = db
         self.snapshot = snapshot
         self._transaction = transaction
+        self.calls = CallTallies(db, snapshot, transaction)
 
     def state(self) -> State:
         """How far statements are counted."""

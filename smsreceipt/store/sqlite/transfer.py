@@ -8,6 +8,7 @@ from hashlib import sha256
 import apsw
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.model import Reached, StoredReceipt
 from smsreceipt.store.copies import CopiedReject, CopiedStatement, joined
 from smsreceipt.store.ledger_rows import COLUMNS, row_of
@@ -66,7 +67,7 @@ def import_statements(
     before = number(db, "SELECT last_seq FROM counter")
     noted = replays.unfinished(db).get(reached.file)
     if before > (noted.offset if noted else 0):
-        raise UsageError(f"another process wrote into the store {location} during the copy")
+        raise UsageError(_("another process wrote into the store {store} during the copy", store=location))
     if copied:
         batch = InsertBatch([each.received for each in copied], 0, keeper.kind, keeper.road)
         for name, values in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +23,7 @@ from smsreceipt.model import Instant, Recording
 from smsreceipt.sandbox import Sandbox
 from smsreceipt.sandbox.clock import beijing
 from smsreceipt.sources.recordings.client import request
+from smsreceipt.sources.recordings.crc64 import crc64
 from tests.sandbox.clients import SECRET, rpc
 
 CONTENT = b"ID3 what was said"
@@ -53,6 +55,16 @@ def test_the_official_client_gets_a_link_that_leads_to_the_file(sandbox: Sandbox
         assert (status, body) == (200, CONTENT)
         assert headers["ETag"] == f'"{MD5.hexdigest().upper()}"'
         assert headers["Content-MD5"] == base64.b64encode(MD5.digest()).decode()
+        assert headers["x-oss-hash-crc64ecma"] == str(crc64([CONTENT]))
+
+
+def test_a_file_that_was_uploaded_in_parts_has_a_crc_and_no_md5(sandbox: Sandbox) -> None:
+    url = sandbox.record("FC1", "call-1", AT, b"123456789", in_parts=True)
+    for given in ({}, {"Range": "bytes=3-"}):
+        _, headers, _ = get(url, **given)
+        assert (headers["x-oss-object-type"], "Content-MD5" in headers) == ("Multipart", False)
+        assert re.fullmatch(r'"[0-9A-F]{32}-2"', headers["ETag"])
+        assert headers["x-oss-hash-crc64ecma"] == str(0x995DC9BBDF1939FA)  # the published check value
 
 
 def newer_client(sandbox: Sandbox, secret: str = SECRET, algorithm: str | None = None) -> Any:

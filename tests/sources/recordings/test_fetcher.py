@@ -21,6 +21,7 @@ from smsreceipt.errors import ProviderError, SmsReceiptError
 from smsreceipt.model import DAY_MS, Instant, Recording
 from smsreceipt.sources.query.rate import Halted
 from smsreceipt.sources.recordings.client import NoLink
+from smsreceipt.sources.recordings.crc64 import crc64
 from smsreceipt.sources.recordings.fetcher import TRIES, Expired, Fetched, Fetcher
 from smsreceipt.sources.recordings.links import LinkRefused, Policy
 from smsreceipt.sources.recordings.places import Part
@@ -202,6 +203,45 @@ def test_an_object_whose_etag_is_no_md5_is_taken_by_its_length(tmp_path: Path) -
     appended = {"x-oss-object-type": "Appendable", "ETag": '"' + "A" * 32 + '"'}
     with ObjectPeer(CONTENT, Wrong(headers=appended, without=("Content-MD5",))) as peer:
         assert sound(fetched(tmp_path, peer))
+
+
+IN_PARTS = {"ETag": '"0123456789ABCDEF0123456789ABCDEF-2"', "x-oss-object-type": "Multipart"}
+
+
+def in_parts(crc: object, **more: Any) -> Wrong:
+    return Wrong(headers={**IN_PARTS, "x-oss-hash-crc64ecma": str(crc)}, without=("Content-MD5",), **more)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "crc"),
+    [([], 0), ([b"123456789"], 0x995DC9BBDF1939FA), ([b"1234", b"", b"56789"], 0x995DC9BBDF1939FA)],
+)
+def test_the_crc_has_the_published_check_value(pieces: list[bytes], crc: int) -> None:
+    assert crc64(pieces) == crc
+
+
+def test_an_object_without_md5_is_checked_by_its_crc(tmp_path: Path) -> None:
+    crc = crc64([CONTENT])
+    wrong_bit = in_parts(crc, body=lambda body: body[:-1] + bytes([body[-1] ^ 1]))
+    with ObjectPeer(CONTENT, wrong_bit, in_parts(crc)) as peer, fetcher(tmp_path, peer) as made:
+        assert made.fetch(call(peer.url)).path.read_bytes() == CONTENT
+        assert len(peer.asked) == 2
+
+
+def test_a_crc_that_never_fits_is_given_up_and_nothing_is_published(tmp_path: Path) -> None:
+    with (
+        ObjectPeer(CONTENT, *[in_parts(crc64([CONTENT]) ^ 1)] * TRIES) as peer,
+        fetcher(tmp_path, peer) as made,
+        pytest.raises(ProviderError, match="does not have the CRC64"),
+    ):
+        made.fetch(call(peer.url))
+    assert not [*tmp_path.rglob("*.mp3")]
+
+
+@pytest.mark.parametrize("crc", ["", "-1", "1e3", "9" * 21, "½"])
+def test_a_crc_that_is_none_is_passed_over(tmp_path: Path, crc: str) -> None:
+    with ObjectPeer(CONTENT, in_parts(crc)) as peer, fetcher(tmp_path, peer) as made:
+        assert made.fetch(call(peer.url)).path.read_bytes() == CONTENT
 
 
 def test_a_longer_file_than_is_allowed_is_refused_before_it_is_received(tmp_path: Path) -> None:

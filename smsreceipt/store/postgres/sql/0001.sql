@@ -223,6 +223,27 @@ CREATE TABLE smsreceipt.tally_change (
     billed_parts integer NOT NULL
 );
 
+-- Calls, recordings and replies of each Beijing day, counted in advance: all statements with seq <= to_seq are (see
+-- store/call_tallies.py).
+CREATE TABLE smsreceipt.call_tally (
+    kind   text    COLLATE "C" NOT NULL,
+    day    integer NOT NULL,
+    counts text    COLLATE "C" NOT NULL,         -- as JSON: for each view its rows of values and a count
+    PRIMARY KEY (kind, day)
+);
+CREATE TABLE smsreceipt.call_state (
+    to_seq  bigint NOT NULL,
+    version text   NOT NULL,                     -- of what reads the bodies
+    turn    bigint NOT NULL                      -- changes with call_tally
+);
+INSERT INTO smsreceipt.call_state VALUES (0, '', 0);
+-- Kinds and days in which a statement that may be counted has changed or was deleted.
+CREATE TABLE smsreceipt.call_change (
+    id   bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    kind text    COLLATE "C" NOT NULL,
+    day  integer NOT NULL
+);
+
 CREATE FUNCTION smsreceipt.now_ms() RETURNS bigint LANGUAGE sql AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 

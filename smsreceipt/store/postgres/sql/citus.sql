@@ -24,7 +24,7 @@ SELECT create_reference_table('smsreceipt.kind');
 SELECT create_reference_table('smsreceipt.road');
 
 -- The rest stays on the coordinator: meta, tally, ledger, comparison, replay, note, writer, lease, day_tally,
--- tally_state, tally_change, and the sequence.
+-- tally_state, tally_change, call_tally, call_state, call_change, and the sequence.
 
 -- A transaction on several workers is committed in two phases. Where the second one fails on a worker that was away, the
 -- lock on the coordinator is gone, and the rows appear up to a minute later. So nothing is shown above the horizon until
