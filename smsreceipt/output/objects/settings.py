@@ -8,7 +8,7 @@ from smsreceipt.output.columns import Cell, Column, View
 
 
 class SettingRow(NamedTuple):
-    """One setting, its value, and its origin: option, environment, a file, or default."""
+    """One setting, its value, and its origin: option, environment, a file, locale or default."""
 
     name: str
     value: str
