@@ -113,7 +113,8 @@ _OF_SYSTEM = {
 
 def of_system(exc: OSError) -> str:
     """What the system says about an error, in the chosen language; the name of its class where that is nothing."""
-    return _(exc.strerror or type(exc).__name__)
+    told = os.strerror(exc.errno) if exc.errno else ""
+    return _(told if told in _OF_SYSTEM else exc.strerror or type(exc).__name__)
 
 
 def _filled(message: str, translated: str | None, values: Mapping[str, object]) -> str:
@@ -127,11 +128,13 @@ def _filled(message: str, translated: str | None, values: Mapping[str, object]) 
 
 def translation(message: str) -> str | None:
     """The Chinese for a message, with its places; None where there is none."""
-    if _State.catalogue is None:
-        _State.catalogue = {}
+    catalogue = _State.catalogue
+    if catalogue is None:
+        catalogue = {}
         with contextlib.suppress(OSError, ValueError), open(CATALOGUE, encoding="utf-8") as file:  # noqa: PTH123
-            _State.catalogue = catalogue_of(file.read())
-    return _State.catalogue.get(message)
+            catalogue = catalogue_of(file.read())
+        _State.catalogue = catalogue  # only when it is whole: another thread may look now
+    return catalogue.get(message)
 
 
 def catalogue_of(text: str) -> dict[str, str]:

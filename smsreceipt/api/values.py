@@ -11,7 +11,7 @@ import msgspec
 
 from smsreceipt import model
 from smsreceipt.errors import UsageError
-from smsreceipt.language import N_, _
+from smsreceipt.language import _
 from smsreceipt.ledger import BadRow, entries
 from smsreceipt.model import BEIJING, Instant, StoredReceipt, date_of
 
@@ -158,8 +158,8 @@ def stored_sends(lines: bytes) -> list[model.Send]:
         if isinstance(each, model.Send):
             found.append(each)
         else:
-            why = each.reason if isinstance(each, BadRow) else N_("it is no send")
-            raise UsageError(_("a send cannot be kept: {reason}", reason=_(why)))
+            why = each.reason if isinstance(each, BadRow) else _("it is no send")
+            raise UsageError(_("a send cannot be kept: {reason}", reason=why))
     return found
 
 

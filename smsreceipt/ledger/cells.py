@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from smsreceipt.language import N_
+from smsreceipt.language import N_, _
 from smsreceipt.model import unguarded, visible
 
 #: What databases, languages and people write where there is no value, casefolded.
@@ -47,12 +47,12 @@ def whole_number(text: str) -> str:
     if found := _WHOLE.fullmatch(text):
         digits = found[1]
         if int(digits) > _EXACT:
-            raise InvalidValue(ROUNDED)
+            raise InvalidValue(_(ROUNDED))
         return digits
     found = _SCIENTIFIC.fullmatch(text)
     if found is None or not (found[2] or found[3]):
         return text
     fraction, exponent = found[2] or "", int(found[4])
     if len(fraction) < exponent or fraction[exponent:].strip("0") or exponent > 15:
-        raise InvalidValue(ROUNDED)
+        raise InvalidValue(_(ROUNDED))
     return found[1] + fraction[:exponent]

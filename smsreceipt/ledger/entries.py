@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 
 from smsreceipt.errors import UsageError
-from smsreceipt.language import N_, _
+from smsreceipt.language import _
 from smsreceipt.ledger.cells import InvalidValue, cell, whole_number
 from smsreceipt.ledger.logs import Logs, items
 from smsreceipt.ledger.objects import Objects, in_log_line
@@ -129,7 +129,7 @@ def _from_table(table: Table, form: Form) -> Iterator[Entry]:
     needed = 1 + max(table.places[name] for name in form.wanted.fields)
     for line, row in table.rows:
         if row is None:
-            yield BadRow(line, N_("a quoted field that does not end where a field ends"))
+            yield BadRow(line, _("a quoted field that does not end where a field ends"))
             continue
         count = len(row)
         if count == width:
@@ -137,7 +137,7 @@ def _from_table(table: Table, form: Form) -> Iterator[Entry]:
         elif count < width:
             row.extend([""] * (width + 1 - count))
         elif any(map(str.strip, row[width:])):
-            yield Skipped(line) if says_nothing(row) else BadRow(line, N_("more columns than the header has"))
+            yield Skipped(line) if says_nothing(row) else BadRow(line, _("more columns than the header has"))
             continue
         raw = extract(row)
         if raw.biz_id and not raw.code and raw.phone.isdigit():  # almost every row
@@ -152,7 +152,7 @@ def _from_table(table: Table, form: Form) -> Iterator[Entry]:
                 if any(row):
                     yield Skipped(line)
             elif isinstance(entry, BadRow) and count < needed:
-                yield BadRow(line, N_("fewer columns than the header has"))
+                yield BadRow(line, _("fewer columns than the header has"))
             else:
                 yield entry
 
@@ -164,7 +164,7 @@ def _from_objects(text: Iterator[str], first: int, form: Form, *, log: bool) -> 
             yield BadRow(found.line, found.reason)
             continue
         if not isinstance(found.value, dict):
-            yield BadRow(found.line, N_("not a JSON object"))
+            yield BadRow(found.line, _("not a JSON object"))
             continue
         for row in logs.rows(found.value):
             refuses = row.refused

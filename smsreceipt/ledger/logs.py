@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from smsreceipt.language import N_
+from smsreceipt.language import _
 from smsreceipt.ledger.cells import InvalidValue, cell
 from smsreceipt.ledger.names import field_of, normalised
 from smsreceipt.ledger.refusals import refused
@@ -216,11 +216,11 @@ def _per_phone(found: dict[str, Any]) -> list[RawSend]:
     signs = items(found.pop("sign_name", ""), commas=False)
     texts = {field: _text(value) for field, value in found.items()}
     if len(phones) > _MAX_PHONES:
-        raise InvalidValue(N_("more than 1000 numbers in one request"))
+        raise InvalidValue(_("more than 1000 numbers in one request"))
     if len(signs) == 1:
         signs *= max(len(phones), 1)
     if signs and len(signs) != len(phones):
-        raise InvalidValue(N_("not as many signatures as numbers"))
+        raise InvalidValue(_("not as many signatures as numbers"))
     pairs = zip(phones, signs or [""] * len(phones), strict=True)
     return [RawSend(phone=phone, sign_name=sign, **texts) for phone, sign in pairs]
 
@@ -231,7 +231,7 @@ def items(value: Any, *, commas: bool = True) -> list[str]:
         try:
             value = decode(value)
         except NOT_JSON:
-            raise InvalidValue(N_("a list that is not JSON")) from None
+            raise InvalidValue(_("a list that is not JSON")) from None
     if isinstance(value, list):
         return [_text(each) for each in value]
     text = _text(value)
@@ -250,4 +250,4 @@ def _text(value: Any) -> str:
         return value.strip()
     if isinstance(value, (int, float)):
         return str(value)
-    raise InvalidValue(N_("a field is neither text nor a number"))
+    raise InvalidValue(_("a field is neither text nor a number"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO
 
-from smsreceipt.language import N_
+from smsreceipt.language import _
 from smsreceipt.ledger.cells import InvalidValue, cell, whole_number
 from smsreceipt.ledger.entries import BadRow
 from smsreceipt.ledger.logs import NOT_JSON, Logs, decode, items
@@ -30,7 +30,7 @@ def numbers(stream: BinaryIO) -> Iterator[str | BadRow]:
     """
     opened = unpacked(stream)
     if is_sheet(opened):
-        for _, rows in sheets(opened):
+        for _sheet, rows in sheets(opened):
             yield from _numbers((line, row) for line, row in rows if row and any(row))
     else:
         yield from _numbers(_rows(lines(opened, None)))
@@ -58,7 +58,7 @@ def _rows(text: Iterator[str]) -> Iterator[_Row]:
 def _numbers(rows: Iterator[_Row]) -> Iterator[str | BadRow]:
     ahead = list(islice(rows, _HEADING_WITHIN))
     place = None
-    for index, (_, names) in enumerate(ahead):
+    for index, (_line, names) in enumerate(ahead):
         if (place := columns(names, {}).get("phone")) is not None:
             ahead = ahead[index + 1 :]
             break
@@ -72,7 +72,7 @@ def _numbers(rows: Iterator[_Row]) -> Iterator[str | BadRow]:
         else:
             yield from found
             if not found:
-                yield BadRow(line, N_("no phone number"))
+                yield BadRow(line, _("no phone number"))
 
 
 def _of_cell(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from smsreceipt.language import N_
+from smsreceipt.language import _
 from smsreceipt.ledger.logs import NOT_JSON, decode
 from smsreceipt.ledger.values import WRONG_ENCODING
 
@@ -45,7 +45,7 @@ def in_log_line(line: str) -> tuple[dict[str, Any], str] | None:
     begin = line.find("{")
     time = _TIME.search(line, 0, max(begin, 0))
     found: list[dict[str, Any]] = []
-    for _ in range(20):
+    for _step in range(20):
         if begin < 0 or len(found) == len(_PLACES):
             break
         end = begin + 1
@@ -126,9 +126,9 @@ class Objects:
             try:
                 decode(text)
             except NOT_JSON:
-                yield Found(number, None, N_("not JSON"))
+                yield Found(number, None, _("not JSON"))
             else:
-                yield Found(number, None, N_("not a JSON object"))
+                yield Found(number, None, _("not a JSON object"))
 
     def _scan(self, line: str, begin: int, number: int, cut: bool) -> Generator[Found, None, str]:
         """Cut the objects of a line by their braces; returns the end of a piece that ends inside a string."""
@@ -192,11 +192,11 @@ class Objects:
         try:
             value = decode(whole)
         except RecursionError:
-            return Found(self._begin, None, N_("nested too deeply"))
+            return Found(self._begin, None, _("nested too deeply"))
         except UnicodeError:
-            return Found(self._begin, None, WRONG_ENCODING)
+            return Found(self._begin, None, _(WRONG_ENCODING))
         except msgspec.DecodeError:
-            return Found(self._begin, None, N_("not JSON"))
+            return Found(self._begin, None, _("not JSON"))
         self._lost = False
         return Found(self._begin, value)
 
@@ -204,4 +204,4 @@ class Objects:
         long = self._size > LONGEST_VALUE
         self._clear()
         self._first, self._lost = False, True
-        return Found(self._begin, None, N_("longer than 16 MiB") if long else N_("not JSON"))
+        return Found(self._begin, None, _("longer than 16 MiB") if long else _("not JSON"))

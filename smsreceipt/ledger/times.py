@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-from smsreceipt.language import N_
+from smsreceipt.language import _
 from smsreceipt.ledger.cells import InvalidValue, whole_number
 from smsreceipt.model import DAY_MS, Instant, beijing_day, narrow, visible
 
@@ -96,7 +96,7 @@ def _since_1970(found: re.Match[str]) -> Moment:
     else:
         at = int(found["seconds"]) * 1000 + _milliseconds(found["fraction"])
     if at // DAY_MS >= _day("2100", "1", "1"):
-        raise InvalidValue(N_("not a time"))
+        raise InvalidValue(_("not a time"))
     return Moment(beijing_day(Instant(at)), Instant(at))
 
 
@@ -116,7 +116,7 @@ def _moment_in_words(text: str, zone: tzinfo | None) -> Moment:
             clock = f" {groups['clock']}{groups.get('zone') or ''}" if groups["clock"] else ""
             if whole := _WRITTEN.fullmatch(f"{groups['year']}-{month}-{groups['day']}{clock}"):
                 return _moment(whole.groupdict(), zone)
-    raise InvalidValue(N_("not a time"))
+    raise InvalidValue(_("not a time"))
 
 
 def _with_numbers(text: str) -> str:
@@ -137,7 +137,7 @@ def _moment(found: dict[str, str | None], zone: tzinfo | None) -> Moment:
     if half := found.get("half") or found.get("after"):
         hours = _hours(hours, half)
     if hours > 23 or minutes > 59 or seconds > 59:
-        raise InvalidValue(N_("not a time"))
+        raise InvalidValue(_("not a time"))
     written = ((hours * 60 + minutes) * 60 + seconds) * 1000 + _milliseconds(found["fraction"])
     return _at(day, written, _offset(found["zone"]), zone)
 
@@ -148,7 +148,7 @@ def _hours(hours: int, half: str) -> int:
     if half in {"下午", "晚上", "pm"} or (half == "中午" and hours < 11):
         return hours + 12 if hours < 12 else hours
     if hours > 12:
-        raise InvalidValue(N_("not a time"))
+        raise InvalidValue(_("not a time"))
     return 0 if hours == 12 and half != "中午" else hours
 
 
@@ -184,9 +184,9 @@ def _day(year: str, month: str, day: str) -> int:
     try:
         found = date(int(year), int(month), int(day))
     except ValueError:
-        raise InvalidValue(N_("not a time")) from None
+        raise InvalidValue(_("not a time")) from None
     if found.year not in _YEARS and found != date(2100, 1, 1):
-        raise InvalidValue(N_("not a time: its year is not in this century"))
+        raise InvalidValue(_("not a time: its year is not in this century"))
     return found.toordinal() - _EPOCH_DAY
 
 
@@ -201,16 +201,16 @@ def _offset(written: str | None) -> int | None:
         return None
     found = _ZONE.fullmatch(written)
     if found is None:
-        raise InvalidValue(N_("not a time: its zone is not known"))
+        raise InvalidValue(_("not a time: its zone is not known"))
     if found["sign"]:
         minutes = int(found["hours"]) * 60 + int(found["minutes"] or 0)
         if minutes > 14 * 60:
-            raise InvalidValue(N_("not a time: its zone is not known"))
+            raise InvalidValue(_("not a time: its zone is not known"))
         return -minutes if found["sign"] == "-" else minutes
     if found["utc"]:
         return 0
     if found["beijing"] or (found["region"] or "").lower() in _EAST_8:
         return _BEIJING_MINUTES
     if written.strip():
-        raise InvalidValue(N_("not a time: its zone is not known"))
+        raise InvalidValue(_("not a time: its zone is not known"))
     return None

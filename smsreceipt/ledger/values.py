@@ -10,7 +10,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-from smsreceipt.language import N_
+from smsreceipt.language import N_, _
 from smsreceipt.ledger.cells import InvalidValue, are_plain_ids, cell, is_plain, shared_cell, whole_number
 from smsreceipt.ledger.times import quick_moment
 from smsreceipt.model import Send, billed_parts, narrow, normalise_phone, visible
@@ -43,24 +43,24 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
     *day* (Beijing, since 1970-01-01) is for rows without a time; *zone* for times without an offset. *serials*: times
     may be days of a spreadsheet.
     """
-    phone, biz_id, sent_at, out_id, template, sign, parts, content, _ = raw
+    phone, biz_id, sent_at, out_id, template, sign, parts, content, _code = raw
     ids = f"{biz_id} {out_id}"
     if len(ids) > _MAX_LENGTH or not are_plain_ids(ids):
         if not is_plain(biz_id):
             biz_id = whole_number(cell(narrow(biz_id)))
         if not biz_id:
-            raise InvalidValue(N_("no BizId"))
+            raise InvalidValue(_("no BizId"))
         if out_id and not is_plain(out_id):
             out_id = whole_number(cell(out_id))
         _require_storable(biz_id, out_id)
     if template or sign:
         template, sign = _shared(template, sign)
     if content and UNDECODABLE.search(content):
-        raise InvalidValue(WRONG_ENCODING)
+        raise InvalidValue(_(WRONG_ENCODING))
     if sent_at and (sent_at[0] in "123456789" or (sent_at := cell(sent_at))):
         on, at = quick_moment(sent_at, zone, serials=serials)
     elif day is None:
-        raise InvalidValue(NO_TIME)
+        raise InvalidValue(_(NO_TIME))
     else:
         on, at = day, None
     count = _parts(shared_cell(parts), content, sign) if parts or content else None
@@ -72,11 +72,11 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
 def _require_storable(*texts: str) -> None:
     for text in texts:
         if len(text) > _MAX_LENGTH:
-            raise InvalidValue(N_("a field is too long"))
+            raise InvalidValue(_("a field is too long"))
         if UNDECODABLE.search(text):
-            raise InvalidValue(WRONG_ENCODING)
+            raise InvalidValue(_(WRONG_ENCODING))
         if "\0" in text:
-            raise InvalidValue(N_("a NUL in a field"))
+            raise InvalidValue(_("a NUL in a field"))
 
 
 @lru_cache(maxsize=4096)
@@ -93,7 +93,7 @@ def number_of(text: str) -> str:
     if not _NUMBER.fullmatch(phone):
         phone = normalise_phone(whole_number(narrow(cell(phone))))
     if not _NUMBER.fullmatch(phone):
-        raise InvalidValue(N_("not a phone number") if visible(phone) else N_("no phone number"))
+        raise InvalidValue(_("not a phone number") if visible(phone) else _("no phone number"))
     return phone
 
 
@@ -102,7 +102,7 @@ def _parts(written: str, content: str, sign: str) -> int | None:
     if written:
         written = whole_number(narrow(written))
         if not (written.isascii() and written.isdigit() and 0 < int(written[:9]) <= _MAX_PARTS):
-            raise InvalidValue(N_("the number of parts is not a number from 1 to 1000"))
+            raise InvalidValue(_("the number of parts is not a number from 1 to 1000"))
         return int(written)
     if not cell(content):
         return None

@@ -15,6 +15,7 @@ import msgspec
 
 from smsreceipt.errors import OutputError, UsageError
 from smsreceipt.folders import flush_folder
+from smsreceipt.language import _
 from smsreceipt.output.columns import View
 from smsreceipt.output.files.formats import About, Format, require
 from smsreceipt.output.records import json_lines
@@ -27,8 +28,8 @@ Line = TypeVar("Line", bound=msgspec.Struct)
 _ENDINGS = (".ndjson", ".jsonl", ".json")
 _PARQUET = ".parquet"
 _PIECE = 1 << 20
-#: Of the columns of a Parquet archive: what tells one body of one statement. The digest stands for the body.
-_TOLD = ("seq", "kind", "identity", "biz_id", "digest")
+#: The columns of a Parquet archive that name one body of one statement. The digest stands for the body.
+_KEY = ("seq", "kind", "identity", "biz_id", "digest")
 
 
 def checked(path: Path) -> Path:
@@ -37,8 +38,8 @@ def checked(path: Path) -> Path:
         require(Format.PARQUET)
     elif not path.name.removesuffix(".gz").endswith(_ENDINGS):
         raise UsageError(
-            f"{path}: the name of an archive ends with .ndjson, .ndjson.gz or .parquet",
-            hint="--archive receipts.ndjson.gz",
+            _("{file}: the name of an archive ends with .ndjson, .ndjson.gz or .parquet", file=path),
+            hint=_("For example --archive receipts.ndjson.gz"),
         )
     return path
 
@@ -48,7 +49,7 @@ def beside(path: Path, word: str) -> Path:
 
     Beside a Parquet file too: `sends import` reads no Parquet.
     """
-    stem, _, _ = path.name.partition(".")
+    stem = path.name.partition(".")[0]
     ending = ".ndjson.gz" if path.name.endswith(_PARQUET) else path.name[len(stem) :]
     return path.with_name(f"{stem}.{word}{ending}")
 
@@ -75,11 +76,11 @@ class Archive(Generic[T]):
                     count, written = self._write(file, pieces)
                     os.fsync(file.fileno())
                 if _read(part) != (count, written):
-                    raise OutputError(f"{self.path} does not hold what was written: nothing was deleted")
+                    raise OutputError(_("{file} does not hold what was written: nothing was deleted", file=self.path))
                 os.link(part, self.path)
                 flush_folder(self.path.parent)
             except OSError as exc:
-                raise unusable(f"the archive {self.path} cannot be written", exc, self.path) from exc
+                raise unusable(_("the archive {file} cannot be written", file=self.path), exc, self.path) from exc
         return count
 
     def _write(self, file: BinaryIO, pieces: Iterable[Sequence[T]]) -> tuple[int, bytes]:
@@ -101,12 +102,12 @@ class Archive(Generic[T]):
         from smsreceipt.output.files.parquet import ParquetWriter
 
         count, digest = 0, sha256()
-        told = attrgetter(*_TOLD)
+        key_of = attrgetter(*_KEY)
         writer = ParquetWriter(self._view, file, About("receipts"))
         try:
             for piece in filter(None, pieces):
                 writer.write(piece)
-                digest.update(b"".join([msgspec.json.encode(told(self._view.record(row))) for row in piece]))
+                digest.update(b"".join([msgspec.json.encode(key_of(self._view.record(row))) for row in piece]))
                 count += len(piece)
             writer.close()
         except BaseException:
@@ -121,13 +122,13 @@ def _opened(path: Path, name: str) -> BinaryIO:
 
 
 def _read(path: Path) -> tuple[int, bytes]:
-    """The number of lines, and the digest of all of them. Of Parquet: of the rows, and of what tells their bodies."""
+    """The number of lines, and the digest of all of them. Of Parquet: of the rows, and of what names their bodies."""
     count, digest = 0, sha256()
     if path.name.removesuffix(".part").endswith(_PARQUET):
-        for *told, body in parquet.rows(path, (*_TOLD, "body")):
-            if sha256(body.encode()).hexdigest() != told[-1]:
+        for *key, body in parquet.rows(path, (*_KEY, "body")):
+            if sha256(body.encode()).hexdigest() != key[-1]:
                 return count, b""
-            digest.update(msgspec.json.encode(told))
+            digest.update(msgspec.json.encode(key))
             count += 1
         return count, digest.digest()
     with _opened(path, path.name.removesuffix(".part")) as file:
@@ -150,4 +151,6 @@ def lines(path: Path, line: type[Line]) -> Iterator[Line]:
         with _opened(path, path.name) as file:
             yield from map(msgspec.json.Decoder(line).decode, file)
     except (OSError, EOFError, msgspec.DecodeError, msgspec.ValidationError, parquet.ParquetDamaged) as exc:
-        raise UsageError(f"{path} is not a whole archive of this command", hint="Nothing more was deleted.") from exc
+        raise UsageError(
+            _("{file} is not a whole archive of this command", file=path), hint=_("Nothing more was deleted.")
+        ) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.output.objects.totals import CALL_GAPS
 from smsreceipt.output.printer import print_rows
 
@@ -18,5 +19,5 @@ def run(app: App, first: int, last: int, *, min_age: float, fail_on_missing: boo
         found = [gap for gap in store.call_gaps(first, last) if gap.first_at <= latest]
     print_rows(app, CALL_GAPS, found)
     if found and fail_on_missing:
-        app.needs_a_look(f"calls without a report of their end: {len(found):,}")
+        app.needs_a_look(_("calls without a report of their end: {n:,}", n=len(found)))
     app.summary({"calls_without_end": len(found)})

@@ -10,6 +10,7 @@ from smsreceipt.decode import of_send, reread
 from smsreceipt.decode.saved import decode_saved
 from smsreceipt.errors import StoreDamaged
 from smsreceipt.insight.answer import readers_of
+from smsreceipt.language import _, n_
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Delivery, Instant, Kind, Receipt, Source
 from smsreceipt.output import terminal
@@ -49,7 +50,13 @@ def run(app: App, *, deep: bool, fix: bool) -> None:
     differently = 0 if deep else counts.pop(Finding.READS_DIFFERENTLY, 0)
     _tell(app, counts, fixed, fix=fix)
     if differently:
-        app.say(f"this version would read {differently} receipts differently: smsreceipt check --deep lists them")
+        app.say(
+            n_(
+                "this version would read {n} receipt differently: smsreceipt check --deep lists it",
+                "this version would read {n} receipts differently: smsreceipt check --deep lists them",
+                differently,
+            )
+        )
     app.summary({"checked": checked, "findings": counts.total(), **({"fixed": fixed} if fix else {})})
 
 
@@ -72,14 +79,21 @@ def _print(app: App, faults: Iterator[Fault]) -> None:
 def _tell(app: App, counts: Counter[str], fixed: int, *, fix: bool) -> None:
     """Say what follows from the findings, and set the exit code."""
     if damaged := sum(counts[each] for each in DAMAGE):
-        said = f"the store {app.store_location} is damaged: {damaged} findings that nothing can derive again"
+        said = n_(
+            "the store {store} is damaged: {n} finding that nothing can derive again",
+            "the store {store} is damaged: {n} findings that nothing can derive again",
+            damaged,
+            store=app.store_location,
+        )
         app.error(StoreDamaged(said))
-        app.say("hint: restore a backup, or copy what can be read: smsreceipt store copy FROM TO")
+        app.say("hint: " + _("restore a backup, or copy what can be read: smsreceipt store copy FROM TO"))
         app.end_with(StoreDamaged.exit_code)
     elif left := counts.total() - fixed:
         derived = not fix and any(counts[each] for each in DERIVED)
-        step = "; what is derived is made again by: smsreceipt check --fix" if derived else ""
-        app.needs_a_look(f"findings: {left}{step}")
+        if derived:
+            app.needs_a_look(_("findings: {n}; what is derived is made again by: smsreceipt check --fix", n=left))
+        else:
+            app.needs_a_look(_("findings: {n}", n=left))
 
 
 def read_again(kind: Kind, body: bytes, biz_id: str) -> Receipt | None:

@@ -10,6 +10,7 @@ from smsreceipt import language
 from smsreceipt.app import App
 from smsreceipt.config import ENDPOINTS, FILE, directory, expanded
 from smsreceipt.errors import UsageError
+from smsreceipt.language import N_, _
 from smsreceipt.output.objects.settings import SETTINGS, SettingRow
 from smsreceipt.output.printer import print_rows
 from smsreceipt.permissions import unusable
@@ -30,19 +31,19 @@ _COMMON = (
     "insecure-http",
     "insecure-db",
 )
-_HEAD = """\
-# smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both.
-# Keys of accounts do not belong here: they come from ALIBABA_CLOUD_* or ~/.aliyun/config.json.
-"""
+_HEAD = (
+    N_("smsreceipt: defaults for the command line. An environment variable beats this file, an option beats both."),
+    N_("Keys of accounts do not belong here: they come from ALIBABA_CLOUD_* or ~/.aliyun/config.json."),
+)
 _PROXY = '#proxy = "http://proxy.example.com:3128"'
-_PROXY_HELP = "HTTP proxy for calls to the provider; empty for none. Unless said, HTTPS_PROXY decides."
+_PROXY_HELP = N_("HTTP proxy for calls to the provider; empty for none. Unless said, HTTPS_PROXY decides.")
+_QUEUES_HELP = N_("The queues that pull drains, and their message types; the console names them.")
 _QUEUES = (
-    "# The queues that pull drains, and their message types; the console names them.",
     "[queues]",
     *(f'#"Alicom-Queue-1234567890123456-{kind}" = "{kind}"' for kind in ("SmsReport", "SmsUp")),
 )
+_ENDPOINTS_HELP = N_("The provider's own unless said: only VPC and international accounts need these.")
 _ENDPOINTS = (
-    "# The provider's own unless said: only VPC and international accounts need these.",
     "[endpoints]",
     *(f'#{name} = "{example}"' for name, example in ENDPOINTS.items()),
 )
@@ -157,22 +158,24 @@ def init(app: App, keys: Sequence[ConfigKey], *, full: bool, force: bool) -> Non
     """
     folder = directory()
     if not app.setting("config") and folder is None:
-        raise UsageError("there is no place for the file: this user has no home directory", hint="Name it: --config.")
+        raise UsageError(
+            _("there is no place for the file: this user has no home directory"), hint=_("Name it: --config.")
+        )
     path = expanded(app.setting("config") or str(folder and folder / FILE))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, (template if full else first_template)(keys).encode(), replace=force)
     except FileExistsError as exc:
-        raise UsageError(f"{path} is there already", hint="Replace it with --force.") from exc
+        raise UsageError(_("{file} is there already", file=path), hint=_("Replace it with --force.")) from exc
     except OSError as exc:
         raise unusable(f"{path}", exc, path, write=True) from exc
-    app.say(f"written: {path}")
+    app.say(_("written: {file}", file=path))
 
 
 def template(keys: Sequence[ConfigKey]) -> str:
     """Every key with its help and its default or an example, commented out."""
     tables = {command: [*table] for command, table in groupby(filter(_in_template, keys), lambda key: key.command)}
-    lines = [_HEAD, *_commented(tables.pop(())), f"# {_PROXY_HELP}", _PROXY, "", *_QUEUES, "", *_ENDPOINTS]
+    lines = [*_head(), *_commented(tables.pop(())), f"# {_(_PROXY_HELP)}", _PROXY, *_provider()]
     for command, table in tables.items():
         lines += ["", f"[{'.'.join(command)}]", *_commented(table)]
     return "\n".join(lines) + "\n"
@@ -181,12 +184,22 @@ def template(keys: Sequence[ConfigKey]) -> str:
 def first_template(keys: Sequence[ConfigKey]) -> str:
     """The keys that most people set, each on a line with its help, commented out."""
     of = {key.path: key for key in keys}
-    lines = [_HEAD, *map(_on_a_line, (of[path] for path in _FIRST[""])), f"{_PROXY}  # {_PROXY_HELP}"]
-    lines += ["", *_QUEUES, "", *_ENDPOINTS]
+    lines = [*_head(), *map(_on_a_line, (of[path] for path in _FIRST[""])), f"{_PROXY}  # {_(_PROXY_HELP)}"]
+    lines += _provider()
     for command, names in _FIRST.items():
         if command:
             lines += ["", f"[{command}]", *(_on_a_line(of[f"{command}.{name}"]) for name in names)]
-    return "\n".join([*lines, "", "# Every key there is: smsreceipt config init --full --config all.toml", ""])
+    last = _("Every key there is: {command}", command="smsreceipt config init --full --config all.toml")
+    return "\n".join([*lines, "", f"# {last}", ""])
+
+
+def _head() -> list[str]:
+    return [*(f"# {_(line)}" for line in _HEAD), ""]
+
+
+def _provider() -> list[str]:
+    """The tables of queues and endpoints."""
+    return ["", f"# {_(_QUEUES_HELP)}", *_QUEUES, "", f"# {_(_ENDPOINTS_HELP)}", *_ENDPOINTS]
 
 
 def _in_template(key: ConfigKey) -> bool:
@@ -195,9 +208,9 @@ def _in_template(key: ConfigKey) -> bool:
 
 def _commented(keys: Iterable[ConfigKey]) -> Iterator[str]:
     for key in keys:
-        yield f"# {key.help}"
+        yield f"# {_(key.help)}"
         yield f"#{key.name} = {key.value}"
 
 
 def _on_a_line(key: ConfigKey) -> str:
-    return f"#{key.name} = {key.value}  # {key.help}"
+    return f"#{key.name} = {key.value}  # {_(key.help)}"

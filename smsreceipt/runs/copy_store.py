@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from smsreceipt.app import App
 from smsreceipt.errors import StoreDamaged, UsageError
+from smsreceipt.language import _
 from smsreceipt.model import Reached
 from smsreceipt.store import Query, SendQuery, Store, StoreFacts
 from smsreceipt.store.copies import Copied, CopiedReject, CopiedStatement, Fingerprint
@@ -16,8 +17,8 @@ from smsreceipt.store.copies import Copied, CopiedReject, CopiedStatement, Finge
 T = TypeVar("T", bound=Copied)
 
 _FILE = "smsreceipt store copy"  # what the checkpoint of a copy is noted for
-_COPYING = ("copying the store", "复制数据库")
-_COMPARING = ("comparing both stores", "核对两个数据库")
+_COPYING = ("copying the store", "复制存储")
+_COMPARING = ("comparing both stores", "核对两个存储")
 _AT_ONCE = 4_000  # objects of one commit
 _BYTES = 8 << 20  # of bodies in one commit
 
@@ -30,16 +31,22 @@ def run(app: App, source: str, target: str) -> None:
     """
     shown = app.shown(source), app.shown(target)
     if shown[0] == shown[1]:
-        raise UsageError(f"{shown[0]} cannot be copied into itself")
+        raise UsageError(_("{store} cannot be copied into itself", store=shown[0]))
     with app.open_store_at(source, readonly=True) as origin:
         if not origin.facts().exists:
-            raise UsageError(f"there is no store at {shown[0]}")
+            raise UsageError(_("there is no store at {place}", place=shown[0]))
         with app.open_store_at(target, readonly=False) as made, origin.snapshot():
             copy = _Copy(app, origin, made, shown)
             copy.run()
     with app.open_store_at(source, readonly=True) as origin:
         if _contents(origin.facts()) != copy.contents:
-            app.needs_a_look(f"{shown[0]} was written to during the copy: what came meanwhile is not in {shown[1]}")
+            app.needs_a_look(
+                _(
+                    "{store} was written to during the copy: what came meanwhile is not in {copy}",
+                    store=shown[0],
+                    copy=shown[1],
+                )
+            )
     copy.sum_up()
 
 
@@ -83,19 +90,25 @@ class _Copy:
             return 0
         if noted.mark != self._mark:
             raise UsageError(
-                f"the store {self._shown[1]} holds an unfinished copy of another store",
-                hint="Copy into a new file or an empty database.",
+                _("the store {store} holds an unfinished copy of another store", store=self._shown[1]),
+                hint=_("Copy into a new file or an empty database."),
             )
         if noted.offset:
-            self._app.say(f"going on after seq {noted.offset:,} of {self._facts.last_seq:,}")
+            self._app.say(_("going on after seq {seq:,} of {last:,}", seq=noted.offset, last=self._facts.last_seq))
         return noted.offset
 
     def _refuse_used(self, facts: StoreFacts) -> None:
         if facts.kinds or facts.rejects or facts.sends:
-            receipts = f"{facts.statements:,} receipts, {facts.rejects:,} rejects and"
             raise UsageError(
-                f"the store {self._shown[1]} is in use: it holds {receipts} {facts.sends:,} sends",
-                hint="Copy into a new file or an empty database; a store is never copied over another one.",
+                _(
+                    "the store {store} is in use: it holds {receipts:,} receipts, {rejects:,} rejects and {sends:,}"
+                    " sends",
+                    store=self._shown[1],
+                    receipts=facts.statements,
+                    rejects=facts.rejects,
+                    sends=facts.sends,
+                ),
+                hint=_("Copy into a new file or an empty database; a store is never copied over another one."),
             )
 
     def _copy_statements(self, reached: int) -> None:
@@ -129,16 +142,23 @@ class _Copy:
                     self._count(item, counted, _COMPARING)
             contents = _contents(self._target.facts())
         pairs = {
-            "receipts": (statements, self._statements),
-            "rejects": (rejects, self._rejects),
-            "sends": (sends, self._sends),
-            "counters": (contents, self.contents),
+            _("receipts"): (statements, self._statements),
+            _("rejects"): (rejects, self._rejects),
+            _("sends"): (sends, self._sends),
+            _("counters"): (contents, self.contents),
         }
         if differing := [name for name, (mine, theirs) in pairs.items() if mine != theirs]:
             raise StoreDamaged(
-                f"the copy {self._shown[1]} differs from {self._shown[0]} in its {' and '.join(differing)}",
-                hint="Do not use it. Was one of them written to between two runs? Delete it, stop what writes, and copy"
-                " again.",
+                _(
+                    "the copy {copy} differs from {store} in its {what}",
+                    copy=self._shown[1],
+                    store=self._shown[0],
+                    what=("、" if self._app.chinese else " and ").join(differing),
+                ),
+                hint=_(
+                    "Do not use it. Was one of them written to between two runs? Delete it, stop what writes, and copy"
+                    " again."
+                ),
             )
 
     def _reached(self, seq: int, *, done: bool = False) -> Reached:
@@ -150,7 +170,7 @@ class _Copy:
     def sum_up(self) -> None:
         """Print the summary."""
         seconds = time.monotonic() - self._began
-        self._app.say(f"both stores hold the same; from now on: --store {self._shown[1]}")
+        self._app.say(_("both stores hold the same; from now on: --store {store}", store=self._shown[1]))
         self._app.summary(
             {
                 "receipts": self._statements.count,

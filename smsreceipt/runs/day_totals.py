@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsreceipt.app import App
 from smsreceipt.errors import AuthError, SmsReceiptError
+from smsreceipt.language import N_, _, n_
 from smsreceipt.model import date_of
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.totals import DAY_GAPS, DAY_TOTALS
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAINLAND, ABROAD = 1, 2
 SCOPES = (MAINLAND, ABROAD)
 QPS = 20.0  #: the provider's limit for this action
-_NAMES = {MAINLAND: "numbers of the mainland", ABROAD: "numbers elsewhere"}
+_NAMES = {MAINLAND: N_("numbers of the mainland"), ABROAD: N_("numbers elsewhere")}
 
 
 class Totals(NamedTuple):
@@ -44,7 +45,13 @@ def run_gaps(app: App, first: int, last: int, *, qps: float, fail_on_missing: bo
     print_rows(app, DAY_GAPS, rows, lambda display: terminal.comparison.day_gaps(rows, display))
     lacking = sum(max(row.gap, 0) for row in rows)
     if lacking and fail_on_missing:
-        app.needs_a_look(f"{lacking:,} parts that ended by the provider's count have no receipt")
+        app.needs_a_look(
+            n_(
+                "{n:,} part that ended by the provider's count has no receipt",
+                "{n:,} parts that ended by the provider's count have no receipt",
+                lacking,
+            )
+        )
     app.summary({"days": len(rows), "gap": lacking, "api_calls": calls})
 
 
@@ -93,15 +100,32 @@ def ask_totals(app: App, client: QueryClient, first: int, last: int, scopes: Seq
     refusals: list[str] = []
     for scope, failure in refused.items():
         reason = getattr(failure, "code", "") or failure
-        refusals.append(f"the provider refused its totals of {_NAMES[scope]} ({reason}): they are left out")
+        refusals.append(
+            _(
+                "the provider refused its totals of {numbers} ({reason}): they are left out",
+                numbers=_(_NAMES[scope]),
+                reason=reason,
+            )
+        )
     for scope, found in answered.items():
-        scoped = f"the provider's totals of {_NAMES[scope]}"
         if found.unread:
             app.needs_a_look(
-                f"{found.unread} rows or figures in {scoped} could not be read: they are too small by them"
+                _(
+                    "{n} rows or figures in the provider's totals of {numbers} could not be read: they are too small by"
+                    " them",
+                    n=found.unread,
+                    numbers=_(_NAMES[scope]),
+                )
             )
         if found.absent:
-            app.needs_a_look(f"{scoped} list {found.absent} rows less than they announce: run the same command again")
+            app.needs_a_look(
+                _(
+                    "the provider's totals of {numbers} list {n} rows less than they announce: run the same command"
+                    " again",
+                    numbers=_(_NAMES[scope]),
+                    n=found.absent,
+                )
+            )
     days = [row for found in answered.values() for row in found.days]
     return Totals(days, tuple(answered), all(found.whole for found in answered.values()), refusals)
 

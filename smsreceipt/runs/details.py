@@ -10,6 +10,7 @@ from typing import BinaryIO
 from smsreceipt.app import App
 from smsreceipt.config import expanded
 from smsreceipt.errors import OutputError, UsageError
+from smsreceipt.language import _
 from smsreceipt.output.objects.comparison import DETAILS, Detail
 from smsreceipt.output.printer import Printer
 from smsreceipt.permissions import unusable
@@ -55,7 +56,8 @@ class Details:
         try:
             action()
         except OSError as exc:
-            fault = OutputError(f"--details: {exc.strerror}", hint="The comparison went on; free that disk, run again.")
+            hint = _("The comparison went on; free that disk, run again.")
+            fault = OutputError(_("{option}: {reason}", option="--details", reason=exc.strerror), hint=hint)
             self._app.error(fault)
             self._app.end_with(fault.exit_code)
             file, self._file = self._file, None
@@ -68,7 +70,7 @@ def _create(app: App, where: str) -> BinaryIO:
     """The new file, which only its owner can read. Raises UsageError."""
     path = expanded(where)
     if opening.occupies(app.store_location, path):
-        raise UsageError("--details names the store itself")
+        raise UsageError(_("--details names the store itself"))
     try:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
     except OSError as exc:

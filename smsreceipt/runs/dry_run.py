@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 
 from smsreceipt.app import App
 from smsreceipt.decode.saved import decode_saved
+from smsreceipt.language import _
 from smsreceipt.model import Kind, Reason
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.replays import READABLE, Readable
@@ -39,10 +40,13 @@ def run(app: App, inputs: Inputs) -> None:
 
 def _summarise(app: App, receipts: int, rejected: int, seconds: float) -> None:
     received = receipts + rejected
-    app.say("nothing was stored")
+    app.say(_("nothing was stored"))
     if rejected:
         app.needs_a_look(
-            f"could not be decoded: {rejected:,}, for the reasons under `rejected`; a replay keeps them as rejects"
+            _(
+                "could not be decoded: {n:,}, for the reasons under `rejected`; a replay keeps them as rejects",
+                n=rejected,
+            )
         )
     app.summary(
         {

@@ -16,6 +16,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable, UsageError
 from smsreceipt.forward import cursor
 from smsreceipt.insight.answer import readers_of
+from smsreceipt.language import N_, _, n_
 from smsreceipt.model import Instant, Send, normalise_phone
 from smsreceipt.model.mentions import LONGEST, SHORTEST, mentioned
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
@@ -42,12 +43,17 @@ def numbers_in(words: Iterable[str]) -> list[str]:
         number = normalise_phone(word)
         if not (number.isascii() and number.isdigit() and SHORTEST <= len(number) <= LONGEST and len(set(number)) > 1):
             raise UsageError(
-                f"number {place} is no phone number: it needs {SHORTEST} to {LONGEST} digits",
-                hint="Nothing was deleted.",
+                _(
+                    "number {place} is no phone number: it needs {least} to {most} digits",
+                    place=place,
+                    least=SHORTEST,
+                    most=LONGEST,
+                ),
+                hint=_("Nothing was deleted."),
             )
         found[number] = None
     if not found:
-        raise UsageError("no number was named", hint="smsreceipt forget - < numbers.txt")
+        raise UsageError(_("no number was named"), hint=_("For example smsreceipt forget - < numbers.txt"))
     return [*found]
 
 
@@ -86,11 +92,11 @@ def log(app: App, numbers: Collection[str]) -> None:
     with app.open_store(readonly=True) as store:
         removals, in_force = store.removals(), store.notes(TOPIC)
         wanted = {digest_of(_key(removals, make=False), number) for number in numbers}
-        for _, text in sorted(store.notes(LOG).items()):
+        for _name, text in sorted(store.notes(LOG).items()):
             line = msgspec.json.decode(text, type=Logged)
             if not wanted or line.forgotten in wanted:
                 printer.print([msgspec.structs.replace(line, in_force=line.forgotten in in_force)])
-        app.say(f"key: {removals.key_file()}")
+        app.say(_("key: {file}", file=removals.key_file()))
     printer.end()
 
 
@@ -101,12 +107,25 @@ def run(app: App, numbers: Collection[str], *, compact: bool, confirm: Callable[
     Exit code 3 if bytes may be left in the files of the store, or anything could not be deleted.
     """
     if confirm is not None:
-        confirm(f"Delete everything about {len(numbers):,} number{'s' if len(numbers) > 1 else ''} for good?")
+        confirm(
+            n_(
+                "Delete everything about {n:,} number for good?",
+                "Delete everything about {n:,} numbers for good?",
+                len(numbers),
+            )
+        )
     with app.open_store(readonly=False) as store:
         _Forgetting(app, store, numbers).run(compact=compact)
 
 
 _ALL = ("receipts", "sends", "rejects", "notes", "recordings")
+_NOT_REACHED = N_(
+    "not reached: backups, archives, exports, logs and reports; the provider; queues that still hold messages"
+)
+_NOT_REACHED_SERVER = N_(
+    "not reached: backups, archives, exports, logs and reports; the provider; queues that still hold messages;"
+    " recordings and noted sends on other machines"
+)
 
 
 def _key(removals: Removals, *, make: bool) -> bytes:
@@ -114,11 +133,13 @@ def _key(removals: Removals, *, make: bool) -> bytes:
     try:
         key = key_of(file, make=make)
     except OSError as exc:
-        raise StoreUnavailable(f"the key of forgotten numbers cannot be used: {file}: {exc.strerror}") from exc
+        raise StoreUnavailable(
+            _("the key of forgotten numbers cannot be used: {file}: {reason}", file=file, reason=exc.strerror)
+        ) from exc
     if key is None:
         raise StoreUnavailable(
-            f"the key of forgotten numbers is not here: {file}",
-            hint="Copy it from the machine on which numbers were forgotten, or from a backup.",
+            _("the key of forgotten numbers is not here: {file}", file=file),
+            hint=_("Copy it from the machine on which numbers were forgotten, or from a backup."),
         )
     return key
 
@@ -251,7 +272,7 @@ class _Forgetting:
         noted = bring_in(self._app, self._store, _Finder(self._app, self._store, self._numbers).carries)
         finder = _Finder(self._app, self._store, self._numbers)
         left = True
-        for _ in range(_PASSES):
+        for _pass in range(_PASSES):
             left = self._delete_statements(finder)
             if not left:
                 break
@@ -259,7 +280,7 @@ class _Forgetting:
         self._erase(compact=compact)
         removing.report(self._app, self._tally)
         if left:
-            self._app.needs_a_look("more came about the numbers while they were forgotten: run this again")
+            self._app.needs_a_look(_("more came about the numbers while they were forgotten: run this again"))
         self._report_files(noted)
         totals = {what: self._tally.total(what)[1] for what in _ALL}
         self._app.summary({**totals, "seconds": f"{time.monotonic() - self._began:.1f}"})
@@ -267,18 +288,20 @@ class _Forgetting:
     def _report_files(self, noted: Collection[Path]) -> None:
         """Say what is left outside the store, and what nobody looked at."""
         for file in sorted(self._recordings.absent):
-            self._app.say(f"this recording was not where it had been fetched to: {file}")
+            self._app.say(_("this recording was not where it had been fetched to: {file}", file=file))
         for file, why in sorted(self._recordings.refused.items()):
             self._app.needs_a_look(
-                f"the recording {file} cannot be deleted ({why}), so its call stays: delete it, and run this again"
+                _(
+                    "the recording {file} cannot be deleted ({why}), so its call stays: delete it, and run this again",
+                    file=file,
+                    why=why,
+                )
             )
         for path in noted:
-            self._app.needs_a_look(f"a program that runs has not stored yet what it sent: {path}; run this again")
-        elsewhere = "; recordings and noted sends on other machines" if self._app.store_is_server else ""
-        self._app.say(
-            "not reached: backups, archives, exports, logs and reports; the provider; queues that still hold messages"
-            + elsewhere
-        )
+            self._app.needs_a_look(
+                _("a program that runs has not stored yet what it sent: {file}; run this again", file=path)
+            )
+        self._app.say(_(_NOT_REACHED_SERVER if self._app.store_is_server else _NOT_REACHED))
 
     def _delete_statements(self, finder: _Finder) -> bool:
         """Delete what is found in one pass; whether anything was found that could not be deleted, or was new."""
@@ -335,7 +358,7 @@ class _Forgetting:
             self._remover.remove(Removal(notes={topic: dict.fromkeys(names), LOG: proof}))
             self._tally.add_others("notes", len(names))
         for origins in lots(list(finder.origins()), _LOT):
-            named = {origin: f"forgotten {digest_of(self._key, origin)[:16]}" for origin in origins}
+            named = {origin: f"forgotten {secrets.token_hex(8)}" for origin in origins}  # one may come back
             self._remover.remove(Removal(origins=named))
         self._tally.add_others("recordings", len(self._recordings.deleted))
         if any(map(finder.carried, self._removals.counted())):
@@ -347,15 +370,17 @@ class _Forgetting:
         space = self._removals.reclaim(rewrite=compact)
         found = self._removals.traces(_needles(self._numbers)) if few else True
         if found and not compact:
-            self._app.say("writing the store anew: bytes of what was deleted may be left in it")
+            self._app.say(_("writing the store anew: bytes of what was deleted may be left in it"))
             space = self._removals.reclaim(rewrite=True)
             found = few and self._removals.traces(_needles(self._numbers))
         if found and not space.held_by:
-            self._app.needs_a_look("the number still stands in the files of the store: run this again")
+            self._app.needs_a_look(_("the number still stands in the files of the store: run this again"))
         if found is None and not compact:
             self._app.say(
-                "the server may keep bytes of it in unused space of its tables until it writes there: --compact writes"
-                " them anew. Its write-ahead log, replicas and backups keep them as long as it is set up to"
+                _(
+                    "the server may keep bytes of it in unused space of its tables until it writes there: --compact"
+                    " writes them anew. Its write-ahead log, replicas and backups keep them as long as it is set up to"
+                )
             )
         removing.report_holder(self._app, space)
 

@@ -10,6 +10,7 @@ import msgspec
 from smsreceipt.app import App
 from smsreceipt.folders import flush_folder
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import _
 from smsreceipt.ledger import entries
 from smsreceipt.model import Send, date_of
 from smsreceipt.runs import noted, recordings
@@ -65,7 +66,7 @@ class Recordings:
         except (FileNotFoundError, NotADirectoryError):
             self.absent.add(str(file))
         except OSError as exc:
-            self.refused[str(file)] = exc.strerror or "it cannot be deleted"
+            self.refused[str(file)] = exc.strerror or _("it cannot be deleted")
             return False
         else:
             self.deleted.add(str(file))

@@ -14,6 +14,7 @@ from pathlib import Path
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import _, n_
 from smsreceipt.ledger import BadRow, Entry, Form, Repeats, Skipped, entries
 from smsreceipt.model import Send
 from smsreceipt.sources.files.open import find
@@ -49,7 +50,7 @@ def _files(app: App, words: Sequence[str]) -> Iterator[str]:
             continue
         found = [each for each in find([word], app.say) if not each.path.name.startswith((".", "~$"))]
         if not found:
-            raise UsageError(f"no file in {word}")
+            raise UsageError(_("no file in {folder}", folder=word))
         yield from (str(each.path) for each in found)
 
 
@@ -64,7 +65,7 @@ class _Import:
         self._done = Imported()
         self._reasons: Counter[str] = Counter()
         self._read: Callable[[], tuple[int, int] | None] = lambda: None
-        self._name = ""  # of the list, where there are several
+        self._name = ""  # of the list and a colon, where there are several
 
     def run(self, files: Sequence[str]) -> None:
         """Import the lists and print the summary, also after a failure."""
@@ -104,7 +105,7 @@ class _Import:
                     self._done += Imported(new=len(batch))
                 self._show_progress()
         if self._rows == before:
-            self._app.needs_a_look(f"{self._name}the list is empty: it has no row of a send")
+            self._app.needs_a_look(self._name + _("the list is empty: it has no row of a send"))
         if repeats:
             self._app.say(f"{self._name}{repeats}")
 
@@ -121,7 +122,7 @@ class _Import:
                 self._bad += 1
                 self._reasons[entry.reason] += 1
                 if self._bad <= _BAD_ROWS:
-                    self._app.say(f"{self._name}line {entry.line}: {entry.reason}")
+                    self._app.say(self._name + _("line {line}: {reason}", line=entry.line, reason=entry.reason))
             else:
                 self._declined += 1
 
@@ -134,15 +135,29 @@ class _Import:
     def _sum_up(self) -> None:
         app, done, seconds = self._app, self._done, time.monotonic() - self._began
         if self._bad > _BAD_ROWS:
-            app.say(f"{self._bad - _BAD_ROWS:,} more bad rows; in all:")
+            app.say(n_("{n:,} more bad row; in all:", "{n:,} more bad rows; in all:", self._bad - _BAD_ROWS))
             for reason, count in self._reasons.most_common():
                 app.say(f"  {count:,} × {reason}")
         if done.contradicting:
-            app.say(f"{done.contradicting:,} rows say otherwise than the ledger, which keeps what it knew first")
+            app.say(
+                n_(
+                    "{n:,} row says otherwise than the ledger, which keeps what it knew first",
+                    "{n:,} rows say otherwise than the ledger, which keeps what it knew first",
+                    done.contradicting,
+                )
+            )
         if self._skipped:
-            app.say(f"left out, because they are no sends but totals or the like: {self._skipped:,} lines")
+            app.say(
+                n_(
+                    "left out, because they are no sends but totals or the like: {n:,} line",
+                    "left out, because they are no sends but totals or the like: {n:,} lines",
+                    self._skipped,
+                )
+            )
         if self._bad:
-            app.needs_a_look(f"bad rows: {self._bad:,}, which are not imported; mend them and import the list again")
+            app.needs_a_look(
+                _("bad rows: {n:,}, which are not imported; mend them and import the list again", n=self._bad)
+            )
         sends = {"sends": done.new} if self._options.dry_run else {
             "new": done.new, "known": done.known, "completed": done.completed,
         }  # fmt: skip

@@ -14,6 +14,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import KINDS, known_kind
 from smsreceipt.decode.saved import decode_saved
 from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.language import _
 from smsreceipt.model import Decoded, Reached
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.sends_list import is_list_of_sends
@@ -37,10 +38,10 @@ class Inputs:
             app.warn(warning)
         self._kinds = {known.casefold(): known for known in KINDS}
         if _STDIN in words and app.stdin is None:
-            raise UsageError("standard input is closed")
+            raise UsageError(_("standard input is closed"))
         self._named = [found for word in words for found in self._find(word)]
         if not self._named:
-            app.say("no files there")
+            app.say(_("no files there"))
         self._whole = sum(each.size() for each in self._named if each) if None not in self._named else 0
         self._before = 0
         self._now: PayloadReader | None = None
@@ -66,8 +67,8 @@ class Inputs:
                     for piece in replay.pieces(start):
                         if not start and is_list_of_sends(piece):
                             raise UsageError(
-                                f"{replay.name} is a list of sends, and has no receipt",
-                                hint="Import it: smsreceipt sends import FILE.",
+                                _("{file} is a list of sends, and has no receipt", file=replay.name),
+                                hint=_("Import it: smsreceipt sends import FILE."),
                             )
                         start = 1  # only the first piece of a file tells what it is
                         yield piece
@@ -94,7 +95,13 @@ class Inputs:
         reached = unfinished.get(replay.identity)
         if reached is None or not replay.fits(reached):
             return 0
-        self._app.say(f"{replay.name}: taken up at byte {reached.offset:,}, where an earlier run was cut off")
+        self._app.say(
+            _(
+                "{file}: taken up at byte {offset:,}, where an earlier run was cut off",
+                file=replay.name,
+                offset=reached.offset,
+            )
+        )
         return reached.offset
 
 

@@ -16,9 +16,11 @@ def unknown_kind_warning(kind: str) -> str:
 
     if kind in KINDS:
         return ""
-    near = nearest(kind, KINDS)
-    meant = f"; did you mean {near}?" if near else ""
-    return f"{kind} is no message type known here: kept whole, but not read{meant}"
+    if near := nearest(kind, KINDS):
+        return _(
+            "{kind} is no message type known here: kept whole, but not read; did you mean {near}?", kind=kind, near=near
+        )
+    return _("{kind} is no message type known here: kept whole, but not read", kind=kind)
 
 
 def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:

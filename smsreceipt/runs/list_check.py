@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
 from smsreceipt.errors import AuthError, SmsReceiptError
+from smsreceipt.language import N_, _, n_
 from smsreceipt.model import Instant, date_of, number_of, start_of_day
 from smsreceipt.reconcile.calendar import MIDNIGHT_MS, end_of
 from smsreceipt.reconcile.coverage import Coverage, coverage
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from smsreceipt.sources.query.client import QueryClient
 
 _NAMED = 3  #: days that a message names; it counts the others
+_NONE = N_(
+    "no send of {days} is in the list: import what was sent with `smsreceipt sends import`; --totals compares receipts"
+    " without a list"
+)
+_NONE_OF = N_(
+    "no send of {days} is in the list, and the provider counts {total:,} billed parts: import what was sent with"
+    " `smsreceipt sends import`; --totals compares receipts without a list"
+)
 
 
 class ListCheck:
@@ -83,7 +92,7 @@ class ListCheck:
         """
         if not self._listed and not isinstance(failure, AuthError) and not getattr(failure, "code", ""):
             raise failure
-        self._app.warn(f"the provider's totals are not known: {failure}")
+        self._app.warn(_("the provider's totals are not known: {reason}", reason=failure))
 
     def tell(self) -> None:
         """Tell of days without a send in the list, and of parts beyond it, with exit code 3.
@@ -92,22 +101,27 @@ class ListCheck:
         on purpose may have none.
         """
         if not self._listed:
-            counted = "" if self.total is None else f", and the provider counts {self.total:,} billed parts"
-            self._app.needs_a_look(
-                f"no send of {_days(self._first, self._last)} is in the list{counted}: import what was sent with"
-                " `smsreceipt sends import`; --totals compares receipts without a list"
-            )
+            self._app.needs_a_look(_(_NONE if self.total is None else _NONE_OF, days=self._days, total=self.total))
             return
         if absent := [*self._absent()]:
             named = ", ".join(f"{date_of(day)}" for day in absent[:_NAMED])
-            more = f" and {len(absent) - _NAMED} more days" if len(absent) > _NAMED else ""
-            self._app.needs_a_look(f"no send of {named}{more} is in the list: import what was sent")
+            if (more := len(absent) - _NAMED) > 0:
+                named = n_("{days} and {n} more day", "{days} and {n} more days", more, days=named)
+            self._app.needs_a_look(_("no send of {days} is in the list: import what was sent", days=named))
         if self._certain:
-            days = _days(self._first, self._last)
             self._app.needs_a_look(
-                f"the provider counts {self.unlisted:,} billed parts of {days} that the list does not have:"
-                " import the rest, or say --no-totals if the list is a part on purpose"
+                _(
+                    "the provider counts {parts:,} billed parts of {days} that the list does not have: import the rest,"
+                    " or say --no-totals if the list is a part on purpose",
+                    parts=self.unlisted,
+                    days=self._days,
+                )
             )
+
+    @property
+    def _days(self) -> str:
+        first, last = date_of(self._first), date_of(self._last)
+        return f"{first}" if first == last else _("{first} to {last}", first=first, last=last)
 
     def _absent(self) -> Iterator[int]:
         """The days before today without a send in the list, except those of which the provider counts none either."""
@@ -135,7 +149,3 @@ class ListCheck:
         spans = ((Instant(begin - MIDNIGHT_MS), begin), (end, Instant(end + MIDNIGHT_MS)))
         return sum(1 for since, until in spans for row in store.sends(SendQuery(since=since, until=until))
                    if row.send.sent_at is not None)  # fmt: skip
-
-
-def _days(first: int, last: int) -> str:
-    return f"{date_of(first)}" if first == last else f"{date_of(first)} to {date_of(last)}"

@@ -15,7 +15,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import QUEUED_KINDS, decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.ingest import TurnCommitter
-from smsreceipt.language import _
+from smsreceipt.language import _, n_
 from smsreceipt.model import Delivery, Kind, Tally
 from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.kinds import unknown_kind_warning
@@ -183,16 +183,17 @@ class _Listening:
 
     def _say_where(self) -> None:
         host, port = self._bound.getsockname()[:2] if self._bound.family != socket.AF_UNIX else ("", 0)
-        here = f"{f'[{host}]' if ':' in host else host}:{port}" if port else "a local socket"
+        here = f"{f'[{host}]' if ':' in host else host}:{port}" if port else _("a local socket")
         say = self._app.say
         if self._secrets.created:
             path = "/".join(["", *filter(None, self._options.path_prefix.split("/")), self._secrets.current])
+            own, public = f"http://{here}{path}", f"https://YOUR.HOST{path}/SmsReport"
             say(_("base URL, shown this once, since its path is the password:"))
-            say(f"  http://{here}{path}")
+            say(f"  {own}")
             say(_("in the console, behind your own name and TLS, with the type at the end, for each type:"))
-            say(f"  https://YOUR.HOST{path}/SmsReport")
+            say(f"  {public}")
             say(_("types: {types}", types=", ".join(QUEUED_KINDS)))
-        say(f"listening on {here}; secrets from {self._secrets.path}")
+        say(_("listening on {address}; secrets from {file}", address=here, file=self._secrets.path))
 
     def _tick(self) -> None:
         """Refresh the secrets once a second and print warnings that are due. The server calls it ten times a second."""
@@ -202,27 +203,36 @@ class _Listening:
             self._receiving.progress.serving()
             try:
                 if self._secrets.refresh():
-                    self._app.say("the secret file has changed: its secrets count from now on")
+                    self._app.say(_("the secret file has changed: its secrets count from now on"))
             except UsageError as exc:
-                self._app.warn(f"{exc}; the secrets before count on")
+                self._app.warn(_("{reason}; the secrets before count on", reason=exc))
         self._notes.refusals(self.receiver.pushes[503])
         if now >= self._next_slow_warning:
             self._next_slow_warning = now + _PERIOD
             if (seconds := self.receiver.times.lap(_PERCENTILE)) > _SLOW:
                 self._app.warn(
-                    f"1 % of the last minute's answers took {seconds * 1000:.0f} ms or more; the provider waits 700 ms"
+                    _(
+                        "1 % of the last minute's answers took {ms:.0f} ms or more; the provider waits 700 ms",
+                        ms=seconds * 1000,
+                    )
                 )
         if now >= self._next_refusal_warning:
             self._tell_refusals(now)
         if now >= self._next_reader_warning and not self._reporter.room():
             self._next_reader_warning = now + _PERIOD
-            self._app.warn("nobody reads standard output: pushes are answered 503 until somebody does")
+            self._app.warn(_("nobody reads standard output: pushes are answered 503 until somebody does"))
 
     def _tell_refusals(self, now: float) -> None:
         """Tell about pushes that were too large and about new rejects; then say nothing more of them for a while."""
         large, rejects = self.receiver.pushes[413] - self._told_large, self.tally.fresh_rejects - self._told_rejects
         if large:
-            self._app.warn(f"{large} pushes were too large and answered 413: over 1 MiB, or over 2,000 elements")
+            self._app.warn(
+                n_(
+                    "{n} push was too large and answered 413: over 1 MiB, or over 2,000 elements",
+                    "{n} pushes were too large and answered 413: over 1 MiB, or over 2,000 elements",
+                    large,
+                )
+            )
         if rejects:
             self._app.say(rejects_kept(rejects))
         if large or rejects:
@@ -273,4 +283,4 @@ class _Listening:
         except UsageError as exc:
             if self._options.metrics_required:
                 raise
-            self._app.warn(f"no metrics: {exc}")
+            self._app.warn(_("no metrics: {reason}", reason=exc))

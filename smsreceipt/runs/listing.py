@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable
-from smsreceipt.language import _
+from smsreceipt.language import N_, _
 from smsreceipt.model import Kind, StoredReceipt
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer, tabular
@@ -72,7 +72,7 @@ class _Follower:
                 self._print()
             except StoreUnavailable as exc:
                 self._app.flush()
-                self._app.say(f"{exc}; waiting", verbosity=1 if failures else 0)
+                self._app.say(_("{reason}; waiting", reason=exc), verbosity=1 if failures else 0)
                 self._app.sleep(pause)
             else:
                 return
@@ -131,5 +131,5 @@ def say_hidden_rows(app: App, hidden: int) -> None:
     """Print a message with the number of rows, counted up to COUNTED, that a table does not have; nothing for 0."""
     if hidden > 0:
         app.flush()
-        count = f"more than {hidden:,}" if hidden >= COUNTED else f"{hidden:,}"
-        app.say(f"{count} more: --limit N shows more of them, --json all")
+        many = N_("more than {n:,} more: --limit N shows more of them, --json all")
+        app.say(_(many if hidden >= COUNTED else N_("{n:,} more: --limit N shows more of them, --json all"), n=hidden))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from smsreceipt.app import App
+from smsreceipt.language import N_, _
 from smsreceipt.model import StoredReceipt, normalise_phone
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.receipts import RECEIPTS
@@ -13,7 +14,7 @@ from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Both, print_both
 from smsreceipt.store import Query, SendQuery, Store, StoredSend
 
-_NOTHING = (
+_NOTHING = N_(
     "nothing is known about that number or id; ask the provider about a number:"
     " smsreceipt query-details --date DAY --phone NUMBER"
 )
@@ -38,7 +39,7 @@ def run(app: App, words: Sequence[str]) -> None:
     with app.open_store(readonly=True) as store:
         found = find(store, words)
     if not found.statements and not found.sends:
-        app.needs_a_look(_NOTHING)
+        app.needs_a_look(_(_NOTHING))
         return
     if print_both(
         app,
@@ -47,7 +48,7 @@ def run(app: App, words: Sequence[str]) -> None:
         _in_time_order(found),
         lambda display: terminal.timeline.timeline(found.statements, found.current, display, found.sends),
     ):
-        app.say("the columns of csv are those of receipts: for what was sent, smsreceipt sends list")
+        app.say(_("the columns of csv are those of receipts: for what was sent, smsreceipt sends list"))
 
 
 def _in_time_order(found: Found) -> Iterator[Both[StoredReceipt, StoredSend]]:

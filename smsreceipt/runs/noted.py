@@ -20,12 +20,13 @@ from smsreceipt.app import App
 from smsreceipt.errors import StoreFull, StoreUnavailable
 from smsreceipt.folders import flush_folder
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import N_, _
 from smsreceipt.ledger import entries
 from smsreceipt.model import Send
 from smsreceipt.store import Store
 
 _AT_ONCE = 5_000  # sends in one commit
-_FULL = "the sends cannot be noted in {}: {}"
+_FULL = N_("the sends cannot be noted in {folder}: {reason}")
 
 
 def folder_of(app: App) -> Path:
@@ -51,20 +52,20 @@ class Spool:
             self.path = draft.rename(folder / f"{name}.ndjson")
             flush_folder(folder)
         except OSError as exc:
-            raise StoreUnavailable(_FULL.format(folder, exc.strerror)) from exc
+            raise StoreUnavailable(_(_FULL, folder=folder, reason=exc.strerror)) from exc
         self.size = 0
 
     def append(self, lines: bytes) -> None:
         """Append whole lines: a kill of the program does not lose them. Raises StoreFull, and none is noted then."""
         try:
             written = os.write(self._descriptor, lines)
-            reason = "no space left"
+            reason = _("no space left")
         except OSError as exc:
-            written, reason = -1, exc.strerror or "it cannot be written"
+            written, reason = -1, exc.strerror or _("it cannot be written")
         if written != len(lines):
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)
-            raise StoreFull(_FULL.format(self.path.parent, reason))
+            raise StoreFull(_(_FULL, folder=self.path.parent, reason=reason))
         self.size += written
 
     def flush(self) -> None:
@@ -72,7 +73,7 @@ class Spool:
         try:
             getattr(os, "fdatasync", os.fsync)(self._descriptor)
         except OSError as exc:
-            raise StoreUnavailable(_FULL.format(self.path.parent, exc.strerror)) from exc
+            raise StoreUnavailable(_(_FULL, folder=self.path.parent, reason=exc.strerror)) from exc
 
     def close(self) -> None:
         """Let others take it over; an empty one is deleted."""

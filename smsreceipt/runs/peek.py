@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.language import _
 from smsreceipt.model import StoredReceipt
 from smsreceipt.output.objects.receipts import RECEIPTS, RECEIPTS_OF_KINDS
 from smsreceipt.output.printer import Printer
@@ -37,7 +38,7 @@ def run(app: App, queues: Sequence[Queue], most: int | None) -> None:
             rejected += len(decoded.rejects)
             printer.print(StoredReceipt.of(receipt, delivery, seq=None) for receipt in decoded.receipts)
         if rejected:
-            app.say(f"{rejected} of the messages could not be decoded: pull keeps them as rejects")
+            app.say(_("{n} of the messages could not be decoded: pull keeps them as rejects", n=rejected))
         provider.close()
 
     asyncio.run(show())

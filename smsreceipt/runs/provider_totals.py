@@ -14,6 +14,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import Provider
+from smsreceipt.language import _
 from smsreceipt.model import Instant, date_of, number_of, start_of_day
 from smsreceipt.runs import day_totals
 from smsreceipt.runs.queries import asking
@@ -54,7 +55,7 @@ def ask(app: App, question: Question) -> Instant | None:
         with app.open_store(readonly=False) as store:
             store.write_notes(TOPIC, notes)
     except StoreUnavailable as exc:
-        app.warn(f"the provider's totals could not be stored: {exc}")
+        app.warn(_("the provider's totals could not be stored: {reason}", reason=exc))
         return None
     return now
 

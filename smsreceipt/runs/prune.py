@@ -12,6 +12,7 @@ import msgspec
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
 from smsreceipt.forward import cursor
+from smsreceipt.language import _
 from smsreceipt.model import StoredReceipt, beijing_day, date_of, start_of_day
 from smsreceipt.output.columns import Column, View
 from smsreceipt.output.objects.receipts import RECEIPTS
@@ -69,7 +70,7 @@ def plan(app: App, options: Options) -> None:
         tally = _planned(old, options)
         removing.report(app, tally)
         old.report()
-    identities, statements, _ = tally.total()
+    identities, statements = tally.total()[:2]
     app.summary(
         {"would_delete_identities": identities, "would_delete_statements": statements,
          "would_delete_sends": tally.total("sends")[1]}
@@ -93,16 +94,19 @@ def run(app: App, options: Options, *, confirm: Callable[[str], None] | None) ->
 def _check(app: App, options: Options) -> None:
     if options.days < LEAST and not options.force:
         raise UsageError(
-            f"receipts younger than {LEAST} days are not deleted: the provider still answers about them, so that"
-            " reconcile would fetch them again, and pay for it",
-            hint="--older-than 35d, or --force.",
+            _(
+                "receipts younger than {days} days are not deleted: the provider still answers about them, so that"
+                " reconcile would fetch them again, and pay for it",
+                days=LEAST,
+            ),
+            hint=_("--older-than 35d, or --force."),
         )
     if options.days < 1:
-        raise UsageError("--older-than is at least one day", hint="--older-than 180d")
+        raise UsageError(_("--older-than is at least one day"), hint=_("For example --older-than 180d"))
     if options.archive is not None:
         archive.checked(options.archive)
     if app.now() < start_of_day(options.days):
-        raise UsageError("--older-than reaches back before 1970")
+        raise UsageError(_("--older-than reaches back before 1970"))
 
 
 class _Old:
@@ -156,11 +160,19 @@ class _Old:
         if not self._held:
             return
         behind = sorted(name for name, seq in self._cursors.items() if seq < self._newest_held)
-        hint = "not handed on under the name {0} (smsreceipt forward drop {0}, if nobody does)"
-        causes = [hint.format(name) for name in behind]
+        causes = [
+            _("not handed on under the name {name} (smsreceipt forward drop {name}, if nobody does)", name=name)
+            for name in behind
+        ]
         if self._parked:
-            causes.append("parked (smsreceipt forward parked list)")
-        self._app.needs_a_look(f"{self._held:,} old enough stay: {'; '.join(causes)}")
+            causes.append(_("parked (smsreceipt forward parked list)"))
+        self._app.needs_a_look(
+            _(
+                "{n:,} old enough stay: {causes}",
+                n=self._held,
+                causes=("；" if self._app.chinese else "; ").join(causes),
+            )
+        )
 
 
 def _forwarded(store: Store) -> tuple[dict[str, int], frozenset[int]]:
@@ -201,7 +213,14 @@ class _Pruning:
         statements, sends = tally.total()[1], tally.total("sends")[1]
         if statements or sends:
             until = date_of(self._old.before - 1).isoformat()
-            ask(f"Delete {statements:,} statements and {sends:,} sends, all up to {until}, for good?")
+            ask(
+                _(
+                    "Delete {statements:,} statements and {sends:,} sends, all up to {day}, for good?",
+                    statements=statements,
+                    sends=sends,
+                    day=until,
+                )
+            )
 
     def run(self) -> None:
         """Archive, delete, give the space back, print."""
@@ -216,7 +235,9 @@ class _Pruning:
         removing.report(self._app, self._tally)
         self._old.report()
         if self._changed:
-            self._app.needs_a_look(f"{self._changed:,} stay, because more came about them meanwhile: run this again")
+            self._app.needs_a_look(
+                _("{n:,} stay, because more came about them meanwhile: run this again", n=self._changed)
+            )
         identities, statements, size = self._tally.total()
         self._app.summary({
             "identities": identities, "statements": statements, "sends": self._tally.total("sends")[1], "bytes": size,
@@ -232,13 +253,13 @@ class _Pruning:
         if archives.stage < _RECEIPTS:
             count = archives.receipts.write(self._rows())
             archives.reach(_RECEIPTS)
-            self._app.say(f"archived: {archives.receipts.path}: {count:,} receipts, read again")
+            self._app.say(_("archived: {file}: {n:,} receipts, read again", file=archives.receipts.path, n=count))
         self._delete(self._covered(archives.receipts.path))
         if self._options.sends:
             if archives.stage < _SENDS:
-                count = archives.sends.write(sends for _, sends in self._old.sends())
+                count = archives.sends.write(sends for _day, sends in self._old.sends())
                 archives.reach(_SENDS)
-                self._app.say(f"archived: {archives.sends.path}: {count:,} sends, read again")
+                self._app.say(_("archived: {file}: {n:,} sends, read again", file=archives.sends.path, n=count))
             for lot in lots(archive.lines(archives.sends.path, _SendLine), _PAGE):
                 self._delete_sends("", [(each.biz_id, each.phone) for each in lot])
         archives.end()
@@ -326,7 +347,7 @@ class _Archives:
 
 
 def _there_already(path: Path) -> UsageError:
-    return UsageError(f"{path} is there already", hint="Give each archive a name of its own.")
+    return UsageError(_("{file} is there already", file=path), hint=_("Give each archive a name of its own."))
 
 
 def _planned(old: _Old, options: Options) -> Tally:

@@ -21,6 +21,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import QUEUED_KINDS, decode, kind_of_queue, known_kind
 from smsreceipt.errors import QueueNotFound, SmsReceiptError, UsageError
 from smsreceipt.ingest import Committer
+from smsreceipt.language import N_, _
 from smsreceipt.model import Delivery, Instant, Tally, narrow, visible
 from smsreceipt.output.objects.receipts import RECEIPTS, RECEIPTS_OF_KINDS
 from smsreceipt.output.printer import tabular
@@ -46,7 +47,7 @@ _AWAITED = ("waiting for late messages", "等待迟到的消息")
 class NoQueueError(UsageError):
     """Neither options nor configuration name a queue."""
 
-    hint = "Say --uid UID --type SmsReport, or --queue NAME, or write [queues] into the configuration."
+    hint = N_("Say --uid UID --type SmsReport, or --queue NAME, or write [queues] into the configuration.")
 
 
 def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
@@ -66,9 +67,10 @@ def named_queues(app: App, named: Sequence[str], uid: str | None, kinds: Sequenc
     """
     if bool(uid) != bool(kinds):
         raise UsageError(
-            "--uid and --type belong together", hint="For example --uid 1234567890123456 --type SmsReport."
+            _("--uid and --type belong together"),
+            hint=_("For example --uid 1234567890123456 --type SmsReport."),
         )
-    asked = [(visible(name), visible(kind)) for name, _, kind in (text.partition("=") for text in named)]
+    asked = [(visible(name), visible(kind)) for name, _equals, kind in (text.partition("=") for text in named)]
     if uid:
         types = QUEUED_KINDS if means_all(kinds) else [known_kind(kind) for kind in kinds]
         asked += [(f"Alicom-Queue-{_uid(uid)}-{kind}", str(kind)) for kind in types]
@@ -77,11 +79,16 @@ def named_queues(app: App, named: Sequence[str], uid: str | None, kinds: Sequenc
         queue = _queue(name, kind)
         if found.setdefault(name, queue) != queue:
             raise UsageError(
-                f"queue {name!r} is given twice, as {found[name].kind} and as {queue.kind}",
-                hint="A queue has one message type: the console names it.",
+                _(
+                    "queue {name!r} is given twice, as {first} and as {second}",
+                    name=name,
+                    first=found[name].kind,
+                    second=queue.kind,
+                ),
+                hint=_("A queue has one message type: the console names it."),
             )
     if not found:
-        raise NoQueueError("no queue to pull from")
+        raise NoQueueError(_("no queue to pull from"))
     return list(found.values())
 
 
@@ -94,8 +101,8 @@ def _queue(name: str, kind: str) -> Queue:
     """The queue *name* with the message type *kind*; "": the one that its name tells. Raises UsageError."""
     known = known_kind(kind) if kind else kind_of_queue(name)
     if not name or known is None:
-        hint = f"Say it: --queue {shlex.quote((name or 'NAME') + '=SmsReport')}"
-        raise UsageError(f"queue {name!r} does not tell its message type", hint=hint)
+        hint = _("Say it: --queue {queue}", queue=shlex.quote((name or "NAME") + "=SmsReport"))
+        raise UsageError(_("queue {name!r} does not tell its message type", name=name), hint=hint)
     check_queue(name)
     return Queue(name, known)
 
@@ -105,10 +112,10 @@ def _uid(uid: str) -> str:
     uid = narrow(visible(uid))
     if uid.isascii() and uid.isdigit():
         return uid
-    hint = "It is the number in the names of the account's queues: Alicom-Queue-UID-SmsReport."
+    hint = _("It is the number in the names of the account's queues: Alicom-Queue-UID-SmsReport.")
     if kind_of_queue(uid):
-        hint = f"That is the name of a queue: --queue {shlex.quote(uid)}"
-    raise UsageError(f"--uid {uid!r} is no number", hint=hint)
+        hint = _("That is the name of a queue: --queue {queue}", queue=shlex.quote(uid))
+    raise UsageError(_("--uid {uid!r} is no number", uid=uid), hint=hint)
 
 
 class Provider:
@@ -228,7 +235,7 @@ class _Pull:
             counts = puller.counts
             receiving.end([*self._failures, *puller.failures, *failures], deletes=(counts.deleted, counts.undeleted))
             if receiving.tally.new and not self._rows:
-                self._app.say("look at them: smsreceipt list" if not self._app.chinese else "查看：smsreceipt list")
+                self._app.say(_("look at them: smsreceipt list"))
 
     async def _drain(self, stopping: GracefulStop, committer: Committer[Delivery]) -> bool:
         """Pull; return whether all queues were drained, invisible messages of earlier runs included."""
@@ -249,7 +256,9 @@ class _Pull:
             puller.abandon()
         # asyncio would log the messages of exceptions in tasks that are not awaited, and messages may quote data.
         asyncio.get_running_loop().set_exception_handler(
-            lambda _loop, context: app.say(f"error: internal: {type(context.get('exception')).__name__}")
+            lambda _loop, context: app.say(
+                "error: " + _("internal: {name}", name=type(context.get("exception")).__name__)
+            )
         )
         with stopping.inside_loop():
             try:

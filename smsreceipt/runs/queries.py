@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.language import _
 from smsreceipt.model import beijing_day, date_of
 from smsreceipt.runs.access import access, connection_reporter, proxies
 from smsreceipt.sources.query.workers import LAST_CALLS, QueryWorkers
@@ -62,10 +63,10 @@ def refuse_unanswerable(first: date, last: date, today: date) -> None:
 
     oldest = oldest_day(today)
     if not oldest <= first <= last <= today:
-        asked = f"{first}" if first == last else f"{first} to {last}"
+        asked = f"{first}" if first == last else _("{first} to {last}", first=first, last=last)
         raise UsageError(
-            f"{asked}: the provider answers about {oldest} to {today}",
-            hint=f"That is the last {HISTORY_DAYS} days, by the calendar of Beijing.",
+            _("{days}: the provider answers about {oldest} to {today}", days=asked, oldest=oldest, today=today),
+            hint=_("That is the last {days} days, by the calendar of Beijing.", days=HISTORY_DAYS),
         )
 
 

@@ -14,6 +14,7 @@ from smsreceipt.app import App
 from smsreceipt.decode import decode
 from smsreceipt.errors import UsageError
 from smsreceipt.ingest import LockRetry, take
+from smsreceipt.language import _, n_
 from smsreceipt.ledger import BadRow, InvalidValue, number_of, numbers
 from smsreceipt.matching import SEND_DETAIL, SMS_REPORT
 from smsreceipt.model import Decoded, Delivery, Source, Tally
@@ -52,7 +53,7 @@ def run(app: App, day: date, phones: Sequence[str], file: str | None, options: O
     refuse_unanswerable(day, day, today(app))
     found, bad = _numbers(app, phones, file)
     if bad:
-        app.needs_a_look(f"lines without a phone number, which are not asked about: {bad:,}")
+        app.needs_a_look(_("lines without a phone number, which are not asked about: {n:,}", n=bad))
     _Queries(app, day, found, options).run()
 
 
@@ -62,11 +63,11 @@ def _numbers(app: App, phones: Sequence[str], file: str | None) -> tuple[list[st
     Raises UsageError, whose message contains no number, for one that was named and if no number is left.
     """
     if not phones and file is None:
-        raise UsageError("no number to ask about", hint="Say --phone NUMBER, --phone - or --phones-from FILE.")
+        raise UsageError(_("no number to ask about"), hint=_("Say --phone NUMBER, --phone - or --phones-from FILE."))
     try:
         found = {number_of(word) for word in phones if word != "-"}
     except InvalidValue as exc:
-        raise UsageError(f"--phone: {exc}") from exc
+        raise UsageError(_("{option}: {reason}", option="--phone", reason=exc)) from exc
     bad: list[BadRow] = []
     for name in dict.fromkeys([*(word for word in phones if word == "-"), *([] if file is None else [file])]):
         with app.open_input(name) as stream:
@@ -76,11 +77,19 @@ def _numbers(app: App, phones: Sequence[str], file: str | None) -> tuple[list[st
                 else:
                     bad.append(each)
                     if len(bad) <= _BAD_LINES:
-                        app.say(f"line {each.line} of {name}: {each.reason}")
+                        app.say(_("line {line} of {file}: {reason}", line=each.line, file=name, reason=each.reason))
     if not found:
-        raise UsageError("no phone number in the list", hint="One number a line, or a CSV whose heading names them.")
+        raise UsageError(
+            _("no phone number in the list"), hint=_("One number a line, or a CSV whose heading names them.")
+        )
     if len(bad) > _BAD_LINES:
-        app.say(f"{len(bad) - _BAD_LINES:,} more lines without a phone number")
+        app.say(
+            n_(
+                "{n:,} more line without a phone number",
+                "{n:,} more lines without a phone number",
+                len(bad) - _BAD_LINES,
+            )
+        )
     return sorted(found), len(bad)
 
 
@@ -139,7 +148,13 @@ class _Queries:
         if codes.api_class(code) is not codes.ApiClass.NUMBER:
             return False
         self._refused += 1
-        self._app.say(f"{mask_phone(answered.question.phone)}: the provider does not answer about this number ({code})")
+        self._app.say(
+            _(
+                "{phone}: the provider does not answer about this number ({code})",
+                phone=mask_phone(answered.question.phone),
+                code=code,
+            )
+        )
         return True
 
     def _read(self, question: Question, rows: Rows) -> Decoded:
@@ -149,13 +164,24 @@ class _Queries:
         decoded = decode(Delivery(rows.rows, kind, Source.QUERY, rows.origin, self._app.now(), biz_id=biz_id))
         if rows.refused:
             self._refused += 1
-            self._app.warn(f"{mask_phone(question.phone)}: the provider refused to look for this id ({rows.refused})")
+            self._app.warn(
+                _(
+                    "{phone}: the provider refused to look for this id ({code})",
+                    phone=mask_phone(question.phone),
+                    code=rows.refused,
+                )
+            )
         self._asked += 1
         self._records += len(decoded.receipts)
         self._unread += len(decoded.rejects)
         if not rows.stable:
             self._unstable += 1
-            self._app.say(f"{mask_phone(question.phone)}: the pages contradict each other; shown is all that they held")
+            self._app.say(
+                _(
+                    "{phone}: the pages contradict each other; shown is all that they held",
+                    phone=mask_phone(question.phone),
+                )
+            )
         return decoded
 
     def _save(self, decoded: Sequence[Decoded], store: Store) -> None:
@@ -173,12 +199,14 @@ class _Queries:
     def _sum_up(self) -> None:
         if self._unstable:
             self._app.needs_a_look(
-                f"numbers whose answers contradict each other: {self._unstable:,}; run the same command again"
+                _("numbers whose answers contradict each other: {n:,}; run the same command again", n=self._unstable)
             )
         if self._refused:
-            self._app.needs_a_look(f"numbers that the provider refused: {self._refused:,}")
+            self._app.needs_a_look(_("numbers that the provider refused: {n:,}", n=self._refused))
         if self._unread:
-            self._app.needs_a_look(f"records that could not be decoded: {self._unread:,}; --save keeps them as rejects")
+            self._app.needs_a_look(
+                _("records that could not be decoded: {n:,}; --save keeps them as rejects", n=self._unread)
+            )
         self._app.summary(
             {
                 "numbers": len(self._phones),

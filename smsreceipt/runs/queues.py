@@ -9,6 +9,7 @@ from functools import partial
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.language import _
 from smsreceipt.output.objects.status import Waiting
 from smsreceipt.runs.pull import Provider, named_queues
 from smsreceipt.sources.queue.client import Queue, QueueClient
@@ -50,7 +51,7 @@ async def waiting(client: QueueClient) -> Waiting:
     try:
         messages = await asyncio.wait_for(client.peek(), _SECONDS)
     except TimeoutError:
-        return Waiting(queue.name, queue.kind, None, None, f"no answer within {_SECONDS:.0f} s")
+        return Waiting(queue.name, queue.kind, None, None, _("no answer within {seconds:.0f} s", seconds=_SECONDS))
     except SmsReceiptError as exc:
         return Waiting(queue.name, queue.kind, None, None, str(exc))
     oldest = min((message.enqueued_at for message in messages), default=None)

@@ -15,6 +15,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.exits import gravest, worst
 from smsreceipt.ingest import LOCK_BUDGET, Committer, LockRetry, TurnCommitter
+from smsreceipt.language import _
 from smsreceipt.model import Decoded, Delivery, StoredReceipt, Tally
 from smsreceipt.output.columns import View
 from smsreceipt.output.objects.receipts import RECEIPTS
@@ -81,8 +82,10 @@ class Receiving(Generic[T]):
         if kept.unguarded and not self._warned:
             self._warned = True
             self.app.needs_a_look(
-                "numbers were forgotten in this store, and their key is not on this machine: receipts about them may be"
-                " stored again; copy the file that smsreceipt forget --log names"
+                _(
+                    "numbers were forgotten in this store, and their key is not on this machine: receipts about them"
+                    " may be stored again; copy the file that smsreceipt forget --log names"
+                )
             )
         self.reporter.kept(kept)
         self.progress.committed(kept)
@@ -104,7 +107,9 @@ class Receiving(Generic[T]):
 
     def _tell_counters(self) -> None:
         counters = self.counters()
-        self.app.say(f"counters: {counted(counters)}", verbosity=-1, event="counters", fields=counters)
+        self.app.say(
+            _("counters: {figures}", figures=counted(counters)), verbosity=-1, event="counters", fields=counters
+        )
 
     def start(self, store: Store, *, on_failure: Callable[[], None]) -> Committer[T]:
         """Start the committer of *store*, which hands its commits to the reporter. *on_failure*: it has given up."""
@@ -180,8 +185,8 @@ def refuse_full_disk(location: str, least: int) -> None:
     free = opening.free_bytes(location)
     if free is not None and free < least:
         raise StoreUnavailable(
-            f"only {free // 1024} KiB are free for the store {location}, less than --min-free",
-            hint="Nothing was received. Free space on that disk and run the same command again.",
+            _("only {kib} KiB are free for the store {store}, less than --min-free", kib=free // 1024, store=location),
+            hint=_("Nothing was received. Free space on that disk and run the same command again."),
         )
 
 
@@ -195,7 +200,7 @@ def report_failures(app: App, failures: Sequence[BaseException]) -> None:
             app.error(exc)
             app.end_with(exc.exit_code)
     if worst_failure is not None and worst_failure.hint:
-        app.say(f"hint: {worst_failure.hint}")
+        app.say("hint: " + _(worst_failure.hint))
 
 
 def point_to_rejects(app: App, tally: Tally) -> None:
@@ -206,4 +211,4 @@ def point_to_rejects(app: App, tally: Tally) -> None:
 
 def rejects_kept(count: int) -> str:
     """The sentence about so many new rejects."""
-    return f"what could not be read is kept ({count} new): smsreceipt rejects list"
+    return _("what could not be read is kept ({n} new): smsreceipt rejects list", n=count)

@@ -9,6 +9,7 @@ from functools import partial
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import _, n_
 from smsreceipt.matching import GLOBE_REPORT, SMS_REPORT
 from smsreceipt.model import WHOLE, Instant, Share, start_of_day
 from smsreceipt.output import terminal
@@ -62,14 +63,18 @@ def run(app: App, first: int, last: int, options: Options, *, totals: bool) -> N
     only about the others. Exit code 3 if the list of sends has none of a day, or falls short of the provider's total.
     """
     if totals and options.details:
-        app.say("--details needs what was sent: see `smsreceipt sends import`")
+        app.say(_("--details needs what was sent: see `smsreceipt sends import`"))
     if totals and not options.dry_run:
         day_totals.run_gaps(app, first, last, qps=options.qps, fail_on_missing=options.fail_on_missing)
         return
     share = options.share
     if options.provider_total and not share.is_whole:
         app.say(
-            f"share {share.number} of {share.total}: the provider's totals are left out, since they are of all numbers"
+            _(
+                "share {share} of {shares}: the provider's totals are left out, since they are of all numbers",
+                share=share.number,
+                shares=share.total,
+            )
         )
     details = Details(app, None if totals else options.details, Calendar(app.now(), round(options.min_age * 1000)))
     try:
@@ -140,7 +145,7 @@ class _Comparison:
             except SmsReceiptError as exc:
                 failures.append(exc)
             if left := counts.count(Class.UNASKED):
-                app.needs_a_look(f"sends that could not be asked about: {left:,}; run the same command again")
+                app.needs_a_look(_("sends that could not be asked about: {n:,}; run the same command again", n=left))
             self._report_problems(failures)
             self._report(counts, {"conflicts": conflicts, "api_calls": calls}, mode=self._check.mode)
 
@@ -231,9 +236,21 @@ class _Comparison:
         """Print failures, new rejects and contradictory answers, and set their exit codes."""
         app, run = self._app, self._run
         if run is not None and run.tally.fresh_rejects:
-            app.needs_a_look(f"{run.tally.fresh_rejects} rows could not be decoded: see `smsreceipt rejects list`")
+            app.needs_a_look(
+                n_(
+                    "{n} row could not be decoded: see `smsreceipt rejects list`",
+                    "{n} rows could not be decoded: see `smsreceipt rejects list`",
+                    run.tally.fresh_rejects,
+                )
+            )
         if run is not None and run.unstable:
-            app.needs_a_look(f"{run.unstable} answers contradicted themselves to the end: run the same command again")
+            app.needs_a_look(
+                n_(
+                    "{n} answer contradicted itself to the end: run the same command again",
+                    "{n} answers contradicted themselves to the end: run the same command again",
+                    run.unstable,
+                )
+            )
         report_failures(app, failures)
 
     def _report(self, counts: ClassCounts, figures: dict[str, object], *, mode: str) -> None:
@@ -245,10 +262,16 @@ class _Comparison:
         covered = Covered(mode, self._check.total, self._check.unlisted)
         values = summary(counts, self._first, self._last, figures, covered)
         for note, count in counts.notes.items():
-            app.say(f"{count} could not be asked about: {note}")
+            app.say(_("{n} could not be asked about: {reason}", n=count, reason=_(note)))
         if counts.pressing:
-            app.warn(f"{counts.pressing} open sends can be asked about for at most 5 more days, the oldest for"
-                     f" {counts.days_left}: afterwards nobody can tell how they ended")  # fmt: skip
+            app.warn(
+                _(
+                    "{n} open sends can be asked about for at most 5 more days, the oldest for {days}: afterwards"
+                    " nobody can tell how they ended",
+                    n=counts.pressing,
+                    days=counts.days_left,
+                )
+            )
         if not self._details.on_stdout:
             print_rows(
                 app,
@@ -258,6 +281,6 @@ class _Comparison:
                 write=app.report,
             )
         if self._options.fail_on_missing and counts.left:
-            app.needs_a_look(f"sends whose outcome is still unknown: {counts.left:,}")
+            app.needs_a_look(_("sends whose outcome is still unknown: {n:,}", n=counts.left))
         if self._details.on_stdout or not (tabular(app) and app.stdout_is_tty and app.stderr_is_tty):
             app.summary({name: "-" if value is None else value for name, value in values.items() if name not in _DAYS})

@@ -8,6 +8,7 @@ from itertools import islice
 
 from smsreceipt.app import App
 from smsreceipt.errors import UsageError
+from smsreceipt.language import N_, _
 from smsreceipt.model import Reason, StoredReject
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.rejects import REJECTS
@@ -21,7 +22,7 @@ def list_rejects(app: App) -> None:
     with app.open_store(readonly=True) as store:
         found = list(store.rejects())
     if not found:
-        app.say("no rejects")
+        app.say(_("no rejects"))
     else:
         print_rows(app, REJECTS, found, lambda display: terminal.rejects.rejects(found, display))
 
@@ -83,6 +84,7 @@ def find_reject(store: Store, reject_id: str) -> StoredReject:
     """The only reject whose id begins with *reject_id*. Raises UsageError if there is none, or more than one."""
     matches = list(islice(store.rejects([reject_id.lower()]), 2)) if reject_id else []
     if len(matches) != 1:
-        many = "more than one reject" if matches else "no reject"
-        raise UsageError(f"{many} begins with {reject_id!r}", hint="smsreceipt rejects list")
+        many = N_("more than one reject begins with {id!r}")
+        said = _(many if matches else N_("no reject begins with {id!r}"), id=reject_id)
+        raise UsageError(said, hint=_("List them: smsreceipt rejects list"))
     return matches[0]

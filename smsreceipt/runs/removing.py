@@ -11,15 +11,17 @@ from typing import TypeVar
 
 from smsreceipt.app import App
 from smsreceipt.ingest import LockRetry
+from smsreceipt.language import N_, _
 from smsreceipt.model import date_of
 from smsreceipt.output.formatting import size
 from smsreceipt.output.objects.gone import GONE, Gone
 from smsreceipt.output.printer import Printer
 from smsreceipt.store.removal import BATCH, Removal, Removals, Space, Whole
 
-_SECONDS = 0.02  # that one transaction should take at most: who answers a push waits for it
 _LEAST = 20  # identities of one transaction
 _LARGEST_PAUSE = 1.0  # seconds
+_FREE = N_("{free} of the store's {size} are free for later receipts")
+_FREE_UNTIL = N_("{free} of the store's {size} are free for later receipts; --compact gives them back to the disk")
 T = TypeVar("T")
 
 
@@ -108,7 +110,7 @@ class Remover:
         began = time.monotonic()
         done = self._retry.call(lambda: self._removals.remove(removal))
         taken = time.monotonic() - began
-        scale = _SECONDS / max(taken, 0.001)
+        scale = self._removals.seconds / max(taken, 0.001)
         self._size = round(min(max(self._size * min(max(scale, 0.5), 1.2), _LEAST), BATCH))
         self._app.sleep(min(taken, _LARGEST_PAUSE))
         return done
@@ -120,10 +122,7 @@ def reclaimed(app: App, removals: Removals, *, rewrite: bool) -> Space:
     if rewrite:
         report_holder(app, space)
     if space.free:
-        app.say(
-            f"{size(space.free)} of the store's {size(space.size)} are free for later receipts"
-            + ("" if rewrite else "; --compact gives them back to the disk")
-        )
+        app.say(_(_FREE if rewrite else _FREE_UNTIL, free=size(space.free), size=size(space.size)))
     return space
 
 
@@ -131,6 +130,9 @@ def report_holder(app: App, space: Space) -> None:
     """Say who keeps what was deleted in the files, and set exit code 3, if anybody does."""
     if space.held_by:
         app.needs_a_look(
-            f"{space.held_by} may still read what was deleted, so it is not out of the files yet: end that, and run"
-            " this again"
+            _(
+                "{holder} may still read what was deleted, so it is not out of the files yet: end that, and run this"
+                " again",
+                holder=_(space.held_by),
+            )
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.model import Outcome, StoredReceipt, Tally
 from smsreceipt.output.columns import View
 from smsreceipt.output.counts import ended, split
@@ -105,8 +106,13 @@ class Reporter:
         self._line.clear()
         if not self._thread.is_alive():
             return True
-        unseen = f"smsreceipt list --history --after {self._last_seq}"
-        self._app.say(f"about {self._backlog} statements are stored that were not shown: {unseen}")
+        self._app.say(
+            _(
+                "about {n} statements are stored that were not shown: {command}",
+                n=self._backlog,
+                command=f"smsreceipt list --history --after {self._last_seq}",
+            )
+        )
         return False
 
     def _run(self) -> None:

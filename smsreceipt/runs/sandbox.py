@@ -17,6 +17,6 @@ def run(app: App, options: Options) -> None:
         settings = {**sandbox.environment(), **queues}
         lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
         app.report("\n".join([*lines, "# ready", ""]).encode())
-        app.say(f"listening on {sandbox.url}; Ctrl-C stops it")
+        app.say(_("listening on {url}; Ctrl-C stops it", url=sandbox.url))
         app.say(_("next, in another terminal: enter the export lines (from a file: . ./FILE), then: smsreceipt pull"))
         threading.Event().wait()

@@ -17,6 +17,7 @@ from smsreceipt.decode.saved import is_native
 from smsreceipt.forward.callback import LIMIT, Callback, Push, Sender
 from smsreceipt.forward.payload import as_pushed
 from smsreceipt.forward.pushes import PUSHES
+from smsreceipt.language import N_, _
 from smsreceipt.matching import GLOBE_REPORT, SEND_DETAIL
 from smsreceipt.model import Delivery, Kind, Reason
 from smsreceipt.output import terminal
@@ -27,7 +28,7 @@ from smsreceipt.runs.receiving import report_failures
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.sources.files.reader import Piece
 
-_NEVER_PUSHED = "an answer to a question, of which no push can be made"
+_NEVER_PUSHED = N_("an answer to a question, of which no push can be made")
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -98,7 +99,8 @@ def _send(app: App, piece: Piece, sender: Sender, *, by_kind: bool) -> int:
                 sender.add(kind, _masked(body) if app.mask_data else body)
                 continue
             skipped += 1
-            app.say(f"{delivery.origin}:{piece.offsets()[index]}: left out: {body}", verbosity=1)
+            place = f"{delivery.origin}:{piece.offsets()[index]}"
+            app.say(_("{place}: left out: {reason}", place=place, reason=_(body)), verbosity=1)
     return skipped
 
 
@@ -148,9 +150,15 @@ def _masked(body: bytes) -> bytes:
 def _summarise(app: App, counts: Counter[str], seconds: float) -> None:
     names = ("receipts", "accepted", "refused", "unsent", "skipped", "pushes", "attempts", "over_limit")
     if counts["over_limit"]:
-        app.say(f"{counts['over_limit']} of the pushes took longer than the {LIMIT * 1000:.0f} ms the provider waits")
+        app.say(
+            _(
+                "{n} of the pushes took longer than the {ms:.0f} ms the provider waits",
+                n=counts["over_limit"],
+                ms=LIMIT * 1000,
+            )
+        )
     if counts["skipped"]:
-        app.needs_a_look(f"left out, because no push can hold them: {counts['skipped']:,}")
+        app.needs_a_look(_("left out, because no push can hold them: {n:,}", n=counts["skipped"]))
     if counts["refused"] or counts["unsent"]:
         app.end_with(5)
     timing = {"seconds": f"{seconds:.1f}", "rate": round(counts["receipts"] / max(seconds, 0.001))}

@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from smsreceipt.errors import UsageError
+from smsreceipt.language import N_, _
 
 _FIRST_PASSED = 3  # the descriptor of the first socket that systemd passes (sd_listen_fds)
 _SPARE = 64  # descriptors for the store, the streams and the loop
 _BACKLOG = 1_024  # connections that wait to be accepted
+_IN_USE = N_("Is another program there? Choose another port: {option} {address}")
+_NOT_HERE = N_("This machine has no such address. For all of its own: {option} {address}")
+_OF_SYSTEM = N_("Ports below 1024 are the system's. Choose another: {option} {address}")
 
 
 class HostPort(NamedTuple):
@@ -42,7 +46,9 @@ def begin_listening(bound: socket.socket) -> None:
     try:
         bound.listen(_BACKLOG)
     except OSError as exc:
-        raise UsageError(f"cannot listen on {bound.getsockname()}: {exc.strerror}") from exc
+        raise UsageError(
+            _("cannot listen on {address}: {reason}", address=bound.getsockname(), reason=exc.strerror)
+        ) from exc
 
 
 def listener(address: HostPort, option: str) -> socket.socket:
@@ -50,20 +56,26 @@ def listener(address: HostPort, option: str) -> socket.socket:
     try:
         found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
-        raise UsageError(f"{option}: {address} is no address of this machine", hint="Say HOST:PORT.") from exc
-    family, kind, protocol, _, resolved = found[0]
+        raise UsageError(
+            _("{option}: {address} is no address of this machine", option=option, address=address),
+            hint=_("Say HOST:PORT."),
+        ) from exc
+    family, kind, protocol, _name, resolved = found[0]
     opened = socket.socket(family, kind, protocol)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(resolved)
     except OSError as exc:
         opened.close()
-        hint = f"Is another program there? Choose another port: {option} {HostPort(address.host, address.port + 1)}"
+        hint, other = _IN_USE, HostPort(address.host, address.port + 1)
         if exc.errno == errno.EADDRNOTAVAIL:
-            hint = f"This machine has no such address. For all of its own: {option} {HostPort('0.0.0.0', address.port)}"  # noqa: S104
+            hint, other = _NOT_HERE, HostPort("0.0.0.0", address.port)  # noqa: S104
         elif exc.errno == errno.EACCES:
-            hint = f"Ports below 1024 are the system's. Choose another: {option} {HostPort(address.host, 8080)}"
-        raise UsageError(f"{option}: cannot listen on {address}: {exc.strerror}", hint=hint) from exc
+            hint, other = _OF_SYSTEM, HostPort(address.host, 8080)
+        raise UsageError(
+            _("{option}: cannot listen on {address}: {reason}", option=option, address=address, reason=exc.strerror),
+            hint=_(hint, option=option, address=other),
+        ) from exc
     return opened
 
 
@@ -76,7 +88,7 @@ def adopt(descriptor: int | None, environ: Mapping[str, str]) -> socket.socket |
         if environ.get("LISTEN_PID") != str(os.getpid()) or environ.get("LISTEN_FDS", "0") == "0":
             return None
         if environ["LISTEN_FDS"] != "1":
-            raise UsageError("systemd passed several sockets, and one is needed")
+            raise UsageError(_("systemd passed several sockets, and one is needed"))
         descriptor = _FIRST_PASSED
     try:
         os.set_inheritable(descriptor, False)
@@ -85,10 +97,12 @@ def adopt(descriptor: int | None, environ: Mapping[str, str]) -> socket.socket |
             return found
         found.detach()
     except OverflowError as exc:
-        raise UsageError(f"descriptor {descriptor} is no socket: no number of one is so high") from exc
+        raise UsageError(_("descriptor {n} is no socket: no number of one is so high", n=descriptor)) from exc
     except OSError as exc:
-        raise UsageError(f"descriptor {descriptor} is no socket: {exc.strerror}") from exc
-    raise UsageError(f"descriptor {descriptor} is no listening TCP socket", hint="With systemd: a .socket unit.")
+        raise UsageError(_("descriptor {n} is no socket: {reason}", n=descriptor, reason=exc.strerror)) from exc
+    raise UsageError(
+        _("descriptor {n} is no listening TCP socket", n=descriptor), hint=_("With systemd: a .socket unit.")
+    )
 
 
 def raise_descriptor_limit(connections: int) -> None:
@@ -100,6 +114,10 @@ def raise_descriptor_limit(connections: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (OSError, ValueError) as exc:
             raise UsageError(
-                f"--max-connections {connections}: this process may open only {hard} files",
-                hint="Raise the limit (ulimit -n; LimitNOFILE= in a systemd unit) or ask for fewer.",
+                _(
+                    "--max-connections {connections}: this process may open only {files} files",
+                    connections=connections,
+                    files=hard,
+                ),
+                hint=_("Raise the limit (ulimit -n; LimitNOFILE= in a systemd unit) or ask for fewer."),
             ) from exc

@@ -53,7 +53,7 @@ def run(app: App, kinds: Sequence[Kind], max_age: float | None, *, ask: bool = F
     view = STATUS.with_value("alarms", [ALARMS.record(alarm) for alarm in alarms]) if check else STATUS
     print_whole(app, view, health, (KINDS, facts.kinds), lambda display: terminal.status.status(health, display))
     if waits and (silent := [each for each in waits if each.waiting is None]):
-        app.needs_a_look(f"queues that did not answer: {len(silent)}; smsreceipt doctor tells why")
+        app.needs_a_look(_("queues that did not answer: {n}; smsreceipt doctor tells why", n=len(silent)))
     if max_age is not None:
         _check_age(app, facts, kinds, max_age)
     if alarms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsreceipt.app import App
+from smsreceipt.language import _
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.store import INFO, WRITERS
 from smsreceipt.output.printer import print_whole
@@ -22,11 +23,11 @@ def upgrade(app: App) -> None:
     with app.open_store(readonly=False):
         pass  # a writer fills the fields that older receipts lack
     if not before:
-        app.say(f"the store {app.store_location} is made")
+        app.say(_("the store {store} is made", store=app.store_location))
     elif before == after:
-        app.say(f"the store {app.store_location} is up to date")
+        app.say(_("the store {store} is up to date", store=app.store_location))
     else:
-        app.say(f"the store {app.store_location} is upgraded")
+        app.say(_("the store {store} is upgraded", store=app.store_location))
     app.summary({"schema_before": before, "schema": after})
 
 

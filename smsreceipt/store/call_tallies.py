@@ -24,8 +24,8 @@ CALL, RECORDING, REPLY = "SecretReport", "SecretRecording", "SmsUp"
 SLICE = 200_000  #: seqs that are looked through at one moment
 _FEW = 4  #: days that are counted again at one moment
 
-#: What the outcome, the code and the body of a statement tell, in this order.
-TOLD = (By.OUTCOME, By.CODE, By.POOL, By.SIDE, By.CALL_TYPE, By.SECONDS, By.RING, By.WORD, By.SIGN)
+#: What outcome, code and body of a statement tell: the values of values_of(), in this order.
+COLUMNS = (By.OUTCOME, By.CODE, By.POOL, By.SIDE, By.CALL_TYPE, By.SECONDS, By.RING, By.WORD, By.SIGN)
 #: What each kind is counted by. Talk and ringing together would be nearly a row for each call.
 VIEWS: dict[str, tuple[tuple[By, ...], ...]] = {
     CALL: ((By.OUTCOME, By.CODE, By.SIDE, By.CALL_TYPE, By.SECONDS), (By.CODE, By.CALL_TYPE, By.RING)),
@@ -97,8 +97,8 @@ class InAdvance(NamedTuple):
     changed: Collection[int]  #: days whose bodies must be read
 
 
-def told(readers: Readers, kind: str, outcome: str, code: str, body: bytes) -> tuple[Any, ...]:
-    """The values of TOLD; -1 for seconds that are not known."""
+def values_of(readers: Readers, kind: str, outcome: str, code: str, body: bytes) -> tuple[Any, ...]:
+    """The values of COLUMNS; -1 for seconds that are not known."""
     if kind == REPLY:
         reply = readers.reply(body)
         return (outcome, code, "", "", "", -1, -1, reply.word, reply.sign)
@@ -111,7 +111,7 @@ def told(readers: Readers, kind: str, outcome: str, code: str, body: bytes) -> t
 
 
 def _picker(view: tuple[By, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    at = [TOLD.index(by) for by in view]
+    at = [COLUMNS.index(by) for by in view]
     if len(at) > 1:
         return itemgetter(*at)
     return lambda values: tuple(values[each] for each in at)
@@ -130,7 +130,7 @@ class Counts:
             view.update({tuple(values): count for *values, count in rows})
 
     def add(self, values: tuple[Any, ...]) -> None:
-        """Add one statement by its values of TOLD."""
+        """Add one statement by its values of COLUMNS."""
         for view, pick in zip(self.views, self._pickers, strict=True):
             view[pick(values)] += 1
 
@@ -147,7 +147,7 @@ def counted(readers: Readers, kind: str, bodies: Iterable[Body]) -> str:
     """The counts of the bodies of one kind and day."""
     counts = Counts(kind)
     for _, _, outcome, code, body in bodies:
-        counts.add(told(readers, kind, outcome, code, body))
+        counts.add(values_of(readers, kind, outcome, code, body))
     return counts.text()
 
 
@@ -193,7 +193,7 @@ def _slices(tallies: CallTallies, readers: Readers) -> Iterator[tuple[int, int]]
                 if (kind, day) not in again:
                     if (kind, day) not in found:
                         found[kind, day] = Counts(kind, *tallies.known([(kind, day)]).values())
-                    found[kind, day].add(told(readers, kind, outcome, code, body))
+                    found[kind, day].add(values_of(readers, kind, outcome, code, body))
             texts = {day: counts.text() for day, counts in found.items()}
             texts |= {day: counted(readers, day[0], tallies.bodies_of_day(*day, to)) for day in again}
         tallies.advance(before, to, texts, changes)

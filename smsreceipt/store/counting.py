@@ -10,7 +10,7 @@ from smsreceipt.model import Instant
 from smsreceipt.model.facts import CallFacts, Place
 from smsreceipt.store import call_tallies
 from smsreceipt.store.arrivals import Came
-from smsreceipt.store.call_tallies import CALL, RECORDING, REPLY, TOLD, VIEWS, Counts, InAdvance, told
+from smsreceipt.store.call_tallies import CALL, COLUMNS, RECORDING, REPLY, VIEWS, Counts, InAdvance, values_of
 from smsreceipt.store.counts import FINAL, By, Count, CountQuery, Readers, Subject
 from smsreceipt.store.ledger_rows import FINAL_SQL
 from smsreceipt.store.tallies import OF_PLACE, State, view_of
@@ -18,15 +18,16 @@ from smsreceipt.store.tallies import OF_PLACE, State, view_of
 PREFIX = "prefix"  #: the first 7 digits of a number of the mainland, else ""
 CALL_ID = "call_id"
 _OF_PLACE = (By.CARRIER, By.PROVINCE)
-#: Subjects that are told by bodies, and their kinds.
+#: Subjects that are counted by what bodies tell, and their kinds.
 KINDS = {
     Subject.CALLS: CALL,
     Subject.REPLIES: REPLY,
     Subject.RECORDINGS: RECORDING,
     Subject.UNRECORDED: CALL,
 }
+_OF_COLUMNS = (By.DAY, By.HOUR, By.ORIGIN, CALL_ID, PREFIX)
 #: What an engine tells of a receipt whose body is read: these, and the body.
-OF_BODIES = (By.DAY, By.HOUR, By.ORIGIN, CALL_ID, PREFIX, By.OUTCOME, By.CODE)
+OF_BODIES = (*_OF_COLUMNS, By.OUTCOME, By.CODE)
 
 Row = tuple[Any, ...]
 #: Rows and their columns, which the count and the parts follow.
@@ -166,14 +167,14 @@ def _bodies_in_advance(engine: Engine, readers: Readers, query: CountQuery, want
     ]
 
 
-_OF_ROWS = (*OF_BODIES[: -len(TOLD[:2])], *TOLD)
+_OF_ROWS = (*_OF_COLUMNS, *COLUMNS)
 _DAY = OF_BODIES.index(By.DAY)
 
 
 def _read(readers: Readers, kind: str, bodies: Iterable[Row]) -> Iterator[Row]:
     """_OF_ROWS, count and parts of rows of bodies."""
     for *row, outcome, code, body in bodies:
-        yield (*row, *told(readers, kind, outcome, code, body), 1, 0)
+        yield (*row, *values_of(readers, kind, outcome, code, body), 1, 0)
 
 
 def _of_bodies(engine: Engine, readers: Readers, query: CountQuery) -> Iterator[Row]:
@@ -215,19 +216,19 @@ OF_SEND: dict[str, str] = {By.TEMPLATE: "template_code", By.SIGN: "sign_name"}
 
 def sql_of_changes(columns: Sequence[str], *, exact: bool) -> list[str]:
     """The SQL of columns of the changes of tallies; for every engine."""
-    told: dict[str, str] = {
+    sql: dict[str, str] = {
         By.DAY: "day",
         By.HOUR: hour_sql("sent_at"),
         By.SECONDS: seconds_sql("sent_at", exact=exact),
         PREFIX: "prefix",
         **OF_RECEIPT,
     }
-    return [told[column] for column in columns]
+    return [sql[column] for column in columns]
 
 
 def sql_of_messages(columns: Sequence[str], prefix: str, *, exact: bool) -> list[str]:
     """The SQL of columns of receipts beside their sends; *prefix* is the engine's own of a table's numbers."""
-    told: dict[str, str] = {
+    sql: dict[str, str] = {
         By.DAY: "statement.day",
         By.HOUR: hour_sql("statement.sent_at"),
         By.SECONDS: seconds_sql("statement.sent_at", exact=exact),
@@ -235,12 +236,12 @@ def sql_of_messages(columns: Sequence[str], prefix: str, *, exact: bool) -> list
         **{by: f"coalesce({column}, '')" for by, column in OF_SEND.items()},
         **OF_RECEIPT,
     }
-    return [told[column] for column in columns]
+    return [sql[column] for column in columns]
 
 
 def sql_of_sends(columns: Sequence[str], prefix: str, *, exact: bool) -> list[str]:
     """The SQL of columns of sends beside their receipts; *prefix* as above."""
-    told: dict[str, str] = {
+    sql: dict[str, str] = {
         By.DAY: "send.day",
         By.HOUR: hour_sql("send.sent_at"),
         By.SECONDS: f"coalesce({seconds_sql('statement.sent_at', exact=exact)}, -1)",
@@ -249,7 +250,7 @@ def sql_of_sends(columns: Sequence[str], prefix: str, *, exact: bool) -> list[st
         **{by: f"coalesce({column}, '')" for by, column in OF_RECEIPT.items()},
         By.STATE: f"CASE WHEN outcome IN {FINAL_SQL} THEN '{FINAL}' ELSE coalesce(outcome, '') END",
     }
-    return [told[column] for column in columns]
+    return [sql[column] for column in columns]
 
 
 def grouped_sql(names: Sequence[str], sums: Sequence[str], tables: str) -> str:

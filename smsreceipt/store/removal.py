@@ -88,6 +88,10 @@ class Space(msgspec.Struct, frozen=True):
 class Removals(Protocol):
     """Finds what is to be deleted, and deletes it. Promises and errors are those of Store."""
 
+    @property
+    def seconds(self) -> float:
+        """How long a transaction of remove() should take at most, so that others who write hardly wait for it."""
+
     def old(self, before: int, after: At, limit: int) -> Sequence[At]:
         """The next statements, at most *limit*, of Beijing days before *before*, by day, kind and seq."""
 

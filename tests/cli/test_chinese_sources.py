@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,7 @@ from smsreceipt.aliyun.proxies import Proxy
 from smsreceipt.aliyun.rpc import ApiError
 from smsreceipt.errors import SmsReceiptError
 from smsreceipt.language import _
+from smsreceipt.ledger import BadRow, entries, numbers
 from smsreceipt.store.postgres import faults
 from tests.cli.program import Program
 
@@ -109,6 +111,31 @@ def test_errors_of_variables(program: Program, name: str, value: str, told: str)
     assert in_chinese(ended.err)
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("phone,biz_id,sent_at\n13800000000,1,soon\n", "不是时间"),
+        ("phone,biz_id,sent_at\n13800000000,,2026-11-20\n", "没有 BizId"),
+        ("phone,biz_id,sent_at\n13800000000,1,\n", "没有发送时间"),
+        ("phone,biz_id,sent_at\n?,1,2026-11-20\n", "不是号码"),
+        ("phone,biz_id,sent_at\n1.38E+10,1,2026-11-20\n", "已被电子表格取整"),
+        ("phone,biz_id,sent_at\n13800000000,1\n", "列数少于表头"),
+        ("phone,biz_id,sent_at\n13800000000,1,2026-11-20,x\n", "列数多于表头"),
+        ('phone,biz_id,sent_at\n"1"3,1,2026-11-20\n', "带引号的字段没有正确结束"),
+        ('{"phone": "13800000000", "biz_id": "1", "sent_at": "2026-11-20"}\n{"phone": \n', "不是 JSON"),
+    ],
+)
+def test_why_a_row_is_bad(chinese: None, rows: str, told: str) -> None:
+    bad = [entry.reason for entry in entries(BytesIO(rows.encode())) if isinstance(entry, BadRow)]
+    assert told in "".join(bad)
+    assert all(map(in_chinese, bad))
+
+
+def test_why_a_line_has_no_number(chinese: None) -> None:
+    bad = [each.reason for each in numbers(BytesIO(b"phone,name\n,Li\n?,Wu\n")) if isinstance(each, BadRow)]
+    assert bad == ["没有号码", "不是号码"]
+
+
 HERE, PROXY = Endpoint("mns.example", 443, True), Proxy("proxy.example", 3128, False)
 
 
@@ -172,11 +199,6 @@ def test_why_postgresql_cannot_be_reached(chinese: None, pattern: str) -> None:
     failure = faults.unreachable("postgresql://db/sms", psycopg.OperationalError(told))
     assert in_chinese(str(failure))
     assert in_chinese(_(failure.hint))
-
-
-def test_what_the_system_says(chinese: None) -> None:
-    assert language.of_system(FileNotFoundError(2, "No such file or directory")) == "文件或目录不存在"
-    assert language.of_system(OSError()) == "OSError"
 
 
 @pytest.fixture

@@ -155,6 +155,15 @@ def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
     assert (again.code, again.objects) == (0, [])
 
 
+def test_a_file_whose_name_holds_the_number_may_be_replayed_and_forgotten_again(program: Program) -> None:
+    for biz_id in ("1^0", "2^0"):
+        program.keep("SmsReport", report(biz_id=biz_id), source=Source.REPLAY, origin=f"/data/{CANARY}.json")
+        ended = forget(program, CANARY)
+        assert ended.code == 0, ended.err
+        assert remains(program) == []
+    assert all(each["origin"].startswith("forgotten ") for each in program("list").objects)
+
+
 def test_nothing_of_it_is_left_in_figures_that_were_counted_before(program: Program) -> None:
     program.keep("SmsReport", report(biz_id="1^0", success=False, err_code=CANARY), report(biz_id="2^0"))
     by_code = ("stats", "--date", "2026-11-20", "--by", "code")

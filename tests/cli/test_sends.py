@@ -188,7 +188,7 @@ def test_a_zone_for_the_times_without_an_offset(program: Program, zone: str, hou
 def test_totals_are_left_out(program: Program) -> None:
     ended = enter(program, "记录表,,\n" + HEADER + ROWS + "合计,3,,,,\n")
     assert (ended.code, books(ended)) == (0, [3, 0, 0, 0, 0])
-    assert "left out, because they are no sends but totals or the like: 1 lines" in ended.err
+    assert "left out, because they are no sends but totals or the like: 1 line" in ended.err
 
 
 def test_what_was_entered_before_a_damage_stays_and_is_told(program: Program) -> None:
@@ -209,7 +209,7 @@ def test_a_contradiction_is_told_and_the_first_stays(program: Program) -> None:
     enter(program)
     ended = enter(program, HEADER + f"{PHONE},900^0,2026-11-20 15:49:50,other,,\n")
     assert (ended.code, books(ended)) == (0, [0, 1, 0, 0, 0])
-    assert ended.err.startswith("1 rows say otherwise")
+    assert ended.err.startswith("1 row says otherwise")
     assert program("sends", "list", "--phone", PHONE).objects[0]["out_id"] == "order-1"
 
 

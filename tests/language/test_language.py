@@ -1,7 +1,9 @@
 """English and Chinese: who chooses, and what is printed then."""
 
+import errno
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -73,3 +75,35 @@ def test_threads_speak_the_language_of_the_process(catalogue: dict[str, str]) ->
     thread.start()
     thread.join()
     assert told == ["剩余"]
+
+
+def test_threads_that_need_the_catalogue_at_once_all_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, needed = threading.Event(), threading.Event()
+
+    def slow(text: str) -> dict[str, str]:
+        reading.set()
+        needed.wait(5)
+        return {"late": "迟"}
+
+    monkeypatch.setattr(language._State, "catalogue", None)
+    monkeypatch.setattr(language, "catalogue_of", slow)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(language.translation, "late")
+        reading.wait(5)
+        second = threads.submit(language.translation, "late")
+        threading.Timer(0.2, needed.set).start()
+        assert [first.result(), second.result()] == ["迟", "迟"]
+
+
+@pytest.mark.parametrize(
+    ("exc", "told"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "文件或目录不存在"),
+        (OSError(errno.EADDRINUSE, "error while attempting to bind: address already in use"), "地址已被占用"),
+        (OSError(9999, "what no system says"), "what no system says"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_what_the_system_says_comes_in_chinese(exc: OSError, told: str) -> None:
+    with language.using("zh"):
+        assert language.of_system(exc) == told

@@ -116,6 +116,24 @@ def every_text(source: str) -> list[tuple[int, str]]:
     ]  # fmt: skip
 
 
+def shadowed(source: str) -> list[str]:
+    """The functions that use the mark _ and also have a variable of that name, which hides it."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == "_"]
+            own = {
+                name  # of a comprehension, which is a scope of its own
+                for node in ast.walk(function)
+                if isinstance(node, ast.comprehension)
+                for name in ast.walk(node.target)
+            }
+            assigned = any(isinstance(name.ctx, ast.Store) and name not in own for name in names)
+            if assigned and any(isinstance(name.ctx, ast.Load) for name in names):
+                found.append(function.name)
+    return found
+
+
 def main() -> int:
     """Print what is found as file:line: text; return the number of them as far as exit codes go."""
     places = [Path(each) for each in sys.argv[1:] if each != "--all"]

@@ -137,7 +137,7 @@ class CallTallies:
                 return
             marks = [mark for each in changes for mark in each.marks]
             db.execute("DELETE FROM smsreceipt.call_change WHERE id = ANY(%s)", (int8s(marks),))
-            for day, text in counts.items():
+            for day, text in sorted(counts.items()):  # in the order of note_changed(), against deadlocks
                 db.execute(_DELETE, day)
                 if text:
                     db.execute(_WRITE, (*day, text, *day))

@@ -53,6 +53,8 @@ _CODES = "SELECT DISTINCT code FROM day_tally UNION SELECT DISTINCT code FROM ta
 class Removals:
     """The Removals of one store."""
 
+    seconds = 0.02  #: who answers a push waits for a transaction, for there is one writer at a time
+
     def __init__(
         self,
         db: apsw.Connection,
