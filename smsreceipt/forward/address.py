@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from smsreceipt.aliyun.endpoints import Endpoint
+from smsreceipt.aliyun.posting import session_to
 from smsreceipt.aliyun.proxies import Proxies
-from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.output import reasons
@@ -57,27 +54,7 @@ class Address:
 
     def session(self, proxies: Proxies | None) -> requests.Session:
         """Connections to it, kept open: certificates are verified, and nothing of the environment is used."""
-        session = requests.Session()
-        session.trust_env = False  # nor are passwords of a .netrc sent
-        if proxies and (proxy := proxies.choose(self.endpoint)):
-            session.proxies = {"http": proxy.url, "https": proxy.url}
-        session.mount("https://", _Verified())
-        # At level DEBUG it logs the path of every request, which is a secret.
-        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
-        session.headers.update({"Content-Type": "application/json;charset=UTF-8", "User-Agent": "smsreceipt"})
-        return session
-
-
-class _Verified(HTTPAdapter):
-    """Verifies certificates against those that the system trusts, with TLS 1.2 or newer."""
-
-    def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        """As in the base class, with this TLS context."""
-        super().init_poolmanager(*args, ssl_context=tls_context(), **more)
-
-    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        """As in the base class, with this TLS context."""
-        return super().proxy_manager_for(proxy, ssl_context=tls_context(), proxy_ssl_context=tls_context(), **more)
+        return session_to(self.endpoint, proxies)
 
 
 def why(exc: BaseException) -> str:

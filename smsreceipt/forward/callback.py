@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 import requests
 
+from smsreceipt.aliyun.posting import post
 from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.forward.address import KIND, Address, why
 from smsreceipt.language import _
@@ -24,8 +25,6 @@ from smsreceipt.output import reasons
 LIMIT = 0.7  #: seconds for an answer
 RETRY_AFTER = (60.0, 300.0, 600.0)  #: seconds before each retry of a push
 MOST_RETRIES = 1_000  #: pushes that wait for a retry, beyond which no new push is sent
-
-_LONGEST = 64 * 1024  # bytes of an answer that are read
 
 
 @dataclass(slots=True)
@@ -63,13 +62,11 @@ class Callback:
         push.status, push.accepted, push.trouble = None, False, ""
         began = time.monotonic()
         try:
-            with self._session.post(url, data=push.body, timeout=LIMIT, allow_redirects=False, stream=True) as answer:
-                push.status = answer.status_code
-                body = _read(answer, began + LIMIT)
+            answer = post(self._session, url, push.body, limit=LIMIT)
         except (requests.RequestException, OSError) as exc:
             push.trouble = why(exc)
         else:
-            push.trouble = _fault(push.status, body)
+            push.status, push.trouble = answer.status, _fault(answer.status, answer.body)
         push.seconds = time.monotonic() - began
         if push.seconds > LIMIT:
             push.over_limit = True
@@ -79,16 +76,6 @@ class Callback:
     def close(self) -> None:
         """Close every connection."""
         self._session.close()
-
-
-def _read(answer: requests.Response, deadline: float) -> bytes:
-    """The answer's body, or what of it comes in time."""
-    body = b""
-    for block in answer.iter_content(4096):
-        body += block
-        if len(body) > _LONGEST or time.monotonic() > deadline:
-            break
-    return body
 
 
 def _fault(status: int, body: bytes) -> str:

@@ -18,7 +18,7 @@ from io import FileIO
 from smsreceipt.errors import UsageError
 from smsreceipt.forward.batch import Batch, NotTaken, Refused
 from smsreceipt.forward.bodies import Bodies
-from smsreceipt.language import _
+from smsreceipt.language import _, of_system
 from smsreceipt.output import reasons
 
 REFUSES = os.EX_DATAERR  #: the exit code, 65, by which a command refuses what it was given
@@ -81,7 +81,7 @@ class Command:
                 start_new_session=True,
             )
         except OSError as exc:
-            raise NotTaken(_("it cannot be started: {reason}", reason=exc.strerror)) from None
+            raise NotTaken(_("it cannot be started: {reason}", reason=of_system(exc))) from None
         try:
             yield running
         finally:

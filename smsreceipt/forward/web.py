@@ -11,6 +11,7 @@ from urllib.parse import quote
 import requests
 
 from smsreceipt.aliyun.deadline import within
+from smsreceipt.aliyun.posting import post
 from smsreceipt.aliyun.proxies import Proxies
 from smsreceipt.forward.address import KIND, Address, why
 from smsreceipt.forward.batch import Batch, NotTaken, Refused
@@ -19,7 +20,6 @@ from smsreceipt.forward.signature import HEADER, signature
 from smsreceipt.language import _
 from smsreceipt.output import reasons
 
-_LONGEST = 64 * 1024  # bytes of an answer that are read
 _LATER = {408, 409, 425, 429}  # statuses below 500 after which the same may be taken another time
 _LONGEST_PAUSE = 86_400.0  # seconds: no Retry-After is believed beyond that
 
@@ -56,32 +56,21 @@ class Web:
             headers[HEADER] = signature(self._secrets, body, int(self._clock()))
         url = self._address.url.replace(KIND, quote(batch.receipts[0].receipt.kind, safe=""))
         try:
-            status, later, text = within(self._timeout, lambda: self._exchange(url, body, headers))
+            session, limit = self._session, self._timeout
+            answer = within(limit, lambda: post(session, url, body, headers, limit=limit))
         except (requests.RequestException, OSError) as exc:
             self.close()  # the thread of the exchange may still use its connection
             self._session = self._address.session(self._proxies)
             raise NotTaken(_(why(exc))) from None  # not chained: the cause may quote the URL
+        status = answer.status
         if 200 <= status < 300:
             return
         if 400 <= status < 500 and status not in _LATER:
-            raise Refused(reasons.ANSWERED.format(n=status), text)
+            raise Refused(reasons.ANSWERED.format(n=status), answer.body[:200].decode("utf-8", "replace"))
         said = _("answered {n}; redirects are not followed", n=status)
         if not 300 <= status < 400:
             said = _(reasons.ANSWERED, n=status)
-        raise NotTaken(said, pause=_pause(later, self._clock()))
-
-    def _exchange(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
-        """Status, Retry-After, and the beginning of the answer."""
-        session = self._session
-        with session.post(
-            url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
-        ) as answer:
-            read = b""
-            for block in answer.iter_content(4096):
-                read += block
-                if len(read) > _LONGEST:
-                    break
-            return answer.status_code, answer.headers.get("Retry-After", ""), read[:200].decode("utf-8", "replace")
+        raise NotTaken(said, pause=_pause(answer.retry_after, self._clock()))
 
     def close(self) -> None:
         """Close every connection."""

@@ -13,6 +13,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 import msgspec
@@ -20,7 +21,10 @@ import msgspec
 from smsreceipt.language import N_, _
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
-from smsreceipt.notify.post import Answer, Way
+from smsreceipt.notify.post import Way
+
+if TYPE_CHECKING:
+    from smsreceipt.aliyun.posting import Answer
 
 JSON = {"Content-Type": "application/json;charset=utf-8"}
 

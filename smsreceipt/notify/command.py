@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from smsreceipt.errors import UsageError
-from smsreceipt.language import _
+from smsreceipt.language import _, of_system
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
 
@@ -49,7 +49,7 @@ class Command:
                 self.words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=None, start_new_session=True
             )
         except OSError as exc:
-            raise NotTold(_("{name} cannot be started: {reason}", name=name, reason=exc.strerror)) from None
+            raise NotTold(_("{name} cannot be started: {reason}", name=name, reason=of_system(exc))) from None
         with running:
             try:
                 running.communicate(message.json_lines, timeout=self.limit)

@@ -20,7 +20,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import OutputError, SmsReceiptError
 from smsreceipt.exits import gravest
 from smsreceipt.ingest import LockRetry
-from smsreceipt.language import N_, _
+from smsreceipt.language import N_, _, of_system
 from smsreceipt.model import DAY_MS, Instant, RecordingState
 from smsreceipt.output.formatting import size as size_in_words
 from smsreceipt.output.objects.recordings import RECORDINGS, ShownRecording
@@ -333,7 +333,7 @@ def _prepare(folder: Path) -> None:
 def _of_file(exc: OSError, folder: Path) -> SmsReceiptError:
     """The error for a file that cannot be written."""
     if exc.errno in FULL or exc.errno == errno.EIO:
-        return OutputError(f"{folder}: {exc.strerror}", hint=_DISK)
+        return OutputError(_("{what}: {reason}", what=folder, reason=of_system(exc)), hint=_DISK)
     return unusable(_("{path} cannot be written", path=folder), exc, folder, write=True)
 
 

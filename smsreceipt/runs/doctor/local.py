@@ -10,6 +10,7 @@ from smsreceipt import __version__
 from smsreceipt.aliyun.endpoints import DEFAULTS
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.language import of_system
 from smsreceipt.model import DAY_MS, Instant, nearest
 from smsreceipt.output.formatting import ago, size
 from smsreceipt.runs.doctor.finding import Once, Result, fail, failed, ok, skipped, warn
@@ -162,7 +163,7 @@ class StoreChecks:
                 return ok("none yet; listen makes it", "尚不存在，listen 会创建")
             secrets = PushSecrets(path)
         except OSError as exc:
-            said = f"{exc.strerror}"
+            said = of_system(exc)
             return fail((said, said), ("Name another file with --secret-file", "用 --secret-file 指定另一个文件"), 2)
         except SmsReceiptError as exc:
             return failed(exc)

@@ -1,0 +1,72 @@
+"""POST requests to URLs of the user: certificates are verified, and redirects are not followed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from .endpoints import Endpoint
+from .proxies import Proxies
+from .way import tls_context
+
+_LONGEST = 64 * 1024  # bytes of an answer that are read
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a URL answered."""
+
+    status: int
+    body: bytes  #: of a long one the beginning
+    retry_after: str  #: "" where the answer has no such header
+
+
+def session_to(endpoint: Endpoint, proxies: Proxies | None) -> requests.Session:
+    """Connections to an endpoint, kept open until the session is closed. Raises UsageError for an unusable proxy."""
+    session = requests.Session()
+    session.trust_env = False  # nor are passwords of a .netrc sent
+    if proxies and (proxy := proxies.choose(endpoint)):
+        session.proxies = {"http": proxy.url, "https": proxy.url}
+    session.mount("https://", _Verified())
+    # At level DEBUG it logs the path of every request, which is a secret.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+    session.headers.update({"Content-Type": "application/json;charset=UTF-8", "User-Agent": "smsreceipt"})
+    return session
+
+
+def post(
+    session: requests.Session, url: str, body: bytes, headers: Mapping[str, str] | None = None, *, limit: float
+) -> Answer:
+    """The answer to one POST. Raises requests.RequestException and OSError, which may quote the URL.
+
+    Raises TimeoutError where the answer is not whole after *limit* seconds. To look a name up, and an answer that comes
+    in small pieces, may take longer: deadline.within() limits all of it.
+    """
+    until = time.monotonic() + limit
+    with session.post(url, data=body, headers=headers, timeout=limit, allow_redirects=False, stream=True) as answer:
+        read = b""
+        for block in answer.iter_content(4096):
+            read += block
+            if len(read) > _LONGEST:
+                break
+            if time.monotonic() > until:
+                raise TimeoutError
+        return Answer(answer.status_code, read, answer.headers.get("Retry-After", ""))
+
+
+class _Verified(HTTPAdapter):
+    """Verifies certificates against those that the system trusts, with TLS 1.2 or newer."""
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        """As in the base class, with this TLS context."""
+        super().init_poolmanager(*args, ssl_context=tls_context(), **more)
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        """As in the base class, with this TLS context."""
+        return super().proxy_manager_for(proxy, ssl_context=tls_context(), proxy_ssl_context=tls_context(), **more)
