@@ -58,6 +58,13 @@ class Option(click.Option):
         super().__init__(*args, **attrs)
         self.common, self.example, self.in_template = common, example, in_template
 
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """As in click: the names of the option, and of its variable in the user's language."""
+        names, found, variable = super().get_error_hint(ctx).partition(" (env var: ")
+        if not found:
+            return names
+        return language._("{names} (env var: {variable})", names=names, variable=variable.removesuffix(")"))
+
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """As in click; a misspelt word is told which one of the option's words is near."""
         try:

@@ -10,7 +10,10 @@ from typing import Any
 
 import msgspec
 
+from smsreceipt.language import N_, _, is_chinese
+
 _MAINLAND = re.compile(r"(?<!\d)((?:\+|00)?(?:86)?[- ]?)(1[3-9]\d)(\d{4})(\d{4})(?!\d)")
+_LENGTHS = re.compile(r"<(\d+) (characters|digits)>")
 #: Names of fields with phone numbers, in lower case without _ and -.
 _NUMBERS = re.compile(
     "to|mobile|tel|telephone|(?:phone|peer|secret|send|receive|display|called|calling|calleddisplay|calledshow|sms|dest)"
@@ -35,6 +38,16 @@ def mask_phone(number: str) -> str:
 def mask_text(text: str) -> str:
     """The length of the text instead of the text."""
     return f"<{len(text)} characters>"
+
+
+def on_screen(masked: str) -> str:
+    """A masked text as a screen shows it: the masks of texts in the user's language. Data has them in English."""
+    return _LENGTHS.sub(_length, masked) if is_chinese() else masked
+
+
+def _length(found: re.Match[str]) -> str:
+    message = N_("<{n} characters>") if found[2] == "characters" else N_("<{n} digits>")
+    return _(message, n=found[1])
 
 
 def mask_numbers(text: str, phone: str = "") -> str:

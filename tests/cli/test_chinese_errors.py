@@ -92,3 +92,19 @@ def test_errors_of_the_configuration(program: Program, text: str, told: str) -> 
     assert ended.err.startswith("错误：")
     assert told in ended.err
     assert not english(ended.err)
+
+
+def test_an_option_with_a_variable_is_named_in_chinese(program: Program) -> None:
+    told = program("status", "--output", "page", environ=ZH).err
+    assert told.startswith("错误：'-o' / '--output'（环境变量：'SMSRECEIPT_OUTPUT'） 的值无效：'page' 不在可选值")
+    assert "(env var: 'SMSRECEIPT_OUTPUT'): 'page' is not one of" in program("status", "--output", "page").err
+
+
+def test_masks_of_texts_are_chinese_on_a_screen_and_not_in_data(program: Program) -> None:
+    program.keep("SmsUp", {"phone_number": "13800000001", "content": "退订谢谢", "sequence_id": 1})
+    assert "content <4 个字符>" in program("show", "13800000001", "--no-color", terminal=True, environ=ZH).out
+    assert "content <4 characters>" in program("show", "13800000001", "--no-color", terminal=True).out
+    revealed = program("show", "13800000001", "--reveal", "--no-color", terminal=True, environ=ZH).out
+    assert "content 退订谢谢" in revealed
+    data = program("list", "--json", "--mask", environ=ZH).out
+    assert '"content":"<4 characters>"' in data

@@ -89,7 +89,7 @@ def test_the_screen_of_a_call_in_chinese(program: Program) -> None:
         "11-20 10:03:17 通话结束 · 已接通",
     ]
     assert "通话 3 分 5 秒  主叫挂断" in screen
-    assert "record_url <30 characters>" in screen
+    assert "record_url <30 个字符>" in screen
     for number in ("13900001111", "17000000001", "13700002222"):
         assert number not in screen
 

@@ -11,7 +11,7 @@ from smsreceipt import codes
 from smsreceipt.model import Instant, Receipt
 from smsreceipt.output.columns import Column, View
 from smsreceipt.output.formatting import wall_clock
-from smsreceipt.output.mask import mask_numbers, mask_phone, mask_text
+from smsreceipt.output.mask import mask_numbers, mask_phone, mask_text, on_screen
 from smsreceipt.output.objects.common import at_second, outcome_cell
 
 if TYPE_CHECKING:
@@ -104,7 +104,14 @@ ANSWERS = View[Answer](
             key="template_code", of="template_code", or_null=True, head=("TEMPLATE", "模板"), priority=2, min_width=8
         ),
         Column(
-            key="content", of="content", or_null=True, head=("TEXT", "内容"), priority=1, min_width=12, live_width=16
+            key="content",
+            of="content",
+            or_null=True,
+            head=("TEXT", "内容"),
+            cell=lambda row, display: on_screen(row.content) if display.mask else row.content,
+            priority=1,
+            min_width=12,
+            live_width=16,
         ),
         Column(key="biz_id", of="receipt.biz_id", or_null=True),
         Column(key="meaning", of="meaning_en", or_null=True),

@@ -14,7 +14,7 @@ _ZH = {
 
 
 class SettingRow(NamedTuple):
-    """One setting, its value, and its origin: option, environment, a file, or default."""
+    """One setting, its value, and its origin: option, environment, a file, locale or default."""
 
     name: str
     value: str

@@ -9,6 +9,7 @@ from rich.text import Text
 from smsreceipt.model import StoredReject
 from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import ago, size, wall_clock
+from smsreceipt.output.mask import on_screen
 from smsreceipt.output.objects.rejects import REASONS, REJECTS
 from smsreceipt.output.terminal.screen import draw, pairs, text
 from smsreceipt.output.terminal.table import Table
@@ -47,4 +48,4 @@ def reject(one: StoredReject, preview: str, display: Display) -> str:
         (localized("received", "收到"), Text(display.dot.join([zoned, came, seen]))),
         (localized("size", "大小"), Text(size(one.size))),
     ]
-    return draw(display, pairs(lines, display), "", text(preview))
+    return draw(display, pairs(lines, display), "", text(on_screen(preview) if display.mask else preview))

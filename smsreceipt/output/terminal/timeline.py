@@ -18,7 +18,7 @@ from smsreceipt import codes
 from smsreceipt.model import BEIJING, SETTLED, Answer, Instant, Outcome, StoredReceipt, contradictory
 from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import elapsed, wall_clock
-from smsreceipt.output.mask import mask_value
+from smsreceipt.output.mask import mask_value, on_screen
 from smsreceipt.output.objects.common import OUTCOME_STYLE, outcome_cell
 from smsreceipt.output.objects.receipts import masked_receipt
 from smsreceipt.output.objects.sends import masked_send, state_cell
@@ -269,7 +269,11 @@ class _Screen:
         title.append(self._took(statement, body))
         if statement.seq not in self._current:
             title.append(self._localized("  superseded", "  已被取代"), "dim")
-        lines = [*self._meaning(statement, body), *_fields(body, listed), self._provenance(statement)]
+        lines = [
+            *self._meaning(statement, body),
+            *_fields(body, listed, masked=self._display.mask),
+            self._provenance(statement),
+        ]
         at = statement.happened_at if receipt.reported_at is None else receipt.reported_at
         return _Event(at, title, lines, style)
 
@@ -345,7 +349,7 @@ def _beijing(value: object) -> Instant | None:
     return Instant(int(moment.timestamp()) * 1000)
 
 
-def _fields(body: dict[str, Any], listed: set[tuple[str, str]]) -> list[Text]:
+def _fields(body: dict[str, Any], listed: set[tuple[str, str]], *, masked: bool) -> list[Text]:
     """The other fields of a body by the provider's names, without those in *listed*, which grows by them."""
     line = Text()
     for name, value in body.items():
@@ -353,5 +357,7 @@ def _fields(body: dict[str, Any], listed: set[tuple[str, str]]) -> list[Text]:
         if _SHOWN_ELSEWHERE.fullmatch(name) or value in ("", None) or (name, shown) in listed:
             continue
         listed.add((name, shown))
-        line.append("  " if line.plain else "").append(text(name, "dim")).append(" ").append(text(shown))
+        line.append("  " if line.plain else "").append(text(name, "dim")).append(" ").append(
+            text(on_screen(shown) if masked else shown)
+        )
     return [line] if line.plain else []
