@@ -104,7 +104,7 @@ class _Listening:
         self._committer: TurnCommitter[Delivery] | None = None
         self._lease: ConsumerLease | None = None
         self._next_refresh = self._next_slow_warning = self._next_reader_warning = self._next_refusal_warning = 0.0
-        self._told_large = self._told_rejects = 0
+        self._told_large = self._told_rejects = self._told_paths = 0
         self.today = Today(app)
         self._notes = ListenNotes(
             f"{socket.gethostname()} {options.bind}",
@@ -223,7 +223,8 @@ class _Listening:
             self._app.warn(_("nobody reads standard output: pushes are answered 503 until somebody does"))
 
     def _tell_refusals(self, now: float) -> None:
-        """Tell about pushes that were too large and about new rejects; then say nothing more of them for a while."""
+        """Tell about refused pushes and new rejects; then say nothing more of them for a while."""
+        paths = self.receiver.wrong_paths - self._told_paths
         large, rejects = self.receiver.pushes[413] - self._told_large, self.tally.fresh_rejects - self._told_rejects
         if large:
             self._app.warn(
@@ -235,8 +236,17 @@ class _Listening:
             )
         if rejects:
             self._app.say(rejects_kept(rejects))
-        if large or rejects:
+        if paths:
+            self._app.warn(
+                n_(
+                    "{n} request had the secret, but not one message type behind it, and was answered 404",
+                    "{n} requests had the secret, but not one message type behind it, and were answered 404",
+                    paths,
+                )
+            )
+        if large or rejects or paths:
             self._told_large, self._told_rejects = self.receiver.pushes[413], self._told_rejects + rejects
+            self._told_paths += paths
             self._next_refusal_warning = now + _BETWEEN_REFUSALS
 
     def _kind(self, name: str) -> Kind:
