@@ -64,6 +64,7 @@ def plan(app: App, numbers: Collection[str]) -> None:
         tally, files, outside = Tally(removing.day), set[str](), Recordings(store)
         for lot in finder.wholes():
             tally.add(lot)
+            outside.look_at(lot)
             files |= set[str]().union(*map(outside.there, lot))
         sends = {key for key, _ in finder.sends()}
         sends |= {(each.biz_id, each.phone) for each in noted_sends(app, finder.carries)}
@@ -318,13 +319,14 @@ class _Forgetting:
                     left = True
         return left
 
-    def _without_refused(self, wholes: Iterable[Whole]) -> tuple[list[Whole], dict[str, dict[str, str | None]]]:
+    def _without_refused(self, wholes: Collection[Whole]) -> tuple[list[Whole], dict[str, dict[str, str | None]]]:
         """Delete the recordings of these calls. Returns those of which no file is left, and their notes to be deleted.
 
         The notes go with the call, after the files: what is cut off in between finds the call again.
         """
         gone: dict[str, dict[str, str | None]] = {}
         left = []
+        self._recordings.look_at(wholes)
         for whole in wholes:
             notes = self._recordings.notes(whole)
             if self._recordings.delete(notes):
