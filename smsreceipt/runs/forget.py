@@ -16,7 +16,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable, UsageError
 from smsreceipt.forward import cursor
 from smsreceipt.insight.answer import readers_of
-from smsreceipt.language import N_, _, n_
+from smsreceipt.language import N_, _, n_, of_system
 from smsreceipt.model import Instant, normalise_phone
 from smsreceipt.model.mentions import LONGEST, SHORTEST
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
@@ -134,7 +134,7 @@ def _key(removals: Removals, *, make: bool) -> bytes:
         key = key_of(file, make=make)
     except OSError as exc:
         raise StoreUnavailable(
-            _("the key of forgotten numbers cannot be used: {file}: {reason}", file=file, reason=exc.strerror)
+            _("the key of forgotten numbers cannot be used: {file}: {reason}", file=file, reason=of_system(exc))
         ) from exc
     if key is None:
         raise StoreUnavailable(
