@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.registry import Collector
 
 from smsreceipt.errors import UsageError
-from smsreceipt.language import _
+from smsreceipt.language import _, of_system
 from smsreceipt.runs.sockets import HostPort
 
 
@@ -21,7 +21,7 @@ def expose(address: HostPort, collector: Collector) -> Iterator[None]:
     try:
         server, thread = start_http_server(address.port, address.host or "0.0.0.0", registry)  # noqa: S104 - as asked
     except (OSError, UnicodeError) as exc:  # some names of hosts cannot even be looked up
-        reason = exc.strerror if isinstance(exc, OSError) else _("no name of a host")
+        reason = of_system(exc) if isinstance(exc, OSError) else _("no name of a host")
         raise UsageError(
             _(
                 "{option}: cannot listen on {address}: {reason}",

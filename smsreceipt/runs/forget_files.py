@@ -11,7 +11,7 @@ import msgspec
 from smsreceipt.app import App
 from smsreceipt.folders import flush_folder
 from smsreceipt.ingest import LockRetry
-from smsreceipt.language import _
+from smsreceipt.language import _, of_system
 from smsreceipt.ledger import entries
 from smsreceipt.model import Send, date_of
 from smsreceipt.runs import noted, recordings
@@ -75,7 +75,7 @@ class Recordings:
         except (FileNotFoundError, NotADirectoryError):
             self.absent.add(str(file))
         except OSError as exc:
-            self.refused[str(file)] = exc.strerror or _("it cannot be deleted")
+            self.refused[str(file)] = of_system(exc) if exc.strerror else _("it cannot be deleted")
             return False
         else:
             self.deleted.add(str(file))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from smsreceipt.errors import UsageError
-from smsreceipt.language import N_, _
+from smsreceipt.language import N_, _, of_system
 
 _FIRST_PASSED = 3  # the descriptor of the first socket that systemd passes (sd_listen_fds)
 _SPARE = 64  # descriptors for the store, the streams and the loop
@@ -47,7 +47,7 @@ def begin_listening(bound: socket.socket) -> None:
         bound.listen(_BACKLOG)
     except OSError as exc:
         raise UsageError(
-            _("cannot listen on {address}: {reason}", address=bound.getsockname(), reason=exc.strerror)
+            _("cannot listen on {address}: {reason}", address=bound.getsockname(), reason=of_system(exc))
         ) from exc
 
 
@@ -73,7 +73,7 @@ def listener(address: HostPort, option: str) -> socket.socket:
         elif exc.errno == errno.EACCES:
             hint, other = _OF_SYSTEM, HostPort(address.host, 8080)
         raise UsageError(
-            _("{option}: cannot listen on {address}: {reason}", option=option, address=address, reason=exc.strerror),
+            _("{option}: cannot listen on {address}: {reason}", option=option, address=address, reason=of_system(exc)),
             hint=_(hint, option=option, address=other),
         ) from exc
     return opened
@@ -99,7 +99,7 @@ def adopt(descriptor: int | None, environ: Mapping[str, str]) -> socket.socket |
     except OverflowError as exc:
         raise UsageError(_("descriptor {n} is no socket: no number of one is so high", n=descriptor)) from exc
     except OSError as exc:
-        raise UsageError(_("descriptor {n} is no socket: {reason}", n=descriptor, reason=exc.strerror)) from exc
+        raise UsageError(_("descriptor {n} is no socket: {reason}", n=descriptor, reason=of_system(exc))) from exc
     raise UsageError(
         _("descriptor {n} is no listening TCP socket", n=descriptor), hint=_("With systemd: a .socket unit.")
     )
