@@ -168,7 +168,7 @@ class StoreChecks:
         except SmsReceiptError as exc:
             return failed(exc)
         count = len(secrets())
-        return ok(f"{path}, {count} secrets", f"{path}，{count} 个密钥")
+        return ok(f"{path}, {count} secret{'s' if count != 1 else ''}", f"{path}，{count} 个密钥")
 
     def _facts(self) -> tuple[StoreFacts, Recent]:
         with self.app.open_store(readonly=True) as store:
