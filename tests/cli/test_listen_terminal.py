@@ -16,7 +16,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from tests.cli.test_pull_terminal import screen
 PUSHES = {"SmsReport": [report("13800000001", "1^0")], "SmsUp": [REPLY]}
 
 
-def on_terminal(folder: Path, pushes: Mapping[str, list[object]], **environ: str) -> list[str]:
+def on_terminal(folder: Path, pushes: Mapping[str, Sequence[object]], **environ: str) -> list[str]:
     """The screen that is left after these pushes to a new listener, and a Ctrl-C."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -50,7 +50,7 @@ def on_terminal(folder: Path, pushes: Mapping[str, list[object]], **environ: str
     return screen(shown.decode().replace("\r\n", "\n"))
 
 
-def _post(port: int, path: str, objects: list[object]) -> int:
+def _post(port: int, path: str, objects: Sequence[object]) -> int:
     for _again in range(100):  # 503 until the store is open
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
             connection.request("POST", path, json.dumps(objects))
