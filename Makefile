@@ -59,6 +59,7 @@ completions: .venv/installed
 
 reference: .venv/installed-test
 	$(BIN)/python -m tests.docs.reference
+	$(BIN)/python -m tests.docs.errors
 
 # Needs Chromium.
 pictures: .venv/installed-test

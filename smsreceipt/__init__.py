@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from smsreceipt.api.values import Found, Receipt, Send
     from smsreceipt.errors import SmsReceiptError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Found", "Ledger", "Receipt", "Send", "SmsReceiptError", "Store", "__version__", "open", "receive"]
 
 _PLACES = {

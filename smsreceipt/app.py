@@ -339,13 +339,20 @@ class App:
         if self.log_json or not self.stderr_is_tty:
             self.say(line, event="summary", fields=figures)
             return
-        from smsreceipt.output.terminal.screen import folded
-
         if self.chinese and not sentence:
             from smsreceipt.output.summary import in_words
 
             sentence = in_words(figures)
-        for piece in folded(sentence or line, self.width):
+        self.paragraph(sentence or line)
+
+    def paragraph(self, text: str) -> None:
+        """Print a message as say does; a terminal gets it wrapped between words. Not for commands that are copied."""
+        if self.log_json or not self.stderr_is_tty:
+            self.say(text)
+            return
+        from smsreceipt.output.terminal.screen import folded
+
+        for piece in folded(text, self.width):
             self.say(piece)
 
     def needs_a_look(self, why: str) -> None:

@@ -133,16 +133,17 @@ def _joined(windows: Sequence[Window], arrived: Mapping[int, int]) -> Iterator[W
 
 
 def interruptions(
-    events: Mapping[Instant, Event], pushes: Sequence[int], since: Instant, until: Instant
+    events: Iterable[tuple[Instant, Event]], pushes: Sequence[int], since: Instant, until: Instant
 ) -> list[tuple[Instant, Instant]]:
     """When no listener was up, or one refused, for longer than the provider tries.
 
-    *pushes*: the minutes in which pushes came. A listener that was not shut down ended with the last of them.
+    *events*: in order of time. *pushes*: the minutes in which pushes came. A listener that was not shut down ended with
+    the last of them.
     """
     found: list[tuple[Instant, Instant]] = []
     up: set[str] = set()
     down_since: Instant | None = None
-    for at, event in sorted(events.items()):
+    for at, event in events:
         if event.event == "refused":
             found.append((at, Instant(max(event.until, at))))
         elif event.event == "stopped":

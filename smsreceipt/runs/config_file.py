@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from smsreceipt import language
 from smsreceipt.app import App
 from smsreceipt.config import ENDPOINTS, FILE, directory, expanded
 from smsreceipt.errors import UsageError
@@ -21,6 +22,7 @@ _COMMON = (
     "profile",
     "output",
     "mask",
+    "lang",
     "verbose",
     "quiet",
     "no-color",
@@ -89,6 +91,7 @@ def _common(app: App) -> Iterator[SettingRow]:
         "store": app.store_location,
         "output": app.output,
         "mask": _word(app.mask),
+        "lang": language.chosen(),
         "profile": "none",
         "log-format": "text",
     }
@@ -98,8 +101,8 @@ def _common(app: App) -> Iterator[SettingRow]:
             value = app.store_location if name == "store" and "://" in setting.value else _word(setting.value)
             yield SettingRow(name, value, setting.origin)
         else:
-            origin = "found" if name == "config" and file else "default"
-            yield SettingRow(name, defaults.get(name, "no"), origin)
+            origins = {"config": "found" if file else "default", "lang": "locale"}
+            yield SettingRow(name, defaults.get(name, "no"), origins.get(name, "default"))
 
 
 def _endpoints(app: App) -> Iterator[SettingRow]:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from smsreceipt.app import App
 from smsreceipt.config import expanded
 from smsreceipt.errors import OutputError, UsageError
-from smsreceipt.language import _
+from smsreceipt.language import _, of_system
 from smsreceipt.output.objects.comparison import DETAILS, Detail
 from smsreceipt.output.printer import Printer
 from smsreceipt.permissions import unusable
@@ -57,7 +57,7 @@ class Details:
             action()
         except OSError as exc:
             hint = _("The comparison went on; free that disk, run again.")
-            fault = OutputError(_("{option}: {reason}", option="--details", reason=exc.strerror), hint=hint)
+            fault = OutputError(_("{option}: {reason}", option="--details", reason=of_system(exc)), hint=hint)
             self._app.error(fault)
             self._app.end_with(fault.exit_code)
             file, self._file = self._file, None

@@ -6,7 +6,7 @@ import base64
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,24 +16,23 @@ from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable, UsageError
 from smsreceipt.forward import cursor
 from smsreceipt.insight.answer import readers_of
-from smsreceipt.language import N_, _, n_
-from smsreceipt.model import Instant, Send, normalise_phone
-from smsreceipt.model.mentions import LONGEST, SHORTEST, mentioned
+from smsreceipt.language import N_, _, n_, of_system
+from smsreceipt.model import Instant, normalise_phone
+from smsreceipt.model.mentions import LONGEST, SHORTEST
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
 from smsreceipt.output.printer import Printer
 from smsreceipt.runs import removing
 from smsreceipt.runs.forget_files import Recordings, bring_in, noted_sends
+from smsreceipt.runs.forget_finder import LOT, Finder
 from smsreceipt.runs.places import places
 from smsreceipt.runs.removing import Remover, Tally, lots
-from smsreceipt.store import Query, SendQuery, Store
+from smsreceipt.store import Store
 from smsreceipt.store.forgotten import LOG, TOPIC, TURN, Tombstone, digest_of, key_of
 from smsreceipt.store.removal import Removal, Removals, Whole
 
-_LOT = 500  # rows that are looked at together
 _PASSES = 5  # over the whole store, while others add to what is to go
 _FEW = 20  # numbers whose bytes are searched for in the files; for more, the files are written anew at once
 _PARKED = (cursor.PARKED, cursor.AGAIN)  # topics of notes whose names end with a seq
-_OURS = frozenset({TOPIC, LOG, TURN[0]})
 
 
 def numbers_in(words: Iterable[str]) -> list[str]:
@@ -60,10 +59,11 @@ def numbers_in(words: Iterable[str]) -> list[str]:
 def plan(app: App, numbers: Collection[str]) -> None:
     """Print what would be deleted. Writes nothing, and takes no lock."""
     with app.open_store(readonly=True) as store:
-        finder = _Finder(app, store, numbers)
+        finder = Finder(app, store, numbers)
         tally, files, outside = Tally(removing.day), set[str](), Recordings(store)
         for lot in finder.wholes():
             tally.add(lot)
+            outside.look_at(lot)
             files |= set[str]().union(*map(outside.there, lot))
         sends = {key for key, _ in finder.sends()}
         sends |= {(each.biz_id, each.phone) for each in noted_sends(app, finder.carries)}
@@ -134,7 +134,7 @@ def _key(removals: Removals, *, make: bool) -> bytes:
         key = key_of(file, make=make)
     except OSError as exc:
         raise StoreUnavailable(
-            _("the key of forgotten numbers cannot be used: {file}: {reason}", file=file, reason=exc.strerror)
+            _("the key of forgotten numbers cannot be used: {file}: {reason}", file=file, reason=of_system(exc))
         ) from exc
     if key is None:
         raise StoreUnavailable(
@@ -146,82 +146,8 @@ def _key(removals: Removals, *, make: bool) -> bytes:
 
 def _turn(remover: Remover, tombstones: Mapping[str, str | None]) -> None:
     """Change tombstones, and have whoever writes to the store look at them."""
-    for lot in lots(tombstones.items(), _LOT):
+    for lot in lots(tombstones.items(), LOT):
         remover.remove(Removal(notes={TOPIC: dict(lot), TURN[0]: {TURN[1]: secrets.token_hex(8)}}))
-
-
-class _Finder:
-    """Finds what carries one of the numbers, in whatever field and form."""
-
-    def __init__(self, app: App, store: Store, numbers: Collection[str]) -> None:
-        self._app, self._store = app, store
-        self._numbers = frozenset(numbers)
-        self._removals = store.removals()
-        self._last = store.facts().last_seq
-        self.found: dict[int, frozenset[str]] = {}  # seqs of the last lot, and which numbers they carry
-
-    def carried(self, *texts: str | bytes) -> frozenset[str]:
-        """Those of the numbers that stand in one of these texts."""
-        given = (text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts)
-        return self._numbers.intersection(*[set[str]().union(*map(mentioned, given))])
-
-    def wholes(self) -> Iterator[list[Whole]]:
-        """Yield whole identities of which a statement carries one of the numbers, in lots."""
-        with self._app.progress() as progress:
-            for lot in lots(self._carriers(progress.counted), _LOT):
-                self.found = {}
-                for seq, carried in lot:
-                    self.found[seq] = self.found.get(seq, frozenset()) | carried
-                found = [*self._removals.wholes(list(self.found))]
-                yield found + self._of_the_same_calls(found)
-
-    def _of_the_same_calls(self, wholes: Collection[Whole]) -> list[Whole]:
-        """What else is stored about the calls of these: a transcript, or the notice of a recording, may name nobody."""
-        calls = {each.call_id for whole in wholes for each in whole.statements if each.call_id}
-        known = {seq for whole in wholes for seq in whole.seqs}
-        if not calls:
-            return []
-        others = {each.seq for each in self._store.list(Query(call_ids=sorted(calls), history=True)) if each.seq}
-        return [*self._removals.wholes(others - known)]
-
-    def _carriers(self, show: Callable[[int, int, tuple[str, str]], None]) -> Iterator[tuple[int, frozenset[str]]]:
-        for count, (seq, told, body) in enumerate(self._removals.texts()):
-            if count % 10_000 == 0:
-                show(min(seq, self._last), self._last, ("receipts searched", "已检查回执"))
-            if seq <= self._last and (carried := self.carried(told, body)):
-                yield seq, carried
-
-    def sends(self) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
-        """Yield BizId and phone of the sends, and which numbers they carry."""
-        for each in self._store.sends(SendQuery()):
-            if carried := self.carried(_text(each.send)):
-                yield (each.send.biz_id, each.send.phone), carried
-
-    def carries(self, send: Send) -> bool:
-        """Whether one of the numbers stands in a send."""
-        return bool(self.carried(_text(send)))
-
-    def origins(self) -> Iterator[str]:
-        """Yield the origins that carry numbers, such as names of files that were replayed."""
-        yield from (origin for origin in self._removals.origins() if self.carried(origin))
-
-    def rejects(self) -> Iterator[tuple[str, frozenset[str]]]:
-        """Yield the ids of the rejects, and which numbers their bytes carry."""
-        for reject in self._store.rejects():
-            if carried := self.carried(self._store.reject_body(reject.id), reject.origin):
-                yield reject.id, carried
-
-    def notes(self) -> Iterator[tuple[str, dict[str, frozenset[str]]]]:
-        """Yield topics with the names of their notes that carry numbers, and which."""
-        for topic in self._store.note_topics():
-            if topic not in _OURS:
-                found = {name: self.carried(name, text) for name, text in self._store.notes(topic).items()}
-                if carrying := {name: carried for name, carried in found.items() if carried}:
-                    yield topic, carrying
-
-
-def _text(send: Send) -> str:
-    return f"{send.phone} {send.biz_id} {send.out_id} {send.template_code} {send.sign_name}"
 
 
 @dataclass(slots=True)
@@ -267,10 +193,10 @@ class _Forgetting:
         """Tombstones first, so that nothing that is deleted comes back meanwhile."""
         stone = msgspec.json.encode(Tombstone(self._proof.at)).decode()
         _turn(self._remover, dict.fromkeys(self._proof.digests.values(), stone))
-        for lot in lots(self._numbers, _LOT):
+        for lot in lots(self._numbers, LOT):
             self._remover.remove(Removal(notes={LOG: {self._proof.name(each): self._proof.text(each) for each in lot}}))
-        noted = bring_in(self._app, self._store, _Finder(self._app, self._store, self._numbers).carries)
-        finder = _Finder(self._app, self._store, self._numbers)
+        noted = bring_in(self._app, self._store, Finder(self._app, self._store, self._numbers).carries)
+        finder = Finder(self._app, self._store, self._numbers)
         left = True
         for _pass in range(_PASSES):
             left = self._delete_statements(finder)
@@ -303,7 +229,7 @@ class _Forgetting:
             )
         self._app.say(_(_NOT_REACHED_SERVER if self._app.store_is_server else _NOT_REACHED))
 
-    def _delete_statements(self, finder: _Finder) -> bool:
+    def _delete_statements(self, finder: Finder) -> bool:
         """Delete what is found in one pass; whether anything was found that could not be deleted, or was new."""
         left = False
         for lot in finder.wholes():
@@ -318,13 +244,14 @@ class _Forgetting:
                     left = True
         return left
 
-    def _without_refused(self, wholes: Iterable[Whole]) -> tuple[list[Whole], dict[str, dict[str, str | None]]]:
+    def _without_refused(self, wholes: Collection[Whole]) -> tuple[list[Whole], dict[str, dict[str, str | None]]]:
         """Delete the recordings of these calls. Returns those of which no file is left, and their notes to be deleted.
 
         The notes go with the call, after the files: what is cut off in between finds the call again.
         """
         gone: dict[str, dict[str, str | None]] = {}
         left = []
+        self._recordings.look_at(wholes)
         for whole in wholes:
             notes = self._recordings.notes(whole)
             if self._recordings.delete(notes):
@@ -344,12 +271,12 @@ class _Forgetting:
                 gone[topic] = dict.fromkeys(names)
         return gone
 
-    def _delete_others(self, finder: _Finder) -> None:
-        for lot in lots(list(finder.sends()), _LOT):
+    def _delete_others(self, finder: Finder) -> None:
+        for lot in lots(list(finder.sends()), LOT):
             log_ = {LOG: self._proof.of("sends", [carried for _, carried in lot])}
             self._remover.remove(Removal(sends=[key for key, _ in lot], notes=log_))
             self._tally.add_others("sends", len(lot))
-        for rejects in lots(list(finder.rejects()), _LOT):
+        for rejects in lots(list(finder.rejects()), LOT):
             log_ = {LOG: self._proof.of("rejects", [carried for _, carried in rejects])}
             self._remover.remove(Removal(rejects=[each for each, _ in rejects], notes=log_))
             self._tally.add_others("rejects", len(rejects))
@@ -357,7 +284,7 @@ class _Forgetting:
             proof = self._proof.of("notes", list(names.values()))
             self._remover.remove(Removal(notes={topic: dict.fromkeys(names), LOG: proof}))
             self._tally.add_others("notes", len(names))
-        for origins in lots(list(finder.origins()), _LOT):
+        for origins in lots(list(finder.origins()), LOT):
             named = {origin: f"forgotten {secrets.token_hex(8)}" for origin in origins}  # one may come back
             self._remover.remove(Removal(origins=named))
         self._tally.add_others("recordings", len(self._recordings.deleted))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from smsreceipt.app import App
 from smsreceipt.folders import flush_folder
 from smsreceipt.ingest import LockRetry
-from smsreceipt.language import _
+from smsreceipt.language import _, of_system
 from smsreceipt.ledger import entries
 from smsreceipt.model import Send, date_of
 from smsreceipt.runs import noted, recordings
@@ -29,23 +30,31 @@ class Recordings:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._notes: Callable[[str], Mapping[str, str]] = store.notes
+        self._names: dict[int, set[str]] = {}  # of notes, by seq
         self.deleted: set[str] = set()  #: files
         self.absent: set[str] = set()  #: files that were not where they had been fetched to
         self.refused: dict[str, str] = {}  #: files that could not be deleted, and why
 
+    def look_at(self, wholes: Iterable[Whole]) -> None:
+        """Read what is stored and noted about these calls now; the other methods take them from here."""
+        self._notes = cache(self._store.notes)
+        seqs = [seq for whole in wholes if any(each.call_id for each in whole.statements) for seq in whole.seqs]
+        self._names = {seq: set() for seq in seqs}
+        for each in self._store.list(Query(seqs=seqs, history=True)) if seqs else ():
+            if each.seq:
+                self._names[each.seq] |= {*recordings.names_of(each.receipt)}
+
     def notes(self, whole: Whole) -> dict[str, dict[str, str]]:
         """The notes about the recordings of a call, by topic and name."""
-        if not any(each.call_id for each in whole.statements):
+        names = set[str]().union(*(self._names.get(seq, ()) for seq in whole.seqs))
+        if not names:
             return {}
-        names = {
-            name
-            for each in self._store.list(Query(seqs=whole.seqs, history=True))
-            for name in recordings.names_of(each.receipt)
-        }
         days = {each.day + more for each in whole.statements for more in (-1, 0, 1)}  # a call may begin before midnight
         found: dict[str, dict[str, str]] = {}
         for topic in (f"{recordings.TOPIC}{date_of(day).isoformat()}" for day in days):
-            if of_call := {name: text for name, text in self._store.notes(topic).items() if name in names}:
+            known = self._notes(topic)
+            if of_call := {name: known[name] for name in names if name in known}:
                 found[topic] = of_call
         return found
 
@@ -66,7 +75,7 @@ class Recordings:
         except (FileNotFoundError, NotADirectoryError):
             self.absent.add(str(file))
         except OSError as exc:
-            self.refused[str(file)] = exc.strerror or _("it cannot be deleted")
+            self.refused[str(file)] = of_system(exc) if exc.strerror else _("it cannot be deleted")
             return False
         else:
             self.deleted.add(str(file))

@@ -26,12 +26,13 @@ _AGAIN = 2.0  # seconds after which a note that could not be written is tried ag
 _OVER = 120_000  # milliseconds without a refusal after which another spell begins
 
 
-def read_events(store: Store) -> dict[Instant, Event]:
-    """What was noted, by time."""
-    return {
-        Instant(int(name.partition(" ")[0])): msgspec.json.decode(text, type=Event)
+def read_events(store: Store) -> list[tuple[Instant, Event]]:
+    """What was noted, in order of time; where a listener stopped and one started in the same moment, the stop first."""
+    found = [
+        (Instant(int(name.partition(" ")[0])), msgspec.json.decode(text, type=Event))
         for name, text in store.notes(TOPIC).items()
-    }
+    ]
+    return sorted(found, key=lambda each: (each[0], each[1].event != "stopped"))
 
 
 class ListenNotes:

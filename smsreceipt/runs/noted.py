@@ -20,7 +20,7 @@ from smsreceipt.app import App
 from smsreceipt.errors import StoreFull, StoreUnavailable
 from smsreceipt.folders import flush_folder
 from smsreceipt.ingest import LockRetry
-from smsreceipt.language import N_, _
+from smsreceipt.language import N_, _, of_system
 from smsreceipt.ledger import entries
 from smsreceipt.model import Send
 from smsreceipt.store import Store
@@ -52,7 +52,7 @@ class Spool:
             self.path = draft.rename(folder / f"{name}.ndjson")
             flush_folder(folder)
         except OSError as exc:
-            raise StoreUnavailable(_(_FULL, folder=folder, reason=exc.strerror)) from exc
+            raise StoreUnavailable(_(_FULL, folder=folder, reason=of_system(exc))) from exc
         self.size = 0
 
     def append(self, lines: bytes) -> None:
@@ -61,7 +61,7 @@ class Spool:
             written = os.write(self._descriptor, lines)
             reason = _("no space left")
         except OSError as exc:
-            written, reason = -1, exc.strerror or _("it cannot be written")
+            written, reason = -1, of_system(exc) if exc.strerror else _("it cannot be written")
         if written != len(lines):
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)
@@ -73,7 +73,7 @@ class Spool:
         try:
             getattr(os, "fdatasync", os.fsync)(self._descriptor)
         except OSError as exc:
-            raise StoreUnavailable(_(_FULL, folder=self.path.parent, reason=exc.strerror)) from exc
+            raise StoreUnavailable(_(_FULL, folder=self.path.parent, reason=of_system(exc))) from exc
 
     def close(self) -> None:
         """Let others take it over; an empty one is deleted."""

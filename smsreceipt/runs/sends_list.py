@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from smsreceipt.sources.files.reader import Piece
 
 _LOOK_AT = 20  # payloads
+_BYTES = 8192  # of a table, whose rows are cut into several payloads where a cell is JSON, as a number is
 #: Fields that only receipts have; with one of them, a payload is a receipt that cannot be decoded.
 _OF_RECEIPTS = (b"err_code", b"errcode", b"errorcode", b"report_time", b"reporttime", b"receivedate", b"receive_date")
 
@@ -24,7 +25,9 @@ def is_list_of_sends(piece: Piece) -> bool:
     if not piece.deliveries or any(decode(each).receipts for each in _first(piece)):
         return False
     sample = b"\n".join(frame for each in _first(piece) for frame in each.frames)
-    return not any(field in sample.lower() for field in _OF_RECEIPTS) and _has_sends(sample)
+    beginning = piece.text[:_BYTES]
+    told = (sample + beginning).lower()
+    return not any(field in told for field in _OF_RECEIPTS) and (_has_sends(sample) or _has_sends(beginning))
 
 
 def _first(piece: Piece) -> list[Delivery]:

@@ -157,7 +157,7 @@ def _refused(store: Store, now: Instant) -> Mapping[str, Refused]:
     """The pushes that each listener has answered with 503 the last time that it did, as far as it could be noted."""
     return {
         event.listener: Refused((event.until - at) / 1000, max(now - event.until, 0) / 1000, event.count)
-        for at, event in sorted(read_events(store).items())
+        for at, event in read_events(store)
         if event.event == "refused"
     }
 

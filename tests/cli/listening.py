@@ -31,7 +31,7 @@ class Listen:
         store: Path,
         *words: str,
         location: str | None = None,
-        ready: bool = False,
+        ready: bool = True,
         secret: str | None = SECRET,
         bind: str = "127.0.0.1:0",
         metrics: str = "off",

@@ -1,6 +1,7 @@
 """Errors of the command line, the configuration and files come in Chinese whole: no English sentence is left."""
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,11 @@ def test_masks_of_texts_are_chinese_on_a_screen_and_not_in_data(program: Program
     assert "content 退订谢谢" in revealed
     data = program("list", "--json", "--mask", environ=ZH).out
     assert '"content":"<4 characters>"' in data
+
+
+def test_an_address_that_is_taken_is_told_in_chinese(program: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = program("listen", "--bind", address, "--metrics-bind", "off", environ=ZH)
+    assert ended.code == 2
+    assert f"错误：--bind：无法监听 {address}：地址已被占用" in ended.err

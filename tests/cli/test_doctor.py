@@ -506,7 +506,7 @@ def test_a_check_that_hangs_costs_no_more_than_its_deadline(setup: Setup) -> Non
 def test_the_screen_is_never_longer_than_the_terminal(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, lines: int, chinese: bool
 ) -> None:
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, lines)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((80, lines)))
     setup.environ |= {"LANG": "zh_CN.UTF-8" if chinese else "C.UTF-8", SECRET: "canary"}
     setup.queues(*(f"q{n}=SmsReport" for n in range(30)))
     setup.secret_file("short\n")
@@ -523,7 +523,7 @@ def test_the_screen_is_never_longer_than_the_terminal(
 
 
 def test_the_screen_lists_what_is_well_where_there_is_room(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 40)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((80, 40)))
     shown = setup(terminal=True, stderr_is_tty=True, columns=80)
     assert sum(line.startswith("\x1b[32m✓") for line in shown.out.splitlines()) == 17
     assert shown.err.splitlines()[-1].endswith("all is well")

@@ -80,6 +80,11 @@ def nothing_came(program: Program, _: Path) -> Ended:
     return program("-q", "status", "--max-age", "1h", "--kind", "SmsUp")
 
 
+def nothing_came_lately(program: Program, _: Path) -> Ended:
+    program.keep("SmsReport", report(), received_at=Instant(NOW - 7_200_000))
+    return program("-q", "status", "--max-age", "1h", "--kind", "SmsReport")
+
+
 def a_reject(program: Program, folder: Path) -> Ended:
     return program("-q", "replay", saved(folder, {"unheard": "of"}))
 
@@ -95,6 +100,11 @@ def what_cannot_be_pushed(program: Program, folder: Path) -> Ended:
 def a_file_that_is_cut_off(program: Program, folder: Path) -> Ended:
     (folder / "a.gz").write_bytes(gzip.compress(json.dumps([report(out_id=str(n)) for n in range(500)]).encode())[:-90])
     return program("-q", "replay", str(folder / "a.gz"))
+
+
+def a_parquet_file_that_is_cut_off(program: Program, folder: Path) -> Ended:
+    (folder / "a.parquet").write_bytes(b"PAR1" + bytes(500))
+    return program("-q", "replay", str(folder / "a.parquet"))
 
 
 def an_empty_list(program: Program, folder: Path) -> Ended:
@@ -160,10 +170,12 @@ CASES: list[Case] = [
     a_warning_of_doctor,
     nothing_found,
     nothing_came,
+    nothing_came_lately,
     a_reject,
     a_reject_of_a_dry_run,
     what_cannot_be_pushed,
     a_file_that_is_cut_off,
+    a_parquet_file_that_is_cut_off,
     an_empty_list,
     a_bad_row,
     a_call_without_an_end,
@@ -212,4 +224,5 @@ def test_every_place_that_sets_exit_3_is_tried(
 def test_nothing_else_sets_exit_3() -> None:
     texts = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
     assert {name for name, text in texts.items() if "end_with(3)" in text} == {"app.py"}
-    assert {name for name, text in texts.items() if "exit_code = 3" in text} == {"sources/files/open.py"}
+    errors = {name for name, text in texts.items() if "exit_code = 3" in text}
+    assert errors == {"sources/files/open.py", "sources/files/parquet.py"}

@@ -135,6 +135,7 @@ def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
     assert remains(program)
     planned = program("forget", CANARY, "--dry-run")
     assert program("list", "--history").objects == everything
+    assert " 0 B" not in program("forget", CANARY, "--dry-run", "-o", "table").out, "a size that was not measured"
     ended = forget(program, CANARY)
     assert ended.code == 0, ended.err
     assert remains(program) == []
@@ -201,11 +202,14 @@ def test_what_is_older_does_not_come_back_and_what_is_newer_does(program: Progra
 
 def test_the_log_proves_it_without_the_number(program: Program) -> None:
     plant(program)
-    assert forget(program, CANARY).code == 0
+    plant_nameless(program)
+    ended = forget(program, CANARY)
+    assert ended.code == 0
     told = program("forget", "--log")
     (line,) = told.objects
     assert [*line] == ["at", "forgotten", "statements", "sends", "rejects", "notes", "in_force"]
-    assert (line["sends"], line["rejects"], line["notes"], line["in_force"]) == (4, 5, 2, True)
+    assert f"receipts={line['statements']} " in ended.err  # with what names nobody, such as the notice of a recording
+    assert (line["sends"], line["rejects"], line["notes"], line["in_force"]) == (4, 6, 2, True)
     assert len(line["forgotten"]) == 64
     assert program("forget", "--log", CANARY).objects == [line]
     assert program("forget", "--log", OTHER).objects == []

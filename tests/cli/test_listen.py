@@ -69,7 +69,7 @@ class Place:
         self.location = url or str(self.path)
 
     def listen(self, *words: str, **more: Any) -> Listen:
-        return Listen(self.path, *words, location=self._url, ready=True, **more)
+        return Listen(self.path, *words, location=self._url, **more)
 
     def opened(self) -> Store:
         return opening.open_store(self.location, readonly=True, reread=reread)

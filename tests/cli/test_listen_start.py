@@ -89,7 +89,10 @@ def test_a_socket_that_was_passed_on_outlives_the_listener(store: Path) -> None:
             body = json.dumps([report(biz_id="2^0")]).encode()
             line.sendall(f"POST /{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
             with Listen(store, "--fd", str(number), bind="", pass_fds=[number]) as listen:
-                assert line.recv(4096).startswith(b"HTTP/1.1 200 ")
+                answer = line.recv(4096).split(b" ")[1]
+                assert answer in {b"200", b"503"}  # 503: on a busy machine its store is open later than the door
+                if answer == b"503":
+                    assert listen.push(report(biz_id="2^0")) == 200
                 assert listen.stop() == 143
     assert len(Place(store.parent, None).stored()) == 2
 
@@ -171,7 +174,7 @@ def test_it_serves_before_it_waits_for_a_locked_store(store: Path, exists: bool)
     if exists:
         Program(store.parent).keep("SmsReport", report())
         assert store.exists()
-    with locked(store), Listen(store) as listen:
+    with locked(store), Listen(store, ready=False) as listen:
         began = time.monotonic()
         assert listen.push(report("13800008000", "2^0")) == 503
         assert listen.ask("GET", "/healthz")[0] == 503
@@ -188,12 +191,12 @@ def test_it_serves_before_it_waits_for_a_locked_store(store: Path, exists: bool)
 
 def test_a_lock_that_goes_lets_it_begin_and_a_signal_ends_the_waiting(store: Path) -> None:
     Program(store.parent).keep("SmsReport", report())
-    with locked(store), Listen(store) as listen:
+    with locked(store), Listen(store, ready=False) as listen:
         assert listen.push(report("13800008000", "2^0")) == 503
         assert listen.stop() == 143
     other = locked(store)
     other.__enter__()
-    with Listen(store) as listen:
+    with Listen(store, ready=False) as listen:
         assert listen.push(report("13800008000", "3^0")) == 503
         other.__exit__(None, None, None)
         until(lambda: listen.push(report("13800008000", "3^0")) == 200)
@@ -212,6 +215,15 @@ def test_the_prefix_is_part_of_the_url_that_is_shown(store: Path) -> None:
         url = listen.said(r"\n  http://127\.0\.0\.1:\d+(/sms/cb/[0-9a-f]{32})\n")[1] + "/SmsReport"
         assert listen.ask("GET", url)[0] == 200
         assert listen.push_bytes(json.dumps([report()]).encode(), url) == 200
+
+
+def test_a_path_with_the_secret_that_is_no_callback_url_is_said_at_once_and_others_are_not(store: Path) -> None:
+    with Listen(store) as listen:
+        assert listen.push_bytes(b"[]", "/not-the-secret-of-anybody/SmsReport") == 404
+        assert listen.push_bytes(b"[]", f"/{SECRET}/SmsReport/SmsReport") == 404
+        listen.said(r"warning: 1 request had the secret, but not one message type behind it, and was answered 404\n")
+        assert listen.stop() == 143
+    assert listen.talk.count("404") == 1
 
 
 def test_pushes_that_are_too_large_and_new_rejects_are_said_at_once(store: Path) -> None:

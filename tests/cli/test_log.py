@@ -28,7 +28,7 @@ def records(text: str) -> list[dict[str, Any]]:
 def test_errors_and_hints(program: Program) -> None:
     error, hint = records(program("rejects", "show", "x", "--log-format", "json").err)
     assert (error["level"], error["event"], error["message"]) == ("error", "error", "no reject begins with 'x'")
-    assert (hint["event"], hint["message"]) == ("hint", "smsreceipt rejects list")
+    assert (hint["event"], hint["message"]) == ("hint", "List them: smsreceipt rejects list")
     assert error["at"] == "2026-11-21T04:00:00.000Z"
 
 

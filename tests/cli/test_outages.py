@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from itertools import product
 from pathlib import Path
 
@@ -56,6 +56,18 @@ def sends(first: int, last: int) -> list[Send]:
         Send("13800008000", f"0-{minute}^0", DAY, Instant(SINCE + minute * MINUTE), "", "", "", None)
         for minute in range(first, last)
     ]
+
+
+def test_two_listeners_that_note_in_the_same_moment_hide_nothing(tmp_path: Path) -> None:
+    now = Instant(SINCE)
+    with closing(open_store(tmp_path / "receipts.db")) as store:
+        first, second = (ListenNotes(name, lambda: now, lambda: nullcontext(store)) for name in "ab")
+        first.started(store)
+        second.started(store)
+        first.stopped(store)
+        assert [(at, each.event, each.listener) for at, each in read_events(store)] == [
+            (now, "stopped", "a"), (now, "started", "a"), (now, "started", "b"),
+        ]  # fmt: skip
 
 
 def test_arrivals_are_told_by_kind_way_and_minute(engine: Engine) -> None:
@@ -160,7 +172,7 @@ def test_listen_notes_its_starts_stops_and_refusals_once_a_minute(engine: Engine
             notes._writing.join()
     clock[0] = 700.0
     notes.stopped(store)
-    events = sorted(read_events(store).items())
+    events = read_events(store)
     assert [(at - SINCE, each.event, each.until and each.until - SINCE, each.count) for at, each in events] == [
         (0, "started", 0, 0), (1000, "refused", 600_000, 600), (700_000, "stopped", 0, 0),
     ]  # fmt: skip

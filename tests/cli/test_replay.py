@@ -342,3 +342,33 @@ def test_a_message_type_that_may_be_a_slip_is_doubted_aloud(program: Program, tm
     saved = save(tmp_path / "saved.json", *some(1))
     assert "did you mean SmsReport?" in program("replay", saved, "--kind", "SmsReports", "--dry-run").err
     assert "warning" not in program("replay", saved, "--kind", "smsreport", "--dry-run").err
+
+
+TABLES = {
+    "number-first": "phone,biz_id,sent_at\n13800000001,900619746936498450^0,2026-11-20 03:09:00\n",
+    "quoted": '"phone","biz_id","sent_at"\n"13800000001","900619746936498450^0","2026-11-20 03:09:00"\n',
+    "chinese": "手机号,发送流水号,发送时间\n13800000001,900619746936498450^0,2026/11/20 3:09\n",
+    "id-first": "biz_id,phone,sent_at\n900619746936498450^0,13800000001,2026-11-20 03:09:00\n",
+    "json": '{"phone":"13800000001","biz_id":"900619746936498450^0","sent_at":"2026-11-20 03:09:00"}\n',
+    "array": '[{"phone":"13800000001","biz_id":"900619746936498450^0","sent_at":"2026-11-20"}]',
+}
+
+
+@pytest.mark.of_a_file
+@pytest.mark.parametrize("text", TABLES.values(), ids=TABLES)
+def test_a_list_of_sends_is_told_and_leaves_no_rejects(program: Program, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sent.txt"
+    path.write_text(text)
+    ended = program("replay", str(path))
+    assert ended.code == 2
+    assert "is a list of sends, and has no receipt" in ended.err
+    assert program("rejects", "list", "--json").objects == []
+    assert program("sends", "import", str(path)).code == 0
+
+
+@pytest.mark.of_a_file
+def test_a_damaged_receipt_is_a_reject_and_no_list_of_sends(program: Program, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.csv"
+    path.write_text("phone,biz_id,err_code\n13800000001,900619746936498450^0,DELIVERED\n")
+    assert program("replay", str(path)).code == 3
+    assert program("rejects", "list", "--json").objects

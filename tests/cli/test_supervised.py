@@ -50,7 +50,7 @@ def stops_beating(fake: FakeSupervisor, pid: int) -> None:
 def test_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeSupervisor() as fake:
         supervise(fake, monkeypatch)
-        with Listen(tmp_path / "receipts.db", ready=True) as listen:
+        with Listen(tmp_path / "receipts.db") as listen:
             assert listen.push(report()) == 200
             fake.until(lambda: "READY=1" in fake.came())
             beats_on(fake)  # though nobody pushes
@@ -66,11 +66,11 @@ def test_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_listen_is_not_ready_before_its_store_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = tmp_path / "receipts.db"
-    with Listen(store, ready=True) as listen:
+    with Listen(store) as listen:
         listen.stop()
     with FakeSupervisor() as fake:
         supervise(fake, monkeypatch)
-        with locked(store), Listen(store) as listen:
+        with locked(store), Listen(store, ready=False) as listen:
             assert listen.ask("GET", "/healthz")[0] == 503
             time.sleep(WATCHDOG)
             assert fake.came() == []

@@ -37,7 +37,7 @@ class Place:
         self.path, self.url, self.lock = folder / "receipts.db", url, lock
 
     def listen(self) -> Listen:
-        return Listen(self.path, location=self.url, ready=True)
+        return Listen(self.path, location=self.url)
 
     def run(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
         """The exit code and the output of a command, in a process of its own."""

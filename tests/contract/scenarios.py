@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 from tests.contract import seed
@@ -218,6 +219,8 @@ def pushes(recorder: Recorder) -> None:
         recorder.environment["SMSRECEIPT_STORE"] = f"{form}.db"
         with recorder.background(f"listen-{form}", *words, "-o", form, ready="; secrets from ") as printed:
             host = printed.split("listening on ", 1)[1].split(";", 1)[0]
+            while ask(host, "GET", "/healthz")[0] != 200:  # it answers 503 until its store is open
+                time.sleep(0.05)
             for method, path, body in posts:
                 content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
                 status, answer = ask(host, method, path, content)

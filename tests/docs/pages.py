@@ -34,6 +34,7 @@ NAMES = (
     "check",
     "outages",
     "troubleshooting",
+    "errors",
     "reliability",
     "benchmarks",
     "glossary",

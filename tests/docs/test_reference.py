@@ -5,11 +5,18 @@ import re
 import subprocess
 import sys
 
-from tests.docs import pages, reference
+import pytest
+
+from tests.docs import errors, pages, reference
 
 
 def test_the_reference_is_what_the_program_prints() -> None:
     assert reference.REFERENCE.read_text() == reference.page(), "run `make reference`"
+
+
+@pytest.mark.parametrize("language", errors.LANGUAGES)
+def test_the_page_of_errors_has_every_error_of_the_sources(language: str) -> None:
+    assert errors.path(language).read_text() == errors.page(language), "run `make reference`"
 
 
 def test_every_command_has_its_help_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -61,7 +62,12 @@ class Traffic:
         usual = Usual(self.read, dict.fromkeys(("SmsReport", "SmsUp"), Instant(first_at)))
         arrived = by_way(self.read(SINCE, UNTIL))
         pushes = sorted({minute for found in arrived.values() for minute in found})
-        known = known_windows(interruptions(events or {}, pushes, SINCE, UNTIL), arrived, (REPORTS, REPLIES), usual)
+        known = known_windows(
+            interruptions(sorted((events or {}).items(), key=itemgetter(0)), pushes, SINCE, UNTIL),
+            arrived,
+            (REPORTS, REPLIES),
+            usual,
+        )
         return together(known, silences(arrived, (REPORTS, REPLIES), SINCE, UNTIL, usual, LIMITS, shortest))
 
 
@@ -135,7 +141,7 @@ def stopped(name: str = "a") -> Event:
 
 
 def spans(events: dict[Instant, Event], pushes: Sequence[int] = ()) -> list[tuple[float, float]]:
-    found = interruptions(events, pushes, SINCE, UNTIL)
+    found = interruptions(sorted(events.items(), key=itemgetter(0)), pushes, SINCE, UNTIL)
     return [((begin - SINCE) / MINUTE, (end - SINCE) / MINUTE) for begin, end in found]
 
 

@@ -30,7 +30,7 @@ FORGOTTEN = View[Logged](
             key="forgotten", of="forgotten", head=("DIGEST OF THE NUMBER", "号码摘要"), priority=8, min_width=12,
             cell=lambda row, _: Cell(row.forgotten[:16], "dim"),
         ),
-        Column(key="statements", of="statements", head=("STATEMENTS", "回执"), right=True),
+        Column(key="statements", of="statements", head=("STATEMENTS", "回执"), right=True, priority=7),
         Column(key="sends", of="sends", head=("SENDS", "发送记录"), right=True),
         Column(key="rejects", of="rejects", head=("REJECTS", "拒收"), right=True),
         Column(key="notes", of="notes", head=("NOTES", "备注"), right=True),

@@ -9,12 +9,12 @@ from smsreceipt.output.display import Display
 
 _ZH = {
     "none": "无", "no": "否", "yes": "是", "the provider's": "平台默认",
-    "default": "默认", "found": "默认位置", "environment": "环境变量", "option": "选项",
+    "default": "默认", "found": "默认位置", "environment": "环境变量", "option": "选项", "locale": "系统语言",
 }  # fmt: skip
 
 
 class SettingRow(NamedTuple):
-    """One setting, its value, and its origin: option, environment, a file, or default."""
+    """One setting, its value, and its origin: option, environment, a file, locale or default."""
 
     name: str
     value: str

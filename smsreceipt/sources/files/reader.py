@@ -25,6 +25,7 @@ class Piece:
     deliveries: tuple[Delivery, ...]  #: the last one carries how far the file has been read
     offsets: Callable[[], list[int]]  #: the byte offset of each frame of all deliveries; slow, since it searches
     frames: int
+    text: bytes  #: the bytes from which they were cut
 
 
 def kind_in_path(named: FoundFile, kinds: Callable[[str], Kind | None]) -> Kind | None:
@@ -123,13 +124,13 @@ class PayloadReader:
         ]
         if self.identity and noted:
             made[-1] = replace(made[-1], reached=Reached(self.identity, cut.end, _mark(self._before), done))
-        return Piece(tuple(made), cut.offsets, sum(len(run.frames) for run in cut.runs))
+        return Piece(tuple(made), cut.offsets, sum(len(run.frames) for run in cut.runs), cut.text)
 
     def _end_of_file(self, start: int) -> Piece:
         """An empty piece that says that the file is done: the note of an earlier run can be deleted."""
         reached = Reached(self.identity, start, "", done=True)
         made = Delivery((), None, Source.REPLAY, self._opened.name, self._now(), reached=reached)
-        return Piece((made,), list, 0)
+        return Piece((made,), list, 0, b"")
 
     def _kind_of(self, recorded: str | None) -> Kind | None:
         return self._kind or (Kind(recorded) if recorded else None) or self._fallback

@@ -89,6 +89,7 @@ class Receiver:
         self.times = AnswerTimes()  #: from a push's first byte to its answer
         self.pushes: Counter[int] = Counter()  #: by the status of the answer
         self.unauthorized_requests = 0  #: without a valid secret, or with another method
+        self.wrong_paths = 0  #: of these, requests with a valid secret and no message type behind it
         self.intake = intake  #: of the pushes that wait
         self._secrets, self._now, self._kind = secrets, now, kind
         self._known: dict[bytes, Route] = {}
@@ -150,9 +151,9 @@ class Receiver:
             return None
         if not rest:
             return None, "/"
-        if len(rest) > 1:
-            return None
-        return self._known.get(rest[0]) or self._learn(rest[0])
+        route = None if len(rest) > 1 else self._known.get(rest[0]) or self._learn(rest[0])
+        self.wrong_paths += route is None
+        return route
 
     def _learn(self, name: bytes) -> Route | None:
         if not _KIND.fullmatch(name):
