@@ -337,10 +337,17 @@ class App:
         line = " ".join(f"{name}={value}" for name, value in figures.items())
         if self.log_json or not self.stderr_is_tty:
             self.say(line, event="summary", fields=figures)
+        else:
+            self.paragraph(sentence or line)
+
+    def paragraph(self, text: str) -> None:
+        """Print a message as say does; a terminal gets it wrapped between words. Not for commands that are copied."""
+        if self.log_json or not self.stderr_is_tty:
+            self.say(text)
             return
         from smsreceipt.output.terminal.screen import folded
 
-        for piece in folded(sentence or line, self.width):
+        for piece in folded(text, self.width):
             self.say(piece)
 
     def needs_a_look(self, why: str) -> None:

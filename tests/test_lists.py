@@ -94,10 +94,14 @@ def test_a_number_that_was_rounded_is_refused_with_its_cause(written: str) -> No
     with pytest.raises(InvalidValue, match="a spreadsheet rounded this number: export the column as text"):
         whole_number(written)
     quoted = f'"{written}"'
-    for row in (f"{quoted},{BIZ_ID},{AT},o", f"{PHONE},{quoted},{AT},o", f"{PHONE},{BIZ_ID},{AT},{quoted}"):
+    for field, row in (
+        ("phone", f"{quoted},{BIZ_ID},{AT},o"),
+        ("biz_id", f"{PHONE},{quoted},{AT},o"),
+        ("out_id", f"{PHONE},{BIZ_ID},{AT},{quoted}"),
+    ):
         (bad,) = read(table(row))
         assert isinstance(bad, BadRow)
-        assert "spreadsheet" in bad.reason
+        assert bad.reason.startswith(f"{field}: a spreadsheet rounded"), "the column is named as --map names it"
         assert written not in bad.reason
 
 

@@ -96,7 +96,8 @@ class Runner:
         """Run a command in the background, its output in the file *into*; SIGTERM ends it when the context ends."""
         self._print_command(words, ["--json", f"> {into} &"])
         self.app.flush()
-        environment = self._environment(quiet=True)
+        # A terminal without a live line: it would be drawn over what the demo prints.
+        environment = {**self._environment(quiet=True), "TERM": "dumb"}
         with (
             (self.folder / into).open("wb") as out,
             subprocess.Popen([*_PROGRAM, *words], cwd=self.folder, env=environment, stdout=out) as run,

@@ -12,14 +12,14 @@ from typing import BinaryIO, NamedTuple
 
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
-from smsreceipt.ledger.cells import InvalidValue, cell, whole_number
+from smsreceipt.ledger.cells import InvalidValue, cell
 from smsreceipt.ledger.logs import Logs, items
 from smsreceipt.ledger.objects import Objects, in_log_line
 from smsreceipt.ledger.refusals import refused, refused_by_code
 from smsreceipt.ledger.rows import Table, Wanted, csv_table, extractor, says_nothing, sheet_table
 from smsreceipt.ledger.sheets import sheets
 from smsreceipt.ledger.text import is_sheet, lines, unpacked
-from smsreceipt.ledger.values import RawSend, send_of
+from smsreceipt.ledger.values import RawSend, digits_of, send_of
 from smsreceipt.model import Send
 
 _LOG_WITHIN = 20  # lines in which a log has its first object
@@ -189,7 +189,7 @@ def _entries_of(
     """
     phone, code = raw.phone, cell(raw.code) if raw.code else ""
     try:
-        phones = [phone] if phone.isdigit() else items(whole_number(cell(phone))) or [""]
+        phones = [phone] if phone.isdigit() else items(digits_of("phone", cell(phone))) or [""]
     except InvalidValue as exc:
         yield BadRow(line, str(exc))
         return

@@ -47,11 +47,11 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
     ids = f"{biz_id} {out_id}"
     if len(ids) > _MAX_LENGTH or not are_plain_ids(ids):
         if not is_plain(biz_id):
-            biz_id = whole_number(cell(narrow(biz_id)))
+            biz_id = digits_of("biz_id", cell(narrow(biz_id)))
         if not biz_id:
             raise InvalidValue(_("no BizId"))
         if out_id and not is_plain(out_id):
-            out_id = whole_number(cell(out_id))
+            out_id = digits_of("out_id", cell(out_id))
         _require_storable(biz_id, out_id)
     if template or sign:
         template, sign = _shared(template, sign)
@@ -67,6 +67,14 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
     if not (len(phone) == 11 and phone[0] == "1" and phone.isascii() and phone.isdigit()):
         phone = number_of(phone)
     return Send(phone, biz_id, on, at, out_id, template, sign, count)
+
+
+def digits_of(field: str, text: str) -> str:
+    """As whole_number; the reason of InvalidValue names the *field*, as --map names it."""
+    try:
+        return whole_number(text)
+    except InvalidValue as exc:
+        raise InvalidValue(f"{field}: {exc}") from None
 
 
 def _require_storable(*texts: str) -> None:

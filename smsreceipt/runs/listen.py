@@ -148,7 +148,8 @@ class _Listening:
             failures += filter(None, [self._opening_failure])
             self._tell_refusals(time.monotonic())
             # Pushes that waited for a locked store were answered with 503.
-            receiving.end([each for each in failures if not isinstance(each, StoreLocked)], *self._figures())
+            told = [each for each in failures if not isinstance(each, StoreLocked)]
+            receiving.end(told, *self._figures(), told=self._pushes_told())
 
     def _begin(self) -> None:
         """Open the store, while the server answers 503; then begin to receive. Runs in a thread of its own."""
@@ -190,9 +191,11 @@ class _Listening:
             own, public = f"http://{here}{path}", f"https://YOUR.HOST{path}/SmsReport"
             say(_("base URL, shown this once, since its path is the password:"))
             say(f"  {own}")
-            say(_("in the console, behind your own name and TLS, with the type at the end, for each type:"))
+            self._app.paragraph(
+                _("in the console, behind your own name and TLS, with the type at the end, for each type:")
+            )
             say(f"  {public}")
-            say(_("types: {types}", types=", ".join(QUEUED_KINDS)))
+            self._app.paragraph(_("types: {types}", types=", ".join(QUEUED_KINDS)))
         say(_("listening on {address}; secrets from {file}", address=here, file=self._secrets.path))
 
     def _tick(self) -> None:
@@ -270,6 +273,18 @@ class _Listening:
             "p99_ms": round(times.percentile(_PERCENTILE) * 1000),
             "max_ms": math.ceil(times.longest * 1000),
         }
+
+    def _pushes_told(self) -> str:
+        """What the summary's sentence says about the pushes, for a terminal; "" if there was none."""
+        pushes, refused = self.receiver.pushes.total(), self.receiver.pushes.total() - self.receiver.pushes[200]
+        if not pushes:
+            return ""
+        slowest = math.ceil(self.receiver.times.longest * 1000)
+        if self._app.chinese:
+            some = f"其中拒绝 {refused:,} 次，" if refused else ""
+            return f"；推送 {pushes:,} 次，{some}最慢的应答 {slowest:,} 毫秒"
+        some = f"{refused:,} of them refused, " if refused else ""
+        return f"; {pushes:,} {'push' if pushes == 1 else 'pushes'}, {some}the slowest answered in {slowest:,} ms"
 
     def _space(self) -> bool:
         free = opening.free_bytes(self._app.store_location)

@@ -161,10 +161,11 @@ class Receiving(Generic[T]):
         more: Mapping[str, object] | None = None,
         *,
         deletes: tuple[int, int] | None = None,
+        told: str = "",
     ) -> None:
         """Print failures and the summary: the counters, *figures*, seconds and rate, then *more*.
 
-        A terminal gets it as a sentence, where there is nothing *more*. *deletes*: messages deleted, and not deleted.
+        A terminal gets it as a sentence, and *told* after it. *deletes*: messages deleted, and not deleted.
 
         If a thread still hangs in the store or in standard output, this ends the process without waiting for it.
         """
@@ -172,10 +173,10 @@ class Receiving(Generic[T]):
         point_to_rejects(self.app, self.tally)
         seconds = self.reporter.seconds
         timing = {"seconds": f"{seconds:.1f}", "rate": round(self.tally.received / max(seconds, 0.001))}
-        told = self.reporter.sentence(self.tally, deletes) if more is None else ""
+        sentence = self.reporter.sentence(self.tally, deletes) + told
         if deletes is not None:
             figures = {"deleted": deletes[0], "undeleted": deletes[1], **(figures or {})}
-        self.app.summary({**self.tally.counters(), **(figures or {}), **timing, **(more or {})}, told)
+        self.app.summary({**self.tally.counters(), **(figures or {}), **timing, **(more or {})}, sentence)
         if not self._finished:
             os._exit(worst(self.app.exit_codes))
 

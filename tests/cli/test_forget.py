@@ -135,6 +135,7 @@ def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
     assert remains(program)
     planned = program("forget", CANARY, "--dry-run")
     assert program("list", "--history").objects == everything
+    assert " 0 B" not in program("forget", CANARY, "--dry-run", "-o", "table").out, "a size that was not measured"
     ended = forget(program, CANARY)
     assert ended.code == 0, ended.err
     assert remains(program) == []

@@ -1,8 +1,10 @@
 """The demo's commands sign with the sandbox's key, whatever the user's own surroundings say."""
 
+import contextlib
 import io
 import json
 import os
+import pty
 import shlex
 import subprocess
 import sys
@@ -61,6 +63,27 @@ def test_a_command_writes_where_it_says(tmp_path: Path) -> None:
     runner.run(["status"], into="status.ndjson")
     assert said.getvalue() == "\n$ smsreceipt status --json > status.ndjson\n"
     assert json.loads((tmp_path / "status.ndjson").read_text())["store"]
+
+
+def test_a_command_in_the_background_draws_no_live_line_over_the_demo(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    script = (
+        "import io, pathlib, sys, time; from smsreceipt.app import App; from smsreceipt.demo.runner import Runner\n"
+        "folder = pathlib.Path(sys.argv[1]); runner = Runner(App({}, folder, None, None, io.StringIO()), folder)\n"
+        "words = ['listen', '--bind', '127.0.0.1:0', '--metrics-bind', 'off', '--min-free', '0']\n"
+        "with runner.run_in_background(words, into='pushed.ndjson'): time.sleep(4)"
+    )
+    environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stderr=theirs, env=environment) as run:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the last process that had the terminal is gone
+            while piece := os.read(ours, 65536):
+                shown += piece
+        os.close(ours)
+    assert run.returncode == 0
+    assert b"listening on" in shown
+    assert b"\r" not in shown.replace(b"\r\n", b"\n")
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ class Gone(msgspec.Struct, frozen=True):
     period: str  #: a month, 2026-05, or a day, 2026-05-14, Beijing time; "" where there is none
     identities: int
     statements: int
-    bytes: int  #: of their bodies
+    bytes: int  #: of their bodies; 0 where they are not measured
 
 
 GONE = View[Gone](
@@ -32,6 +32,9 @@ GONE = View[Gone](
         Column(key="period", of="period", or_null=True, head=("WHEN", "时间"), priority=9),
         Column(key="identities", of="identities", head=("MESSAGES, CALLS", "消息、通话"), priority=8, right=True),
         Column(key="statements", of="statements", head=("STATEMENTS", "回执"), priority=7, right=True),
-        Column(key="bytes", of="bytes", head=("SIZE", "大小"), cell=lambda row, _: size(row.bytes), right=True),
+        Column(
+            key="bytes", of="bytes", head=("SIZE", "大小"), right=True,
+            cell=lambda row, _: size(row.bytes) if row.bytes else Cell(""),
+        ),
     ],
 )  # fmt: skip

@@ -59,7 +59,7 @@ def configuration(app: App) -> Result:
     if app.config.path is None:
         return ok("no file: options, environment and defaults", "没有配置文件：使用选项、环境变量和默认值")
     queues = len(app.config.queues)
-    return ok(f"{app.config.path}, {queues} queues", f"{app.config.path}，{queues} 个队列")
+    return ok(f"{app.config.path}, {queues} queue{'s' if queues != 1 else ''}", f"{app.config.path}，{queues} 个队列")
 
 
 def environment(app: App, known: Collection[str]) -> Result:
@@ -68,7 +68,7 @@ def environment(app: App, known: Collection[str]) -> Result:
     known = {*known, *(f"SMSRECEIPT_{name.upper()}_ENDPOINT" for name in DEFAULTS)}
     unknown = [name for name in found if name not in known and not name.startswith("SMSRECEIPT_TEST_")]
     if not unknown:
-        return ok(f"{len(found)} variables", f"{len(found)} 个变量")
+        return ok(f"{len(found)} variable{'s' if len(found) != 1 else ''}", f"{len(found)} 个变量")
     near = nearest(unknown[0], known)
     fix = (f"Did you mean {near}?", f"是否应为 {near}？") if near else (f"unset {unknown[0]}",) * 2
     named = ", ".join(unknown)
@@ -168,7 +168,7 @@ class StoreChecks:
         except SmsReceiptError as exc:
             return failed(exc)
         count = len(secrets())
-        return ok(f"{path}, {count} secrets", f"{path}，{count} 个密钥")
+        return ok(f"{path}, {count} secret{'s' if count != 1 else ''}", f"{path}，{count} 个密钥")
 
     def _facts(self) -> tuple[StoreFacts, Recent]:
         with self.app.open_store(readonly=True) as store:
