@@ -35,8 +35,10 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
             "smsreceipt.cli",
             "smsreceipt.cli.main",
             "smsreceipt.cli.options",
+            "smsreceipt.cli.translated",
             "smsreceipt.errors",
             "smsreceipt.exits",
+            "smsreceipt.language",
             "smsreceipt.settings",
             "smsreceipt.streams",
         }
