@@ -29,7 +29,7 @@ def message(param: click.Parameter, *words: str) -> str:
         (click.Option(["--from"], required=True), [], "缺少选项 '--from'。"),
         (click.Argument(["shell"], type=click.Choice(["bash", "zsh"])), [], "缺少参数 '{bash|zsh}'。可选：bash、zsh"),
         (click.Option(["--limit"], type=int), ["--limit", "x"], "'--limit' 的值无效：'x' 不是有效的整数。"),
-        (click.Option(["--limit"], type=int), ["--limt", "1"], "没有这个选项 '--limt'（是不是 '--limit'？）"),
+        (click.Option(["--limit"], type=int), ["--limt", "1"], "没有这个选项 '--limt'（是否应为 '--limit'？）"),
         (
             click.Option(["--by"], type=click.Choice(["day", "hour"])),
             ["--by", "x"],
