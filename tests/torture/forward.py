@@ -213,7 +213,7 @@ def main(full: bool) -> bool:
         verdict = torture(25, bug=bug)
         print(f"forward, planted {bug}: {'caught' if not verdict.good else 'NOT CAUGHT'}: {verdict}")
         good &= not verdict.good
-    for engine, kills in (("sqlite", 200), ("postgres", 50)) if full else (("sqlite", 10),):
+    for engine, kills in (("sqlite", 200), ("postgres", 200)) if full else (("sqlite", 10),):
         began = time.monotonic()
         verdict = torture(kills, engine=engine)
         print(f"forward, {engine}: {verdict} seconds={time.monotonic() - began:.0f}")
