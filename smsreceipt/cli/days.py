@@ -69,7 +69,9 @@ def days(app: App, chosen: dict[str, Any], *, default: str | None = None) -> tup
         if end:
             raise UsageError(_("--to needs --from"), hint=_("For example --from 7d --to yesterday."))
         date = default
-    if bool(date) == bool(begin):
+    if date and begin:
+        raise UsageError(_("--date is one day; it cannot go with --from"))
+    if not date and not begin:
         raise UsageError(
             _("which day? say --date DAY, or --from DAY --to DAY"), hint=_("For example --date yesterday.")
         )

@@ -105,16 +105,21 @@ def drop(store: Store, name: str, retry: LockRetry) -> int:
 
     Raises UsageError where there is none, and CursorInUse while a process holds it. After a crash it is done again.
     """
+    expect(store, name)
     before = store.notes(TOPIC).get(name)
     waiting = {each.key: each for each in parked(store, name)}
-    if before is None and not waiting:
-        raise UsageError(_("there is no cursor {name}", name=name), hint=_LIST)
     _settle(store, name, retry)
     deleted = partial(store.write_notes, TOPIC, {name: None}, expected={name: before})
     if before is not None and not retry.call(deleted):
         raise _in_use(name)
     retry.call(partial(drop_parked, store, waiting))
     return len(waiting)
+
+
+def expect(store: Store, name: str) -> None:
+    """Raises UsageError where there is neither a cursor nor anything parked under this name."""
+    if name not in store.notes(TOPIC) and not [*parked(store, name)]:
+        raise UsageError(_("there is no cursor {name}", name=name), hint=_LIST)
 
 
 def _settle(store: Store, name: str, retry: LockRetry) -> None:

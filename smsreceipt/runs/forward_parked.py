@@ -54,6 +54,7 @@ def drop_cursor(app: App, name: str, *, confirm: Callable[[], None] | None) -> N
     """
     cursor.checked_name(name)
     with app.open_store(readonly=False, backfill=False) as store:
+        cursor.expect(store, name)
         if confirm is not None:
             confirm()
         parked = cursor.drop(store, name, LockRetry(app.say))

@@ -50,7 +50,7 @@ def test_an_english_sentence_is_found() -> None:
         (["list", "--biz-id", ""], "--biz-id：号码或 ID 为空"),
         (["list", "--mask", "--reveal"], "互相矛盾"),
         (["forget", "13800000001", "--again", "--log"], "只能用一个"),
-        (["forward", "drop", "orders"], "无法询问是否删除"),
+        (["forward", "drop", "orders"], "没有名为 orders 的游标"),
         (["replay", "x.ndjson", "--rate", "5"], "--rate 用于推送"),
         (["replay", "x.ndjson", "--to", "http://127.0.0.1:9/", "--dry-run"], "互相矛盾"),
         (["sandbox", "--fault", "lost=often"], "--fault lost=often：必须写成 NAME=P"),

@@ -141,6 +141,7 @@ def test_a_cursor_that_nobody_uses_is_dropped_with_what_it_parked(program: Progr
     with running(poison(["13800000001"])) as receiver:
         assert forward(program, receiver, "--from", "0", "--on-refusal", "park").code == 3
     assert program("forward", "drop", "default").code == 2  # it asks
+    assert "there is no cursor others" in program("forward", "drop", "others").err  # before it asks
     assert program("forward", "drop", "others", "--yes").code == 2
     assert program("forward", "drop", "no name", "--yes").code == 2
     with closing(program.opened()) as store:

@@ -6,6 +6,7 @@ import msgspec
 
 from smsreceipt.model import Instant, iso_utc
 from smsreceipt.output.columns import Cell, Column, View
+from smsreceipt.output.objects.common import at_second
 
 
 class Logged(msgspec.Struct, frozen=True):
@@ -24,7 +25,7 @@ FORGOTTEN = View[Logged](
     "Forgotten",
     [
         Column(
-            key="at", of="at", convert=iso_utc, head=("AT", "时间"), cell=lambda row, _: iso_utc(row.at), priority=9
+            key="at", of="at", convert=iso_utc, head=("AT", "时间"), cell=lambda row, _: at_second(row.at), priority=9
         ),
         Column(
             key="forgotten", of="forgotten", head=("DIGEST OF THE NUMBER", "号码摘要"), priority=8, min_width=12,
