@@ -25,7 +25,8 @@ FORGOTTEN = View[Logged](
     "Forgotten",
     [
         Column(
-            key="at", of="at", convert=iso_utc, head=("AT", "时间"), cell=lambda row, _: at_second(row.at) or "", priority=9
+            key="at", of="at", convert=iso_utc, head=("AT", "时间"), priority=9,
+            cell=lambda row, _: at_second(row.at) or "",
         ),
         Column(
             key="forgotten", of="forgotten", head=("DIGEST OF THE NUMBER", "号码摘要"), priority=8, min_width=12,
