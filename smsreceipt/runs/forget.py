@@ -20,7 +20,7 @@ from smsreceipt.language import N_, _, n_, of_system
 from smsreceipt.model import Instant, normalise_phone
 from smsreceipt.model.mentions import LONGEST, SHORTEST
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
-from smsreceipt.output.printer import Printer
+from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs import removing
 from smsreceipt.runs.forget_files import Recordings, bring_in, noted_sends
 from smsreceipt.runs.forget_finder import LOT, Finder
@@ -103,10 +103,13 @@ def log(app: App, numbers: Collection[str]) -> None:
 def run(app: App, numbers: Collection[str], *, compact: bool, confirm: Callable[[str], None] | None) -> None:
     """Delete, print what went, and say what could not be reached.
 
-    *confirm* is called with the question, and raises if the user does not agree. Run again after a kill, it goes on.
+    *confirm* is called with the question, and raises if the user does not agree; a person in front of a terminal sees
+    first what would go. Run again after a kill, it goes on.
     Exit code 3 if bytes may be left in the files of the store, or anything could not be deleted.
     """
     if confirm is not None:
+        if tabular(app) and app.stdin_is_tty:
+            plan(app, numbers)
         confirm(
             n_(
                 "Delete everything about {n:,} number for good?",

@@ -404,3 +404,15 @@ def test_who_has_the_store_open_goes_on_and_who_reads_it_is_told_of(program: Pro
         assert forget(program, CANARY).code == 0
         assert remains(program) == []
         listener.write_notes("x", {"a": "4"})
+
+
+def test_a_person_sees_what_would_go_before_the_question(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    program.keep("SmsReport", report(phone=CANARY, biz_id="1^0"))
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "n")
+    asked = program("forget", CANARY, stdin_is_tty=True, terminal=True)
+    assert asked.code == 130
+    assert re.search(r"SmsReport .* 1\b", asked.out)
+    assert CANARY not in asked.out + asked.err
+    assert len(program("list").objects) == 1
+    piped = program("forget", CANARY, stdin_is_tty=True)
+    assert (piped.code, piped.out) == (130, "")
