@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from smsreceipt import language
 from tests import postgres
@@ -31,6 +32,9 @@ CHECKS = {
     "postgres-tls": "the store in PostgreSQL by TLS (apt-get install postgresql openssl)",
 }
 REQUIRE_ALL = os.environ.get("SMSRECEIPT_REQUIRE_ALL", "") not in {"", "0"}
+# An example takes as long as a busy machine needs: no test of speed is made of examples.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 # Unbuffered streams fail otherwise than a user's do; without a cache each of the many processes compiles the program.
 for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(name, None)

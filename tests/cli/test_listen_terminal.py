@@ -78,7 +78,7 @@ def test_lines_are_wrapped_between_words(tmp_path: Path, lang: str) -> None:
     first = next(n for n, line in enumerate(lines) if "GlobeSmsReport" in line)
     last = next(n for n, line in enumerate(lines) if line.endswith("VoiceReport"))
     assert last > first
-    assert all(line.endswith(",") for line in lines[first:last])
+    assert all(line.endswith((",", "、")) for line in lines[first:last])
 
 
 def test_the_summary_is_a_sentence(tmp_path: Path) -> None:

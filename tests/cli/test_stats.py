@@ -134,7 +134,7 @@ def test_calls_have_groups_of_their_own(filled: Program) -> None:
         ("--kind calls --by template", "calls have no template"),
         ("--kind replies --by day", "replies have no groups"),
         ("--to yesterday", "--to needs --from"),
-        ("--date today --from 3d", "say --date DAY, or --from DAY --to DAY"),
+        ("--date today --from 3d", "--date is one day; it cannot go with --from"),
         ("--date 2027-01-01", "has not come yet"),
         ("--province Atlantis", "is no province"),
         ("--carrier vodafone", "is not one of"),

@@ -60,7 +60,7 @@ def test_an_incident_of_today_is_shown(program: Program) -> None:
     assert "\n  smsreceipt stats --date 2026-11-21 --carrier telecom --by code\n" in english
     assert max(map(len, english.splitlines())) <= 80
     chinese = program("status", "-o", "table", environ={"LANG": "zh_CN.UTF-8"}).out
-    assert "异常    1  smsreceipt stats --date today\n" in chinese
+    assert "异常  1  smsreceipt stats --date today\n" in chinese
     assert "\n! 中国电信 11-21 09:00–11:00：成功率" in chinese
 
 
