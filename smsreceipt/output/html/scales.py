@@ -19,7 +19,9 @@ def top(most: float) -> float:
 
 def top_of_count(most: int) -> int:
     """The same for a number of things: its quarters are whole."""
-    return next((few for few in _FEW if few >= most), 0) or round(top(most))
+    power = 10 ** (len(str(most)) - 1)
+    ends = [*_FEW, *(round(step * power) for step in _STEPS)]
+    return next(end for end in ends if end >= most)
 
 
 def floor_of_rates(rates: Iterable[float]) -> float:
