@@ -19,7 +19,7 @@ def top(most: float) -> float:
 
 def top_of_count(most: int) -> int:
     """The same for a number of things: its quarters are whole."""
-    power = 10 ** (len(str(most)) - 1)
+    power: int = 10 ** (len(str(most)) - 1)
     ends = [*_FEW, *(round(step * power) for step in _STEPS)]
     return next(end for end in ends if end >= most)
 
