@@ -80,9 +80,10 @@ def test_a_silence_is_shown(program: Program) -> None:
 
 @pytest.mark.slow
 def test_on_quiet_days_nothing_is_shown(program: Program) -> None:
-    day = TODAY - timedelta(days=30)
+    days = 8 if program.location.startswith("postgresql") else 30  # the figures are the same, and each day takes longer
+    day = TODAY - timedelta(days=days)
     program.keep("SmsReport", *traffic(day, QUIET))
-    for count in range(30):
+    for count in range(days):
         day += timedelta(days=1)
         program.keep("SmsReport", *traffic(day, QUIET))
         noon = Instant(int(day.timestamp()) * 1000 + DAY_MS // 2)
