@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
-import requests
 
 from smsreceipt.aliyun.posting import post
 from smsreceipt.aliyun.proxies import Proxies
@@ -63,7 +62,7 @@ class Callback:
         began = time.monotonic()
         try:
             answer = post(self._session, url, push.body, limit=LIMIT)
-        except (requests.RequestException, OSError) as exc:
+        except OSError as exc:
             push.trouble = why(exc)
         else:
             push.status, push.trouble = answer.status, _fault(answer.status, answer.body)

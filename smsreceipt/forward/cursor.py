@@ -105,9 +105,7 @@ def drop(store: Store, name: str, retry: LockRetry) -> int:
 
     Raises UsageError where there is none, and CursorInUse while a process holds it. After a crash it is done again.
     """
-    expect(store, name)
-    before = store.notes(TOPIC).get(name)
-    waiting = {each.key: each for each in parked(store, name)}
+    before, waiting = expect(store, name)
     _settle(store, name, retry)
     deleted = partial(store.write_notes, TOPIC, {name: None}, expected={name: before})
     if before is not None and not retry.call(deleted):
@@ -116,10 +114,13 @@ def drop(store: Store, name: str, retry: LockRetry) -> int:
     return len(waiting)
 
 
-def expect(store: Store, name: str) -> None:
-    """Raises UsageError where there is neither a cursor nor anything parked under this name."""
-    if name not in store.notes(TOPIC) and not [*parked(store, name)]:
+def expect(store: Store, name: str) -> tuple[str | None, dict[str, Parked]]:
+    """The note of a cursor, and what is parked under its name. Raises UsageError where there is neither."""
+    before = store.notes(TOPIC).get(name)
+    waiting = {each.key: each for each in parked(store, name)}
+    if before is None and not waiting:
         raise UsageError(_("there is no cursor {name}", name=name), hint=_LIST)
+    return before, waiting
 
 
 def _settle(store: Store, name: str, retry: LockRetry) -> None:

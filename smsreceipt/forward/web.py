@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
-import requests
-
 from smsreceipt.aliyun.deadline import within
 from smsreceipt.aliyun.posting import post
 from smsreceipt.aliyun.proxies import Proxies
@@ -58,7 +56,7 @@ class Web:
         try:
             session, limit = self._session, self._timeout
             answer = within(limit, lambda: post(session, url, body, headers, limit=limit))
-        except (requests.RequestException, OSError) as exc:
+        except OSError as exc:
             self.close()  # the thread of the exchange may still use its connection
             self._session = self._address.session(self._proxies)
             raise NotTaken(_(why(exc))) from None  # not chained: the cause may quote the URL
@@ -67,8 +65,9 @@ class Web:
             return
         if 400 <= status < 500 and status not in _LATER:
             raise Refused(reasons.ANSWERED.format(n=status), answer.body[:200].decode("utf-8", "replace"))
-        said = _("answered {n}; redirects are not followed", n=status)
-        if not 300 <= status < 400:
+        if 300 <= status < 400:
+            said = _("answered {n}; redirects are not followed", n=status)
+        else:
             said = _(reasons.ANSWERED, n=status)
         raise NotTaken(said, pause=_pause(answer.retry_after, self._clock()))
 

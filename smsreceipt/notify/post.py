@@ -48,14 +48,12 @@ class Way:
 
     def post(self, body: bytes, headers: Mapping[str, str], query: str = "") -> Answer:
         """The answer to one POST of *body*; *query* is added to that of the URL. Raises NotTold if there is none."""
-        import requests  # not for a look at the alarms
-
         url = f"{self.endpoint.url}{self.path}"
         if query:
             url += f"{'&' if '?' in self.path else '?'}{query}"
         try:
             return within(self.limit, lambda: self._exchange(url, body, headers))
-        except (requests.RequestException, OSError) as exc:
+        except OSError as exc:
             # Not chained: the cause may quote the URL.
             said = _("{fault}: {reason}", fault=self.endpoint.netloc, reason=_why(exc, self.limit))
             raise NotTold(said, again=not _untrusted(exc)) from None

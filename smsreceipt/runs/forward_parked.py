@@ -54,8 +54,8 @@ def drop_cursor(app: App, name: str, *, confirm: Callable[[], None] | None) -> N
     """
     cursor.checked_name(name)
     with app.open_store(readonly=False, backfill=False) as store:
-        cursor.expect(store, name)
         if confirm is not None:
+            cursor.expect(store, name)
             confirm()
         parked = cursor.drop(store, name, LockRetry(app.say))
     app.summary({"dropped": 1, "parked": parked})
