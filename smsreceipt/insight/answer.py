@@ -39,7 +39,7 @@ def stats(
     Call store.fold(readers_of(place)) first, which makes this fast; then call this inside store.snapshot(), so that all
     figures are of one moment. They are the same without fold().
     """
-    folded = store.fold(readers_of(Nowhere()))  # which counts nothing
+    folded = store.folded()
     readers, days, compared = readers_of(place), (question.first_day, question.last_day), question.compared
     wants_sms = Group.SMS in question.groups
     messages = Messages(store, readers, question, days) if wants_sms else None
@@ -75,7 +75,7 @@ def unusual(store: Store, question: Question, now: Instant, *, place: Place) -> 
     It knows neither templates, which need a look at every receipt, nor gaps to the provider's totals, which are those
     of days that are over. Call it inside store.snapshot().
     """
-    folded = store.fold(readers_of(Nowhere()))  # which counts nothing
+    folded = store.folded()
     read = folded.rest if folded.place == place.version else folded.to_seq + folded.rest
     if read > READ:
         return None

@@ -75,8 +75,8 @@ class CallTallies(Protocol):
     def changes(self, limit: int) -> Sequence[Change]:
         """What has changed, at most so many."""
 
-    def known(self, days: Collection[Day]) -> Mapping[Day, str]:
-        """The counts of these days, as far as there are any."""
+    def known(self, kind: str, day: int) -> str:
+        """The counts of a day, "" where there are none."""
 
     def advance(self, before: State, to: int, counts: Mapping[Day, str], changes: Sequence[Change]) -> None:
         """Delete what was seen of these changes, and write counts, "" for none, in one transaction.
@@ -143,6 +143,12 @@ class Counts:
         ).decode()
 
 
+def rows_of(text: str, view: int) -> Iterator[tuple[Any, ...]]:
+    """The values and the count of each row of one view of what text() made."""
+    for rows in msgspec.json.decode(text)[view : view + 1]:
+        yield from map(tuple, rows)
+
+
 def counted(readers: Readers, kind: str, bodies: Iterable[Body]) -> str:
     """The counts of the bodies of one kind and day."""
     counts = Counts(kind)
@@ -192,7 +198,7 @@ def _slices(tallies: CallTallies, readers: Readers) -> Iterator[tuple[int, int]]
             for kind, day, outcome, code, body in tallies.bodies(before.to_seq, to):
                 if (kind, day) not in again:
                     if (kind, day) not in found:
-                        found[kind, day] = Counts(kind, *tallies.known([(kind, day)]).values())
+                        found[kind, day] = Counts(kind, tallies.known(kind, day))
                     found[kind, day].add(values_of(readers, kind, outcome, code, body))
             texts = {day: counts.text() for day, counts in found.items()}
             texts |= {day: counted(readers, day[0], tallies.bodies_of_day(*day, to)) for day in again}

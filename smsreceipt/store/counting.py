@@ -10,7 +10,7 @@ from smsreceipt.model import Instant
 from smsreceipt.model.facts import CallFacts, Place
 from smsreceipt.store import call_tallies
 from smsreceipt.store.arrivals import Came
-from smsreceipt.store.call_tallies import CALL, COLUMNS, RECORDING, REPLY, VIEWS, Counts, InAdvance, values_of
+from smsreceipt.store.call_tallies import CALL, COLUMNS, RECORDING, REPLY, VIEWS, InAdvance, values_of
 from smsreceipt.store.counts import FINAL, By, Count, CountQuery, Readers, Subject
 from smsreceipt.store.ledger_rows import FINAL_SQL
 from smsreceipt.store.tallies import OF_PLACE, State, view_of
@@ -154,11 +154,7 @@ def _bodies_in_advance(engine: Engine, readers: Readers, query: CountQuery, want
     known = engine.bodies_in_advance(kind, *days)
     if not known.state.to_seq or known.state.version != readers.version:
         return []
-    rows = (
-        (day, *values, count, 0)
-        for day, text in known.counts
-        for values, count in Counts(kind, text).views[view].items()
-    )
+    rows = ((day, *row, 0) for day, text in known.counts for row in call_tallies.rows_of(text, view))
     later = (row for row in engine.bodies(kind, *days, known.state.to_seq) if row[_DAY] not in known.changed)
     changed = (row for day in known.changed for row in engine.bodies(kind, day, day))
     return [

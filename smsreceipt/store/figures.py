@@ -50,3 +50,7 @@ class Figures(ABC):
         if readers.place.version:
             call_tallies.fold(known.calls, readers, anew=anew, on_progress=on_progress)
         return tallies.fold(known, readers.place, anew=anew, on_progress=on_progress)
+
+    def folded(self) -> Folded:
+        """How far fold() has come; it writes nothing."""
+        return tallies.folded(self._tallies())

@@ -96,6 +96,9 @@ class Receipts(Protocol):
         seq it has come, and up to which it goes.
         """
 
+    def folded(self) -> Folded:
+        """How far fold() has come; writes nothing."""
+
     def arrivals(self, since: Instant, until: Instant) -> Sequence[Arrived]:
         """The states that arrived at or after *since* and before *until*, added up; reads about as many statements."""
 

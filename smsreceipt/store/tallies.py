@@ -142,6 +142,11 @@ def fold(
     except StoreUnavailable:
         if anew:
             raise
+    return folded(tallies)
+
+
+def folded(tallies: Tallies) -> Folded:
+    """How far statements are counted now."""
     state = tallies.state()
     rest = state.last_seq - state.to_seq + tallies.waiting()
     return Folded(state.to_seq, state.to_seq >= state.last_seq, rest, state.place)

@@ -13,11 +13,10 @@ import pytest
 
 from smsreceipt.app import App
 from smsreceipt.decode import reread
-from smsreceipt.insight.answer import readers_of, stats
+from smsreceipt.insight.answer import stats
 from smsreceipt.insight.question import Question
 from smsreceipt.insight.stats import as_json
 from smsreceipt.model import Answer, Asked, Instant, Reached, Send, Source, beijing_day
-from smsreceipt.model.facts import Nowhere
 from smsreceipt.output.records import json_line
 from smsreceipt.runs import copy_store
 from smsreceipt.store import Store, opening
@@ -147,7 +146,7 @@ def test_a_copy_counts_anew_what_the_store_had_counted(
     assert before["tally"]["folded"]
     program("store", "copy", here, there)
     with closing(opened(there)) as copy:
-        assert copy.fold(readers_of(Nowhere())).to_seq == 0
+        assert copy.folded().to_seq == 0
         uncounted = stats(copy, Question(first_day=beijing_day(NOW) - 20, last_day=beijing_day(NOW) - 1), NOW)
     after = figures(there)
     assert after["tally"]["folded"]

@@ -262,7 +262,7 @@ LOOKS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(LOOKS)
 def test_whatever_happens_nothing_is_told_twice_and_all_is_cleared(looks: list[Any]) -> None:
     robots = Robots()

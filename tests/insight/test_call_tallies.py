@@ -190,10 +190,8 @@ class HistoryOnPostgres(History):
     engine = ENGINES["postgres"]
 
 
-History.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=15, deadline=None)
-HistoryOnPostgres.TestCase.settings = settings(
-    max_examples=max(EXAMPLES // 5, 1), stateful_step_count=15, deadline=None
-)
+History.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=15)
+HistoryOnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 5, 1), stateful_step_count=15)
 TestHistory = pytest.mark.slow(History.TestCase)
 TestHistoryOnPostgres = pytest.mark.slow(pytest.mark.needs("postgres")(HistoryOnPostgres.TestCase))
 

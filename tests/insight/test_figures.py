@@ -107,7 +107,7 @@ def _shown(name: str, value: Any) -> Any:
 def test_every_figure_is_that_of_plain_means(name: str) -> None:
     dice = random.Random(7)
 
-    @settings(max_examples=EXAMPLES if name == "sqlite" else max(EXAMPLES // 5, 1), deadline=None)
+    @settings(max_examples=EXAMPLES if name == "sqlite" else max(EXAMPLES // 5, 1))
     @given(
         numbers=st.lists(st.integers(0, len(REPORTS) - 1), max_size=40),
         events=st.lists(st.integers(0, len(EVENTS) - 1), max_size=20),

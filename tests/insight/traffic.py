@@ -80,7 +80,7 @@ class Counted:
     def call_gaps(self, _first: int, _last: int) -> Sequence[object]:
         return ()
 
-    def fold(self, _: object) -> Folded:
+    def folded(self) -> Folded:
         return Folded(0, complete=False)
 
     def counts(self, query: CountQuery, _: Readers) -> Sequence[Count]:

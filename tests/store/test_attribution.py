@@ -184,8 +184,8 @@ class OrderOnPostgres(Order):
     engine = ENGINES["postgres"]
 
 
-Order.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=12, deadline=None)
-OrderOnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 6, 1), stateful_step_count=12, deadline=None)
+Order.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=12)
+OrderOnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 6, 1), stateful_step_count=12)
 TestOrder = Order.TestCase
 TestOrderOnPostgres = pytest.mark.needs("postgres")(OrderOnPostgres.TestCase)
 

@@ -117,8 +117,8 @@ class OnPostgres(Convergence):
     engine = ENGINES["postgres"]
 
 
-Convergence.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
-OnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 20, 1), stateful_step_count=20, deadline=None)
+Convergence.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30)
+OnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 20, 1), stateful_step_count=20)
 TestConvergence = pytest.mark.slow(Convergence.TestCase)
 TestOnPostgres = pytest.mark.slow(pytest.mark.needs("postgres")(OnPostgres.TestCase))
 

@@ -15,7 +15,6 @@ from msgspec import structs
 
 from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Decoded
-from smsreceipt.model.facts import Nowhere
 from smsreceipt.store import Query, SendQuery, Store
 from smsreceipt.store.removal import At, Removal, Removals, Space, Whole
 from smsreceipt.store.sqlite.store import open_store
@@ -23,6 +22,7 @@ from tests import postgres
 from tests.store import test_attribution as attribution
 from tests.store.engines import ENGINES, Engine
 from tests.store.statements import FAILED, decoded, pool, report
+from tests.torture import derived
 
 POOL = pool()
 
@@ -88,7 +88,7 @@ def test_what_is_left_is_what_would_be_there_if_the_rest_had_never_come(engine: 
     events = dice.sample(POOL, 80)
     with closing(engine.empty()) as store:
         store.keep(events)
-        store.fold(readers_of(Nowhere()))
+        store.fold(readers_of(derived.PLACE))
         found = wholes(store)
         assert sorted(seq for whole in found for seq in whole.seqs) == [e.seq for e in store.list(Query(history=True))]
         chosen = dice.sample(found, len(found) // 2)
@@ -96,6 +96,7 @@ def test_what_is_left_is_what_would_be_there_if_the_rest_had_never_come(engine: 
         assert store.removals().remove(Removal(wholes=chosen))
         assert contents(store) == expected(engine, without(events, gone))
         assert store.check()
+        assert not derived.faults(store)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -13,7 +13,6 @@ import pytest
 from smsreceipt.decode import decode, reread
 from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Delivery, Instant, Kind, Source
-from smsreceipt.model.facts import Nowhere
 from smsreceipt.store import Query, Store, opening
 from smsreceipt.store.forgotten import TOPIC, TURN, digest_of, key_of
 from smsreceipt.store.removal import Removal
@@ -22,6 +21,7 @@ from tests.store.engines import Engine
 from tests.store.statements import FAILED, NOW, decoded, frame, report
 from tests.store.test_attribution import check_counters
 from tests.store.test_removal import wholes
+from tests.torture import derived
 
 pytestmark = pytest.mark.slow
 _ROUNDS = 120
@@ -59,7 +59,7 @@ def test_counters_and_states_stay_right(location: str) -> None:
 
     with closing(opened(location)) as store:
         store.keep([decoded(report("0^0"))])
-        store.fold(readers_of(Nowhere()))
+        store.fold(readers_of(derived.PLACE))
         threads = [threading.Thread(target=write, args=(seed,)) for seed in (1, 2)]
         for thread in threads:
             thread.start()
@@ -75,6 +75,7 @@ def test_counters_and_states_stay_right(location: str) -> None:
         assert done
         check_counters(store)
         assert store.check()
+        assert not derived.faults(store)
         while found := wholes(store):
             assert store.removals().remove(Removal(wholes=found))
         assert sum(each.statements + each.count + each.tests for each in store.facts().kinds) == 0

@@ -234,7 +234,6 @@ _SAID: dict[str, dict[str, Any]] = {"delivered": {}, "failed": FAILED, "unknown"
 _HISTORIES = (st.lists(st.one_of(_sends, _said, st.just("file")), max_size=30), st.integers(0, 3), st.integers(0, 3))
 
 
-@settings(deadline=None)
 @given(*_HISTORIES)
 def test_missing_is_the_set_difference(steps: list[Any], first: int, last: int) -> None:
     """Whatever came first, and whether statements were filed in between."""
@@ -242,7 +241,7 @@ def test_missing_is_the_set_difference(steps: list[Any], first: int, last: int) 
 
 
 @pytest.mark.needs("postgres")
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(*_HISTORIES)
 def test_missing_is_the_set_difference_on_postgres(steps: list[Any], first: int, last: int) -> None:
     check_missing(ENGINES["postgres"], steps, first, last)

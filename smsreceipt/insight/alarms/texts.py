@@ -32,17 +32,20 @@ def command(alarm: Alarm) -> str:
 def english(alarm: Alarm) -> str:
     """One sentence."""
     if not alarm.firing:
-        cleared = _NOT_REFUSED[0] if alarm.of_listener else _CLEARED[alarm.rule][0]
-        return f"cleared: {cleared.format(_of(alarm))}"
+        return f"cleared: {_cleared(alarm)[0].format(_of(alarm))}"
     return _FIRING[alarm.rule][0](alarm)
 
 
 def chinese(alarm: Alarm) -> str:
     """One sentence."""
     if not alarm.firing:
-        cleared = _NOT_REFUSED[1] if alarm.of_listener else _CLEARED[alarm.rule][1]
-        return f"已恢复：{cleared.format(_of(alarm))}"
+        return f"已恢复：{_cleared(alarm)[1].format(_of(alarm))}"
     return _FIRING[alarm.rule][1](alarm)
+
+
+def _cleared(alarm: Alarm) -> tuple[str, str]:
+    """What is over, in both languages."""
+    return _NOT_REFUSED if alarm.of_listener else _CLEARED[alarm.rule]
 
 
 def _of(alarm: Alarm) -> str:

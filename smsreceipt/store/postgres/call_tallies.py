@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -117,16 +117,10 @@ class CallTallies:
         )
         return [Change(tuple(marks), kind, day) for marks, kind, day in found]
 
-    def known(self, days: Collection[Day]) -> Mapping[Day, str]:
-        """The counts of these days, as far as there are any."""
-        found = (
-            (kind, day, counts)
-            for kind, day in days
-            for (counts,) in self._reader.rows(
-                "SELECT counts FROM smsreceipt.call_tally WHERE kind = %s AND day = %s", (kind, day)
-            )
-        )
-        return {(kind, day): counts for kind, day, counts in found}
+    def known(self, kind: str, day: int) -> str:
+        """The counts of a day, "" where there are none."""
+        found = self._reader.rows("SELECT counts FROM smsreceipt.call_tally WHERE kind = %s AND day = %s", (kind, day))
+        return next((counts for (counts,) in found), "")
 
     def advance(self, before: State, to: int, counts: Mapping[Day, str], changes: Sequence[Change]) -> None:
         """Write counts, "" for none, and delete what was seen of these changes, in one transaction."""

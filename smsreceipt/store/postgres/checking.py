@@ -17,6 +17,7 @@ from smsreceipt.store.checking.engine import Counters
 from smsreceipt.store.checking.faults import Fault, Finding, ReadAgain
 from smsreceipt.store.checking.statements import Member, Stored, body_fault
 from smsreceipt.store.checking.ties import Detail, Number, Report, Tied
+from smsreceipt.store.ledger_rows import FINAL_SQL
 from smsreceipt.store.postgres import call_tallies, tallies
 from smsreceipt.store.postgres.arrays import int8s
 from smsreceipt.store.postgres.batch import Key
@@ -73,7 +74,7 @@ _ABOUT = (
 _RECEIPT = (
     f"SELECT FROM smsreceipt.statement WHERE statement.place = send.place AND statement.ident = send.ident"
     f" AND kind IN (SELECT id FROM smsreceipt.kind WHERE name IN {tuple(sorted(OF_SENDS))})"
-    " AND current AND outcome IN ('delivered', 'failed', 'expired')"
+    f" AND current AND outcome IN {FINAL_SQL}"
 )
 #: A final statement beats open ones: without one that is the state, there may be one that should be.
 _ANY = _RECEIPT.replace("AND current AND", "AND NOT current AND")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smsreceipt.store.forgotten import TURN
+from smsreceipt.store.ledger_rows import FINAL_SQL
 from smsreceipt.store.postgres import keep, notes, sends, tallies
 from smsreceipt.store.postgres.address import private_file
 from smsreceipt.store.postgres.arrays import int8s, uuids
@@ -225,7 +226,7 @@ def _answered(db: Db, seqs: Sequence[int], kinds: str) -> list[tuple[int, bytes]
     """The keys of the sends whose final receipts are among these statements."""
     return db.execute(
         f"SELECT DISTINCT place, uuid_send(ident) FROM smsreceipt.statement WHERE seq = ANY(%s) AND kind IN ({kinds})"
-        " AND outcome IN ('delivered', 'failed', 'expired')",
+        f" AND outcome IN {FINAL_SQL}",
         (int8s(seqs),),
         binary=True,
     ).fetchall()

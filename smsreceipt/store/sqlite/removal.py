@@ -13,7 +13,7 @@ import apsw
 import msgspec
 
 from smsreceipt.language import N_
-from smsreceipt.store.ledger_rows import REPORTS
+from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
 from smsreceipt.store.removal import At, Held, Removal, Space, Whole, gathered
 from smsreceipt.store.sqlite import files, notes
 from smsreceipt.store.sqlite.attribution import Attribution
@@ -219,7 +219,7 @@ def _answered(db: apsw.Connection, listed: str) -> list[tuple[str, str]]:
     names = ", ".join(f"'{name}'" for name in REPORTS)
     found: Iterable[tuple[str, str]] = rows(
         db,
-        f"SELECT id1, id2 FROM statement WHERE seq {_THESE} AND outcome IN ('delivered', 'failed', 'expired')"
+        f"SELECT id1, id2 FROM statement WHERE seq {_THESE} AND outcome IN {FINAL_SQL}"
         f" AND kind IN (SELECT id FROM kind WHERE name IN ({names}))",
         (listed,),
     )
