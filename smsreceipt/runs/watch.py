@@ -39,7 +39,6 @@ class Options:
     notify: Sequence[str] = ()
     repeat: float = 3600.0  #: seconds after which an alarm that still fires is told again
     window: float = WINDOW
-    chinese: bool = False  #: the language of messages to robots
 
 
 def once(app: App, options: Options, *, nagios: bool = False) -> None:
@@ -73,7 +72,9 @@ def follow(app: App, options: Options, every: float) -> None:
             try:
                 watch.look()
                 watch.report_failures(end=False)
-                watch.count_ahead()
+                supervisor.ready()
+                supervisor.beat()
+                watch.count_ahead()  # takes minutes where a large store was never counted
             except (StoreDamaged, UsageError):
                 raise
             except SmsReceiptError as exc:
@@ -120,20 +121,20 @@ class _Watch:
             watch_robots.robots(app, options.notify),
             options.rules.keys(),
             repeat=options.repeat,
-            chinese=options.chinese,
             report=self._report,
             wait=stop.wait,
         )
         self._printer = LinePrinter(
             app, ALARMS, lambda alarm, display, _head: terminal.alarms.change(alarm, display), write=app.report
         )
+        self._uncounted = 0  # statements that no figure is counted of yet
         self.firing: list[Alarm] = []
         self.failures: list[SmsReceiptError] = []
 
     def _report(self, store: Store) -> Attachment | None:
         """The page for e-mail; None, and a warning, where it cannot be made: the alarm is told all the same."""
         try:
-            return report.attachment(self._app, store, chinese=self._options.chinese)
+            return report.attachment(self._app, store)
         except SmsReceiptError as exc:
             self._app.warn(_("the report could not be attached: {reason}", reason=exc))
             return None
@@ -143,6 +144,7 @@ class _Watch:
         with self._app.open_store(readonly=True) as store:
             notes = dict(store.notes(TOPIC))
             alarms = watch_robots.read_alarms(notes)
+            self._uncounted = store.folded().rest
             changed = dict(stepped(self._gatherer.figures(store), self._options.rules, alarms))
         self.failures = [*self._gatherer.failures]
         now: dict[str, Alarm] = {key: alarm for key, alarm in {**alarms, **changed}.items() if alarm is not None}
@@ -161,8 +163,9 @@ class _Watch:
         Nothing happens where the store cannot be written now, or the file of number ranges cannot be read: `stats` and
         `status` tell so.
         """
-        with contextlib.suppress(UsageError):
-            fold(self._app, places(self._app))
+        if self._uncounted:
+            with contextlib.suppress(UsageError):
+                fold(self._app, places(self._app))
 
     def _print(self, changed: Mapping[str, Alarm | None], before: Mapping[str, Alarm], *, printing: bool) -> None:
         for key, alarm in changed.items():

@@ -14,9 +14,7 @@ from typing import Any
 
 import pytest
 
-from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import BEIJING, Instant
-from smsreceipt.model.facts import Nowhere
 from tests.cli.program import NOW, Ended, Program, report
 from tests.notify import peers
 from tests.notify.peers import PATHS, SECRET, TOKEN, running
@@ -203,10 +201,10 @@ def test_nagios_gets_one_line_and_its_own_codes(program: Program, tmp_path: Path
 def test_each_look_counts_what_came_so_that_figures_need_no_scan(program: Program) -> None:
     keep(program, NOW - 13 * MINUTE, 30, 3)
     with closing(program.opened()) as store:
-        assert (store.fold(readers_of(Nowhere())).rest, store.fold(readers_of(Nowhere())).complete) == (33, False)
+        assert (store.folded().rest, store.folded().complete) == (33, False)
     program("watch", "--once", **at(0))
     with closing(program.opened()) as store:
-        assert (store.fold(readers_of(Nowhere())).rest, store.fold(readers_of(Nowhere())).complete) == (0, True)
+        assert (store.folded().rest, store.folded().complete) == (0, True)
 
 
 def test_an_empty_store_is_not_made(program: Program) -> None:
