@@ -80,7 +80,7 @@ def n_(one: str, many: str, n: int, /, **values: object) -> str:
     message = one if n == 1 else many
     if _State.chosen == ENGLISH:
         return message.format(n=n, **values)
-    return _filled(message, translation(one) or translation(many), {"n": n, **values})
+    return _filled(message, translation(one), {"n": n, **values})
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's name for it

@@ -35,6 +35,15 @@ phone_option = option(
     help="Only this number; - reads it from stdin.",
     example="13800000001",
 )
+
+
+def kind_option(
+    told: str = "Only this message type (repeat = or).",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option --kind of a command, with this help."""
+    return option("--kind", multiple=True, metavar="KIND", shell_complete=complete_kind, help=told, example="SmsReport")
+
+
 biz_id_option = option("--biz-id", multiple=True, metavar="ID", help="Only this BizId.", example="900619746936498440^0")
 out_id_option = option("--out-id", multiple=True, metavar="ID", help="Only this OutId.", example="order-1000")
 since_option = option(
@@ -43,14 +52,7 @@ since_option = option(
 until_option = option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today")
 
 _OPTIONS = {
-    "kind": option(
-        "--kind",
-        multiple=True,
-        metavar="KIND",
-        shell_complete=complete_kind,
-        help="Only this message type (repeat = or).",
-        example="SmsReport",
-    ),
+    "kind": kind_option(),
     "phone": phone_option,
     "biz-id": biz_id_option,
     "out-id": out_id_option,

@@ -74,7 +74,8 @@ class Option(click.Option):
                 from smsreceipt.model import nearest
 
                 words = [value] if isinstance(value, str) else value
-                if near := "".join(nearest(word, self.type.choices) for word in words if word not in self.type.choices):
+                bad = next((word for word in words if word not in self.type.choices), "")  # the one that click names
+                if near := nearest(bad, self.type.choices):
                     told = language._("{told}; did you mean {word}?", told=exc.message.rstrip(".。"), word=near)
                     raise click.BadParameter(told, ctx, self) from None
             raise

@@ -60,23 +60,20 @@ def _more(brackets: str) -> str:
     return brackets.replace("; ", "；").replace("required]", "必填]").replace(", ", "、")
 
 
-class Formatter(click.HelpFormatter):
-    """Wraps Chinese by the columns that it takes on a terminal, between any two characters; English as click does."""
+class ChineseFormatter(click.HelpFormatter):
+    """Wraps Chinese by the columns that it takes on a terminal, between any two characters."""
 
-    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:  # noqa: ARG002 - click's
         """Write the line of usage."""
-        super().write_usage(prog, args, _("Usage:") if is_chinese() else prefix)
+        super().write_usage(prog, args, _("Usage:"))
 
     def write_heading(self, heading: str) -> None:
         """Write the heading of a section."""
-        self.write(f"{' ' * self.current_indent}{heading}：\n") if is_chinese() else super().write_heading(heading)
+        self.write(f"{' ' * self.current_indent}{heading}：\n")
 
     def write_text(self, text: str) -> None:
         """Write paragraphs."""
-        if not is_chinese():
-            super().write_text(text)
-            return
-        from smsreceipt.output.breaks import lines  # not for help in English
+        from smsreceipt.output.breaks import lines
 
         indent = " " * self.current_indent
         written = []
@@ -88,9 +85,6 @@ class Formatter(click.HelpFormatter):
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write names and what is told of them in two columns."""
-        if not is_chinese():
-            super().write_dl(rows, col_max, col_spacing)
-            return
         from smsreceipt.output.breaks import columns, lines
 
         listed = [*rows]
@@ -105,9 +99,12 @@ class Formatter(click.HelpFormatter):
 
 
 class Context(click.Context):
-    """A context whose help is written by Formatter."""
+    """A context whose help is written as the user's language is."""
 
-    formatter_class = Formatter
+    def make_formatter(self) -> click.HelpFormatter:
+        """What writes the help."""
+        made = ChineseFormatter if is_chinese() else click.HelpFormatter
+        return made(width=self.terminal_width, max_width=self.max_content_width)
 
 
 def translated_items(items: list[CompletionItem]) -> list[CompletionItem]:

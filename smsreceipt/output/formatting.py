@@ -44,12 +44,3 @@ def size(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     raise AssertionError  # pragma: no cover - the loop ends at GB
-
-
-def display_width(text: str) -> int:
-    """The number of terminal columns that a text takes; a Chinese character takes two."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -7,7 +7,6 @@ import gzip
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar, cast
 
@@ -102,12 +101,14 @@ class Archive(Generic[T]):
         from smsreceipt.output.files.parquet import ParquetWriter
 
         count, digest = 0, sha256()
-        key_of = attrgetter(*_KEY)
+        keys = self._view.only(_KEY)
         writer = ParquetWriter(self._view, file, About("receipts"))
         try:
             for piece in filter(None, pieces):
                 writer.write(piece)
-                digest.update(b"".join([msgspec.json.encode(key_of(self._view.record(row))) for row in piece]))
+                digest.update(
+                    b"".join([msgspec.json.encode(msgspec.structs.astuple(keys.record(row))) for row in piece])
+                )
                 count += len(piece)
             writer.close()
         except BaseException:

@@ -189,8 +189,8 @@ class _Forgetting:
         self._tally = Tally(removing.day)
         self._recordings = Recordings(store)
         self._began = time.monotonic()
-        self._key = _key(self._removals, make=not store.notes(TOPIC))
-        self._proof = _Proof(app.now(), {number: digest_of(self._key, number) for number in numbers})
+        key = _key(self._removals, make=not store.notes(TOPIC))
+        self._proof = _Proof(app.now(), {number: digest_of(key, number) for number in numbers})
 
     def run(self, *, compact: bool) -> None:
         """Tombstones first, so that nothing that is deleted comes back meanwhile."""

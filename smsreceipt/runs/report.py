@@ -31,7 +31,6 @@ class Options:
     """How the page looks, and where it goes."""
 
     file: str | None = None  #: a path, a folder, or STDOUT; None: report-DAY.html in the current folder
-    chinese: bool = False  #: which language shows first
     title: str = ""
     data: bool = True  #: the object of `stats --json` is in the page
     show: bool = False  #: open it in a browser
@@ -44,7 +43,7 @@ def run(app: App, question: Question, options: Options, browse: Callable[[str], 
     A page without figures is written too: a line tells the next step.
     """
     found = _figures(app, question, options.prefixes)
-    made = html.page(found, chinese=options.chinese, made_at=app.now(), title=options.title, data=options.data)
+    made = html.page(found, chinese=app.chinese, made_at=app.now(), title=options.title, data=options.data)
     if options.file == STDOUT:
         app.require_stdout()
         app.write(made)
@@ -73,7 +72,7 @@ def _figures(app: App, question: Question, prefixes: str | None) -> Stats:
         return load(app, store, question, place)
 
 
-def attachment(app: App, store: Store, *, chinese: bool) -> Attachment:
+def attachment(app: App, store: Store) -> Attachment:
     """The page of today for a mail, or of yesterday in the first hour of a day, by the settings of `stats`.
 
     Raises StoreUnavailable, and UsageError if the file of `[stats] prefixes` cannot be used.
@@ -82,7 +81,7 @@ def attachment(app: App, store: Store, *, chinese: bool) -> Attachment:
     store.fold(readers_of(place))
     with store.snapshot():
         found = load(app, store, question_of_day(app, day_of_interest(now)), place)
-    return Attachment(_name(found), "html", html.page(found, chinese=chinese, made_at=now))
+    return Attachment(_name(found), "html", html.page(found, chinese=app.chinese, made_at=now))
 
 
 def _name(found: Stats) -> str:

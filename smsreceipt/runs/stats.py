@@ -126,7 +126,7 @@ def next_step(found: Stats, question: Question) -> str:
 
 
 def _fail(app: App, found: Stats) -> None:
-    display = Display(unicode=app.display().unicode, chinese=app.chinese)
+    display = app.display()
     told, more = sentence(found.findings[0], display, before=("before", "此前"), with_day=True), len(found.findings) - 1
     app.needs_a_look(_("{finding}; and {n} more", finding=told, n=more) if more else told)
 

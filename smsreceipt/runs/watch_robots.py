@@ -75,13 +75,12 @@ class Teller:
         rules: Collection[Rule],
         *,
         repeat: float,
-        chinese: bool,
         report: Callable[[Store], Attachment | None],
         wait: Callable[[float], bool],
     ) -> None:
         """*repeat*: seconds. *report* makes the report for e-mail. *wait*: as in Robot.tell."""
         self._app, self._robots, self._rules, self._repeat = app, robots, rules, repeat
-        self._chinese, self._report, self._wait = chinese, report, wait
+        self._report, self._wait = report, wait
 
     def pending(self, notes: dict[str, str], alarms: Alarms) -> bool:
         """Whether any robot is to be told something now."""
@@ -119,7 +118,7 @@ class Teller:
 
     def _message(self, items: Sequence[Due], robot: Robot, store: Store) -> Message:
         attached = self._report(store) if robot.wants_report else None
-        return message(items, chinese=self._chinese, attachments=[attached] if attached else [])
+        return message(items, chinese=self._app.chinese, attachments=[attached] if attached else [])
 
 
 def _of_robot(robot: Robot, exc: NotTold) -> NotTold:
@@ -165,12 +164,12 @@ def _item(due: Due, *, chinese: bool) -> Item:
     return Item(text, texts.command(alarm) if alarm.firing else "", alarm.firing, record)
 
 
-def test(app: App, notify: Sequence[str], *, chinese: bool) -> None:
+def test(app: App, notify: Sequence[str]) -> None:
     """Send a test message to every robot; print what came of each. Exit code 5 if one was not told."""
     english, in_chinese = "test: alarms come here", "测试消息：告警会发到这里。"
     record = {"rule": "test", "state": "test", "text_en": english, "text_zh": in_chinese}
-    text = in_chinese if chinese else english
-    sent = Message("smsreceipt：测试" if chinese else "smsreceipt: test", [Item(text, "", False, record)])
+    text = in_chinese if app.chinese else english
+    sent = Message("smsreceipt：测试" if app.chinese else "smsreceipt: test", [Item(text, "", False, record)])
     failures: list[NotTold] = []
     rows: list[Tried] = []
     for robot in robots(app, notify):

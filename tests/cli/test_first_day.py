@@ -67,6 +67,8 @@ def test_short_names_of_kinds_are_those_of_one_kind_each() -> None:
     [
         (["list", "--outcome", "fail"], "'rejected'; did you mean failed?\n"),
         (["list", "--outcome", "nowhere"], "'approved', 'rejected'.\n"),
+        (["list", "--outcome", "deliverd", "--outcome", "faild"], "'rejected'; did you mean delivered?\n"),
+        (["list", "--outcome", "nowhere", "--outcome", "faild"], "'approved', 'rejected'.\n"),
         (["list", "--list"], "error: No such option '--list'.\n"),
         (["list", "--columns"], "error: No such option '--columns'.\n"),
         (["list", "--outcom", "failed"], "No such option '--outcom'. Did you mean '--outcome'?\n"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from smsreceipt.app import App
 from smsreceipt.cli.days import day_options, days
-from smsreceipt.cli.filters import complete_kind, kinds_of, refuse_empty
+from smsreceipt.cli.filters import kind_option, kinds_of, refuse_empty
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration
 from smsreceipt.errors import UsageError
@@ -15,14 +15,7 @@ from smsreceipt.language import _
 
 @cli_command("outages", data=True)
 @day_options
-@option(
-    "--kind",
-    multiple=True,
-    metavar="KIND",
-    shell_complete=complete_kind,
-    help="Only this message type (repeat = or).",
-    example="SmsReport",
-)
+@kind_option()
 @option(
     "--min-gap",
     type=Duration(),

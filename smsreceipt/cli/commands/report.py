@@ -39,7 +39,6 @@ def command(app: App, *, file: str | None, **chosen: Any) -> None:
         question_of(days(app, chosen, default="yesterday"), chosen),
         report.Options(
             file=file,
-            chinese=app.chinese,
             title=chosen["title"] or "",
             data=not chosen["no_data"],
             show=chosen["open"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsreceipt.app import App
-from smsreceipt.cli.filters import complete_kind, kinds_of, refuse_empty
+from smsreceipt.cli.filters import kind_option, kinds_of, refuse_empty
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration
 
@@ -16,14 +16,7 @@ from smsreceipt.cli.types import Duration
     help="End with 3 when nothing came for so long: 2h, 30m, 1d.",
     example="2h",
 )
-@option(
-    "--kind",
-    multiple=True,
-    metavar="KIND",
-    shell_complete=complete_kind,
-    help="Only this message type; each must be fresh.",
-    example="SmsReport",
-)
+@kind_option("Only this message type; each must be fresh.")
 @option("--check", is_flag=True, help="Judge by the rules of watch, and end with 3 when an alarm fires.")
 @option("--backlog", is_flag=True, help="Ask the provider what waits in the configured queues; nothing is received.")
 def command(app: App, *, max_age: float | None, kind: tuple[str, ...], backlog: bool, check: bool) -> None:

@@ -116,9 +116,9 @@ def command(
     from smsreceipt.runs import watch, watch_robots
 
     if test:
-        watch_robots.test(app, notify, chinese=app.chinese)
+        watch_robots.test(app, notify)
         return
-    options = watch.Options(rules=thresholds(rule), notify=notify, repeat=repeat, window=window, chinese=app.chinese)
+    options = watch.Options(rules=thresholds(rule), notify=notify, repeat=repeat, window=window)
     if once or nagios:
         watch.once(app, options, nagios=nagios)
     else:

@@ -10,7 +10,7 @@ import msgspec
 from smsreceipt.decode import short_kind
 from smsreceipt.model import StoredReceipt, iso_utc
 from smsreceipt.output.columns import Cell, Column, Type, View
-from smsreceipt.output.formatting import display_width, elapsed, wall_clock
+from smsreceipt.output.formatting import elapsed, wall_clock
 from smsreceipt.output.objects.common import at_second, outcome_cell
 
 if TYPE_CHECKING:
@@ -61,10 +61,12 @@ def _took(stored: StoredReceipt, display: Display) -> str:
 
 def _reference(stored: StoredReceipt, _display: Display) -> Cell:
     """The shortest of the ids that `show` takes; without one, the other parts of the identity."""
+    from smsreceipt.output.breaks import columns  # not for JSON
+
     receipt = stored.receipt
     ids = [each for each in (receipt.biz_id, receipt.out_id, receipt.call_id) if each]
     other = [part for part in receipt.identity if part not in ("", receipt.phone)]
-    return Cell(min(ids, key=display_width) if ids else " ".join(other), "dim")
+    return Cell(min(ids, key=columns) if ids else " ".join(other), "dim")
 
 
 _SENT = ("SENT", "时间")

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
-from smsreceipt.output.formatting import display_width, elapsed
+from smsreceipt.output.breaks import columns
+from smsreceipt.output.formatting import elapsed
 
 _PERIOD = 0.1  # seconds between two drawings
 _BAR = 20  # terminal columns
@@ -133,7 +134,7 @@ class Progress:
         line = ""
         for item in items:
             longer = f"{line}  {item}" if line else item
-            if display_width(longer) > self._line.width:
+            if columns(longer) > self._line.width:
                 break
             line = longer
         return line

@@ -187,8 +187,7 @@ class InputFile:
             except zlib.error as exc:
                 raise self._bad(N_("{name} is packed wrongly, after {read:,} bytes")) from exc
             total += len(out)
-            if total > min(UNPACKED, self.read * RATIO + _SLACK):
-                raise self._bad(N_("{name} unpacks to more than receipts can, after {read:,} bytes"))
+            self._refuse_bomb(total, self.read)
             if out:
                 yield out
             block = packed.unconsumed_tail
@@ -210,12 +209,16 @@ class InputFile:
         total = 0
         for share, block in parquet.lines(self._stream, self.name):
             total += len(block)
-            if total > min(UNPACKED, self.size * RATIO + _SLACK):
-                raise self._bad(N_("{name} unpacks to more than receipts can, after {read:,} bytes"))
+            self._refuse_bomb(total, self.size)
             self.read = round(self.size * share)
             yield block
             if stopped():
                 return
+
+    def _refuse_bomb(self, total: int, packed: int) -> None:
+        """Raise FileDamaged where so many packed bytes have become more than receipts can."""
+        if total > min(UNPACKED, packed * RATIO + _SLACK):
+            raise self._bad(N_("{name} unpacks to more than receipts can, after {read:,} bytes"))
 
     def _bad(self, message: str) -> FileDamaged:
         return FileDamaged(
