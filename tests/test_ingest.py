@@ -119,7 +119,7 @@ def test_a_bad_element_is_acked_with_its_neighbours() -> None:
     assert seen.events == ["acked"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=5),
     st.lists(st.integers(0, 12), max_size=6),

@@ -6,9 +6,9 @@ import base64
 import gzip
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 
+from tests.cli.listening import until
 from tests.contract import seed
 from tests.contract.recorder import FEW, TERMINALS, Recorder, ask, receiver
 from tests.contract.seed import CALL, ENDED, KINDS, REPLY, biz_id, lines, phone, queue, report
@@ -219,8 +219,7 @@ def pushes(recorder: Recorder) -> None:
         recorder.environment["SMSRECEIPT_STORE"] = f"{form}.db"
         with recorder.background(f"listen-{form}", *words, "-o", form, ready="; secrets from ") as printed:
             host = printed.split("listening on ", 1)[1].split(";", 1)[0]
-            while ask(host, "GET", "/healthz")[0] != 200:  # it answers 503 until its store is open
-                time.sleep(0.05)
+            until(lambda host=host: ask(host, "GET", "/healthz")[0] == 200)  # type: ignore[misc]  # 503 until its store is open
             for method, path, body in posts:
                 content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
                 status, answer = ask(host, method, path, content)

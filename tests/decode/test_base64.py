@@ -41,13 +41,13 @@ def tried(decoder: Callable[[bytes], bytes], text: bytes) -> bytes | None:
         return None
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=2_000)
 @given(near)
 def test_it_is_read_as_the_standard_defines_it(text: bytes) -> None:
     assert tried(unbase64, text) == tried(rfc4648, text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(near)
 def test_elements_in_base64_are_counted_wherever_they_are_decoded(text: bytes) -> None:
     inner = tried(unbase64, text)

@@ -19,7 +19,7 @@ from .deliveries import REPORT, SMS_REPORT, delivery
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = settings(max_examples=400, deadline=None)
+EXAMPLES = settings(max_examples=400)
 
 kinds = st.sampled_from([None, SMS_REPORT, *KINDS, Kind("NeverHeardOfReport")])
 sources = st.sampled_from([Source.MNS, Source.PUSH, Source.REPLAY])
@@ -75,7 +75,7 @@ def test_whatever_the_bytes_are_no_element_is_lost(frames: list[bytes], kind: Ki
     fuzz.check(delivery(*frames, kind=kind, source=source))
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(st.one_of(objects(), near_reports()))
 def test_the_fast_reader_never_accepts_what_the_other_refuses_or_reads_differently(body: bytes) -> None:
     fields = flat_members(body)

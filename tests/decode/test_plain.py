@@ -48,7 +48,7 @@ def reports(draw: st.DrawFn) -> bytes:
     return b"{" + b",".join(members) + draw(space) + b"}"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.one_of(reports(), near_reports()))
 def test_it_never_reads_what_the_general_reader_refuses_or_reads_differently(body: bytes) -> None:
     receipt = plain(body)

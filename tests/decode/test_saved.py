@@ -162,7 +162,7 @@ def test_a_name_that_is_there_twice_keeps_its_own_spelling() -> None:
     assert found.biz_id == "900619746936498440^0"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32), st.lists(st.sampled_from([*ENVELOPES]), max_size=3))
 def test_no_bytes_raise_and_nothing_is_lost(seed: int, names: list[str]) -> None:
     body = mutated(corpus(), random.Random(seed))
@@ -178,7 +178,7 @@ def test_no_bytes_raise_and_nothing_is_lost(seed: int, names: list[str]) -> None
         assert found.rejects or len(found.receipts) > len(strict.receipts)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32), st.booleans())
 def test_a_record_of_list_gives_the_very_same_statement(seed: int, named: bool) -> None:
     rng = random.Random(seed)

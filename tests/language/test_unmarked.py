@@ -5,7 +5,6 @@ import pytest
 from tests.language.catalogue import PACKAGE
 from tests.language.unmarked import error_classes, every_text, shadowed, unmarked
 
-ERRORS = error_classes()
 SOURCES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
@@ -13,7 +12,7 @@ def test_every_sentence_is_marked() -> None:
     found = [
         f"{name}:{line}: {text!r}"
         for name, path in SOURCES.items()
-        for line, text in unmarked(path.read_text(), ERRORS)
+        for line, text in unmarked(path.read_text(), error_classes())
     ]
     assert not found, "\n".join(found)
 
@@ -40,7 +39,7 @@ def test_every_sentence_is_marked() -> None:
     ],
 )
 def test_planted_sentences_are_found(source: str, texts: list[str]) -> None:
-    assert [text for _line, text in unmarked(source, ERRORS)] == texts
+    assert [text for _line, text in unmarked(source, error_classes())] == texts
 
 
 def test_every_text_finds_what_no_known_function_prints() -> None:

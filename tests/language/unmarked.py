@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.language.catalogue import PACKAGE
@@ -37,6 +38,7 @@ _WORD = re.compile(r"[A-Za-z]{2,}")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
+@cache
 def error_classes() -> set[str]:
     """The names of the classes below SmsReceiptError, and of Click's errors."""
     bases: dict[str, set[str]] = {}

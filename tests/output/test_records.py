@@ -325,7 +325,7 @@ def screens(text: str, display: Display) -> list[str]:
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(hostile, st.sampled_from([40, 80, 120]), st.booleans())
 @example(AWFUL, 80, True)
 def test_no_screen_holds_anything_active(text: str, width: int, colour: bool) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smsreceipt.aliyun.rpc import ApiError
@@ -255,7 +255,6 @@ def test_a_halt_is_no_failure() -> None:
     assert (result.failure, result.halted, classes(result)) == (None, True, [Class.UNASKED])
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 700), min_size=2, max_size=12), st.data())
 def test_no_row_is_lost_and_no_send_has_two_classes(minutes: set[int], data: st.DataObject) -> None:
     sends = [send(f"{m}^0", Instant(at("2026-11-19 00:05:01") + m * 120_000), out_id=f"{m % 3}" if m % 2 else "")

@@ -70,7 +70,7 @@ def a_day(draw: st.DrawFn) -> tuple[list[Send], list[Send]]:
     return missing, [each for each in sends if each not in missing]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(a_day())
 def test_the_plan_takes_the_fewest_calls(day: tuple[list[Send], list[Send]]) -> None:
     missing, others = day
@@ -79,7 +79,7 @@ def test_the_plan_takes_the_fewest_calls(day: tuple[list[Send], list[Send]]) -> 
     assert [each for job in found for each in job.sends] == missing
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(a_day())
 def test_with_a_right_ledger_it_takes_just_these_calls_and_settles_all(day: tuple[list[Send], list[Send]]) -> None:
     missing, others = day

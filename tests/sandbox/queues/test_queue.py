@@ -77,7 +77,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestModel.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 def test_the_heap_keeps_no_entries_of_deleted_messages() -> None:

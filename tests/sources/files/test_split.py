@@ -137,7 +137,7 @@ _JUNK = (
 junk = st.one_of(st.sampled_from(_JUNK), st.binary(max_size=5))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.one_of(saved(), saved(), junk), max_size=8).map(b"".join),
     st.lists(st.integers(0, 3000), max_size=8),
@@ -157,7 +157,7 @@ def test_any_mixture_in_any_blocks_is_cut_where_a_slow_reader_cuts_it(
             assert cut.start <= place < cut.end
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.one_of(saved(), junk), max_size=6).map(b"".join), st.integers(0, 3000))
 def test_reading_can_be_taken_up_after_any_cut(text: bytes, place: int) -> None:
     cutter = Cutter()

@@ -238,7 +238,7 @@ class Provider:
 
 
 @given(st.integers(0, 170), st.sampled_from([0.0, 0.02, 0.1]), st.randoms(use_true_random=False))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_stable_answer_is_the_whole_one_and_every_answer_comes_to_an_end(
     count: int, share: float, dice: random.Random
 ) -> None:

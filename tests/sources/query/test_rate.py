@@ -53,7 +53,7 @@ def busiest(went: list[float], window: float) -> int:
     seed=st.integers(),
     lateness=st.sampled_from([0.0, 0.0003, 0.004, 0.05, 2.0]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_in_no_stretch_of_a_second_or_more_there_is_more_than_one_percent_above_the_rate(
     qps: int, seed: int, lateness: float
 ) -> None:
