@@ -35,6 +35,7 @@ NAMES = (
     "outages",
     "troubleshooting",
     "errors",
+    "reference",
     "reliability",
     "benchmarks",
     "glossary",
