@@ -10,7 +10,6 @@ import pytest
 from smsreceipt.output.breaks import columns
 from tests.docs import errors, pages, reference
 
-
 languages = pytest.mark.parametrize("language", reference.LANGUAGES)
 
 
@@ -51,7 +50,16 @@ def test_the_common_options_are_the_same_for_every_command() -> None:
 
 @languages
 def test_help_is_what_a_process_of_its_own_prints(language: str) -> None:
-    command = [sys.executable, "-m", "smsreceipt", "rejects", "retry", "--help", "--lang", reference.LANGUAGES[language]]
+    command = [
+        sys.executable,
+        "-m",
+        "smsreceipt",
+        "rejects",
+        "retry",
+        "--help",
+        "--lang",
+        reference.LANGUAGES[language],
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSRECEIPT_")}
     run = subprocess.run(
         command, env=environment | {"COLUMNS": str(reference.WIDTH)}, capture_output=True, text=True, check=True
