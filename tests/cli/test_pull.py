@@ -272,7 +272,7 @@ def test_a_store_that_is_taken_away_in_the_middle_is_7_and_nothing_of_it_is_dele
 def test_a_provider_that_is_not_there_is_5(program: Program, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     from smsreceipt.aliyun import retry
 
-    monkeypatch.setattr(retry, "CAP", 0.001)
+    monkeypatch.setattr(retry, "BASE", 0.001)
     sandbox = start()
     pull = Pull(program, sandbox)
     sandbox.stop()
