@@ -26,12 +26,13 @@ NOBODY = 12345  # a user that no table names
 #: Loads all modules once, since Python itself may lie where that user must not look. For each line of standard input,
 #: a copy of it becomes that user and runs the program; standard output gets its exit code.
 _PROGRAM = """
-import importlib, json, os, pkgutil, platformdirs.unix, pwd, rich.table, signal, smsreceipt, sys, encodings.idna
+import encodings.idna, gc, importlib, json, os, pkgutil, platformdirs.unix, pwd, rich.table, signal, smsreceipt, sys
 sys.dont_write_bytecode = True
 for module in pkgutil.walk_packages(smsreceipt.__path__, "smsreceipt."):
-    if not module.name.endswith("__main__"):
+    if not module.name.endswith(("__main__", ".parquet", ".xlsx")):  # large libraries, of no use here
         importlib.import_module(module.name)
 from smsreceipt.cli.main import main
+gc.freeze()  # no copy looks through what was imported
 
 for line in sys.stdin:
     words, cwd, environ, *streams = json.loads(line)
