@@ -18,6 +18,10 @@ def test_the_reference_is_what_the_program_prints(language: str) -> None:
     assert pages.read(language, "reference") == reference.page(language), "run `make reference`"
 
 
+def test_the_address_that_the_reference_had_leads_to_it() -> None:
+    assert (pages.ROOT / "docs" / "reference.md").read_text() == pages.read("en", "reference")
+
+
 @languages
 def test_the_page_of_errors_has_every_error_of_the_sources(language: str) -> None:
     assert errors.path(language).read_text() == errors.page(language), "run `make reference`"
