@@ -54,14 +54,14 @@ def row_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _definitions(formatter: click.HelpFormatter, language: int) -> str:
-    """What each figure is, in two columns; *language*: 0 is English, 1 Chinese."""
+def _definitions(language: int) -> str:
+    """What each figure is, in two columns that fit the 80 of a man page; *language*: 0 is English, 1 Chinese."""
+    formatter = ChineseFormatter(width=73)  # it counts columns: English definitions have Chinese words too
     with formatter.indentation():
         formatter.write_dl([(each.name[language], each.formula[language]) for each in DEFINITIONS])
     return formatter.getvalue().rstrip()
 
 
-_WIDTH = 76  # columns
 _EXAMPLES = """\b
   smsreceipt stats
   smsreceipt stats --date 2026-11-20 --by carrier --by hour
@@ -75,13 +75,13 @@ _HELP = f"""{_FIRST}
 {SCOPE[0]}
 
 \b
-{_definitions(click.HelpFormatter(width=_WIDTH), 0)}
+{_definitions(0)}
 
 {_EXAMPLES}"""
 
 
 def _chinese_help() -> str:
-    return f"{_(_FIRST)}\n\n{SCOPE[1]}\n\n\b\n{_definitions(ChineseFormatter(width=_WIDTH), 1)}\n\n{_EXAMPLES}"
+    return f"{_(_FIRST)}\n\n{SCOPE[1]}\n\n\b\n{_definitions(1)}\n\n{_EXAMPLES}"
 
 
 @cli_command("stats", data=True, help=_HELP, chinese_help=_chinese_help)
