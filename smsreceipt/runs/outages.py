@@ -127,4 +127,4 @@ def _summary(lost: list[Outage]) -> str:
     told = _("receipts are lost in {windows} windows", windows=len(lost))
     if open_sends:
         told = _("receipts are lost in {windows} windows, {n:,} sends have none", windows=len(lost), n=open_sends)
-    return _("{fault}: {reason}", fault=told, reason="; ".join(commands)) if commands else told
+    return _("{what}: {reason}", what=told, reason="; ".join(commands)) if commands else told

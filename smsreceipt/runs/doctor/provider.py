@@ -180,7 +180,7 @@ class ProviderChecks:
         try:
             return Endpoint.parse(text, insecure_http=self._app.insecure_http)
         except UsageError as exc:
-            said = _("{fault}: {reason}", fault=f"SMSRECEIPT_{name.upper()}_ENDPOINT", reason=exc)
+            said = _("{what}: {reason}", what=f"SMSRECEIPT_{name.upper()}_ENDPOINT", reason=exc)
             raise UsageError(said, hint=exc.hint) from None
 
     def _reach(self, name: str) -> tuple[float, float]:
