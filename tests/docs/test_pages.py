@@ -131,6 +131,6 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", pages.prose(path.read_text())):
         if not target.startswith("http"):
             file, _, anchor = target.partition("#")
-            found = path.parent / file if file else path
+            found = path.resolve().parent / file if file else path
             assert found.exists(), target
             assert not anchor or anchor in anchors(found), target
