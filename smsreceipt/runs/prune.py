@@ -230,6 +230,7 @@ class _Pruning:
             self._delete(self._old.wholes())
             for day, sends in self._old.sends() if self._options.sends else ():
                 self._delete_sends(removing.month(day), [(each.send.biz_id, each.send.phone) for each in sends])
+        self._remover.attribute()
         self._delete_notes()
         space = removing.reclaimed(self._app, self._removals, rewrite=self._options.compact)
         removing.report(self._app, self._tally)
