@@ -18,6 +18,7 @@ from smsreceipt.output.columns import Column, View
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.runs import archive, recordings, removing
+from smsreceipt.runs.existing import open_existing
 from smsreceipt.runs.removing import Remover, Tally, lots
 from smsreceipt.store import Query, SendQuery, SendState, Store, StoredSend
 from smsreceipt.store.removal import At, Removal, Whole
@@ -84,7 +85,9 @@ def run(app: App, options: Options, *, confirm: Callable[[str], None] | None) ->
     Raises UsageError for less than 35 days without *force*, and where the archive is there already.
     """
     _check(app, options)
-    with app.open_store(readonly=False) as store:
+    with open_existing(app) as store:
+        if not store.facts().exists:
+            return
         pruning = _Pruning(app, store, options)
         if confirm is not None:
             pruning.confirm(confirm)
