@@ -16,12 +16,14 @@ class MadeFiles(BuildHookInterface):  # type: ignore[type-arg]
         if version == "editable":
             return
         sys.path.insert(0, self.root)
-        from smsreceipt.cli.manual import pages
+        from smsreceipt.cli.manual import FOLDERS, pages
         from smsreceipt.runs.installation import shared_units
 
         self._folder = tempfile.TemporaryDirectory()
-        for target, made in (("share/man/man1", pages()), ("share/smsreceipt/systemd", shared_units())):
-            for name, text in made.items():
-                path = Path(self._folder.name) / name
+        made = {folder: pages(language) for language, folder in FOLDERS.items()}
+        for folder, files in (made | {"share/smsreceipt/systemd": shared_units()}).items():
+            for name, text in files.items():
+                path = Path(self._folder.name, folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-                build_data["shared_data"][str(path)] = f"{target}/{name}"
+                build_data["shared_data"][str(path)] = f"{folder}/{name}"

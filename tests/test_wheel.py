@@ -100,13 +100,18 @@ def test_it_holds_the_package_with_its_data_and_nothing_else(wheel: Path) -> Non
 def test_it_brings_man_pages_completions_and_units(wheel: Path, program: Path) -> None:
     share = f"smsreceipt-{smsreceipt.__version__}.data/data/share"
     shared = {name.removeprefix(f"{share}/") for name in zipfile.ZipFile(wheel).namelist() if name.startswith(share)}
-    assert {f"man/man1/{name}" for name in manual.pages()} <= shared
+    assert {
+        f"{folder}/{name}".removeprefix("share/") for folder in manual.FOLDERS.values() for name in manual.pages()
+    } <= shared
     assert {f"smsreceipt/systemd/{name}" for name in installation.shared_units()} <= shared
+    assert all(unit.isascii() for unit in installation.shared_units().values())
     assert {
         "bash-completion/completions/smsreceipt", "zsh/site-functions/_smsreceipt",
         "fish/vendor_completions.d/smsreceipt.fish", "smsreceipt/grafana.json", "smsreceipt/prometheus-alerts.yml",
     } <= shared  # fmt: skip
-    assert (program.parent.parent / "share" / "man" / "man1" / "smsreceipt-pull.1").is_file()
+    man = program.parent.parent / "share" / "man"
+    assert ".SH NAME\n" in (man / "man1" / "smsreceipt-pull.1").read_text()
+    assert ".SH 名称\n" in (man / "zh_CN" / "man1" / "smsreceipt-pull.1").read_text(encoding="utf-8")
 
 
 def test_it_starts_and_knows_its_version(program: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smsreceipt.app import App
-from smsreceipt.language import _
+from smsreceipt.language import N_, _
 
 WATCHDOG = 300  #: seconds; longer than any retry, pause or wait for a locked store lasts
 _PLAIN = re.compile(r"[A-Za-z0-9@:/._=+,-]+")
@@ -80,26 +80,28 @@ _RETRIED = ("Restart=on-failure", "RestartSec=30")
 #: Name of a command --> its unit.
 _UNITS = {
     "pull": _Unit(
-        "Receive SMS and call receipts from queues",
+        N_("Receive SMS and call receipts from queues"),
         ["pull", "--follow"],
         [*_RETRIED, "RestartPreventExitStatus=2 4 7"],
     ),
     "listen": _Unit(
-        "Receive pushed SMS and call receipts",
+        N_("Receive pushed SMS and call receipts"),
         ["listen"],
         ["Restart=always", "RestartSec=1", "RestartPreventExitStatus=2 7", "LimitNOFILE=4096"],
         ["Requires=smsreceipt-listen.socket"],
     ),
-    "watch": _Unit("Watch SMS receipts", ["watch"], [*_RETRIED, "RestartPreventExitStatus=2 7"]),
+    "watch": _Unit(N_("Watch SMS receipts"), ["watch"], [*_RETRIED, "RestartPreventExitStatus=2 7"]),
     "forward": _Unit(
-        "Hand SMS and call receipts on", ["forward", "--follow"], [*_RETRIED, "RestartPreventExitStatus=2 3 7"]
+        N_("Hand SMS and call receipts on"), ["forward", "--follow"], [*_RETRIED, "RestartPreventExitStatus=2 3 7"]
     ),
     "reconcile": _Unit(
-        "Fetch the SMS receipts that never came",
+        N_("Fetch the SMS receipts that never came"),
         ["reconcile", "--date", "yesterday"],
         on_calendar="*-*-* 09:30:00 Asia/Shanghai",
     ),
-    "prune": _Unit("Delete old SMS and call receipts", ["prune", "--yes"], on_calendar="*-*-01 03:30:00 Asia/Shanghai"),
+    "prune": _Unit(
+        N_("Delete old SMS and call receipts"), ["prune", "--yes"], on_calendar="*-*-01 03:30:00 Asia/Shanghai"
+    ),
 }
 UNITS = tuple(_UNITS)  #: commands that have a unit
 
@@ -109,7 +111,7 @@ def systemd(app: App, names: Sequence[str]) -> None:
     here = Installation.of(app)
     bind = str(app.config.table(("listen",)).get("bind", _BIND))
     files = {file: text for name in names for file, text in _files(name, here, bind).items()}
-    app.write(app.encode("\n".join(f"# /etc/systemd/system/{file}\n{text}" for file, text in files.items())))
+    _write(app, "\n".join(f"# /etc/systemd/system/{file}\n{text}" for file, text in files.items()))
     for name, key in (("prune", "older_than"), ("forward", "to")):
         if name in names and not app.config.table((name,)).get(key):
             needed = _("{name} needs {key} in [{name}] of the configuration", name=name, key=key.replace("_", "-"))
@@ -119,6 +121,11 @@ def systemd(app: App, names: Sequence[str]) -> None:
     if here.folder is not None and not here.folder.is_dir():
         make = f"mkdir -m 700 {shlex.quote(str(here.folder))}"
         app.say("hint: " + _("the service cannot make this folder: {command}", command=make))
+
+
+def _write(app: App, text: str) -> None:
+    """Print lines of a file; where nobody reads them on a terminal, in UTF-8, which systemd wants."""
+    app.write(app.encode(text) if app.stdout_is_tty else text.encode("utf-8", "surrogateescape"))
 
 
 def shared_units() -> Mapping[str, str]:
@@ -142,14 +149,14 @@ def _files(name: str, here: Installation, bind: str) -> dict[str, str]:
 
 
 def _service(unit: _Unit, here: Installation) -> Iterator[str]:
-    yield from ("[Unit]", f"Description={unit.description}", *unit.requires)
+    yield from ("[Unit]", f"Description={_(unit.description)}", *unit.requires)
     yield from ("Wants=network-online.target", "After=network-online.target", "")
     yield from ("[Service]", *(_lasting() if unit.lasting else ["Type=oneshot"]))
     yield f"ExecStart={' '.join(map(_quoted, [*here.program, *unit.command]))}"
     yield f"Environment={_quoted(f'SMSRECEIPT_STORE={here.store}')}"
     if here.config is not None:
         yield f"Environment={_quoted(f'SMSRECEIPT_CONFIG={here.config}')}"
-    yield "# Lines such as ALIBABA_CLOUD_ACCESS_KEY_ID=..., without export; mode 0600."
+    yield "# " + _("Lines such as ALIBABA_CLOUD_ACCESS_KEY_ID=..., without export; mode 0600.")
     yield "EnvironmentFile=-/etc/smsreceipt/credentials"
     yield from (f"User={here.user}", "UMask=0077", "StandardOutput=null", "SuccessExitStatus=143", *unit.service)
     yield from ("NoNewPrivileges=yes", "ProtectSystem=strict")
@@ -175,11 +182,14 @@ def _quoted(word: str) -> str:
 def cron(app: App, available: Collection[str]) -> None:
     """Print lines for the crontab of this user; of the commands that are *available*."""
     here = Installation.of(app)
-    lines = [f"# crontab -e, as {here.user}. ~/{_ENV} holds export lines with the keys, mode 0600."]
+    head = _(
+        "crontab -e, as {user}. {file} holds export lines with the keys, mode 0600.", user=here.user, file=f"~/{_ENV}"
+    )
+    lines = [f"# {head}"]
     for name, when, words, end in _lines(app):
         if name in available:
             lines.append(f"{when}  {_shell(here, words)}{end}".replace("%", "\\%"))
-    app.write(app.encode("\n".join([*lines, ""])))
+    _write(app, "\n".join([*lines, ""]))
 
 
 def _lines(app: App) -> Iterator[tuple[str, str, Sequence[str], str]]:

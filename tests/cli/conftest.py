@@ -9,8 +9,8 @@ from tests.cli.program import Program
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Keep the environment and the files of the user who runs the tests out."""
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the environment and the files of the user who runs the tests out; only the cache is shared."""
     for name in os.environ:
         if name.startswith(("SMSRECEIPT_", "ALIBABA_CLOUD_")):
             monkeypatch.delenv(name)
@@ -19,7 +19,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.chdir(home)
     before = os.umask(0o022)  # a configuration that a group may change is refused
     yield

@@ -13,6 +13,7 @@ import pytest
 
 from smsreceipt.cli import COMMANDS
 from smsreceipt.cli.commands.help import context_of
+from smsreceipt.language import LANGUAGES
 from smsreceipt.runs import installation
 from smsreceipt.runs.installation import UNITS
 from smsreceipt.sandbox import Options, Sandbox
@@ -36,9 +37,10 @@ def configured(program: Program, text: str) -> str:
 
 
 @pytest.mark.needs("systemd-analyze")
-def test_systemd_accepts_every_unit(program: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_systemd_accepts_every_unit(program: Program, tmp_path: Path, language: str) -> None:
     program.location = str(tmp_path / "a folder" / "100% $x.db")
-    ended = program("config", "systemd", *AVAILABLE)
+    ended = program("config", "systemd", *AVAILABLE, "--lang", language)
     assert ended.code == 0, ended.err
     found = files(ended.out)
     assert len(found) >= len(AVAILABLE) + 2  # a socket and a timer
@@ -69,6 +71,28 @@ def test_the_units_name_this_program_this_store_and_this_user(program: Program) 
     assert {"Type=notify", "WatchdogSec=300"} <= set(pull)
     assert "ProtectHome=yes" not in pull, "the store is in the home directory"
     assert "ListenStream=0.0.0.0:9000" in found["smsreceipt-listen.socket"]
+
+
+def test_descriptions_and_comments_are_in_the_language_of_the_user_and_nothing_else(program: Program) -> None:
+    for words in (["systemd", *AVAILABLE], ["cron"]):
+        english, chinese = (program("config", *words, "--lang", each).out.splitlines() for each in LANGUAGES)
+        assert all(line.isascii() for line in english)
+        told = [(one, other) for one, other in zip(english, chinese, strict=True) if one != other]
+        assert {re.sub(r"^(# |Description=).*", r"\1", one) for one, _other in told} <= {"# ", "Description="}
+        assert len(told) == (2 * len(AVAILABLE) if words != ["cron"] else 1)
+        assert all(re.search("[\u4e00-\u9fff]", other) for _one, other in told)
+
+
+def test_units_are_utf_8_in_a_file_and_in_the_encoding_of_a_terminal(program: Program) -> None:
+    description = "从队列接收短信和通话回执"
+    for terminal, encoding in ((False, "utf-8"), (True, "gb18030")):
+        ended = program("config", "systemd", "--lang", "zh", terminal=terminal, encoding="gb18030")
+        assert f"Description={description}\n" in ended.raw.decode(encoding)
+
+
+def test_a_path_that_is_no_text_is_printed_as_it_is(program: Program) -> None:
+    program.location = os.fsdecode(os.fsencode(program.home) + b"/\xff.db")
+    assert b"/\xff.db" in program("config", "cron").raw
 
 
 def test_without_a_name_it_is_the_unit_of_pull(program: Program) -> None:

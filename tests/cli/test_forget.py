@@ -14,10 +14,11 @@ import pytest
 
 import smsreceipt
 from smsreceipt.api.values import line_of
+from smsreceipt.decode import reread
 from smsreceipt.model import Send, Source
 from smsreceipt.runs import noted
 from smsreceipt.runs.noted import Spool
-from smsreceipt.store import SendQuery
+from smsreceipt.store import SendQuery, Store, opening
 from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Ended, Program, report
 
 pytestmark = pytest.mark.each_engine
@@ -387,6 +388,9 @@ def test_the_harness_finds_what_is_left(program: Program) -> None:
 
 @pytest.mark.of_a_file
 def test_who_has_the_store_open_goes_on_and_who_reads_it_is_told_of(program: Program) -> None:
+    def impatient(location: str, readonly: bool, _lock_wait: float, insecure: bool) -> Store:
+        return opening.open_store(location, readonly=readonly, reread=reread, lock_wait=0.5, insecure=insecure)
+
     plant(program)
     listener = program.opened()
     with closing(listener):
@@ -398,7 +402,7 @@ def test_who_has_the_store_open_goes_on_and_who_reads_it_is_told_of(program: Pro
         program.keep("SmsReport", report(phone=CANARY, biz_id="50^0", send_time="2026-11-21 14:00:00"))
         with listener.snapshot():
             listener.notes("x")
-            ended = forget(program, CANARY)
+            ended = forget(program, CANARY, opener=impatient)
             assert ended.code == 3
             assert "another process may still read what was deleted" in ended.err
         assert forget(program, CANARY).code == 0

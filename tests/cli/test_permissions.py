@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -16,26 +17,64 @@ from tests.cli.program import Program, report
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("permissions"),  # the modules are loaded once, not once per worker
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv"),
 ]
 NOBODY = 12345  # a user that no table names
 
 
-def as_nobody(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The program, run by a user without an entry in the table of users, and without HOME."""
-    program = (  # all modules are loaded first: Python itself may lie where that user must not look
-        "import importlib, os, pkgutil, pwd, sys, smsreceipt, encodings.idna, platformdirs.unix, rich.table;"
-        "sys.dont_write_bytecode = True;"
-        "names = [each.name for each in pkgutil.walk_packages(smsreceipt.__path__, 'smsreceipt.')];"
-        "[importlib.import_module(name) for name in names if not name.endswith('__main__')];"
-        "import smsreceipt.cli.main as main;"
-        f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.argv = ['smsreceipt', *sys.argv[1:]];"
-        "sys.exit(main.main())"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", program, *words], cwd=cwd, env={"PATH": os.environ["PATH"], **environ},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+#: Loads all modules once, since Python itself may lie where that user must not look. For each line of standard input,
+#: a copy of it becomes that user and runs the program; standard output gets its exit code.
+_PROGRAM = """
+import encodings.idna, gc, importlib, json, os, pkgutil, platformdirs.unix, pwd, rich.table, signal, smsreceipt, sys
+sys.dont_write_bytecode = True
+for module in pkgutil.walk_packages(smsreceipt.__path__, "smsreceipt."):
+    if not module.name.endswith(("__main__", ".parquet", ".xlsx")):  # large libraries, of no use here
+        importlib.import_module(module.name)
+from smsreceipt.cli.main import main
+gc.freeze()  # no copy looks through what was imported
+
+for line in sys.stdin:
+    words, cwd, environ, *streams = json.loads(line)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    for number, (name, flags) in enumerate(zip(["/dev/null", *streams], [os.O_RDONLY, os.O_WRONLY, os.O_WRONLY])):
+        os.dup2(os.open(name, flags), number)
+    os.environ.update(environ)
+    os.chdir(cwd)
+    signal.alarm(60)
+    os.setgroups([]), os.setgid({user}), os.setuid({user})
+    sys.argv = ["smsreceipt", *words]
+    try:
+        main()
+    except SystemExit as ended:  # not by sys.exit(): Python would take a second to take all modules apart
+        os._exit(ended.code)
+"""
+
+
+class AsNobody(Protocol):
+    def __call__(self, *words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+        """The program, run by a user without an entry in the table of users, and without HOME."""
+
+
+@pytest.fixture(scope="module")
+def as_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsNobody]:
+    streams = [tmp_path_factory.mktemp("streams") / name for name in ("out", "err")]
+    command = [sys.executable, "-c", _PROGRAM.replace("{user}", str(NOBODY))]
+    environ = {"PATH": os.environ["PATH"]}
+    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        asking, answers = parent.stdin, parent.stdout
+
+        def run(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+            for stream in streams:
+                stream.write_bytes(b"")
+            print(json.dumps([words, str(cwd), environ, *map(str, streams)]), file=asking, flush=True)
+            return subprocess.CompletedProcess(words, int(answers.readline()), *(each.read_text() for each in streams))
+
+        yield run
 
 
 @pytest.fixture
@@ -51,7 +90,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def test_a_store_of_root_is_called_so(folder: Path) -> None:
+def test_a_store_of_root_is_called_so(as_nobody: AsNobody, folder: Path) -> None:
     store = folder / "own" / "r.db"
     root = Program(folder)
     assert root("--store", str(store), "replay", str(folder / "one.ndjson")).code == 0
@@ -63,7 +102,7 @@ def test_a_store_of_root_is_called_so(folder: Path) -> None:
         assert "again" not in ended.stderr
 
 
-def test_a_folder_that_must_not_be_entered_or_written_is_named(folder: Path) -> None:
+def test_a_folder_that_must_not_be_entered_or_written_is_named(as_nobody: AsNobody, folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     ended = as_nobody("--store", str(closed / "x" / "r.db"), "status", cwd=folder)
@@ -83,7 +122,7 @@ def test_a_folder_that_must_not_be_entered_or_written_is_named(folder: Path) -> 
         ["query-details", "--date", "today", "--phones-from", "FILE"],
     ],
 )
-def test_other_files_of_root_are_called_so(folder: Path, words: list[str]) -> None:
+def test_other_files_of_root_are_called_so(as_nobody: AsNobody, folder: Path, words: list[str]) -> None:
     secret = folder / "secret"
     secret.write_text("a-secret-of-24-characters\n")
     secret.chmod(0o600)
@@ -93,7 +132,9 @@ def test_other_files_of_root_are_called_so(folder: Path, words: list[str]) -> No
     assert "it belongs to root (uid 0), mode 0600; you are uid 12345" in ended.stderr
 
 
-def test_a_user_without_a_home_is_asked_for_a_place_and_can_do_everything_with_one(folder: Path) -> None:
+def test_a_user_without_a_home_is_asked_for_a_place_and_can_do_everything_with_one(
+    as_nobody: AsNobody, folder: Path
+) -> None:
     for words in (["status"], ["list"], ["replay", str(folder / "one.ndjson")]):
         ended = as_nobody(*words, cwd=folder)
         assert ended.returncode == 2, ended.stderr
@@ -109,7 +150,9 @@ def test_a_user_without_a_home_is_asked_for_a_place_and_can_do_everything_with_o
 
 
 @pytest.mark.parametrize("home", ["/", "", "relative"])
-def test_a_container_without_a_home_makes_no_store_in_the_root_directory(folder: Path, home: str) -> None:
+def test_a_container_without_a_home_makes_no_store_in_the_root_directory(
+    as_nobody: AsNobody, folder: Path, home: str
+) -> None:
     for words in (["status"], ["replay", str(folder / "one.ndjson")], ["config", "init"]):
         ended = as_nobody(*words, cwd=folder, HOME=home)
         assert (ended.returncode, "this user has no home directory" in ended.stderr) == (2, True), ended.stderr
@@ -117,7 +160,7 @@ def test_a_container_without_a_home_makes_no_store_in_the_root_directory(folder:
     assert as_nobody("--store", store, "status", cwd=folder, HOME=home).returncode == 0
 
 
-def test_a_home_that_is_not_there_leads_to_the_option(folder: Path) -> None:
+def test_a_home_that_is_not_there_leads_to_the_option(as_nobody: AsNobody, folder: Path) -> None:
     ended = as_nobody("replay", str(folder / "one.ndjson"), cwd=folder, HOME="/nonexistent")
     assert ended.returncode == 6
     assert "the folder / belongs to root (uid 0), mode 0755; you are uid 12345" in ended.stderr
@@ -126,7 +169,7 @@ def test_a_home_that_is_not_there_leads_to_the_option(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
-def test_a_journal_of_root_is_called_so(folder: Path, suffix: str) -> None:
+def test_a_journal_of_root_is_called_so(as_nobody: AsNobody, folder: Path, suffix: str) -> None:
     store = folder / "own" / "r.db"
     root = Program(folder)
     assert root("--store", str(store), "replay", str(folder / "one.ndjson")).code == 0
@@ -140,7 +183,7 @@ def test_a_journal_of_root_is_called_so(folder: Path, suffix: str) -> None:
     assert f"chown 12345 {left}" in ended.stderr
 
 
-def test_a_profile_of_root_is_called_so(folder: Path) -> None:
+def test_a_profile_of_root_is_called_so(as_nobody: AsNobody, folder: Path) -> None:
     profile = folder / ".aliyun" / "config.json"
     profile.parent.mkdir()
     profile.write_text("{}")
@@ -151,7 +194,7 @@ def test_a_profile_of_root_is_called_so(folder: Path) -> None:
     assert f"{profile} cannot be read: it belongs to root (uid 0), mode 0600; you are uid 12345" in ended.stderr
 
 
-def test_who_owns_the_file_gets_the_right_by_chmod(folder: Path) -> None:
+def test_who_owns_the_file_gets_the_right_by_chmod(as_nobody: AsNobody, folder: Path) -> None:
     closed = folder / "own" / "closed"
     closed.mkdir(mode=0o500)
     os.chown(closed, NOBODY, NOBODY)

@@ -85,7 +85,7 @@ def test_counters_while_it_runs_and_a_sentence_at_the_end(sandbox: Sandbox, tmp_
     )
     assert left[1:] == ["deleted from the queues", "look at them: smsreceipt list"]
     assert "received=" not in shown
-    assert "138" not in shown
+    assert not re.search(r"138[\d*]{8}", shown)  # a rate may hold any three digits
 
 
 def test_in_chinese(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -265,7 +265,7 @@ def test_a_reader_that_goes_away_is_141_and_the_work_is_done(program: Program, t
 
 
 def test_a_signal_stops_it_with_the_place_kept_and_the_next_run_goes_on_there(program: Program, tmp_path: Path) -> None:
-    saved = save(tmp_path / "saved", *some(30_000))
+    saved = save(tmp_path / "saved", *some(20_000))
     words = [*PROGRAM, "--store", program.location, "replay", saved, "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdout
@@ -278,24 +278,24 @@ def test_a_signal_stops_it_with_the_place_kept_and_the_next_run_goes_on_there(pr
         drain.join()
         assert run.wait(20) == 143
     stopped = summary(Ended(143, b"", err))
-    assert 0 < stopped["new"] < 30_000
+    assert 0 < stopped["new"] < 20_000
     ended = program("replay", saved)
     assert ended.code == 0
     assert "taken up at byte" in ended.err
-    assert summary(ended)["new"] == summary(ended)["received"] == 30_000 - stopped["new"]
+    assert summary(ended)["new"] == summary(ended)["received"] == 20_000 - stopped["new"]
     whole = program("replay", saved)  # a file that was read to its end is read in full again
-    assert (whole.code, summary(whole)["duplicate"], "taken up" in whole.err) == (0, 30_000, False)
+    assert (whole.code, summary(whole)["duplicate"], "taken up" in whole.err) == (0, 20_000, False)
 
 
 def test_no_resume_begins_at_the_beginning(program: Program, tmp_path: Path) -> None:
-    saved = Path(save(tmp_path / "saved", *some(20_000)))
+    saved = Path(save(tmp_path / "saved", *some(5_000)))
     words = [*PROGRAM, "--store", program.location, "replay", str(saved), "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         assert run.stdout
         run.stdout.readline()
         run.kill()
     ended = program("replay", str(saved), "--no-resume")
-    assert summary(ended)["received"] == 20_000
+    assert summary(ended)["received"] == 5_000
     assert summary(ended)["duplicate"] > 0
 
 

@@ -28,12 +28,6 @@ GROUP = (
 )
 
 
-@pytest.fixture(autouse=True)
-def shared_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The table of provinces is built once for all tests."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 def biz(n: int) -> str:
     return f"9006197469364984{n:02}^0"
 

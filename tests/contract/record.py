@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from tests.contract.recorder import Recorder
@@ -20,9 +22,14 @@ def record(out: Path) -> None:
         running = []
         for name, scenario in SCENARIOS.items():
             shutil.rmtree(out / name, ignore_errors=True)
-            running.append(pool.submit(scenario, Recorder(out / name, Path(folder, name))))
+            running.append(pool.submit(_run, scenario, out / name, Path(folder, name)))
         for each in running:
             each.result()
+
+
+def _run(scenario: Callable[[Recorder], None], out: Path, folder: Path) -> None:
+    with closing(Recorder(out, folder)) as recorder:
+        scenario(recorder)
 
 
 if __name__ == "__main__":

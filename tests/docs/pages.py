@@ -35,6 +35,7 @@ NAMES = (
     "outages",
     "troubleshooting",
     "errors",
+    "reference",
     "reliability",
     "benchmarks",
     "glossary",
@@ -76,9 +77,13 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def fences(text: str) -> list[tuple[str, str]]:
-    """Language and lines of every fenced block, without what differs between languages: comments, lines of captures."""
+    """Language and lines of every fenced block, without what differs between languages.
+
+    That are comments, the descriptions of units, and captures.
+    """
     found = _FENCE.findall(text)
-    return [(name, "" if name == "console" else re.sub(r"\s*(?<!\S)# .*", "", block)) for _, name, block in found]
+    translated = re.compile(r"\s*(?<!\S)# .*|(?<=^Description=).*", re.MULTILINE)
+    return [(name, "" if name == "console" else translated.sub("", block)) for _, name, block in found]
 
 
 def rows(text: str, head: str) -> list[list[str]]:

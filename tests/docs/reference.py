@@ -1,6 +1,6 @@
-"""Writes docs/reference.md from what every command's --help prints.
+"""Writes docs/en/reference.md and docs/zh-CN/reference.md from what every command's --help prints.
 
-`python -m tests.docs.reference` writes, the tests compare. Nobody edits that page by hand.
+`python -m tests.docs.reference` writes, the tests compare. Nobody edits these pages by hand.
 """
 
 import os
@@ -10,18 +10,30 @@ from functools import cache
 import click
 from click.testing import CliRunner
 
-from smsreceipt import cli
-from tests.docs.pages import ROOT
+from smsreceipt import cli, language
+from smsreceipt.cli.translated import translate_click
+from tests.docs import pages
 
-REFERENCE = ROOT / "docs" / "reference.md"
+LANGUAGES = {"en": language.ENGLISH, "zh-CN": language.CHINESE}
 WIDTH = 100
-_COMMON = re.compile(r"^Common options:\n(?:  .*\n?)+\n?", re.MULTILINE)
-_HEAD = """\
+_SECTION = {"en": "Common options", "zh-CN": "通用选项"}
+_COMMON = re.compile(r"^(?:Common options:|通用选项：)\n(?:  .*\n?)+\n?", re.MULTILINE)
+_HEAD = {
+    "en": """\
 # Reference
 
-What `smsreceipt COMMAND --help` prints; `make reference` writes this page. Guides:
-[English](../README.md#documentation) · [中文](../README.zh-CN.md#文档).
-"""
+**English** · [中文](../zh-CN/reference.md)
+
+What `smsreceipt COMMAND --help` prints; `make reference` writes this page.
+""",
+    "zh-CN": """\
+# 命令参考
+
+[English](../en/reference.md) · **中文**
+
+即 `smsreceipt --lang zh COMMAND --help` 的输出；本页由 `make reference` 生成。
+""",
+}
 
 
 def commands(command: click.Command = cli.tool, name: str = "") -> list[str]:
@@ -37,34 +49,42 @@ def commands(command: click.Command = cli.tool, name: str = "") -> list[str]:
 
 
 @cache
-def help_of(command: str) -> str:
-    """What `smsreceipt COMMAND --help` prints on a terminal of WIDTH columns."""
+def help_of(command: str, locale: str = "en") -> str:
+    """What `smsreceipt COMMAND --help` prints in that language on a terminal of WIDTH columns."""
     unset = dict.fromkeys(name for name in os.environ if name.startswith("SMSRECEIPT_"))
-    # click leaves two columns free at the right.
-    run = CliRunner().invoke(
-        cli.tool, [*command.split(), "--help"], prog_name="smsreceipt", env=unset, terminal_width=WIDTH - 2
-    )
+    translate_click()
+    with language.using(LANGUAGES[locale]):
+        # click leaves two columns free at the right.
+        run = CliRunner().invoke(
+            cli.tool, [*command.split(), "--help"], prog_name="smsreceipt", env=unset, terminal_width=WIDTH - 2
+        )
     assert run.exit_code == 0, run.output
     return run.stdout.rstrip()
 
 
-def common_options(command: str = "") -> str:
+def common_options(command: str = "", locale: str = "en") -> str:
     """The section of a command's help that is the same for every command."""
-    [section] = _COMMON.findall(help_of(command))
+    [section] = _COMMON.findall(help_of(command, locale))
     return str(section).rstrip()
 
 
-def own_help(command: str) -> str:
+def own_help(command: str, locale: str = "en") -> str:
     """A command's help without the common options."""
-    return _COMMON.sub("", help_of(command)).rstrip()
+    return _COMMON.sub("", help_of(command, locale)).rstrip()
 
 
-def page() -> str:
-    """The whole page: the common options once, then each command's own help."""
-    sections = [("Common options", common_options())]
-    sections += [(f"smsreceipt {command}".strip(), own_help(command)) for command in commands()]
-    return _HEAD + "".join(f"\n## {title}\n\n```text\n{text}\n```\n" for title, text in sections)
+def titles(locale: str) -> list[str]:
+    """The headings of the page: the common options, then each command."""
+    return [_SECTION[locale], *(f"smsreceipt {command}".strip() for command in commands())]
+
+
+def page(locale: str) -> str:
+    """The whole page of a language, "en" or "zh-CN": the common options once, then each command's own help."""
+    texts = [common_options(locale=locale), *(own_help(command, locale) for command in commands())]
+    sections = zip(titles(locale), texts, strict=True)
+    return _HEAD[locale] + "".join(f"\n## {title}\n\n```console\n{text}\n```\n" for title, text in sections)
 
 
 if __name__ == "__main__":
-    REFERENCE.write_text(page())
+    for each in LANGUAGES:
+        pages.path(each, "reference").write_text(page(each))

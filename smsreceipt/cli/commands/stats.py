@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from textwrap import fill
 from typing import Any
 
 import click
@@ -55,22 +54,13 @@ def row_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _definitions() -> str:
-    """What each figure is, in two columns."""
-    width = max(len(each.name[0]) for each in DEFINITIONS) + 2
-    return "\n".join(
-        fill(each.formula[0], 76, initial_indent=f"  {each.name[0]:{width}}", subsequent_indent=" " * (width + 2))
-        for each in DEFINITIONS
-    )
-
-
-def _definitions_zh() -> str:
-    """The same in Chinese."""
-    width = max(columns(each.name[1]) for each in DEFINITIONS) + 2
+def _definitions(index: int) -> str:
+    """What each figure is, in two columns that fit the 80 of a man page; *index*: 0 for English, 1 for Chinese."""
+    width = max(columns(each.name[index]) for each in DEFINITIONS) + 2
     rows = []
     for each in DEFINITIONS:
-        first, *others = lines(each.formula[1], 74 - width)
-        rows.append(f"  {each.name[1]}{' ' * (width - columns(each.name[1]))}{first}")
+        first, *others = lines(each.formula[index], 71 - width)
+        rows.append(f"  {each.name[index]}{' ' * (width - columns(each.name[index]))}{first}")
         rows.extend(f"{' ' * (width + 2)}{line}" for line in others)
     return "\n".join(rows)
 
@@ -88,13 +78,13 @@ _HELP = f"""{_FIRST}
 {SCOPE[0]}
 
 \b
-{_definitions()}
+{_definitions(0)}
 
 {_EXAMPLES}"""
 
 
 def _chinese_help() -> str:
-    return f"{_(_FIRST)}\n\n{SCOPE[1]}\n\n\b\n{_definitions_zh()}\n\n{_EXAMPLES}"
+    return f"{_(_FIRST)}\n\n{SCOPE[1]}\n\n\b\n{_definitions(1)}\n\n{_EXAMPLES}"
 
 
 @cli_command("stats", data=True, help=_HELP, chinese_help=_chinese_help)

@@ -127,6 +127,7 @@ class Puller:
         """Stop, and wait for no acknowledgement: the sink has given up. From any thread, idempotent."""
         self._abandoned = True
         self.stop()
+        self._wake(self._changed.set)
 
     def _wake(self, callback: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed

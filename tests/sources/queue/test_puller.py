@@ -159,6 +159,21 @@ def test_following_goes_on_when_drained_until_it_is_stopped() -> None:
     assert not pulled.drained
 
 
+def test_a_store_that_gives_up_after_the_stop_is_waited_for_no_longer() -> None:
+    service = Service()
+    service.put(*bodies(3))
+
+    async def gives_up(scene: Scene) -> None:
+        await asyncio.sleep(1)
+        scene.puller.stop()
+        await asyncio.sleep(1)
+        scene.puller.abandon()
+
+    pulled = pull(service, sink=Sink(ack=False), follow=True, meanwhile=gives_up)
+    assert pulled.seconds < 2.1
+    assert pulled.counts.deleted == 0
+
+
 def test_for_stops_after_its_time_and_still_deletes_what_was_received() -> None:
     service = Service()
     service.put(*bodies(3))
