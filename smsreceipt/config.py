@@ -155,7 +155,7 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as exc:
         raise UsageError(_("{file}: not UTF-8", file=path), hint=_("Save it as UTF-8.")) from exc
     except tomllib.TOMLDecodeError as exc:
-        raise UsageError(_("{file}: {fault}", file=path, fault=exc)) from exc
+        raise UsageError(_("{what}: {reason}", what=path, reason=exc)) from exc
     except RecursionError as exc:
         raise UsageError(_("{file}: arrays or tables are nested too deeply", file=path)) from exc
     except ValueError as exc:  # an integer with more digits than Python converts

@@ -91,6 +91,7 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
 #: What systems say about files and sockets, as far as users meet it.
 _OF_SYSTEM = {
     N_("Address already in use"),
+    N_("Bad file descriptor"),
     N_("Cannot assign requested address"),
     N_("Connection refused"),
     N_("Disk quota exceeded"),

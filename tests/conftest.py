@@ -59,6 +59,15 @@ def missing(tool: str) -> bool:
     return found(tool) is None or (tool == "node" and clients_absent)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with modules whose tests run on one worker, then those with slow tests: none is left alone at the end.
+
+    The tests of a module stay together, and in their order.
+    """
+    first = [{item.path for item in items if item.get_closest_marker(mark)} for mark in ("xdist_group", "slow")]
+    items.sort(key=lambda item: [item.path not in paths for paths in first])
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for tool in mark.args:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smsreceipt.errors import AuthError, UsageError
+from smsreceipt.extras import install_command
 from smsreceipt.language import N_, _
 from smsreceipt.permissions import denied_hint, unusable, why_denied
 
@@ -172,7 +173,7 @@ def _external(profile: dict[str, Any], mode: str, name: str, path: Path) -> Prov
     except ImportError:
         raise UsageError(
             _("profile {name} has mode {mode}, which needs the extra `credentials`", name=name, mode=mode),
-            hint="pip install 'smsreceipt[credentials]'",
+            hint=install_command("credentials"),
         ) from None
     try:
         if mode == "CredentialsURI":

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.options import option
-from smsreceipt.cli.types import When, since, span, until
+from smsreceipt.cli.types import MessageType, When, since, span, until
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
-from smsreceipt.model import Instant, Kind, Outcome, Source, beijing_day, normalise_phone, start_of_day
+from smsreceipt.model import Instant, Outcome, Source, beijing_day, normalise_phone, start_of_day
 from smsreceipt.store import Query
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-
-def complete_kind(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The message types that begin with *incomplete*, in any case."""
-    from click.shell_completion import CompletionItem
-
-    from smsreceipt.decode import KINDS
-
-    return [CompletionItem(kind) for kind in KINDS if kind.casefold().startswith(incomplete.casefold())]
-
 
 phone_option = option(
     "--phone",
@@ -38,10 +25,13 @@ phone_option = option(
 
 
 def kind_option(
-    told: str = "Only this message type (repeat = or).",
+    told: str = "Only this message type (repeat = or).", *, multiple: bool = True, example: str | None = "SmsReport"
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The option --kind of a command, with this help."""
-    return option("--kind", multiple=True, metavar="KIND", shell_complete=complete_kind, help=told, example="SmsReport")
+    """The option --kind of a command, with this help; without *example*, no key of the configuration."""
+    return option(
+        "--kind", type=MessageType(), multiple=multiple, metavar="KIND", help=told, example=example,
+        in_template=example is not None,
+    )  # fmt: skip
 
 
 biz_id_option = option("--biz-id", multiple=True, metavar="ID", help="Only this BizId.", example="900619746936498440^0")
@@ -117,10 +107,10 @@ def filters_except(*names: str) -> Callable[[Callable[..., Any]], Callable[..., 
 def query_of(app: App, chosen: dict[str, Any]) -> Query:
     """The Query of the filter options. Raises UsageError if they are not valid together."""
     begin, end = bounds(app.now(), chosen["date"], chosen["since"], chosen["until"])
-    for name in ("kind", "phone", "biz_id", "out_id", "call_id", "code"):
+    for name in ("phone", "biz_id", "out_id", "call_id", "code"):
         refuse_empty(chosen[name], f"--{name.replace('_', '-')}")
     return Query(
-        kinds=kinds_of(chosen["kind"]),
+        kinds=chosen["kind"],
         phones=[normalise_phone(word) for word in read_dash(app, chosen["phone"])],
         biz_ids=chosen["biz_id"],
         out_ids=chosen["out_id"],
@@ -141,15 +131,6 @@ def refuse_empty(words: Iterable[str], name: str) -> None:
     """Raise UsageError for an empty word, which would match all rows without a value."""
     if not all(word.strip() for word in words):
         raise UsageError(_("{option}: empty number or id", option=name))
-
-
-def kinds_of(words: Iterable[str]) -> list[Kind]:
-    """The message types; known ones may be written in any case, and as narrow tables have them."""
-    if not words:
-        return []
-    from smsreceipt.decode import printed_kind
-
-    return [printed_kind(word) for word in words]
 
 
 def codes_of(words: Iterable[str]) -> set[str]:

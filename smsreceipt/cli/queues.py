@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsreceipt.cli.filters import complete_kind
 from smsreceipt.cli.options import option
+from smsreceipt.cli.types import MessageType
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -19,8 +19,19 @@ def _complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str)
     from click.shell_completion import CompletionItem
 
     name, equals, begun = incomplete.partition("=")
-    kinds = complete_kind(ctx, param, begun) if equals else []
+    kinds = MessageType().shell_complete(ctx, param, begun) if equals else []
     return [CompletionItem(f"{name}={each.value}") for each in kinds]
+
+
+class _Types(MessageType):
+    """A message type, or all."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The known ones that begin so, in any case; and all."""
+        from click.shell_completion import CompletionItem
+
+        every = [CompletionItem("all")] if "all".startswith(incomplete.casefold()) else []
+        return every + super().shell_complete(ctx, param, incomplete)
 
 
 def queue_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,9 +69,9 @@ _OPTIONS = (
     ),
     option(
         "--type",
+        type=_Types(),
         multiple=True,
         metavar="TYPE",
-        shell_complete=complete_kind,
         help="Message type of a queue named by --uid, e.g. SmsReport; all: every type, as far as its queue exists.",
         example="SmsReport",
     ),

@@ -1,4 +1,4 @@
-"""Parameter types of options: days, instants, durations, sizes, addresses.
+"""Parameter types of options: days, instants, durations, sizes, addresses, message types.
 
 Times without a zone are Beijing time.
 """
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from smsreceipt.language import N_, _
-from smsreceipt.model import BEIJING, DAY_MS, Instant, Share, beijing_day, start_of_day
+from smsreceipt.model import BEIJING, DAY_MS, Instant, Kind, Share, beijing_day, start_of_day
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from smsreceipt.runs.sockets import HostPort
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -93,6 +95,31 @@ class Address(click.ParamType["HostPort | str"]):
             return HostPort.of(str(value))
         except ValueError:
             self.fail(_("{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", value=value), param, ctx)
+
+
+class MessageType(click.ParamType[Kind]):
+    """A message type: a known one in any case and as narrow tables print it; any other as it is."""
+
+    name = "message type"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Kind:
+        """The message type in its own spelling; fails as a usage error for an empty one."""
+        from smsreceipt.decode import known_kind
+
+        return known_kind(str(value)) or self.fail(_("a message type is missing: SmsReport, SmsUp"), param, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - the same
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The known ones that begin so, in any case."""
+        from click.shell_completion import CompletionItem
+
+        from smsreceipt.decode import KINDS
+
+        return [CompletionItem(kind) for kind in KINDS if kind.casefold().startswith(incomplete.casefold())]
 
 
 class Zone(click.ParamType[tzinfo]):

@@ -30,7 +30,6 @@ __all__ = [
     "known_kind",
     "normalise_phone",
     "of_send",
-    "printed_kind",
     "reread",
     "short_kind",
 ]
@@ -125,23 +124,16 @@ def short_kind(kind: str) -> str:
     return short.removeprefix("Secret") or short
 
 
-def printed_kind(text: str) -> Kind:
-    """As known_kind(), also for the short form of a known one that a narrow table has."""
-    kind = known_kind(text)
-    if kind in KINDS:
-        return kind
-    folded = kind.casefold()
-    return next((each for each in KINDS if short_kind(each).casefold() == folded), kind)
+_SPELLINGS = {short_kind(kind).casefold(): kind for kind in KINDS} | {kind.casefold(): kind for kind in KINDS}
 
 
 def known_kind(text: str) -> Kind:
-    """The message type *text*: a known one in its own spelling, whatever case *text* has; any other as it is.
+    """The message type *text*: a known one in any case and as short_kind() has it, in its own spelling; else as it is.
 
     Blanks and invisible characters around it are dropped.
     """
     text = visible(text)
-    folded = text.casefold()
-    return next((kind for kind in KINDS if kind.casefold() == folded), Kind(text))
+    return _SPELLINGS.get(text.casefold(), Kind(text))
 
 
 def _bodies(delivery: Delivery, index: int, text: bytes) -> Sequence[bytes] | Reason:

@@ -36,7 +36,7 @@ class Address:
         try:
             endpoint = Endpoint.parse(f"{parts.scheme}://{parts.netloc}", insecure_http=insecure_http)
         except UsageError as exc:
-            raise UsageError(_("{fault}: {reason}", fault="--to", reason=exc), hint=exc.hint) from None
+            raise UsageError(_("{what}: {reason}", what="--to", reason=exc), hint=exc.hint) from None
         return cls(endpoint, f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
 
     @property

@@ -254,4 +254,4 @@ def _rows(store: Store, query: Query) -> Generator[StoredReceipt, None, None]:
 
 def _quoted(refusal: Refused) -> str:
     reason, answer = reasons.in_words(str(refusal)), mask_numbers(refusal.answer.strip())
-    return _("{fault}: {reason}", fault=reason, reason=answer) if answer else reason
+    return _("{what}: {reason}", what=reason, reason=answer) if answer else reason

@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from typing import Any, BinaryIO
 
 from smsreceipt.errors import UsageError
+from smsreceipt.extras import install_command
 from smsreceipt.language import _
 from smsreceipt.ledger.rows import TableRow
 
@@ -39,7 +40,7 @@ def sheets(stream: BinaryIO) -> Iterator[tuple[str, Iterator[TableRow]]]:
     except ImportError:
         raise UsageError(
             _("the list is a spreadsheet, and openpyxl is not installed"),
-            hint=_("Install it: pip install 'smsreceipt[xlsx]'. Or save the sheet as CSV (UTF-8)."),
+            hint=_("Install it: {command}. Or save the sheet as CSV (UTF-8).", command=install_command("xlsx")),
         ) from None
     stream.seek(0)
     try:

@@ -147,7 +147,7 @@ def _confirm(way: Way, answer: Answer, key: str, meanings: Mapping[int, str]) ->
     if code:
         said = _("{host} answered {code}", host=host, code=f"{key} {code}")
         if code in meanings:
-            said = _("{fault}: {reason}", fault=said, reason=_(meanings[code]))
+            said = _("{what}: {reason}", what=said, reason=_(meanings[code]))
         raise NotTold(said, pause=_PAUSES.get(code, 0.0))
     raise_status(host, answer.status)
     raise NotTold(_("{host} did not answer as a robot does", host=host), again=True)

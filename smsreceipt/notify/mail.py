@@ -74,10 +74,10 @@ class Mail:
         except smtplib.SMTPNotSupportedError:
             raise NotTold(_("{where} offers no TLS or no login", where=where)) from None
         except ssl.SSLCertVerificationError:
-            said = _("{fault}: {reason}", fault=where, reason=_("its certificate is not valid"))
+            said = _("{what}: {reason}", what=where, reason=_("its certificate is not valid"))
             raise NotTold(said) from None
         except (smtplib.SMTPException, OSError, UnicodeError) as exc:
-            raise NotTold(_("{fault}: {reason}", fault=where, reason=in_words(exc)), again=True) from None
+            raise NotTold(_("{what}: {reason}", what=where, reason=in_words(exc)), again=True) from None
         if refused:
             raise NotTold(self._refused(where, refused))
 

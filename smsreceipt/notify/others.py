@@ -1,4 +1,4 @@
-"""The hundred further services of Apprise (apprise:env:NAME), an extra: pip install 'smsreceipt[notify]'."""
+"""The hundred further services of Apprise (apprise:env:NAME), by the extra `notify`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from smsreceipt.aliyun.deadline import within
 from smsreceipt.errors import UsageError
+from smsreceipt.extras import install_command
 from smsreceipt.language import _
 from smsreceipt.notify.faults import NotTold
 from smsreceipt.notify.message import Message
 
-_INSTALL = "pip install 'smsreceipt[notify]'"
 _LIMIT = 30.0  # seconds; its services have limits of their own
 
 
@@ -28,7 +28,9 @@ class Apprise:
         try:
             import apprise
         except ImportError:
-            raise UsageError(_("--notify {where}: Apprise is not installed", where=where), hint=_INSTALL) from None
+            raise UsageError(
+                _("--notify {where}: Apprise is not installed", where=where), hint=install_command("notify")
+            ) from None
         # It logs URLs.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
         made = apprise.Apprise.instantiate(url)

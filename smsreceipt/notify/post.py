@@ -41,7 +41,7 @@ class Way:
         try:
             endpoint = Endpoint.parse(f"{parts.scheme}://{parts.netloc}")
         except UsageError as exc:
-            said = _("{fault}: {reason}", fault=f"--notify {where}", reason=exc)
+            said = _("{what}: {reason}", what=f"--notify {where}", reason=exc)
             raise UsageError(said, hint=_("A robot's URL begins with https://")) from None
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         return cls(endpoint, path, proxies, limit)
@@ -55,7 +55,7 @@ class Way:
             return within(self.limit, lambda: self._exchange(url, body, headers))
         except OSError as exc:
             # Not chained: the cause may quote the URL.
-            said = _("{fault}: {reason}", fault=self.endpoint.netloc, reason=_why(exc, self.limit))
+            said = _("{what}: {reason}", what=self.endpoint.netloc, reason=_why(exc, self.limit))
             raise NotTold(said, again=not _untrusted(exc)) from None
 
     def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:

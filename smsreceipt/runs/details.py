@@ -57,7 +57,7 @@ class Details:
             action()
         except OSError as exc:
             hint = _("The comparison went on; free that disk, run again.")
-            fault = OutputError(_("{option}: {reason}", option="--details", reason=of_system(exc)), hint=hint)
+            fault = OutputError(_("{what}: {reason}", what="--details", reason=of_system(exc)), hint=hint)
             self._app.error(fault)
             self._app.end_with(fault.exit_code)
             file, self._file = self._file, None

@@ -20,6 +20,7 @@ from smsreceipt.output.files.places import Folder, checked
 from smsreceipt.output.files.writers import line_writer_of, writer_of
 from smsreceipt.output.mask import mask_numbers
 from smsreceipt.runs.exported import Rows
+from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.store import Store
 
 T = TypeVar("T")
@@ -52,6 +53,7 @@ def run(app: App, rows: Rows[T], options: Options) -> None:
     require(wanted)
     export = _Export(app, rows, options, wanted)
     with app.open_store(readonly=True) as store, store.snapshot(), app.progress() as export.progress:
+        say_unknown_kinds(app, rows.kinds, store)
         if options.output == _STDOUT:
             export.to_stdout(store)
         elif options.by_day:

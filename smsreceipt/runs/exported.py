@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, Protocol, TypeVar
 
@@ -29,6 +29,10 @@ class Rows(Protocol[T]):
     @property
     def nothing(self) -> str:
         """The sentence where there are none, to be translated."""
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """The message types that they were asked for by."""
 
     @property
     def view(self) -> View[T]:
@@ -59,6 +63,11 @@ class ReceiptRows:
     subject: ClassVar[str] = "receipts"
     nothing: ClassVar[str] = N_("no receipts")
 
+    @property
+    def kinds(self) -> Collection[str]:
+        """The message types in the query."""
+        return self.query.kinds
+
     def all(self, store: Store) -> Iterator[StoredReceipt]:
         """Yield them in ascending seq."""
         return store.list(self.query)
@@ -86,6 +95,7 @@ class SendRows:
 
     query: SendQuery
     view: View[StoredSend] = SENDS
+    kinds: ClassVar[Collection[str]] = ()
     subject: ClassVar[str] = "sends"
     nothing: ClassVar[str] = N_("no sends")
 
@@ -115,6 +125,7 @@ class SendRows:
 class StatsRows(Generic[T]):
     """The rows of `stats --by`. They have no days of their own."""
 
+    kinds: Collection[str] = ()
     subject = "stats"
     nothing = N_("no figures")
 

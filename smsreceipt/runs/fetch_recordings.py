@@ -334,7 +334,7 @@ def _of_file(exc: OSError, folder: Path) -> SmsReceiptError:
     """The error for a file that cannot be written."""
     if exc.errno in FULL or exc.errno == errno.EIO:
         return OutputError(_("{what}: {reason}", what=folder, reason=of_system(exc)), hint=_DISK)
-    return unusable(_("{path} cannot be written", path=folder), exc, folder, write=True)
+    return unusable(_("{name} cannot be written", name=folder), exc, folder, write=True)
 
 
 def _try(fetcher: Fetcher, task: tuple[int, ShownRecording]) -> _Result | None:

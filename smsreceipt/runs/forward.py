@@ -29,6 +29,7 @@ from smsreceipt.forward.web import Web
 from smsreceipt.ingest import LockRetry
 from smsreceipt.language import N_, _
 from smsreceipt.output import reasons
+from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.runs.receiving import report_failures
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.sockets import HostPort
@@ -72,6 +73,7 @@ def run(app: App, options: Options) -> None:
                 from smsreceipt.runs.forward_metrics import serve
 
                 stack.enter_context(serve(app, options.metrics))
+            say_unknown_kinds(app, options.work.query.kinds, store)
             begin = options.begin
             cursor = Cursor.take(
                 store,

@@ -11,12 +11,12 @@ from itertools import islice
 from msgspec import structs
 
 from smsreceipt.app import App
-from smsreceipt.decode import KINDS, known_kind
+from smsreceipt.decode import KINDS
 from smsreceipt.decode.saved import decode_saved
 from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.language import _
-from smsreceipt.model import Decoded, Reached
-from smsreceipt.runs.kinds import unknown_kind_warning
+from smsreceipt.model import Decoded, Kind, Reached
+from smsreceipt.runs.kinds import warn_of_unknown_kinds
 from smsreceipt.runs.sends_list import is_list_of_sends
 from smsreceipt.sources.files.open import FoundFile, InputFile, find
 from smsreceipt.sources.files.reader import PayloadReader, Piece, kind_in_path
@@ -27,15 +27,15 @@ _STDIN = "-"
 class Inputs:
     """The files that the words name, or standard input for "-"."""
 
-    def __init__(self, app: App, words: Sequence[str], kind: str | None) -> None:
+    def __init__(self, app: App, words: Sequence[str], kind: Kind | None) -> None:
         """*kind*: the message type of all payloads; None: it is determined for each.
 
         Raises UsageError for a file that is not there.
         """
         self._app = app
-        self._kind = known_kind(kind) if kind else None
-        if self._kind and (warning := unknown_kind_warning(self._kind)):
-            app.warn(warning)
+        self._kind = kind
+        if kind:
+            warn_of_unknown_kinds(app, [kind])
         self._kinds = {known.casefold(): known for known in KINDS}
         if _STDIN in words and app.stdin is None:
             raise UsageError(_("standard input is closed"))

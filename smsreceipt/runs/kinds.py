@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from smsreceipt.app import App
 from smsreceipt.language import _, listed
-from smsreceipt.model import Kind, nearest
+from smsreceipt.model import nearest
 from smsreceipt.store import Store
 
 
@@ -23,14 +23,21 @@ def unknown_kind_warning(kind: str) -> str:
     return _("{kind} is no message type known here: kept whole, but not read", kind=kind)
 
 
-def say_unknown_kinds(app: App, kinds: Iterable[Kind], store: Store) -> None:
-    """Print a message for each kind that neither the program nor the store has."""
+def warn_of_unknown_kinds(app: App, kinds: Iterable[str]) -> None:
+    """Warn once about each message type, as which something is to be read, that the program has no table for."""
+    for kind in dict.fromkeys(kinds):
+        if warning := unknown_kind_warning(kind):
+            app.warn(warning)
+
+
+def say_unknown_kinds(app: App, kinds: Collection[str], store: Store) -> None:
+    """Print a message for each kind, by which receipts are chosen, that neither the program nor the store has."""
     if not kinds:
         return
     from smsreceipt.decode import KINDS
 
     stored = [facts.kind for facts in store.facts().kinds]
-    for kind in kinds:
+    for kind in sorted({*kinds}):
         if kind not in KINDS and kind not in stored:
             near = nearest(kind, {*stored, *KINDS})
             if near:

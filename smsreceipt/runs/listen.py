@@ -6,6 +6,7 @@ import math
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from smsreceipt.decode import QUEUED_KINDS, decode, known_kind
 from smsreceipt.errors import SmsReceiptError, StoreLocked, UsageError
 from smsreceipt.ingest import TurnCommitter
 from smsreceipt.language import _, listed, n_
-from smsreceipt.model import Delivery, Kind, Tally
+from smsreceipt.model import Delivery, Kind, Reason, Tally
 from smsreceipt.runs.forward_metrics import Forwards
 from smsreceipt.runs.kinds import unknown_kind_warning
 from smsreceipt.runs.listen_notes import ListenNotes
@@ -104,7 +105,8 @@ class _Listening:
         self._committer: TurnCommitter[Delivery] | None = None
         self._lease: ConsumerLease | None = None
         self._next_refresh = self._next_slow_warning = self._next_reader_warning = self._next_refusal_warning = 0.0
-        self._told_large = self._told_rejects = self._told_paths = 0
+        self._told_large = self._told_paths = 0
+        self._told_rejects: Counter[Reason] = Counter()
         self.today = Today(app)
         self._notes = ListenNotes(
             f"{socket.gethostname()} {options.bind}",
@@ -228,7 +230,7 @@ class _Listening:
     def _tell_refusals(self, now: float) -> None:
         """Tell about refused pushes and new rejects; then say nothing more of them for a while."""
         paths = self.receiver.wrong_paths - self._told_paths
-        large, rejects = self.receiver.pushes[413] - self._told_large, self.tally.fresh_rejects - self._told_rejects
+        large, rejects = self.receiver.pushes[413] - self._told_large, self._receiving.reasons - self._told_rejects
         if large:
             self._app.warn(
                 n_(

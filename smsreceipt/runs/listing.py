@@ -9,7 +9,7 @@ from dataclasses import replace
 from smsreceipt.app import App
 from smsreceipt.errors import StoreUnavailable
 from smsreceipt.language import N_, _
-from smsreceipt.model import Kind, StoredReceipt
+from smsreceipt.model import StoredReceipt
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.kinds import say_unknown_kinds
@@ -110,7 +110,7 @@ def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredRece
     asked = replace(query, limit=limit or (NEWEST if table else None), newest=table and newest)
     with app.open_store(readonly=True) as store:
         printed = printer.print(store.list(asked))
-        say_unknown_kinds(app, [Kind(kind) for kind in query.kinds], store)
+        say_unknown_kinds(app, query.kinds, store)
         if not printed:
             printer.end()
             app.say(_nothing_found(app, store))

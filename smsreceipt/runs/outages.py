@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from smsreceipt.app import App
+from smsreceipt.decode import KINDS
 from smsreceipt.insight.outages import (
     SHORTEST,
     Usual,
@@ -28,6 +29,7 @@ from smsreceipt.output.objects.outages import OUTAGES, Outage
 from smsreceipt.output.printer import print_rows
 from smsreceipt.reconcile import Calendar
 from smsreceipt.runs.figure_settings import thresholds
+from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.runs.listen_notes import read_events
 from smsreceipt.store import Query, SendQuery, Store
 from smsreceipt.store.arrivals import MINUTE
@@ -51,8 +53,9 @@ def run(app: App, first: int, last: int, kinds: Collection[Kind] = (), shortest:
     since, until = start_of_day(first), Instant(min(start_of_day(last + 1), now - _DELAY))
     with app.open_store(readonly=True) as store:
         rows = [_outage(store, window, now) for window in windows(store, since, until, limits, kinds, shortest)]
-        strange = set(kinds) - {each.kind for each in store.facts().kinds}
-    for kind in sorted(strange):
+        say_unknown_kinds(app, kinds, store)
+        absent = {*kinds} & {*KINDS} - {each.kind for each in store.facts().kinds}
+    for kind in sorted(absent):
         app.say(_("the store holds no receipt of {kind}", kind=kind))
     print_rows(app, OUTAGES, rows, lambda display: terminal.outages.outages(rows, display))
     counts = Counter(row.verdict for row in rows)
@@ -124,4 +127,4 @@ def _summary(lost: list[Outage]) -> str:
     told = _("receipts are lost in {windows} windows", windows=len(lost))
     if open_sends:
         told = _("receipts are lost in {windows} windows, {n:,} sends have none", windows=len(lost), n=open_sends)
-    return _("{fault}: {reason}", fault=told, reason="; ".join(commands)) if commands else told
+    return _("{what}: {reason}", what=told, reason="; ".join(commands)) if commands else told

@@ -7,11 +7,6 @@ import zlib
 from smsreceipt.app import App
 from smsreceipt.codes import regions, segments
 from smsreceipt.config import cache_directory, expanded
-from smsreceipt.language import N_
-
-GET_REGIONS = N_(
-    "provinces are unknown: install them with pip install 'smsreceipt[regions]', or name a phone.dat with --prefixes"
-)
 
 
 class Places:

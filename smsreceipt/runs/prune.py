@@ -19,6 +19,7 @@ from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.runs import archive, recordings, removing
 from smsreceipt.runs.existing import open_existing
+from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.runs.removing import Remover, Tally, lots
 from smsreceipt.store import Query, SendQuery, SendState, Store, StoredSend
 from smsreceipt.store.removal import At, Removal, Whole
@@ -67,6 +68,7 @@ def plan(app: App, options: Options) -> None:
     """Print what would be deleted. Writes nothing, and takes no lock. Raises UsageError as run() does."""
     _check(app, options)
     with app.open_store(readonly=True) as store:
+        say_unknown_kinds(app, options.kinds, store)
         old = _Old(app, store, options)
         tally = _planned(old, options)
         removing.report(app, tally)
@@ -88,6 +90,7 @@ def run(app: App, options: Options, *, confirm: Callable[[str], None] | None) ->
     with open_existing(app) as store:
         if not store.facts().exists:
             return
+        say_unknown_kinds(app, options.kinds, store)
         pruning = _Pruning(app, store, options)
         if confirm is not None:
             pruning.confirm(confirm)

@@ -26,10 +26,11 @@ from smsreceipt.model import Delivery, Instant, Tally, narrow, visible
 from smsreceipt.output.objects.receipts import RECEIPTS, RECEIPTS_OF_KINDS
 from smsreceipt.output.printer import tabular
 from smsreceipt.runs.access import access, connection_reporter, proxies
-from smsreceipt.runs.kinds import unknown_kind_warning
+from smsreceipt.runs.kinds import warn_of_unknown_kinds
 from smsreceipt.runs.receiving import Receiving, refuse_full_disk
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.sockets import HostPort
+from smsreceipt.sources.queue.absent import passed_over
 from smsreceipt.sources.queue.client import Queue, QueueClient
 from smsreceipt.sources.queue.puller import Puller
 from smsreceipt.sources.queue.state import Options
@@ -53,36 +54,36 @@ class NoQueueError(UsageError):
 def queues_of(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
     """As named_queues(); warns about a message type that is not known."""
     found = named_queues(app, named, uid, kinds)
-    for unknown in dict.fromkeys(queue.kind for queue in found):
-        if warning := unknown_kind_warning(unknown):
-            app.warn(warning)
+    warn_of_unknown_kinds(app, (queue.kind for queue in found))
     return found
 
 
 def named_queues(app: App, named: Sequence[str], uid: str | None, kinds: Sequence[str]) -> list[Queue]:
     """The queues of *named* (NAME or NAME=TYPE) and of *uid* with *kinds*, else those of the configuration; each once.
 
-    Blanks and invisible characters around names, which a copy from a web page brings, are dropped. Raises UsageError if
-    the message type of one is not known or given in two ways, or if *uid* is no number; NoQueueError if there is none.
+    The type "all" names the queues of every known type, as optional ones. Blanks and invisible characters around names,
+    which a copy from a web page brings, are dropped. Raises UsageError if the message type of one is not known or given
+    in two ways, or if *uid* is no number; NoQueueError if there is none.
     """
     if bool(uid) != bool(kinds):
         raise UsageError(
             _("--uid and --type belong together"),
             hint=_("For example --uid 1234567890123456 --type SmsReport."),
         )
-    asked = [(visible(name), visible(kind)) for name, _equals, kind in (text.partition("=") for text in named)]
+    asked = [_queue(visible(name), kind) for name, _equals, kind in (text.partition("=") for text in named)]
     if uid:
-        types = QUEUED_KINDS if means_all(kinds) else [known_kind(kind) for kind in kinds]
-        asked += [(f"Alicom-Queue-{_uid(uid)}-{kind}", str(kind)) for kind in types]
+        number, types = _uid(uid), [known_kind(kind) for kind in kinds if not _means_all(kind)]
+        asked += [_queue(f"Alicom-Queue-{number}-{kind}", kind) for kind in types]
+        if len(types) < len(kinds):
+            asked += [Queue(f"Alicom-Queue-{number}-{kind}", kind, optional=True) for kind in QUEUED_KINDS]
     found: dict[str, Queue] = {}
-    for name, kind in asked or app.config.queues.items():
-        queue = _queue(name, kind)
-        if found.setdefault(name, queue) != queue:
+    for queue in asked or [_queue(name, kind) for name, kind in app.config.queues.items()]:
+        if found.setdefault(queue.name, queue) != queue:
             raise UsageError(
                 _(
                     "queue {name!r} is given twice, as {first} and as {second}",
-                    name=name,
-                    first=found[name].kind,
+                    name=queue.name,
+                    first=found[queue.name].kind,
                     second=queue.kind,
                 ),
                 hint=_("A queue has one message type: the console names it."),
@@ -92,14 +93,14 @@ def named_queues(app: App, named: Sequence[str], uid: str | None, kinds: Sequenc
     return list(found.values())
 
 
-def means_all(kinds: Sequence[str]) -> bool:
-    """Whether one of the words stands for every message type that has queues."""
-    return any(visible(kind).casefold() == "all" for kind in kinds)
+def _means_all(kind: str) -> bool:
+    """Whether the word stands for every message type that has queues."""
+    return visible(kind).casefold() == "all"
 
 
 def _queue(name: str, kind: str) -> Queue:
     """The queue *name* with the message type *kind*; "": the one that its name tells. Raises UsageError."""
-    known = known_kind(kind) if kind else kind_of_queue(name)
+    known = known_kind(kind) or kind_of_queue(name)
     if not name or known is None:
         hint = _("Say it: --queue {queue}", queue=shlex.quote((name or "NAME") + "=SmsReport"))
         raise UsageError(_("queue {name!r} does not tell its message type", name=name), hint=hint)
@@ -159,19 +160,18 @@ def run(
     settle: bool,
     min_free: int,
     metrics: HostPort | None = None,
-    some: bool = False,
 ) -> None:
     """Receive until the queues are empty or the options end the run; print new statements and the summary.
 
     A terminal shows counters instead of statements, unless with -v or where the run goes on when the queues are empty.
     *settle*: wait for messages that an earlier, interrupted run may have left invisible. *min_free*: refuse to start
-    with fewer bytes free for the store. *metrics*: serve /metrics there. *some*: it is enough if some of the queues
-    exist. Sets the exit code of the worst failure. A message is deleted after its receipts are committed, so a crash
-    loses nothing: the next run receives again what was not deleted.
+    with fewer bytes free for the store. *metrics*: serve /metrics there. Sets the exit code of the worst failure. A
+    message is deleted after its receipts are committed, so a crash loses nothing: the next run receives again what was
+    not deleted.
     """
     refuse_full_disk(app.store_location, min_free)
     with app.open_store(readonly=False) as store:
-        pull = _Pull(app, store, queues, options, settle=settle, some=some)
+        pull = _Pull(app, store, queues, options, settle=settle)
         with _metrics(metrics, pull):
             pull.run()
 
@@ -187,10 +187,8 @@ def _metrics(address: HostPort | None, pull: _Pull) -> contextlib.AbstractContex
 class _Pull:
     """One run over the queues."""
 
-    def __init__(
-        self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool, some: bool
-    ) -> None:
-        self._some, self._failures = some, list[BaseException]()
+    def __init__(self, app: App, store: Store, queues: Sequence[Queue], options: Options, *, settle: bool) -> None:
+        self._failures: list[BaseException] = []
         self._app, self._store, self._queues, self._options, self._settle = app, store, queues, options, settle
         self._provider = Provider(app)
         self._rows = options.follow or app.verbosity > 0 or not (tabular(app) and app.stdout_is_tty)
@@ -240,9 +238,7 @@ class _Pull:
     async def _drain(self, stopping: GracefulStop, committer: Committer[Delivery]) -> bool:
         """Pull; return whether all queues were drained, invisible messages of earlier runs included."""
         app, receiving = self._app, self._receiving
-        clients = self._provider.lines(self._queues, app.say)
-        if self._some:
-            clients = await self._existing(clients)
+        clients = await self._existing(self._provider.lines(self._queues, app.say))
         puller = self._puller = Puller(
             clients,
             committer,
@@ -267,19 +263,25 @@ class _Pull:
                 self._provider.close()
 
     async def _existing(self, clients: Sequence[QueueClient]) -> list[QueueClient]:
-        """The clients whose queue exists; what else their first requests met are failures of the run.
+        """The clients without those of optional queues that do not exist, or that failed: a failure of the run.
 
-        Where none of them was answered, the first failure tells it.
+        Where no optional queue was answered, the first failure tells it.
         """
-        answers = await asyncio.gather(*(client.attributes() for client in clients), return_exceptions=True)
-        absent = [answer for answer in answers if isinstance(answer, QueueNotFound)]
-        failed = [answer for answer in answers if isinstance(answer, BaseException) and answer not in absent]
-        self._failures = failed if len(failed) + len(absent) < len(clients) else [*failed, *absent][:1]
-        for each in absent:
-            self._app.say(str(each), verbosity=1)
-        return [
-            client for client, answer in zip(clients, answers, strict=True) if not isinstance(answer, BaseException)
-        ]
+        asked = [client for client in clients if client.queue.optional]
+        answers = await asyncio.gather(*(client.attributes() for client in asked), return_exceptions=True)
+        failed = {
+            client.queue.name: answer
+            for client, answer in zip(asked, answers, strict=True)
+            if isinstance(answer, BaseException)
+        }
+        absent = {name: exc for name, exc in failed.items() if isinstance(exc, QueueNotFound)}
+        over = passed_over(self._queues, absent)
+        for name in sorted(over):
+            self._app.say(str(absent[name]), verbosity=1)
+        self._failures = [exc for name, exc in failed.items() if name not in over]
+        if len(failed) == len(asked):
+            self._failures = self._failures[:1]
+        return [client for client in clients if client.queue.name not in failed]
 
     def _figures(self) -> dict[str, object]:
         if self._puller is None:

@@ -67,7 +67,7 @@ def _numbers(app: App, phones: Sequence[str], file: str | None) -> tuple[list[st
     try:
         found = {number_of(word) for word in phones if word != "-"}
     except InvalidValue as exc:
-        raise UsageError(_("{option}: {reason}", option="--phone", reason=exc)) from exc
+        raise UsageError(_("{what}: {reason}", what="--phone", reason=exc)) from exc
     bad: list[BadRow] = []
     for name in dict.fromkeys([*(word for word in phones if word == "-"), *([] if file is None else [file])]):
         with app.open_input(name) as stream:

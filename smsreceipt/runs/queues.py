@@ -8,10 +8,12 @@ from functools import partial
 
 from smsreceipt.aliyun.retry import Budget
 from smsreceipt.app import App
-from smsreceipt.errors import SmsReceiptError
+from smsreceipt.errors import QueueNotFound, SmsReceiptError
 from smsreceipt.language import _
 from smsreceipt.output.objects.status import Waiting
 from smsreceipt.runs.pull import Provider, named_queues
+from smsreceipt.runs.pull_settings import queue_words
+from smsreceipt.sources.queue.absent import passed_over
 from smsreceipt.sources.queue.client import Queue, QueueClient
 
 _SECONDS = 10.0  # that a queue has for its answer
@@ -22,27 +24,25 @@ def configured_queues(app: App) -> list[Queue]:
 
     Raises UsageError as named_queues() does.
     """
-    table = app.config.table(("pull",))
-
-    def chosen(name: str) -> Sequence[str]:
-        named = app.environ.get(f"SMSRECEIPT_PULL_{name.upper()}", "").split()
-        return named or table.get(name, [])
-
-    uid = app.environ.get("SMSRECEIPT_PULL_UID") or table.get("uid")
-    return named_queues(app, chosen("queue"), uid, chosen("type"))
+    return named_queues(app, *queue_words(app))
 
 
 def backlog(app: App, queues: Sequence[Queue]) -> list[Waiting]:
-    """What the provider shows at the front of each queue. A queue that does not answer has an error instead."""
+    """What the provider shows at the front of each queue. A queue that does not answer has an error instead.
+
+    Optional queues that do not exist are left out, unless none does.
+    """
     return asyncio.run(_backlog(app, queues))
 
 
 async def _backlog(app: App, queues: Sequence[Queue]) -> list[Waiting]:
     provider = Provider(app, budget=partial(Budget, tries=1))
     try:
-        return await asyncio.gather(*(waiting(client) for client in provider.lines(queues, app.say)))
+        waits = await asyncio.gather(*(waiting(client) for client in provider.lines(queues, app.say)))
     finally:
         provider.close()
+    over = passed_over(queues, {each.queue for each in waits if each.absent})
+    return [each for each in waits if each.queue not in over]
 
 
 async def waiting(client: QueueClient) -> Waiting:
@@ -53,6 +53,6 @@ async def waiting(client: QueueClient) -> Waiting:
     except TimeoutError:
         return Waiting(queue.name, queue.kind, None, None, _("no answer within {seconds:.0f} s", seconds=_SECONDS))
     except SmsReceiptError as exc:
-        return Waiting(queue.name, queue.kind, None, None, str(exc))
+        return Waiting(queue.name, queue.kind, None, None, str(exc), absent=isinstance(exc, QueueNotFound))
     oldest = min((message.enqueued_at for message in messages), default=None)
     return Waiting(queue.name, queue.kind, len(messages), oldest)

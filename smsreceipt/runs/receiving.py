@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -15,8 +16,8 @@ from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError, StoreUnavailable
 from smsreceipt.exits import gravest, worst
 from smsreceipt.ingest import LOCK_BUDGET, Committer, LockRetry, TurnCommitter
-from smsreceipt.language import _
-from smsreceipt.model import Decoded, Delivery, StoredReceipt, Tally
+from smsreceipt.language import _, listed
+from smsreceipt.model import Decoded, Delivery, Reason, StoredReceipt, Tally
 from smsreceipt.output.columns import View
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.runs.reporter import Reporter
@@ -67,6 +68,7 @@ class Receiving(Generic[T]):
         self.stopping: GracefulStop  #: set by signals
         self._finished = True
         self._warned = False
+        self.reasons: Counter[Reason] = Counter()  #: of the rejects so far that were not stored before
 
     @property
     def tally(self) -> Tally:
@@ -87,6 +89,8 @@ class Receiving(Generic[T]):
                     " may be stored again; copy the file that smsreceipt forget --log names"
                 )
             )
+        if kept.reasons:
+            self.reasons = self.reasons + Counter(kept.reasons)  # another one: other threads may read the last
         self.reporter.kept(kept)
         self.progress.committed(kept)
 
@@ -170,7 +174,8 @@ class Receiving(Generic[T]):
         If a thread still hangs in the store or in standard output, this ends the process without waiting for it.
         """
         report_failures(self.app, failures)
-        point_to_rejects(self.app, self.tally)
+        if self.reasons:
+            self.app.needs_a_look(rejects_kept(self.reasons))
         seconds = self.reporter.seconds
         timing = {"seconds": f"{seconds:.1f}", "rate": round(self.tally.received / max(seconds, 0.001))}
         sentence = self.reporter.sentence(self.tally, deletes) + told
@@ -204,12 +209,12 @@ def report_failures(app: App, failures: Sequence[BaseException]) -> None:
         app.say("hint: " + _(worst_failure.hint))
 
 
-def point_to_rejects(app: App, tally: Tally) -> None:
-    """If there are rejects that were not stored before: name the command that lists them, and set exit code 3."""
-    if tally.fresh_rejects:
-        app.needs_a_look(rejects_kept(tally.fresh_rejects))
-
-
-def rejects_kept(count: int) -> str:
-    """The sentence about so many new rejects."""
-    return _("what could not be read is kept ({n} new): smsreceipt rejects list", n=count)
+def rejects_kept(reasons: Mapping[Reason, int]) -> str:
+    """The sentence about new rejects: how many, and their reasons by the names that `rejects list` has."""
+    ordered = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
+    several = [_("{what}: {reason}", what=reason, reason=reasons[reason]) for reason in ordered]
+    return _(
+        "what could not be read is kept ({n} new, {reasons}): smsreceipt rejects list",
+        n=sum(reasons.values()),
+        reasons=listed(several if len(several) > 1 else ordered),
+    )

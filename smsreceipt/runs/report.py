@@ -99,4 +99,4 @@ def _write(path: Path, made: bytes) -> None:
     try:
         write_private(path, made, replace=True)
     except OSError as exc:
-        raise unusable(_("{path} cannot be written", path=path), exc, path, write=True) from exc
+        raise unusable(_("{name} cannot be written", name=path), exc, path, write=True) from exc

@@ -6,28 +6,29 @@ from collections.abc import Sequence
 from itertools import islice
 
 from smsreceipt.app import App
-from smsreceipt.decode import known_kind
 from smsreceipt.decode.saved import decode_saved
 from smsreceipt.ingest import take
 from smsreceipt.model import Decoded, Delivery, Kind, Reason, StoredReceipt, StoredReject, Tally
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer
 from smsreceipt.runs.existing import open_existing
+from smsreceipt.runs.kinds import warn_of_unknown_kinds
 from smsreceipt.runs.rejects import find_reject
 from smsreceipt.store import Store
 
 _AT_ONCE = 500  #: rejects decoded again in one commit
 
 
-def run(app: App, ids: Sequence[str], kind_name: str | None) -> None:
-    """Retry the rejects with these ids, or all without any; with *kind_name*, read them as this message type.
+def run(app: App, ids: Sequence[str], kind: Kind | None) -> None:
+    """Retry the rejects with these ids, or all without any; with *kind*, read them as this message type.
 
     Prints new statements and the summary. Each reject is deleted in the transaction that stores its receipts; one that
     still cannot be decoded stays. Bytes that did not match their checksum are decoded only if their id is given.
     Raises UsageError as find_reject does.
     """
     printer = Printer(app, RECEIPTS, write=app.report, live=True)
-    kind = known_kind(kind_name) if kind_name else None
+    if kind:
+        warn_of_unknown_kinds(app, [kind])
     tally, undecodable = Tally(), 0
     with open_existing(app) as store:
         rejects = iter([find_reject(store, reject_id) for reject_id in ids] if ids else list(store.rejects()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from smsreceipt.app import App
+from smsreceipt.extras import install_command
 from smsreceipt.insight import answer
 from smsreceipt.insight.call_groups import call_groups
 from smsreceipt.insight.question import Compare, Dimension, Group, Question
@@ -22,7 +23,7 @@ from smsreceipt.output.objects.stats import STATS, Row, calls_view, rows_view
 from smsreceipt.output.printer import Printer, print_whole, tabular
 from smsreceipt.runs import provider_totals
 from smsreceipt.runs.folding import fold
-from smsreceipt.runs.places import GET_REGIONS, Places, places
+from smsreceipt.runs.places import Places, places
 from smsreceipt.store import Store
 
 T = TypeVar("T")
@@ -217,4 +218,9 @@ def _say_what_is_unknown(app: App, store: Store, question: Question, place: Plac
     ):
         app.say(_("templates and signatures are unknown: import the list of sends with `smsreceipt sends import FILE`"))
     if (Dimension.PROVINCE in asked or question.provinces) and not place.has_provinces:
-        app.say(_(GET_REGIONS))
+        app.say(
+            _(
+                "provinces are unknown: {command} installs them, or name a phone.dat with --prefixes",
+                command=install_command("regions"),
+            )
+        )

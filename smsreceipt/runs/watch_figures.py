@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 from smsreceipt.app import App
-from smsreceipt.errors import ProviderError, SmsReceiptError
+from smsreceipt.errors import ProviderError, QueueNotFound, SmsReceiptError
 from smsreceipt.forward.cursor import LEASE
 from smsreceipt.insight.alarms.figures import Figures, Messages, Part, Refused
 from smsreceipt.insight.alarms.judge import DAYS
@@ -20,6 +20,8 @@ from smsreceipt.model import DAY_MS, Instant, Outcome, beijing_day
 from smsreceipt.model.facts import Nowhere
 from smsreceipt.runs.figure_settings import question_of_day, thresholds
 from smsreceipt.runs.listen_notes import read_events
+from smsreceipt.runs.pull_settings import queue_words
+from smsreceipt.sources.queue.absent import passed_over
 from smsreceipt.store import Store, StoreFacts, opening
 from smsreceipt.store.arrivals import MINUTE, Arrived
 from smsreceipt.store.counts import By, CountQuery, Subject
@@ -60,7 +62,7 @@ class Gatherer:
             usual=_messages(usual, self._hour(now)) if windowed else None,
             last_received={kind.kind: kind.last_received_at for kind in facts.kinds if kind.kind in kinds},
             arrivals=_by_kind(usual),
-            backlog=self._backlog() if Rule.BACKLOG in self._rules and self._app.config.queues else None,
+            backlog=self._backlog() if Rule.BACKLOG in self._rules else None,
             refused=_refused(store, now) if Rule.BACKLOG in self._rules else {},
             rejects=facts.rejects,
             conflicts=facts.conflicts,
@@ -115,16 +117,22 @@ class Gatherer:
 
     def _backlog(self) -> Mapping[str, float] | None:
         """For how many seconds the oldest message of each queue waits; None where no queue can be asked."""
-        from smsreceipt.runs.pull import Provider, queues_of
+        named, uid, kinds = queue_words(self._app)
+        if not (uid and kinds):  # pull is told the other one by its own options
+            uid, kinds = None, ()
+        if not (named or uid or self._app.config.queues):
+            return None
+        from smsreceipt.runs.pull import Provider, named_queues  # takes long to load
 
         try:
+            queues = named_queues(self._app, named, uid, kinds)
             provider = Provider(self._app)
-            clients = provider.lines(queues_of(self._app, (), None, ()), self._app.say)
         except SmsReceiptError as exc:
             self.failures.append(exc)
             return None
 
         async def ask() -> dict[str, float]:
+            clients = provider.lines(queues, self._app.say)
             try:
                 answers = await asyncio.gather(
                     *(asyncio.wait_for(client.peek(), _PATIENCE) for client in clients), return_exceptions=True
@@ -132,17 +140,19 @@ class Gatherer:
             finally:
                 provider.close()
             found = {}
-            for client, answer in zip(clients, answers, strict=True):
+            absent = {q.name for q, answer in zip(queues, answers, strict=True) if isinstance(answer, QueueNotFound)}
+            over = passed_over(queues, absent)
+            for queue, answer in zip(queues, answers, strict=True):
                 if isinstance(answer, SmsReceiptError):
-                    self.failures.append(answer)
+                    self.failures += [answer] * (queue.name not in over)
                 elif isinstance(answer, TimeoutError):
-                    self.failures.append(_late(client.queue.name))
+                    self.failures.append(_late(queue.name))
                 elif isinstance(answer, BaseException):
                     raise answer
                 else:
                     oldest = min((message.enqueued_at for message in answer), default=None)
                     waits = 0.0 if oldest is None else max(provider.clock.now() - oldest, 0) / 1000
-                    found[client.queue.name] = waits
+                    found[queue.name] = waits
             return found
 
         found = asyncio.run(ask())

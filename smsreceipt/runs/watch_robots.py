@@ -123,7 +123,7 @@ class Teller:
 
 def _of_robot(robot: Robot, exc: NotTold) -> NotTold:
     """The failure with the name of the robot."""
-    return NotTold(_("{fault}: {reason}", fault=robot.name, reason=exc))
+    return NotTold(_("{what}: {reason}", what=robot.name, reason=exc))
 
 
 def _told(robot: Robot, notes: dict[str, str]) -> Told:

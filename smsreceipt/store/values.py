@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
 
-from smsreceipt.model import Answer, Instant, Kind, Outcome, Send, Source, StoredReceipt, Tally
+from smsreceipt.model import Answer, Instant, Kind, Outcome, Reason, Send, Source, StoredReceipt, Tally
 
 NO_TIME = Instant(0)  #: stands for the absence of a time
 
@@ -20,6 +20,7 @@ class Kept:
     tally: Tally
     new: Sequence[StoredReceipt]  #: the statements that the store did not hold before, in seq order
     unguarded: bool = False  #: numbers were forgotten, and what came about them could not be told apart
+    reasons: Mapping[Reason, int] = field(default_factory=dict)  #: of the rejects that were not stored before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

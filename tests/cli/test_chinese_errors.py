@@ -1,26 +1,14 @@
 """Errors of the command line, the configuration and files come in Chinese whole: no English sentence is left."""
 
-import re
 import socket
 from pathlib import Path
 
 import pytest
 
+from tests.cli.chinese import in_chinese
 from tests.cli.program import Program
 
 ZH = {"LANG": "zh_CN.UTF-8"}
-#: Three English words in a row, after no dot, slash or hyphen; names of options, files and values are single words.
-_SENTENCE = re.compile(r"(?<![\w./-])[A-Za-z]{2,}(?: +[a-z]{2,}){2,}")
-
-
-def english(text: str) -> list[str]:
-    """The English sentences in messages."""
-    return [found for found in _SENTENCE.findall(text) if not found.startswith("smsreceipt ")]
-
-
-def test_an_english_sentence_is_found() -> None:
-    assert english("错误：which day? say --date DAY\n提示：name the seqs first")
-    assert not english("提示：smsreceipt forward parked list\n错误：'x' 不是时长，例如 45s、10m、3h、2d")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +55,7 @@ def test_errors_of_commands(program: Program, words: list[str], told: str) -> No
     program.keep("SmsReport", {"phone_number": "13800000001", "biz_id": "1", "success": True})
     ended = program(*words, environ=ZH)
     assert told in ended.err
-    assert not english(ended.err)
+    assert in_chinese(ended.err)
     assert ended.err.startswith("错误：")
 
 
@@ -92,7 +80,7 @@ def test_errors_of_the_configuration(program: Program, text: str, told: str) -> 
     assert ended.code == 2
     assert ended.err.startswith("错误：")
     assert told in ended.err
-    assert not english(ended.err)
+    assert in_chinese(ended.err)
 
 
 def test_an_option_with_a_variable_is_named_in_chinese(program: Program) -> None:

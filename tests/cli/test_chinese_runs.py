@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from smsreceipt import language
+from tests.cli.chinese import in_chinese
 from tests.cli.program import Program, report
-from tests.cli.test_chinese_outgoing import reads_chinese
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_is_said_is_chinese(program: Program, words: str) -> None:
     Path("empty.csv").touch()
     Path("empty").mkdir()
     said = program(*words.split(), "--lang", "zh").err
-    assert reads_chinese(said), said
+    assert in_chinese(said), said
     assert language.chosen() == "en"
 
 
@@ -56,7 +56,7 @@ def test_the_store_is_told_in_chinese(program: Program) -> None:
     assert "没有终端" in program("forget", "13800008000", "--lang", "zh").err
     ended = program("forget", "13800008000", "--yes", "--lang", "zh")
     assert "删不到的：备份、归档、导出、日志和报告" in ended.err
-    assert reads_chinese(ended.err)
+    assert in_chinese(ended.err)
 
 
 def test_a_configuration_to_start_with_is_commented_in_chinese(program: Program) -> None:
@@ -64,7 +64,7 @@ def test_a_configuration_to_start_with_is_commented_in_chinese(program: Program)
         assert "已写入" in program("config", "init", "--config", "made.toml", *words, "--lang", "zh").err
         text = Path("made.toml").read_text(encoding="utf-8")
         assert text.startswith("# smsreceipt：命令行的默认值")
-        assert reads_chinese("\n".join(line for line in text.splitlines() if line.startswith("# ")))
+        assert in_chinese("\n".join(line for line in text.splitlines() if line.startswith("# ")))
 
 
 def test_settings_are_shown_in_chinese_and_their_values_stay_in_json(program: Program) -> None:

@@ -23,27 +23,10 @@ from smsreceipt.errors import SmsReceiptError
 from smsreceipt.language import _
 from smsreceipt.ledger import BadRow, entries, numbers
 from smsreceipt.store.postgres import faults
+from tests.cli.chinese import in_chinese
 from tests.cli.program import Program
 
 ZH = {"LANG": "zh_CN.UTF-8"}
-#: Three English words in a row. Commands, names of options, files and values are fewer, or have no blank between them.
-_SENTENCE = re.compile(r"(?<![\w./-])[A-Za-z]{2,}(?: +[a-z]{2,}){2,}")
-_COMMAND = re.compile(r"`[^`]*`|smsreceipt [a-z][\w -]*|pip install \S+|\b(?:sqlite3|DROP|SELECT) .*")
-
-
-def in_chinese(text: str) -> bool:
-    """Whether each line of a text has Chinese, and no part of an English sentence."""
-    lines = [_COMMAND.sub("", line) for line in text.splitlines()]
-    return bool(lines) and all(re.search(r"[\u4e00-\u9fff]", line) and not _SENTENCE.search(line) for line in lines)
-
-
-@pytest.mark.parametrize("text", ["", "no such file", "错误：the file is empty", "错误：没有\nit is late"])
-def test_english_is_found(text: str) -> None:
-    assert not in_chinese(text)
-
-
-def test_commands_are_no_english() -> None:
-    assert in_chinese("提示：请安装：pip install 'smsreceipt[xlsx]'，或执行 smsreceipt store upgrade once more")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ import pytest
 from openpyxl import load_workbook
 
 from smsreceipt.errors import OutputError
+from smsreceipt.extras import install_command
 from smsreceipt.output.files import formats
 from smsreceipt.runs import export
 from tests.cli.program import CALL_ENDED, FAILED, REPLY, Program, report
@@ -331,7 +332,7 @@ def test_a_missing_package_is_told_with_the_command(filled: Program, monkeypatch
     for name, extra in (("out.xlsx", "xlsx"), ("out.parquet", "parquet")):
         ended = filled("export", "receipts", "--output", name)
         assert ended.code == 2
-        assert f"pip install 'smsreceipt[{extra}]'" in ended.err
+        assert f"Install it: {install_command(extra)}. " in ended.err
     assert filled("export", "receipts", "--output", "out.csv").code == 0
 
 

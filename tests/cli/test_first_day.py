@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smsreceipt.cli.types import span
-from smsreceipt.decode import KINDS, QUEUED_KINDS, printed_kind, short_kind
+from smsreceipt.decode import QUEUED_KINDS
 from smsreceipt.model import BEIJING, Instant, beijing_day, nearest, number_of
 from smsreceipt.sandbox import KINDS as QUEUES_OF_THE_SANDBOX
 from tests.cli.program import CALL, CALL_ENDED, NOW, Program, report
@@ -58,10 +58,6 @@ def test_a_kind_as_a_narrow_table_prints_it_is_accepted(program: Program) -> Non
     assert "Start " in drawn
 
 
-def test_short_names_of_kinds_are_those_of_one_kind_each() -> None:
-    assert {printed_kind(short_kind(kind)) for kind in KINDS} == {*KINDS}
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -73,7 +69,6 @@ def test_short_names_of_kinds_are_those_of_one_kind_each() -> None:
         (["list", "--columns"], "error: No such option '--columns'.\n"),
         (["list", "--outcom", "failed"], "No such option '--outcom'. Did you mean '--outcome'?\n"),
         (["explane"], "No such command 'explane'. Did you mean 'explain'?\n"),
-        (["list", "--kind", "smsrepot"], "no kind smsrepot has been stored; did you mean SmsReport?\n"),
         (["list", "--kind", "parcel"], "no kind parcel has been stored; known: SmsReport\n"),
         (["pull", "--uid", "1", "--type", "smsreprot"], "not read; did you mean SmsReport?\n"),
         (["explain", "MOBILE_IN_BLAK"], "no table knows the code MOBILE_IN_BLAK; did you mean MOBILE_IN_BLACK?\n"),

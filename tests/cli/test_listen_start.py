@@ -232,5 +232,5 @@ def test_pushes_that_are_too_large_and_new_rejects_are_said_at_once(store: Path)
         listen.said(r"warning: \d pushes were too large and answered 413")
     with Listen(store) as listen:
         assert listen.push_bytes(b"this is no JSON") == 200
-        listen.said(r"what could not be read is kept \(1 new\): smsreceipt rejects list\n")
+        listen.said(r"what could not be read is kept \(1 new, base64\): smsreceipt rejects list\n")
         assert listen.stop() == 143

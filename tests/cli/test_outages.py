@@ -124,8 +124,8 @@ def test_kinds_and_the_shortest_gap_are_chosen(program: Program) -> None:
     assert found("--kind", "SmsUp") == both[1:]
     assert found("--kind", "SmsUp", "--kind", "SmsReport") == both
     assert found("--min-gap", "1h") == []
-    strange = program("outages", "--date", "2026-12-13", "--kind", "SmsReprot", now=lambda: NOW)
-    assert "the store holds no receipt of SmsReprot" in strange.err
+    absent = program("outages", "--date", "2026-12-13", "--kind", "SecretReport", now=lambda: NOW)
+    assert "the store holds no receipt of SecretReport" in absent.err
     for words in (["--min-gap", "59s"], ["--min-gap", "x"], ["--kind", ""]):
         assert program("outages", *words, now=lambda: NOW).code == 2, words
 

@@ -8,6 +8,7 @@ from tests.cli.program import NOW, Program, report
 
 pytestmark = pytest.mark.each_engine
 
+UNKNOWN = "warning: CustomReport is no message type known here: kept whole, but not read; did you mean SmsReport?\n"
 BROKEN = b'{"phone_number":"13812345678","content":"canary'
 
 
@@ -83,7 +84,7 @@ def test_retry_stores_what_can_be_read_now_and_leaves_the_rest(program: Program)
         ("CustomReport", {"hello": 1}),
         ("CustomReport", {"hello": 2}),
     ]
-    assert ended.err == "received=3 new=2 duplicate=0 rejected=1\n"
+    assert ended.err == f"{UNKNOWN}received=3 new=2 duplicate=0 rejected=1\n"
     assert ended.code == 0
     assert [found["reason"] for found in program("rejects", "list").objects] == ["json"]
 
@@ -116,17 +117,16 @@ def test_retry_keeps_when_and_how_it_came(program: Program) -> None:
 def test_what_is_known_already_is_a_duplicate(program: Program) -> None:
     program.keep("CustomReport", b'{"hello":1}')
     program.keep(None, b'{"hello":1}')
-    assert (
-        program("rejects", "retry", "--all", "--kind", "CustomReport").err
-        == "received=1 new=0 duplicate=1 rejected=0\n"
-    )
+    ended = program("rejects", "retry", "--all", "--kind", "CustomReport")
+    assert ended.err == f"{UNKNOWN}received=1 new=0 duplicate=1 rejected=0\n"
     assert ids(program) == []
 
 
 def test_all_of_them_by_a_variable(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     program.keep(None, b'{"hello":1}')
     monkeypatch.setenv("SMSRECEIPT_REJECTS_RETRY_ALL", "1")
-    assert program("rejects", "retry", "--kind", "CustomReport").err == "received=1 new=1 duplicate=0 rejected=0\n"
+    ended = program("rejects", "retry", "--kind", "CustomReport")
+    assert ended.err == f"{UNKNOWN}received=1 new=1 duplicate=0 rejected=0\n"
     assert ids(program) == []
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from smsreceipt.codes import regions
+from smsreceipt.extras import install_command
 from smsreceipt.insight import findings
 from smsreceipt.insight.stats import Finding
 from smsreceipt.model import BEIJING, Instant
@@ -203,7 +204,7 @@ def test_without_them_one_line_says_how_to_get_them(filled: Program, monkeypatch
     monkeypatch.setattr(regions, "installed", lambda: None)
     ended = filled("stats", *DAY, "--by", "province")
     assert [row["province"] for row in ended.objects] == ["unknown"]
-    assert "pip install 'smsreceipt[regions]'" in ended.err
+    assert install_command("regions") in ended.err
     assert "regions" not in filled("stats", *DAY).err
 
 

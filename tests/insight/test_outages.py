@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from bisect import bisect_left
 from collections.abc import Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 import numpy as np
 import pytest
@@ -43,23 +44,26 @@ class Traffic:
     """Five weeks of pushes that follow the hours of the day; what comes in *lost* minutes of the last day is lost."""
 
     def __init__(self, seed: int, a_day: int = 20_000, lost: range = range(0)) -> None:
-        dice = np.random.default_rng(seed)
-        self.came: list[Came] = []
-        for back in range(28, -1, -1):
-            first = (SINCE - back * DAY_MS) // MINUTE
-            for minute in range(1440):
-                shape = 0.03 + max(math.sin((minute - 420) / 960 * math.pi), 0)  # nearly nothing at night
-                for (kind, source), share in ((REPORTS, 1.0), (REPLIES, 0.05)):
-                    count = int(dice.poisson(a_day * share * shape / 600))
-                    if count and not (back == 0 and minute in lost):
-                        self.came.append(Came(kind, source, first + minute, count))
+        first = SINCE // MINUTE - 28 * 1440
+        hours = [0.03 + max(math.sin((minute - 420) / 960 * math.pi), 0) for minute in range(1440)]  # few at night
+        shares = np.array([1.0, 0.05])
+        often = a_day * np.array(hours)[:, np.newaxis] * shares / 600
+        counts = np.random.default_rng(seed).poisson(np.broadcast_to(often, (29, 1440, 2))).reshape(-1, 2)
+        self.came = [
+            Came(*way, first + minute, count)
+            for minute, both in enumerate(counts.tolist())
+            for way, count in zip((REPORTS, REPLIES), both, strict=True)
+            if count
+        ]
+        self.lose(lost)
 
     def lose(self, minutes: range) -> None:
         """What came in these minutes of the last day did not."""
         self.came = [each for each in self.came if each.minute - SINCE // MINUTE not in minutes]
 
     def read(self, since: Instant, until: Instant) -> Sequence[Came]:
-        return [each for each in self.came if since <= each.minute * MINUTE < until]
+        first, last = (bisect_left(self.came, -(-at // MINUTE), key=attrgetter("minute")) for at in (since, until))
+        return self.came[first:last]
 
     def windows(
         self, events: dict[Instant, Event] | None = None, first_at: int = 0, shortest: int = SHORTEST

@@ -1,5 +1,6 @@
 """The catalogue has a translation for every message of the program, and nothing else."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from string import Formatter
@@ -42,6 +43,13 @@ def _formatted(forms: list[str]) -> bool:
 
 def test_the_catalogue_has_every_message_and_no_other() -> None:
     assert {*TRANSLATIONS} == catalogue.wanted(), UPDATE
+
+
+def test_messages_that_differ_only_in_the_names_of_their_places_are_one_message() -> None:
+    spelled: dict[str, set[str]] = {}
+    for message in map(singular, {*catalogue.of_sources()} - {*catalogue.of_click()}):
+        spelled.setdefault(re.sub(r"\{\w+", "{", message), set()).add(message)
+    assert not [found for found in spelled.values() if len(found) > 1]
 
 
 def test_the_catalogue_is_as_the_tool_writes_it() -> None:

@@ -33,7 +33,7 @@ PRINTED = {
 KEYWORDS = {"hint", "sentence", "fix"}
 CLICK_ERRORS = {"UsageError", "BadParameter", "ClickException", "BadOptionUsage", "BadArgumentUsage", "NoSuchCommand"}
 #: What is the same in every language: labels, options, names, whole commands.
-_NAMES = re.compile(r"(error|warning|hint): |--[\w-]+|\bsmsreceipt\b|^(pip install|chmod) .*")
+_NAMES = re.compile(r"(error|warning|hint): |--[\w-]+|\bsmsreceipt\b|^chmod .*")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

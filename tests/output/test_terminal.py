@@ -113,6 +113,25 @@ def test_where_more_may_follow_the_columns_leave_room_for_longer_values(width: i
     assert "unconnected" in table.draw(ROWS[2:3], more=True)
 
 
+@pytest.mark.parametrize("chinese", [False, True])
+@pytest.mark.parametrize(
+    ("width", "kind"), [(100, "SmsIntercept"), (110, "SecretSmsIntercept"), (120, "SecretSmsIntercept")]
+)
+def test_where_more_may_follow_a_longer_type_is_not_cut(width: int, kind: str, chinese: bool) -> None:
+    table = receipt_table(Display(width=width, chinese=chinese))
+    table.draw(ROWS[:1], more=True)
+    assert f" {kind} " in table.draw([receipt(kind=Kind("SecretSmsIntercept"))], more=True)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 140])
+def test_where_more_may_follow_no_duration_is_cut(width: int) -> None:
+    table = receipt_table(Display(width=width))
+    table.draw(ROWS[:1], more=True)
+    drawn = table.draw([receipt(talk_seconds=185)], more=True)
+    assert "…" not in drawn
+    assert ("3 min 5 s" in drawn) == (width == 140)
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 120])
 def test_chinese_takes_two_columns_and_no_row_is_too_wide(width: int) -> None:
     drawn = receipt_table(Display(width=width)).draw([receipt(kind=Kind("物流状态通知" * 9), code="空号" * 9)])

@@ -104,8 +104,10 @@ class StoreContract:
         with self.opened() as store:
             first = store.keep([decoded(report("1"), report("2"), bad(), report("1"))])
             assert first.tally == Tally(received=4, new=2, duplicate=1, rejected=1, fresh_rejects=1)
+            assert first.reasons == {Reason.JSON: 1}
             again = store.keep([decoded(report("1"), bad(), report("3"))])
             assert again.tally == Tally(received=3, new=1, duplicate=1, rejected=1, fresh_rejects=0)
+            assert again.reasons == {}
             assert [each.receipt.biz_id for each in first.new] == ["1", "2"]
             assert [each.receipt.biz_id for each in again.new] == ["3"]
 

@@ -21,7 +21,7 @@ from tests.store.engines import ENGINES
 from tests.store.expected import Expected, numberless, timeless
 from tests.store.statements import NOW, decoded, pool
 
-EXAMPLES = int(os.environ.get("STORE_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("STORE_EXAMPLES", "100"))
 POOL = pool()
 
 
@@ -118,7 +118,7 @@ class OnPostgres(Convergence):
 
 
 Convergence.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30)
-OnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 20, 1), stateful_step_count=20)
+OnPostgres.TestCase.settings = settings(max_examples=max(EXAMPLES // 10, 1), stateful_step_count=20)
 TestConvergence = pytest.mark.slow(Convergence.TestCase)
 TestOnPostgres = pytest.mark.slow(pytest.mark.needs("postgres")(OnPostgres.TestCase))
 

@@ -310,20 +310,24 @@ def _absent(engine: str, what: Damage) -> bool:
 
 
 def trial(engine: str, damages: Sequence[Damage]) -> list[str]:
-    """Damage a store in these ways; what was not found, was found too much, or was not repaired."""
+    """Damage a filled store in these ways; what was not found, was found too much, or was not repaired."""
     with a_store(engine) as store:
-        before = content(store)
-        wrong = [f"before: {each}" for each in faults(store)]
-        done = [each for each in damages if damage(store, each)]
-        wrong += ["nothing was damaged"] * (len(damages) == 1 and not done and not _absent(engine, damages[0]))
-        found = faults(store)
-        expected = {each.finding for each in done}
-        wrong += [f"not found: {each}" for each in expected - {fault.finding for fault in found}]
-        wrong += [f"found too much: {fault}" for fault in found if fault.finding not in expected]
-        store.repair(found)
-        wrong += [f"left: {fault}" for fault in faults(store)]
-        wrong += differences(before, content(store))
-    return wrong
+        return trial_on(store, engine, damages)
+
+
+def trial_on(store: Store, engine: str, damages: Sequence[Damage]) -> list[str]:
+    """The same with a store that is filled already; it is left as it was if nothing is wrong."""
+    before = content(store)
+    wrong = [f"before: {each}" for each in faults(store)]
+    done = [each for each in damages if damage(store, each)]
+    wrong += ["nothing was damaged"] * (len(damages) == 1 and not done and not _absent(engine, damages[0]))
+    found = faults(store)
+    expected = {each.finding for each in done}
+    wrong += [f"not found: {each}" for each in expected - {fault.finding for fault in found}]
+    wrong += [f"found too much: {fault}" for fault in found if fault.finding not in expected]
+    store.repair(found)
+    wrong += [f"left: {fault}" for fault in faults(store)]
+    return wrong + differences(before, content(store))
 
 
 def mixtures(count: int, seed: int = 1) -> Iterator[Sequence[Damage]]:

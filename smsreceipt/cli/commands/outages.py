@@ -6,11 +6,12 @@ from typing import Any
 
 from smsreceipt.app import App
 from smsreceipt.cli.days import day_options, days
-from smsreceipt.cli.filters import kind_option, kinds_of, refuse_empty
+from smsreceipt.cli.filters import kind_option
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
+from smsreceipt.model import Kind
 
 
 @cli_command("outages", data=True)
@@ -24,7 +25,7 @@ from smsreceipt.language import _
     metavar="TIME",
     help="Pass over windows that are shorter; at least a minute.",
 )
-def command(app: App, *, kind: tuple[str, ...], min_gap: float, **chosen: Any) -> None:
+def command(app: App, *, kind: tuple[Kind, ...], min_gap: float, **chosen: Any) -> None:
     """Find when receipts did not come, and tell what compensates.
 
     Windows in which a message type did not come that usually comes in these hours of the weeks before, and windows in
@@ -40,8 +41,7 @@ def command(app: App, *, kind: tuple[str, ...], min_gap: float, **chosen: Any) -
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import outages
 
-    refuse_empty(kind, "--kind")
     if min_gap < 60:
         raise UsageError(_("--min-gap must be a minute at least"), hint=_("Arrivals are counted by the minute."))
     first, last = days(app, chosen, default="yesterday")
-    outages.run(app, first, last, kinds_of(kind), round(min_gap * 1000))
+    outages.run(app, first, last, kind, round(min_gap * 1000))

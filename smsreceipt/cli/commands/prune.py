@@ -9,8 +9,10 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.confirm import confirm
+from smsreceipt.cli.filters import kind_option
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration
+from smsreceipt.model import Kind
 
 _DAY = 86_400
 
@@ -24,7 +26,7 @@ _DAY = 86_400
     help="Delete what is older than so many days, by the Beijing day.",
     example="180d",
 )
-@option("--kind", multiple=True, metavar="KIND", help="Only this message type (repeat = or).", example="SmsReport")
+@kind_option()
 @option(
     "--archive",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -41,7 +43,7 @@ def command(
     app: App,
     *,
     older_than: float,
-    kind: tuple[str, ...],
+    kind: tuple[Kind, ...],
     archive: Path | None,
     sends: bool,
     compact: bool,

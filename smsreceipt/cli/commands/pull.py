@@ -51,7 +51,7 @@ def command(app: App, **chosen: Any) -> None:
     from smsreceipt.runs import peek, pull
 
     named, uid, kinds = chosen_queues(chosen)
-    queues, some = pull.queues_of(app, named, uid, kinds), pull.means_all(kinds)
+    queues = pull.queues_of(app, named, uid, kinds)
     if chosen["peek"]:
         peek.run(app, queues, chosen["max"])
     else:
@@ -70,5 +70,4 @@ def command(app: App, **chosen: Any) -> None:
             settle=not chosen["no_settle"],
             min_free=chosen["min_free"],
             metrics=metrics,
-            some=some,
         )

@@ -6,10 +6,11 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.confirm import confirm
+from smsreceipt.cli.filters import kind_option
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _, n_
-from smsreceipt.model import Reason
+from smsreceipt.model import Kind, Reason
 
 command = Group("rejects", help="Look at what could not be decoded; retry or drop it.")
 
@@ -46,8 +47,8 @@ def show_command(app: App, reject_id: str, *, raw: bool) -> None:
     help="Every reject.",
     in_template=False,
 )
-@option("--kind", metavar="KIND", help="Read them as this message type.", in_template=False)
-def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: str | None) -> None:
+@kind_option("Read them as this message type.", multiple=False, example=None)
+def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: Kind | None) -> None:
     """Decode rejects again; store what can be read now.
 
     After an upgrade, or with the --kind that nothing told. What still cannot be read stays as it is. Bytes that did

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from smsreceipt.app import App
 from smsreceipt.cli.added import min_free_option
-from smsreceipt.cli.filters import complete_kind
+from smsreceipt.cli.filters import kind_option
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
@@ -17,13 +17,7 @@ from smsreceipt.language import _
 
 @cli_command("replay")
 @click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|-...")
-@option(
-    "--kind",
-    metavar="KIND",
-    shell_complete=complete_kind,
-    help="Read all of it as this message type.",
-    example="SmsReport",
-)
+@kind_option("Read all of it as this message type.", multiple=False)
 @option("--dry-run", is_flag=True, help="Store nothing; tell what would be stored, by kind.")
 @option("--no-resume", is_flag=True, help="Begin at the beginning, though an earlier run was cut off.")
 @option(

@@ -11,10 +11,10 @@ from smsreceipt.app import App
 from smsreceipt.cli.days import day_options, days
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.question import KINDS, question_of, question_options
+from smsreceipt.cli.translated import ChineseFormatter
 from smsreceipt.insight.definitions import DEFINITIONS, SCOPE
 from smsreceipt.insight.question import Dimension
 from smsreceipt.language import N_, _
-from smsreceipt.output.breaks import columns, lines
 
 _OPTIONS = [
     day_options,
@@ -54,15 +54,12 @@ def row_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _definitions(index: int) -> str:
-    """What each figure is, in two columns that fit the 80 of a man page; *index*: 0 for English, 1 for Chinese."""
-    width = max(columns(each.name[index]) for each in DEFINITIONS) + 2
-    rows = []
-    for each in DEFINITIONS:
-        first, *others = lines(each.formula[index], 71 - width)
-        rows.append(f"  {each.name[index]}{' ' * (width - columns(each.name[index]))}{first}")
-        rows.extend(f"{' ' * (width + 2)}{line}" for line in others)
-    return "\n".join(rows)
+def _definitions(language: int) -> str:
+    """What each figure is, in two columns that fit the 80 of a man page; *language*: 0 is English, 1 Chinese."""
+    formatter = ChineseFormatter(width=73)  # it counts columns: English definitions have Chinese words too
+    with formatter.indentation():
+        formatter.write_dl([(each.name[language], each.formula[language]) for each in DEFINITIONS])
+    return formatter.getvalue().rstrip()
 
 
 _EXAMPLES = """\b

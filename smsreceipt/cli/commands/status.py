@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from smsreceipt.app import App
-from smsreceipt.cli.filters import kind_option, kinds_of, refuse_empty
+from smsreceipt.cli.filters import kind_option
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import Duration
+from smsreceipt.model import Kind
 
 
 @cli_command("status", data=True)
@@ -19,7 +20,7 @@ from smsreceipt.cli.types import Duration
 @kind_option("Only this message type; each must be fresh.")
 @option("--check", is_flag=True, help="Judge by the rules of watch, and end with 3 when an alarm fires.")
 @option("--backlog", is_flag=True, help="Ask the provider what waits in the configured queues; nothing is received.")
-def command(app: App, *, max_age: float | None, kind: tuple[str, ...], backlog: bool, check: bool) -> None:
+def command(app: App, *, max_age: float | None, kind: tuple[Kind, ...], backlog: bool, check: bool) -> None:
     """Tell how the store is doing, and whether receipts still arrive.
 
     With --max-age it is the dead-man check of a cron job: exit code 3 says that nothing came for so long. With
@@ -32,5 +33,4 @@ def command(app: App, *, max_age: float | None, kind: tuple[str, ...], backlog: 
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
     from smsreceipt.runs import status
 
-    refuse_empty(kind, "--kind")
-    status.run(app, kinds_of(kind), max_age, ask=backlog, check=check)
+    status.run(app, kind, max_age, ask=backlog, check=check)

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Protocol, TypeVar
 
 from smsreceipt.errors import UsageError
+from smsreceipt.extras import install_command
 from smsreceipt.language import _
 
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -47,7 +48,7 @@ def require(wanted: Format) -> None:
     if package and find_spec(package) is None:
         raise UsageError(
             _("{format} files need {package}, which is not installed", format=wanted, package=package),
-            hint=_("Install it: pip install 'smsreceipt[{extra}]'. ndjson and csv need nothing.", extra=extra),
+            hint=_("Install it: {command}. ndjson and csv need nothing.", command=install_command(extra)),
         )
 
 

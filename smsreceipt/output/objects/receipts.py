@@ -107,8 +107,8 @@ RECEIPTS = View[StoredReceipt](
             of="receipt.kind",
             head=_KIND,
             priority=3,
-            live_width=12,
-            narrow=Column(head=_KIND, cell=_short_kind, priority=5.5, min_width=5),
+            live_width=18,
+            narrow=Column(head=_KIND, cell=_short_kind, priority=5.5, min_width=5, live_width=12),
         ),
         Column(
             key="identity",
@@ -158,7 +158,7 @@ RECEIPTS = View[StoredReceipt](
             of="receipt.reported_at",
             convert=at_second,
         ),
-        Column(head=("TOOK", "用时"), cell=_took, priority=1, right=True),
+        Column(head=("TOOK", "用时"), cell=_took, priority=1, live_width=9, right=True),
         Column(head=("ID", "ID"), cell=_reference, priority=7, live_width=20),
         Column(
             key="received_at",

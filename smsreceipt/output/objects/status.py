@@ -65,6 +65,7 @@ class Waiting:
     waiting: int | None  #: messages; MOST_SEEN: so many or more; None: it did not answer
     oldest_at: Instant | None  #: when the first of them was put into the queue
     error: str = ""  #: why it did not answer
+    absent: bool = False  #: because it does not exist
 
 
 @dataclass(frozen=True, slots=True)

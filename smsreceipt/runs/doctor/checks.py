@@ -52,9 +52,14 @@ def checks(
         Check("right QuerySendDetails", _QUEUE, provider.details, remote=True),
         Check("right QuerySendStatistics", _QUEUE, provider.statistics, remote=True),
         *([Check("queues", _LOCAL, partial(_no_queue, fault))] if not queues else []),
-        *(Check(f"queue {each.name}", _QUEUE, partial(provider.queue, each), remote=True) for each in queues),
+        *(Check(check_of(each), _QUEUE, partial(provider.queue, each), remote=True) for each in queues),
         *(_of_callback(app, push) if push else []),
     ]
+
+
+def check_of(queue: Queue) -> str:
+    """The name of the check of a queue."""
+    return f"queue {queue.name}"
 
 
 def _of_callback(app: App, url: str) -> list[Check]:

@@ -25,7 +25,7 @@ from smsreceipt.aliyun.rpc import ApiError, Caller
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
 from smsreceipt.decode import decode
-from smsreceipt.errors import AuthError, SmsReceiptError, UsageError
+from smsreceipt.errors import AuthError, QueueNotFound, SmsReceiptError, UsageError
 from smsreceipt.language import _
 from smsreceipt.model import Instant, beijing_day, date_of
 from smsreceipt.output.formatting import ago
@@ -121,9 +121,10 @@ class ProviderChecks:
             return obstacle
         try:
             messages = self._peek(queue)
-        except AuthError as exc:
+        except (AuthError, QueueNotFound) as exc:
             slip = unknown_kind_warning(queue.kind)
-            return failed(exc, (slip, slip) if slip else _token_fix(exc))
+            own = _token_fix(exc) if isinstance(exc, AuthError) else own_hint(exc)
+            return failed(exc, (slip, slip) if slip else own)
         except SmsReceiptError as exc:
             return failed(exc)
         return _front(queue, messages, self._app.now())
@@ -179,7 +180,7 @@ class ProviderChecks:
         try:
             return Endpoint.parse(text, insecure_http=self._app.insecure_http)
         except UsageError as exc:
-            said = _("{fault}: {reason}", fault=f"SMSRECEIPT_{name.upper()}_ENDPOINT", reason=exc)
+            said = _("{what}: {reason}", what=f"SMSRECEIPT_{name.upper()}_ENDPOINT", reason=exc)
             raise UsageError(said, hint=exc.hint) from None
 
     def _reach(self, name: str) -> tuple[float, float]:

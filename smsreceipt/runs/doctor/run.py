@@ -10,16 +10,17 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from smsreceipt.app import App
-from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.errors import QueueNotFound, SmsReceiptError, UsageError
 from smsreceipt.exits import worst
 from smsreceipt.language import ENGLISH, _, chosen, using
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.doctor import FINDINGS, Finding, State
 from smsreceipt.output.printer import print_rows, tabular
-from smsreceipt.runs.doctor.checks import checks
+from smsreceipt.runs.doctor.checks import check_of, checks
 from smsreceipt.runs.doctor.finding import Check, Result, fail, failed, skipped
 from smsreceipt.runs.pull import named_queues
 from smsreceipt.runs.queues import configured_queues
+from smsreceipt.sources.queue.absent import passed_over
 from smsreceipt.sources.queue.client import Queue
 
 _SLOW = ("Run it again; if it stays so, look at the network and its DNS", "请再次运行；若仍如此，请检查网络和 DNS")
@@ -48,6 +49,11 @@ def run(
         except UsageError as exc:
             fault = exc
         findings = look(app, checks(app, queues, fault, push, offline=offline, known=known), offline=offline)
+    absent = {each.check for each in findings if each.code == QueueNotFound.exit_code}
+    over = passed_over(queues, {each.name for each in queues if check_of(each) in absent})
+    findings = [
+        each for each in findings if each.check not in {check_of(queue) for queue in queues if queue.name in over}
+    ]
     height = None if app.verbosity > 0 else shutil.get_terminal_size().lines
     print_rows(app, FINDINGS, findings, lambda display: terminal.doctor.doctor(findings, display, height))
     states = Counter(each.state for each in findings)

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from smsreceipt.errors import SmsReceiptError, UsageError
+from smsreceipt.extras import install_command
 from smsreceipt.language import _
 
 MAGIC = b"PAR1"  #: how a Parquet file begins
@@ -67,7 +68,7 @@ def _batches(file: Path | BinaryIO, columns: Sequence[str], named: str) -> Itera
     if find_spec("pyarrow") is None:
         raise UsageError(
             _("Parquet files need pyarrow, which is not installed"),
-            hint=_("Install it: pip install 'smsreceipt[parquet]'."),
+            hint=_("Install it: {command}", command=install_command("parquet")),
         )
     import pyarrow as pa
     import pyarrow.parquet as pq

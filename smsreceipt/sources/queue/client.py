@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -41,6 +41,7 @@ class Queue:
 
     name: str
     kind: Kind
+    optional: bool = field(default=False, compare=False)  #: it was not asked for by its name: it need not exist
 
 
 class QueueClient:

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from smsreceipt.errors import UsageError
+from smsreceipt.extras import install_command
 from smsreceipt.language import _
 from smsreceipt.store.postgres.address import Address, private_file
 from smsreceipt.store.promise import Reread, Store
@@ -74,7 +75,7 @@ class PostgresDatabase:
 
 def _require_driver() -> None:
     if importlib.util.find_spec("psycopg") is None:
-        raise UsageError(_("a store in PostgreSQL needs the driver psycopg"), hint="pip install 'smsreceipt[postgres]'")
+        raise UsageError(_("a store in PostgreSQL needs the driver psycopg"), hint=install_command("postgres"))
 
 
 def citus_sql() -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from smsreceipt.matching import SEND_DETAIL
-from smsreceipt.model import SETTLED, Asked, Decoded, Delivery, Reached, Source
+from smsreceipt.model import SETTLED, Asked, Decoded, Delivery, Reached, Reason, Source
 from smsreceipt.store.postgres.arrays import byteas, int4s, int8s, texts, uuids
 from smsreceipt.store.postgres.batch import Batch, Key, Row, columns, packed_rows
 from smsreceipt.store.postgres.columns import OF_SENDS, digest, ident_of, phone_place
@@ -41,6 +41,7 @@ _REJECT = (
     " ON CONFLICT (place, id) DO UPDATE SET times_seen = reject.times_seen + excluded.times_seen"
     " RETURNING id, times_seen"
 )
+_REASON = 5  # the position of the reason in a row of rejects
 #: Rows of the ledger that others write at the same time are left out: `settled` may be behind.
 _SETTLE = (
     "UPDATE smsreceipt.send SET settled = true WHERE (place, ident) IN ("
@@ -174,6 +175,7 @@ class Rejects:
 
     def __init__(self, decoded: Sequence[Decoded], numbers: Numbers, db: Db) -> None:
         self.total = 0
+        self.fresh: Counter[Reason] = Counter()  #: reasons of those that write() found new
         self._rows: dict[str, list[object]] = {}
         for item in decoded:
             for kind, reject in item.rejects:
@@ -190,10 +192,10 @@ class Rejects:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def write(self, db: Db, seqs: Sequence[int]) -> int:
-        """Write them, numbered in the order of arrival; return how many were new."""
+    def write(self, db: Db, seqs: Sequence[int]) -> None:
+        """Write them, numbered in the order of arrival."""
         if not self._rows:
-            return 0
+            return
         for row, seq in zip(self._rows.values(), seqs, strict=True):
             row[1] = seq
         rows = sorted(self._rows.values(), key=lambda row: str(row[2]))
@@ -203,7 +205,8 @@ class Rejects:
             (int8s(places), int8s(numbers), texts(ids), texts(kinds), int4s(roads), texts(reasons), int8s(ats),
              int4s(times), byteas(bodies)),
         ).fetchall()  # fmt: skip
-        return sum(seen == self._rows[found][-2] for found, seen in written)
+        new = [self._rows[found] for found, seen in written if seen == self._rows[found][-2]]
+        self.fresh = Counter(Reason(str(row[_REASON])) for row in new)
 
 
 def drop_rejects(db: Db, ids: Collection[str]) -> int:

@@ -117,7 +117,7 @@ class PostgresStore(Figures, Verified):
             rejects = keep.Rejects(decoded, self._numbers, db)
             return len(batch.rows) + len(rejects)
 
-        def work(db: Db, begun: Begun) -> tuple[Batch, set[int], int, int]:
+        def work(db: Db, begun: Begun) -> tuple[Batch, set[int], keep.Rejects]:
             notes.require_turn(begun.turn, self._forgotten.turn)
             new: set[int] = set()
             if batch.rows:
@@ -125,18 +125,18 @@ class PostgresStore(Figures, Verified):
                 settling = self._numbers.of_sends if begun.has_sends else []
                 with self._attribution(db).around(begun, phones, brings=brings):
                     new = keep.receipts(db, batch, self._row_types(db), settling)
-            fresh = rejects.write(db, begun.seqs[len(batch.rows) :])
+            rejects.write(db, begun.seqs[len(batch.rows) :])
             keep.drop_rejects(db, resolves)
             keep.note_asked(db, asked)
             keep.note_reached(db, decoded)
-            return batch, new, rejects.total, fresh
+            return batch, new, rejects
 
         # The batch that was written: `batch` may be a later one, made to find out that it was.
-        written, new, rejected, fresh = self._write(work, before=before, alone=brings, given=given)
-        received = len(written.rows)
-        total = received + rejected + forgotten
-        tally = Tally(total, len(new), received - len(new), rejected, fresh, forgotten)
-        return Kept(tally, NewReceipts(len(new), lambda: written.statements(new)), self._forgotten.unguarded)
+        written, new, refused = self._write(work, before=before, alone=brings, given=given)
+        counts = len(written.rows) + refused.total + forgotten, len(new), len(written.rows) - len(new), refused.total
+        tally = Tally(*counts, refused.fresh.total(), forgotten)
+        shown = NewReceipts(len(new), lambda: written.statements(new))
+        return Kept(tally, shown, self._forgotten.unguarded, refused.fresh)
 
     def _write(
         self,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, Source, decide, leg_of, said_in
+from smsreceipt.model import Claim, Decoded, Delivery, Instant, Kind, Outcome, Reason, Source, decide, leg_of, said_in
 from smsreceipt.store.new_receipts import NewReceipts
 from smsreceipt.store.reject_rows import reject_id
 from smsreceipt.store.sqlite import backfill
@@ -248,9 +248,10 @@ class Keeper:
             ],
         )
 
-    def rejects(self, decoded: Sequence[Decoded]) -> tuple[int, int]:
-        """Write every reject; return how many were new, and how many there were."""
-        fresh = total = 0
+    def rejects(self, decoded: Sequence[Decoded]) -> tuple[Counter[Reason], int]:
+        """Write every reject; return the reasons of those that were new, and how many there were."""
+        fresh: Counter[Reason] = Counter()
+        total = 0
         for item in decoded:
             for kind, reject in item.rejects:
                 total += 1
@@ -263,7 +264,8 @@ class Keeper:
                     " ON CONFLICT (id) DO UPDATE SET times_seen = times_seen + 1 RETURNING times_seen",
                     (reject_id(kind, reject.body), kind or "", road, reject.reason, delivery.received_at, reject.body),
                 )
-                fresh += seen == 1
+                if seen == 1:
+                    fresh[reject.reason] += 1
         return fresh, total
 
 

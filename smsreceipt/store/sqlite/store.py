@@ -127,8 +127,8 @@ class SqliteStore(Figures, Verified):
             self._sends.note(asked)
             replays.note(self._db, decoded)
         total = received + rejected + forgotten
-        tally = Tally(total, len(new), received - len(new), rejected, fresh, forgotten)
-        return Kept(tally, new, self._forgotten.unguarded)
+        tally = Tally(total, len(new), received - len(new), rejected, fresh.total(), forgotten)
+        return Kept(tally, new, self._forgotten.unguarded, fresh)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ import selectors
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from email.utils import formatdate
-from itertools import count
+from itertools import count, islice
 from typing import Any, TypeVar, cast
 
 from smsreceipt.aliyun.clock import Clock
@@ -187,23 +187,24 @@ class Service:
 
     def _take(self, name: str, batch: int) -> list[Stored]:
         now = self.loop.time()
-        taken = [message for message in self.queues[name] if message.visible_at <= now][:batch]
+        taken = [*islice((message for message in self.queues[name] if message.visible_at <= now), batch)]
         for message in taken:
             message.visible_at = now + self.visibility
             message.times += 1
             message.handle = b"1-%d-%d" % (message.number, message.times)
-        hidden = sum(message.visible_at > now for queue in self.queues.values() for message in queue)
+        hidden = len([1 for queue in self.queues.values() for message in queue if message.visible_at > now])
         self.hidden_peak = max(self.hidden_peak, hidden)
         return taken
 
     def _delete(self, name: str, handles: Sequence[bytes]) -> Response:
-        failed = []
+        failed, now = [], self.loop.time()
+        wanted = set(handles)
+        held = [each for each in self.queues[name] if each.handle in wanted and each.visible_at > now]
         for handle in handles:
-            now = self.loop.time()
-            found = [each for each in self.queues[name] if each.handle == handle and each.visible_at > now]
-            if found:
-                self.queues[name].remove(found[0])
-                self.deleted.append(found[0].number)
+            if found := next((each for each in held if each.handle == handle), None):
+                held.remove(found)
+                self.queues[name].remove(found)
+                self.deleted.append(found.number)
             else:
                 failed.append((handle, "MessageNotExist"))
         return self.answer(*partial(failed)) if failed else self.answer(204)
