@@ -187,6 +187,10 @@ class App:
         if setting is not None and setting.origin == "option" and opening.has_password(self._store):
             self.warn(_("other users can see the password in --store: use SMSRECEIPT_STORE, PGPASSWORD or ~/.pgpass"))
 
+    def store_exists(self) -> bool:
+        """Whether there is a store already. Raises what opening it raises."""
+        return opening.exists(self._store, insecure=bool(self.setting("insecure-db")))
+
     def upgrade_store(self) -> tuple[int, int]:
         """Bring the schema of the store up to date; return its version before, 0 where there was none, and after."""
         self._warn_of_visible_password()

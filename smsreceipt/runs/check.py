@@ -16,6 +16,7 @@ from smsreceipt.model import Delivery, Instant, Kind, Receipt, Source
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.check import FAULTS
 from smsreceipt.output.printer import Printer, tabular
+from smsreceipt.runs.existing import open_existing
 from smsreceipt.runs.places import places
 from smsreceipt.store.checking.faults import DAMAGE, DERIVED, Fault, Finding
 
@@ -31,7 +32,8 @@ def run(app: App, *, deep: bool, fix: bool) -> None:
     counts: Counter[str] = Counter()
     kept: list[Fault] = []
     place = places(app)
-    with app.open_store(readonly=not fix, backfill=False) as store, app.progress() as progress:
+    opened = open_existing(app, backfill=False) if fix else app.open_store(readonly=True)
+    with opened as store, app.progress() as progress:
 
         def show(done: int, total: int) -> None:
             progress.counted(done, total, ("receipts checked", "已检查回执"))
@@ -45,7 +47,7 @@ def run(app: App, *, deep: bool, fix: bool) -> None:
                     yield fault
 
         _print(app, counted())
-        fixed = store.repair(kept) if fix else 0
+        fixed = store.repair(kept) if kept else 0
         checked = store.facts().statements
     differently = 0 if deep else counts.pop(Finding.READS_DIFFERENTLY, 0)
     _tell(app, counts, fixed, fix=fix)

@@ -203,6 +203,7 @@ class _Forgetting:
         left = True
         for _pass in range(_PASSES):
             left = self._delete_statements(finder)
+            self._remover.attribute()
             if not left:
                 break
         self._delete_others(finder)
@@ -279,6 +280,7 @@ class _Forgetting:
             log_ = {LOG: self._proof.of("sends", [carried for _, carried in lot])}
             self._remover.remove(Removal(sends=[key for key, _ in lot], notes=log_))
             self._tally.add_others("sends", len(lot))
+        self._remover.attribute()
         for rejects in lots(list(finder.rejects()), LOT):
             log_ = {LOG: self._proof.of("rejects", [carried for _, carried in rejects])}
             self._remover.remove(Removal(rejects=[each for each, _ in rejects], notes=log_))

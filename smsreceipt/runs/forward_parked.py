@@ -12,6 +12,7 @@ from smsreceipt.forward.parked import PARKED
 from smsreceipt.ingest import LockRetry
 from smsreceipt.language import _, listed
 from smsreceipt.output.printer import Printer
+from smsreceipt.runs.existing import open_existing
 from smsreceipt.store import Store
 
 _LIST = "smsreceipt forward parked list"
@@ -28,9 +29,10 @@ def list_parked(app: App, name: str | None) -> None:
 
 def retry(app: App, name: str | None, seqs: Collection[int]) -> None:
     """Have parked statements handed on once more; () stands for all. Raises UsageError for a seq that is not parked."""
-    with app.open_store(readonly=False, backfill=False) as store:
+    with open_existing(app, backfill=False) as store:
         chosen = _chosen(store, name, seqs)
-        cursor.request_again(store, chosen)
+        if chosen:
+            cursor.request_again(store, chosen)
     names = listed(sorted({each.name for each in chosen.values()}))
     if names:
         app.say(_("handed on once more by what runs, or runs next, under the name {names}", names=names))
@@ -39,11 +41,12 @@ def retry(app: App, name: str | None, seqs: Collection[int]) -> None:
 
 def drop(app: App, name: str | None, seqs: Collection[int], *, confirm: Callable[[int], None] | None) -> None:
     """Forget that statements were refused; they stay in the store. *confirm* raises if the user does not agree."""
-    with app.open_store(readonly=False, backfill=False) as store:
+    with open_existing(app, backfill=False) as store:
         chosen = _chosen(store, name, seqs)
-        if confirm is not None and chosen:
-            confirm(len(chosen))
-        cursor.drop_parked(store, chosen)
+        if chosen:
+            if confirm is not None:
+                confirm(len(chosen))
+            cursor.drop_parked(store, chosen)
     app.summary({"dropped": len(chosen)})
 
 
@@ -53,7 +56,7 @@ def drop_cursor(app: App, name: str, *, confirm: Callable[[], None] | None) -> N
     Raises UsageError where there is none, and CursorInUse while a process hands on under this name.
     """
     cursor.checked_name(name)
-    with app.open_store(readonly=False, backfill=False) as store:
+    with open_existing(app, backfill=False) as store:
         if confirm is not None:
             cursor.expect(store, name)
             confirm()

@@ -18,6 +18,7 @@ from smsreceipt.output.columns import Column, View
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.runs import archive, recordings, removing
+from smsreceipt.runs.existing import open_existing
 from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.runs.removing import Remover, Tally, lots
 from smsreceipt.store import Query, SendQuery, SendState, Store, StoredSend
@@ -86,7 +87,9 @@ def run(app: App, options: Options, *, confirm: Callable[[str], None] | None) ->
     Raises UsageError for less than 35 days without *force*, and where the archive is there already.
     """
     _check(app, options)
-    with app.open_store(readonly=False) as store:
+    with open_existing(app) as store:
+        if not store.facts().exists:
+            return
         say_unknown_kinds(app, options.kinds, store)
         pruning = _Pruning(app, store, options)
         if confirm is not None:
@@ -233,6 +236,7 @@ class _Pruning:
             self._delete(self._old.wholes())
             for day, sends in self._old.sends() if self._options.sends else ():
                 self._delete_sends(removing.month(day), [(each.send.biz_id, each.send.phone) for each in sends])
+        self._remover.attribute()
         self._delete_notes()
         space = removing.reclaimed(self._app, self._removals, rewrite=self._options.compact)
         removing.report(self._app, self._tally)

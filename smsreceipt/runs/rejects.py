@@ -14,6 +14,7 @@ from smsreceipt.output import terminal
 from smsreceipt.output.objects.rejects import REJECTS
 from smsreceipt.output.preview import outline, preview
 from smsreceipt.output.printer import print_rows
+from smsreceipt.runs.existing import open_existing
 from smsreceipt.store import Store
 
 
@@ -69,14 +70,14 @@ def drop_rejects(
     *confirm* is called with their number before, and raises if the user does not agree. Raises UsageError as
     find_reject does.
     """
-    with app.open_store(readonly=False, backfill=False) as store:
+    with open_existing(app, backfill=False) as store:
         if ids:
             found = {find_reject(store, reject_id).id for reject_id in ids}
         else:
             found = {reject.id for reject in store.rejects() if chosen.fits(reject)}
         if confirm is not None and found:
             confirm(len(found))
-        dropped = store.drop_rejects(found)
+        dropped = store.drop_rejects(found) if found else 0
     app.summary({"dropped": dropped})
 
 

@@ -18,7 +18,7 @@ from smsreceipt.output.objects.gone import GONE, Gone
 from smsreceipt.output.printer import Printer
 from smsreceipt.store.removal import BATCH, Removal, Removals, Space, Whole
 
-_LEAST = 20  # identities of one transaction
+_LEAST = 20  # identities, or numbers, of one transaction
 _LARGEST_PAUSE = 1.0  # seconds
 _FREE = N_("{free} of the store's {size} are free for later receipts")
 _FREE_UNTIL = N_("{free} of the store's {size} are free for later receipts; --compact gives them back to the disk")
@@ -107,13 +107,23 @@ class Remover:
 
     def remove(self, removal: Removal) -> bool:
         """Delete all of it; False if what is stored has changed since it was read. Waits for other writers."""
-        began = time.monotonic()
-        done = self._retry.call(lambda: self._removals.remove(removal))
-        taken = time.monotonic() - began
+        done, taken = self._paused(lambda: self._removals.remove(removal))
         scale = self._removals.seconds / max(taken, 0.001)
         self._size = round(min(max(self._size * min(max(scale, 0.5), 1.2), _LEAST), BATCH))
-        self._app.sleep(min(taken, _LARGEST_PAUSE))
         return done
+
+    def attribute(self) -> None:
+        """Attribute what has been left of numbers, also by a run that was killed."""
+        while self._paused(lambda: self._removals.attribute(_LEAST))[0]:
+            pass
+
+    def _paused(self, work: Callable[[], T]) -> tuple[T, float]:
+        """The result of one transaction and how long it took; followed by a pause."""
+        began = time.monotonic()
+        done = self._retry.call(work)
+        taken = time.monotonic() - began
+        self._app.sleep(min(taken, _LARGEST_PAUSE))
+        return done, taken
 
 
 def reclaimed(app: App, removals: Removals, *, rewrite: bool) -> Space:

@@ -11,6 +11,7 @@ from smsreceipt.ingest import take
 from smsreceipt.model import Decoded, Delivery, Kind, Reason, StoredReceipt, StoredReject, Tally
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer
+from smsreceipt.runs.existing import open_existing
 from smsreceipt.runs.kinds import warn_of_unknown_kinds
 from smsreceipt.runs.rejects import find_reject
 from smsreceipt.store import Store
@@ -29,7 +30,7 @@ def run(app: App, ids: Sequence[str], kind: Kind | None) -> None:
     if kind:
         warn_of_unknown_kinds(app, [kind])
     tally, undecodable = Tally(), 0
-    with app.open_store(readonly=False) as store:
+    with open_existing(app) as store:
         rejects = iter([find_reject(store, reject_id) for reject_id in ids] if ids else list(store.rejects()))
         while piece := list(islice(rejects, _AT_ONCE)):
             kept, bad = _retry(store, piece, kind, bool(ids), printer)

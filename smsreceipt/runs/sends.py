@@ -10,6 +10,7 @@ from smsreceipt.app import App
 from smsreceipt.language import _
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Printer, tabular
+from smsreceipt.runs.existing import open_existing
 from smsreceipt.runs.listing import COUNTED, NEWEST, say_hidden_rows
 from smsreceipt.store import SendQuery, Store
 
@@ -42,10 +43,12 @@ def _nothing_found(app: App, store: Store) -> str:
 def forget_sends(app: App, query: SendQuery, *, confirm: Callable[[int], None] | None) -> None:
     """Delete the sends of the query from the ledger; receipts stay.
 
-    *confirm* is called with their number before, counted up to COUNTED, and raises if the user does not agree.
+    *confirm* is called with their number before, counted up to COUNTED, if there are any, and raises if the user does
+    not agree.
     """
-    with app.open_store(readonly=False, backfill=False) as store:
-        if confirm is not None:
-            confirm(sum(1 for _ in islice(store.sends(query), COUNTED)))
-        forgotten = store.forget_sends(query)
+    with open_existing(app, backfill=False) as store:
+        found = sum(1 for _ in islice(store.sends(query), COUNTED))
+        if found and confirm is not None:
+            confirm(found)
+        forgotten = store.forget_sends(query) if found else 0
     app.summary({"forgotten": forgotten})

@@ -31,6 +31,9 @@ class Engine(Protocol):
     def is_server(self) -> bool:
         """Whether opening it makes a connection, which is better kept than made again."""
 
+    def exists(self) -> bool:
+        """Whether there is a store already; nothing is made."""
+
     def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open it; see open_store()."""
 
@@ -66,6 +69,11 @@ def has_password(location: str) -> bool:
 def is_server(location: str) -> bool:
     """Whether opening the store makes a connection, which is better kept than made again."""
     return _engine(location).is_server
+
+
+def exists(location: str, *, insecure: bool = False) -> bool:
+    """Whether there is a store already; nothing is made. Raises as open_store() does."""
+    return _engine(location, insecure=insecure).exists()
 
 
 def open_store(

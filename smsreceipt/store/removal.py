@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+#: The topic of notes that name the numbers about which answers of queries are to be attributed anew.
+UNATTRIBUTED = "unattributed"
 BATCH = 1_000  #: identities that one transaction deletes; other writers wait for a few hundredths of a second
 _UNNAMED: Mapping[str, str] = MappingProxyType({})
 _NONE: Mapping[str, Mapping[str, str | None]] = MappingProxyType({})
@@ -113,7 +115,15 @@ class Removals(Protocol):
     def remove(self, removal: Removal) -> bool:
         """Delete all of *removal* in one transaction, with what refers to it, and adjust counters and tallies.
 
-        False, and nothing deleted, if what is stored about an identity is not what wholes() told.
+        False, and nothing deleted, if what is stored about an identity is not what wholes() told. Answers of queries
+        that stay keep their attributions until attribute() is called, which takes as long as there are answers about a
+        number: once after the last removal, not for each part that goes.
+        """
+
+    def attribute(self, limit: int) -> int:
+        """Attribute anew, in one transaction, what removals have left of at most *limit* numbers; of how many it were.
+
+        To be called until it returns 0. What is not attributed yet is noted, so that the next run goes on after a kill.
         """
 
     def reclaim(self, *, rewrite: bool) -> Space:
@@ -134,12 +144,12 @@ class Removals(Protocol):
 def gathered(
     seqs: Collection[int],
     statements: Callable[[Collection[int]], Iterable[Held]],
-    ties: Callable[[Collection[str]], Iterable[tuple[int, int]]],
+    ties: Callable[[Collection[Held]], Iterable[tuple[int, int]]],
 ) -> list[Whole]:
     """The wholes that these seqs belong to, by their first statements; unknown seqs are ignored.
 
-    *statements* returns all statements about the identities of some seqs; *ties*, for some phones, the seqs of each
-    answer and of the statement that it is attributed to.
+    *statements* returns all statements about the identities of some seqs; *ties* returns, for some statements, the seqs
+    of each answer and of the statement that it is attributed to, if either is among them.
     """
     known: dict[int, Held] = {}
     links: set[tuple[int, int]] = set()
@@ -147,10 +157,9 @@ def gathered(
     while wanted:
         found = {each.seq: each for each in statements(wanted)}
         known |= found
-        links |= set(ties(sorted({each.phone for each in found.values() if each.phone})))
-        wanted = {
-            seq for link in links if known.keys() & set(link) for seq in link if seq not in known and seq not in wanted
-        }
+        new = set(ties(list(found.values())))
+        links |= new
+        wanted = {seq for link in new for seq in link} - known.keys()
     return _grouped(known, [link for link in links if known.keys() >= set(link)])
 
 

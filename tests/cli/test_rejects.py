@@ -131,6 +131,7 @@ def test_all_of_them_by_a_variable(program: Program, monkeypatch: pytest.MonkeyP
 
 
 def test_nothing_to_retry(program: Program) -> None:
+    program.opened().close()
     assert program("rejects", "retry", "--all").err == "received=0 new=0 duplicate=0 rejected=0\n"
 
 

@@ -55,5 +55,5 @@ def test_urls_that_no_engine_opens_are_refused_and_make_nothing(program: Program
 
 
 def test_a_colon_is_no_url(program: Program) -> None:
-    assert program("--store", "receipts:prod.db", "rejects", "retry", "--all").code == 0
+    assert program("--store", "receipts:prod.db", "store", "upgrade").code == 0
     assert Path("receipts:prod.db").exists()

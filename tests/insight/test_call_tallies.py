@@ -295,6 +295,19 @@ def test_what_is_folded_is_read_no_more(engine: Engine) -> None:
         assert asked() == 0
 
 
+@pytest.mark.needs("postgres")
+def test_changes_are_not_noted_where_nobody_has_counted() -> None:
+    noted = "SELECT kind, day FROM smsreceipt.call_change"
+    with closing(ENGINES["postgres"].empty()) as opened:
+        store: Any = opened
+        store.keep(mixed(call("1")))
+        store.keep(mixed(call("1", release_cause=31, release_time="2026-11-20 10:09:17")))
+        assert store._reader.rows(noted) == []
+        store.fold(read())
+        store.keep(mixed(call("1", release_cause=31, release_time="2026-11-20 10:19:17")))
+        assert {kind for kind, _ in store._reader.rows(noted)} == {"SecretReport"}
+
+
 def test_another_reading_of_bodies_is_not_mixed_with_this_one(engine: Engine) -> None:
     with closing(engine.empty()) as store:
         store.keep(mixed(call("1"), reply("1")))

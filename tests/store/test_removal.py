@@ -16,7 +16,7 @@ from msgspec import structs
 from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import Decoded
 from smsreceipt.store import Query, SendQuery, Store
-from smsreceipt.store.removal import At, Removal, Removals, Space, Whole
+from smsreceipt.store.removal import UNATTRIBUTED, At, Removal, Removals, Space, Whole
 from smsreceipt.store.sqlite.store import open_store
 from tests import postgres
 from tests.store import test_attribution as attribution
@@ -41,6 +41,20 @@ def wholes(store: Store) -> list[Whole]:
         found |= {whole.seqs: whole for whole in removals.wholes([each.seq for each in page])}
         at = page[-1]
     return [*found.values()]
+
+
+def removed(store: Store, removal: Removal) -> bool:
+    """Whether a removal was made; what it leaves is attributed."""
+    done = store.removals().remove(removal)
+    attribute(store)
+    return done
+
+
+def attribute(store: Store) -> None:
+    """As at the end of a run."""
+    while store.removals().attribute(2):
+        pass
+    assert not store.notes(UNATTRIBUTED)
 
 
 def contents(store: Store) -> dict[str, Any]:
@@ -93,7 +107,7 @@ def test_what_is_left_is_what_would_be_there_if_the_rest_had_never_come(engine: 
         assert sorted(seq for whole in found for seq in whole.seqs) == [e.seq for e in store.list(Query(history=True))]
         chosen = dice.sample(found, len(found) // 2)
         gone = set[Any]().union(*(identities(store, whole) for whole in chosen))
-        assert store.removals().remove(Removal(wholes=chosen))
+        assert removed(store, Removal(wholes=chosen))
         assert contents(store) == expected(engine, without(events, gone))
         assert store.check()
         assert not derived.faults(store)
@@ -108,16 +122,43 @@ def test_answers_go_with_the_receipts_to_which_they_are_attributed(engine: Engin
         found = wholes(store)
         chosen = dice.sample(found, len(found) // 2)
         gone = set[Any]().union(*(identities(store, whole) for whole in chosen))
-        assert store.removals().remove(Removal(wholes=chosen))
+        for whole in chosen:
+            assert store.removals().remove(Removal(wholes=[whole]))
+            assert not derived.faults(store)  # a kill leaves a sound store
+        attribute(store)
+        assert not derived.faults(store)
         with closing(engine.empty()) as other:
             other.keep(without([event for event in events if isinstance(event, Decoded)], gone))
             attribution.give(other, [event for event in events if not isinstance(event, Decoded)])
             assert contents(store) == contents(other)
         attribution.check_counters(store)
         while found := wholes(store):  # what is attributed changes with each
-            assert store.removals().remove(Removal(wholes=found[:1]))
+            assert removed(store, Removal(wholes=found[:1]))
         assert not [*store.list(Query(history=True))]
         attribution.check_counters(store)
+
+
+def test_what_stays_of_a_number_is_attributed_once_in_the_end(store: Store) -> None:
+    day = attribution.DAY
+    attribution.give(store, [attribution.send("1^0", f"{day} 09:59:59"), attribution.row(f"{day} 10:00:00")])
+    attribution.give(store, [attribution.report("2^0", f"{day} 10:00:40")])  # it may be either's
+    attribution.give(store, [attribution.row(f"{day} 10:00:00", phone=attribution.OTHER)])
+    (report_,) = store.list(Query(biz_ids=["2^0"]))
+    assert store.removals().remove(Removal(wholes=store.removals().wholes([report_.seq or 0])))
+    assert [kind for kind, *_ in attribution.states(store)] == ["SendDetail", "SendDetail"]
+    assert [*store.notes(UNATTRIBUTED)] == [attribution.PHONE]
+    assert not derived.faults(store)
+    attribute(store)
+    assert sorted(kind for kind, *_ in attribution.states(store)) == ["SendDetail", "SmsReport"]
+    assert not derived.faults(store)
+
+
+def test_what_goes_as_a_whole_is_not_attributed(store: Store) -> None:
+    day = attribution.DAY
+    attribution.give(store, [attribution.send("1^0", f"{day} 09:59:59"), attribution.row(f"{day} 10:00:00")])
+    assert store.removals().remove(Removal(wholes=wholes(store)))
+    assert not store.notes(UNATTRIBUTED)
+    assert not derived.faults(store)
 
 
 def test_nothing_is_deleted_if_more_has_come_about_it(store: Store) -> None:

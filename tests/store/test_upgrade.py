@@ -385,6 +385,7 @@ def as_schema_4(path: Path) -> None:
         db.execute(f"DROP TRIGGER {name}")
     for name in ("tally_to", "tally_aim", "tally_place", "tally_turn"):
         db.execute(f"ALTER TABLE counter DROP COLUMN {name}")
+    db.execute("DROP INDEX tie_report")
     for table in ("day_tally", "tally_change", "call_tally", "call_change", "call_state"):
         db.execute(f"DROP TABLE {table}")
     for column in ADDED:

@@ -54,6 +54,7 @@ class Number(NamedTuple):
     reports: Sequence[Report]
     ledger: Sequence[Candidate]
     ties: Sequence[Tied]
+    unattributed: bool = False  #: something about it is being deleted: it is attributed anew after that
 
 
 class Verdict(NamedTuple):
@@ -67,6 +68,9 @@ class Verdict(NamedTuple):
 def verdict(number: Number) -> Verdict:
     """Compare the stored attributions of one number with the rule."""
     details = sorted(number.details, key=lambda each: each.seq)
+    if number.unattributed:
+        tied = {each.detail for each in number.ties}
+        return Verdict({each.identity: each.unit for each in details if each.seq in tied}, number.ties, [])
     made = _made(number)
     own = [each for each in number.reports if each.seq not in made]
     reported = [Reported(each.biz_id, each.sent_at, each.reported_at, each.out_id) for each in own]

@@ -56,6 +56,20 @@ class Attribution:
         if concerned:
             self.attribute(phones)
 
+    def with_details(self, begun: Begun, phones: Collection[str]) -> list[str]:
+        """Those of these numbers about which there are details."""
+        if not begun.has_details or not phones:
+            return []
+        about = "SELECT phone FROM smsreceipt.statement WHERE place = ANY(%s) AND kind = %s AND"
+        values = (int8s([phone_place(phone) for phone in phones]), self._detail)
+        found = self._db.execute(f"{about} current UNION {about} NOT current", values * 2).fetchall()
+        return sorted({phone for (phone,) in found}.intersection(phones))
+
+    def again(self, phones: Collection[str]) -> None:
+        """Attribute everything about these numbers anew, while no other writer is at work."""
+        self.retract(phones)
+        self.attribute(phones)
+
     def concerns(self, begun: Begun, phones: Collection[str], *, brings: bool = False) -> bool:
         """Whether any detail is, or will be, about one of these numbers.
 

@@ -20,10 +20,12 @@ _OF_DAY = (
     "SELECT kind.name, day, outcome, code, body FROM smsreceipt.statement JOIN smsreceipt.kind"
     " ON kind.id = statement.kind WHERE day = %s AND statement.kind = ANY(%s) AND seq <= %s AND current AND NOT test"
 )
+#: Nothing is read where nobody has counted yet: who counts first sets the version while no other writer is at work.
 _NOTE = (
     "INSERT INTO smsreceipt.call_change (kind, day) SELECT DISTINCT name, day FROM smsreceipt.statement"
     " JOIN smsreceipt.kind ON kind.id = statement.kind"
     f" WHERE seq = ANY(%s) AND name IN {KINDS} AND current AND NOT test"
+    " AND (SELECT version FROM smsreceipt.call_state) <> ''"
     " RETURNING kind, day"
 )
 _WRITE = (

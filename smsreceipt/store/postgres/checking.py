@@ -18,8 +18,8 @@ from smsreceipt.store.checking.faults import Fault, Finding, ReadAgain
 from smsreceipt.store.checking.statements import Member, Stored, body_fault
 from smsreceipt.store.checking.ties import Detail, Number, Report, Tied
 from smsreceipt.store.ledger_rows import FINAL_SQL
-from smsreceipt.store.postgres import call_tallies, tallies
-from smsreceipt.store.postgres.arrays import int8s
+from smsreceipt.store.postgres import call_tallies, notes, tallies
+from smsreceipt.store.postgres.arrays import int8s, texts
 from smsreceipt.store.postgres.batch import Key
 from smsreceipt.store.postgres.columns import (
     OF_SENDS,
@@ -34,6 +34,7 @@ from smsreceipt.store.postgres.columns import (
 from smsreceipt.store.postgres.session import Reader
 from smsreceipt.store.postgres.tallies import KINDS, PREFIX
 from smsreceipt.store.reject_rows import reject_id
+from smsreceipt.store.removal import UNATTRIBUTED
 from smsreceipt.store.tallies import KEY, SUMS, Message, State
 from smsreceipt.store.tallies import Key as TallyKey
 
@@ -183,9 +184,10 @@ class Audit:
                     Report(seq, biz_id, said, _time(sent_at), _time(at), out_id, signed, native, tuple(copied))
                 )
         ledger, ties = self._ledger(places), self._ties(places)
+        waiting = {phone for (phone,) in self._reader.rows(notes.NAMED, (UNATTRIBUTED, texts(phones)))}
         for phone in phones:
             mine = ties[phone_place(phone)]
-            yield Number(phone, details[phone], reports[phone], ledger[phone], mine)
+            yield Number(phone, details[phone], reports[phone], ledger[phone], mine, phone in waiting)
 
     def _about(self, places: object, kind: str) -> list[tuple[Any, ...]]:
         query = f"{_ABOUT} current UNION ALL {_ABOUT} NOT current"

@@ -26,6 +26,15 @@ class PostgresDatabase:
         self.location = self._address.shown
         self.has_password = self._address.has_password
 
+    def exists(self) -> bool:
+        """Whether the database has our tables. Raises UsageError where the driver is not installed."""
+        _require_driver()
+        from smsreceipt.store.postgres.ready import prepared
+        from smsreceipt.store.postgres.session import Connections
+
+        with contextlib.closing(Connections(self._address, insecure=self._insecure)) as connections:
+            return prepared(connections, writable=False)
+
     def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open the database. Raises UsageError where the driver is not installed."""
         _require_driver()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from smsreceipt.store.postgres.session import Db, Reader
 
 _READ = "SELECT name, text FROM smsreceipt.note WHERE topic = %s ORDER BY name"
+NAMED = "SELECT name FROM smsreceipt.note WHERE topic = %s AND name = ANY(%s)"  #: which of some names have a note
 _WRITE = "INSERT INTO smsreceipt.note VALUES (%s, %s, %s) ON CONFLICT (topic, name) DO UPDATE SET text = excluded.text"
 _LOCK = "SELECT pg_advisory_xact_lock(1936552562, hashtext('note ' || %s))"
 

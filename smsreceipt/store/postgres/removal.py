@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from smsreceipt.store.forgotten import TURN
 from smsreceipt.store.ledger_rows import FINAL_SQL
 from smsreceipt.store.postgres import keep, notes, sends, tallies
 from smsreceipt.store.postgres.address import private_file
-from smsreceipt.store.postgres.arrays import int8s, uuids
+from smsreceipt.store.postgres.arrays import int8s, texts, uuids
+from smsreceipt.store.postgres.attribution import Attribution
 from smsreceipt.store.postgres.batch import columns
 from smsreceipt.store.postgres.columns import ident_of, phone_place
 from smsreceipt.store.postgres.faults import translated
 from smsreceipt.store.postgres.identities import Counts
 from smsreceipt.store.postgres.session import Connections, Db, Reader
 from smsreceipt.store.postgres.writer import Begun
-from smsreceipt.store.removal import At, Held, Removal, Space, Whole, gathered
+from smsreceipt.store.removal import UNATTRIBUTED, At, Held, Removal, Space, Whole, gathered
 
 _SLICE = 5_000  # statements that are read at once
 _ROWS = (
@@ -60,7 +60,11 @@ SELECT who FROM (
     UNION ALL SELECT format('the replication slot %%s', slot_name), age(xmin) FROM pg_replication_slots
 ) AS holder (who, age) WHERE age > age(%s::xid) ORDER BY age DESC LIMIT 1
 """
-_TIES = "SELECT detail, report FROM smsreceipt.tie WHERE place = ANY(%s)"
+_TIES = (
+    "SELECT detail, report FROM smsreceipt.tie WHERE place = ANY(%s) AND detail = ANY(%s)"
+    " UNION SELECT detail, report FROM smsreceipt.tie WHERE place = ANY(%s) AND report = ANY(%s)"
+)
+_UNATTRIBUTED = "SELECT name FROM smsreceipt.note WHERE topic = %s ORDER BY name LIMIT %s"
 #: Indexes find all that a transaction reads. A planner that has no statistics, because the tables were filled a moment
 #: ago, would read whole tables instead.
 _BY_INDEX = (
@@ -73,25 +77,31 @@ _OF_BODIES = (
     " JOIN smsreceipt.body ON body.place = wanted.place AND body.seq = wanted.seq"
 )
 
+T = TypeVar("T")
 _Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
-_Attributed = Callable[[Db, Begun, Collection[str]], AbstractContextManager[None]]
+_Attribution = Callable[[Db], Attribution]
 
 
 class _Write(Protocol):
-    def __call__(self, work: Callable[[Db, Begun], bool], *, alone: bool) -> bool: ...
+    def __call__(self, work: Callable[[Db, Begun], T], *, alone: bool) -> T: ...
 
 
 class Removals:
     """The Removals of one store."""
 
-    seconds = 0.1  #: others write meanwhile, unless answers of queries are attributed; its many requests take time
+    seconds = 0.1  #: others write meanwhile; its many requests take time
 
     def __init__(
-        self, connections: Connections, reader: Reader, write: _Write, attributed: _Attributed, kinds: Callable[[], str]
+        self,
+        connections: Connections,
+        reader: Reader,
+        write: _Write,
+        attribution: _Attribution,
+        kinds: Callable[[], str],
     ) -> None:
         """*kinds*: the numbers of the kinds whose receipts are those of sends, once a transaction has begun."""
         self._connections, self._reader, self._write = connections, reader, write
-        self._attributed, self._kinds = attributed, kinds
+        self._attribution, self._kinds = attribution, kinds
 
     def old(self, before: int, after: At, limit: int) -> list[At]:
         """The next statements of days before a Beijing day."""
@@ -132,9 +142,9 @@ class Removals:
             if set(_wholes(query, seqs)) != set(removal.wholes):
                 return False
             answered = _answered(db, seqs, self._kinds())
-            with self._attributed(db, begun, phones):
-                _delete_statements(db, seqs)
-                _delete_sends(db, removal.sends)
+            _delete_statements(db, seqs)
+            _delete_sends(db, removal.sends)
+            self._note_unattributed(db, begun, phones)
             _settle(db, answered, settled=removal.settle)
             keep.drop_rejects(db, removal.rejects)
             for origin, instead in removal.origins.items():
@@ -145,6 +155,23 @@ class Removals:
 
         # What changes the tombstones must be seen by every transaction that ends later.
         return self._write(work, alone=TURN[0] in removal.notes)
+
+    def _note_unattributed(self, db: Db, begun: Begun, phones: set[str]) -> None:
+        """Note those of these numbers about which answers stay. A number that is noted already is not read again."""
+        known = {phone for (phone,) in db.execute(notes.NAMED, (UNATTRIBUTED, texts(sorted(phones))))}
+        if left := self._attribution(db).with_details(begun, phones - known):
+            notes.write(db, UNATTRIBUTED, dict.fromkeys(left, ""), {})
+
+    def attribute(self, limit: int) -> int:
+        """Attribute anew what removals have left of the next numbers."""
+
+        def work(db: Db, _: Begun) -> int:
+            phones = [phone for (phone,) in db.execute(_UNATTRIBUTED, (UNATTRIBUTED, limit))]
+            self._attribution(db).again(phones)
+            notes.write(db, UNATTRIBUTED, dict.fromkeys(phones), {})
+            return len(phones)
+
+        return self._write(work, alone=True) if self._reader.rows(_UNATTRIBUTED, (UNATTRIBUTED, 1)) else 0
 
     def reclaim(self, *, rewrite: bool) -> Space:
         """Let the server vacuum the tables; how much is free in them is not known."""
@@ -174,9 +201,10 @@ def _holder(db: Db) -> str:
 
 
 def _wholes(query: _Query, seqs: Collection[int]) -> list[Whole]:
-    def ties(phones: Collection[str]) -> list[tuple[int, int]]:
-        places = int8s(sorted({phone_place(phone) for phone in phones}))
-        return [(detail, report) for detail, report in query(_TIES, (places,))]
+    def ties(found: Collection[Held]) -> list[tuple[int, int]]:
+        places = int8s(sorted({phone_place(each.phone) for each in found}))
+        of_these = (places, int8s([each.seq for each in found]))
+        return [(detail, report) for detail, report in query(_TIES, of_these * 2)]
 
     return gathered(seqs, lambda wanted: _statements(query, wanted), ties)
 
@@ -200,6 +228,11 @@ def _delete_statements(db: Db, seqs: Sequence[int]) -> None:
     db.execute(
         "DELETE FROM smsreceipt.body USING smsreceipt.statement WHERE statement.seq = ANY(%s)"
         " AND body.place = statement.place AND body.seq = statement.seq",
+        these,
+    )
+    db.execute(
+        "DELETE FROM smsreceipt.tie USING smsreceipt.statement WHERE statement.seq = ANY(%s)"
+        " AND tie.place = statement.place AND tie.detail = statement.seq",
         these,
     )
     identities: Counts = Counter()

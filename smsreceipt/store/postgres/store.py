@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TypeVar
 
 from smsreceipt.model import (
@@ -123,7 +123,7 @@ class PostgresStore(Figures, Verified):
             if batch.rows:
                 batch.number(begun.seqs[: len(batch.rows)])
                 settling = self._numbers.of_sends if begun.has_sends else []
-                with self._attributed(db, begun, phones, brings=brings):
+                with self._attribution(db).around(begun, phones, brings=brings):
                     new = keep.receipts(db, batch, self._row_types(db), settling)
             rejects.write(db, begun.seqs[len(batch.rows) :])
             keep.drop_rejects(db, resolves)
@@ -159,11 +159,9 @@ class PostgresStore(Figures, Verified):
             self._types = RowTypes.of(db)
         return self._types
 
-    def _attributed(
-        self, db: Db, begun: Begun, phones: Collection[str], *, brings: bool = False
-    ) -> AbstractContextManager[None]:
-        """To be held while receipts or sends of these numbers are written."""
-        return Attribution(db, self._row_types(db), self._numbers).around(begun, phones, brings=brings)
+    def _attribution(self, db: Db) -> Attribution:
+        """Attributes inside a transaction."""
+        return Attribution(db, self._row_types(db), self._numbers)
 
     def drop_rejects(self, ids: Collection[str]) -> int:
         """Delete rejects by their full ids; return how many were deleted."""
@@ -174,7 +172,7 @@ class PostgresStore(Figures, Verified):
         phones = {send.phone for send in sends_}
 
         def work(db: Db, begun: Begun) -> Imported:
-            with self._attributed(db, begun, phones):
+            with self._attribution(db).around(begun, phones, brings=False):
                 return sends.add(db, sends_, self._kinds_of_sends)
 
         return self._write(work)
@@ -188,7 +186,7 @@ class PostgresStore(Figures, Verified):
 
         def work(db: Db, begun: Begun) -> int:
             gone, phones = sends.forget(db, query, self._kinds_of_sends)
-            with self._attributed(db, begun, phones):
+            with self._attribution(db).around(begun, phones, brings=False):
                 return gone
 
         return self._write(work)
@@ -382,7 +380,7 @@ class PostgresStore(Figures, Verified):
     def removals(self) -> removal.Removals:
         """What finds and deletes for good."""
         return removal.Removals(
-            self._connections, self._reader, self._write, self._attributed, lambda: self._kinds_of_sends
+            self._connections, self._reader, self._write, self._attribution, lambda: self._kinds_of_sends
         )
 
     def consolidate(self) -> None:

@@ -81,7 +81,7 @@ class Attribution:
             yield
 
     def around_phones(self, phones: Collection[str]) -> AbstractContextManager[None]:
-        """To be held while statements about these numbers, or rows of the ledger, are written or deleted."""
+        """To be held while rows of the ledger about these numbers are written."""
         return self._around(lambda: phones)
 
     @contextmanager
@@ -112,6 +112,18 @@ class Attribution:
         """Attribute everything about these numbers anew."""
         retracted = self._retract(msgspec.json.encode(phones).decode())
         self._attribute(phones, retracted)
+
+    def with_details(self, phones: Collection[str]) -> list[str]:
+        """Those of these numbers about which there are details."""
+        if not (kind := self._kind(SEND_DETAIL)):
+            return []
+        known = "SELECT 1 FROM statement INDEXED BY statement_key WHERE id1 = value AND kind = ?2"
+        found = rows(
+            self._db,
+            f"SELECT value FROM json_each(?1) WHERE EXISTS ({known})",
+            (msgspec.json.encode(sorted(phones)).decode(), kind),
+        )
+        return [phone for (phone,) in found]
 
     def _kind(self, name: str) -> int:
         """The number of a kind of which there are statements; 0 where there are none."""

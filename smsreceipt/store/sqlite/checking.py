@@ -20,6 +20,7 @@ from smsreceipt.store.checking.statements import Member, Stored, body_fault
 from smsreceipt.store.checking.ties import Detail, Number, Report, Tied
 from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
 from smsreceipt.store.reject_rows import reject_id
+from smsreceipt.store.removal import UNATTRIBUTED
 from smsreceipt.store.sqlite import call_tallies, tallies
 from smsreceipt.store.sqlite.columns import NUMBERED, SELECTED, UNREAD, receipt_from
 from smsreceipt.store.sqlite.migrations import TABLES
@@ -156,8 +157,10 @@ class Audit:
                 Report(seq, biz_id, (o, c, r, d), sent_at, reported, out_id, signed, bool(native), tuple(copied))
             )
         ledger, ties = self._ledger(listed), self._ties(listed)
+        named = "SELECT name FROM note WHERE topic = ? AND name IN (SELECT value FROM json_each(?))"
+        waiting = {phone for (phone,) in rows(self._db, named, (UNATTRIBUTED, listed))}
         for phone in phones:
-            yield Number(phone, details[phone], reports[phone], ledger[phone], ties[phone])
+            yield Number(phone, details[phone], reports[phone], ledger[phone], ties[phone], phone in waiting)
 
     def _ledger(self, listed: str) -> dict[str, list[Candidate]]:
         found = defaultdict(list)

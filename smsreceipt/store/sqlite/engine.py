@@ -21,6 +21,13 @@ class SqliteFile:
         self._path = path
         self.location = str(path)
 
+    def exists(self) -> bool:
+        """Whether the file was ever written to."""
+        from smsreceipt.store.sqlite.connect import schema_of
+
+        self._refuse_irregular()
+        return schema_of(self._path) > 0
+
     def open(self, *, readonly: bool, reread: Reread, lock_wait: float) -> Store:
         """Open the file. Raises UsageError where *path* leads to something that is no regular file."""
         from smsreceipt.store.sqlite.store import open_reader, open_store

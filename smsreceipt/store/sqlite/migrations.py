@@ -10,7 +10,7 @@ from smsreceipt.store.sqlite import call_tallies, tally_changes
 from smsreceipt.store.sqlite.columns import COLUMNS, Column
 
 APPLICATION_ID = 0x534D5352  #: "SMSR"; a database with another one belongs to another program
-_FILES = frozenset({1, 2, 3, 4, 5, 7, 8, 9})  # the steps that have a file in sql/
+_FILES = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 10})  # the steps that have a file in sql/
 #: The tables that a store has.
 TABLES = frozenset({
     *("kind", "road", "statement", "body", "phone", "reject", "send"),

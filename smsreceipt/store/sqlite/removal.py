@@ -14,7 +14,7 @@ import msgspec
 
 from smsreceipt.language import N_
 from smsreceipt.store.ledger_rows import FINAL_SQL, REPORTS
-from smsreceipt.store.removal import At, Held, Removal, Space, Whole, gathered
+from smsreceipt.store.removal import UNATTRIBUTED, At, Held, Removal, Space, Whole, gathered
 from smsreceipt.store.sqlite import files, notes
 from smsreceipt.store.sqlite.attribution import Attribution
 from smsreceipt.store.sqlite.columns import NUMBERED
@@ -103,6 +103,21 @@ class Removals:
         with self._transaction():
             return _remove(self._db, self._attribution, removal)
 
+    def attribute(self, limit: int) -> int:
+        """Attribute anew what removals have left of the next numbers."""
+        with reading(self._path):
+            if not self._unattributed(limit):
+                return 0
+        with self._transaction():
+            phones = self._unattributed(limit)
+            self._attribution.again(phones)
+            notes.write(self._db, UNATTRIBUTED, dict.fromkeys(phones), {})
+        return len(phones)
+
+    def _unattributed(self, limit: int) -> list[str]:
+        noted = rows(self._db, "SELECT name FROM note WHERE topic = ? ORDER BY name LIMIT ?", (UNATTRIBUTED, limit))
+        return [phone for (phone,) in noted]
+
     def reclaim(self, *, rewrite: bool) -> Space:
         """Give free pages back, or write the file anew, and empty the journal."""
         with translated(self._path):
@@ -141,7 +156,7 @@ class Removals:
 
 
 def _wholes(db: apsw.Connection, seqs: Collection[int]) -> list[Whole]:
-    return gathered(seqs, lambda wanted: _statements(db, wanted), lambda phones: _ties(db, phones))
+    return gathered(seqs, lambda wanted: _statements(db, wanted), lambda found: _ties(db, found))
 
 
 def _statements(db: apsw.Connection, seqs: Collection[int]) -> Iterator[Held]:
@@ -159,10 +174,10 @@ def _statements(db: apsw.Connection, seqs: Collection[int]) -> Iterator[Held]:
         )  # fmt: skip
 
 
-def _ties(db: apsw.Connection, phones: Collection[str]) -> Iterable[tuple[int, int]]:
-    found: Iterable[tuple[int, int]] = rows(
-        db, f"SELECT detail, report FROM tie WHERE phone {_THESE}", (_listed(phones),)
-    )
+def _ties(db: apsw.Connection, statements: Collection[Held]) -> Iterable[tuple[int, int]]:
+    listed = _listed([each.seq for each in statements])
+    either = f"SELECT detail, report FROM tie WHERE detail {_THESE} UNION SELECT detail, report FROM tie WHERE report"
+    found: Iterable[tuple[int, int]] = rows(db, f"{either} {_THESE}", (listed,))
     return found
 
 
@@ -173,10 +188,11 @@ def _remove(db: apsw.Connection, attribution: Attribution, removal: Removal) -> 
         return False
     listed = _listed(seqs)
     answered = _listed(_answered(db, listed))
+    _delete_statements(db, listed)
+    _delete_sends(db, _listed(removal.sends))
     phones = {each.phone for whole in removal.wholes for each in whole.statements}
-    with attribution.around_phones(phones | {phone for _, phone in removal.sends}):
-        _delete_statements(db, listed)
-        _delete_sends(db, _listed(removal.sends))
+    left = attribution.with_details(phones | {phone for _, phone in removal.sends})
+    notes.write(db, UNATTRIBUTED, dict.fromkeys(left, ""), {})
     db.execute(
         "UPDATE send SET settled = ?1, answer = iif(?1, 'pruned', answer)"
         " WHERE (biz_id, phone) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?2))",
@@ -203,6 +219,7 @@ def _delete_statements(db: apsw.Connection, listed: str) -> None:
         )
     db.execute(f"DELETE FROM phone WHERE (phone, seq) IN ({NUMBERED.format(f'seq {_THESE}')})", (listed,))
     db.execute(f"DELETE FROM body WHERE seq {_THESE}", (listed,))
+    db.execute(f"DELETE FROM tie WHERE detail {_THESE}", (listed,))
     db.execute(f"DELETE FROM statement WHERE seq {_THESE}", (listed,))
 
 

@@ -141,6 +141,7 @@ CREATE TABLE smsreceipt.tie (
     signed boolean NOT NULL,                     -- it brought the signature
     PRIMARY KEY (place, detail)
 );
+CREATE INDEX tie_report ON smsreceipt.tie (place, report);
 
 -- Comparisons that have not come to their end, and files that are being replayed.
 CREATE TABLE smsreceipt.comparison (
