@@ -6,14 +6,15 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from tests.cli.program import Program, report
+from tests.copies import Copies
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,56 +24,18 @@ pytestmark = [
 NOBODY = 12345  # a user that no table names
 
 
-#: Loads all modules once, since Python itself may lie where that user must not look. For each line of standard input,
-#: a copy of it becomes that user and runs the program; standard output gets its exit code.
-_PROGRAM = """
-import encodings.idna, gc, importlib, json, os, pkgutil, platformdirs.unix, pwd, rich.table, signal, smsreceipt, sys
-sys.dont_write_bytecode = True
-for module in pkgutil.walk_packages(smsreceipt.__path__, "smsreceipt."):
-    if not module.name.endswith(("__main__", ".parquet", ".xlsx")):  # large libraries, of no use here
-        importlib.import_module(module.name)
-from smsreceipt.cli.main import main
-gc.freeze()  # no copy looks through what was imported
-
-for line in sys.stdin:
-    words, cwd, environ, *streams = json.loads(line)
-    if child := os.fork():
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-        continue
-    for number, (name, flags) in enumerate(zip(["/dev/null", *streams], [os.O_RDONLY, os.O_WRONLY, os.O_WRONLY])):
-        os.dup2(os.open(name, flags), number)
-    os.environ.update(environ)
-    os.chdir(cwd)
-    signal.alarm(60)
-    os.setgroups([]), os.setgid({user}), os.setuid({user})
-    sys.argv = ["smsreceipt", *words]
-    try:
-        main()
-    except SystemExit as ended:  # not by sys.exit(): Python would take a second to take all modules apart
-        os._exit(ended.code)
-"""
-
-
 class AsNobody(Protocol):
     def __call__(self, *words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
         """The program, run by a user without an entry in the table of users, and without HOME."""
 
 
 @pytest.fixture(scope="module")
-def as_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsNobody]:
-    streams = [tmp_path_factory.mktemp("streams") / name for name in ("out", "err")]
-    command = [sys.executable, "-c", _PROGRAM.replace("{user}", str(NOBODY))]
-    environ = {"PATH": os.environ["PATH"]}
-    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdin
-        assert parent.stdout
-        asking, answers = parent.stdin, parent.stdout
+def as_nobody() -> Iterator[AsNobody]:
+    with closing(Copies()) as copies:
 
         def run(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-            for stream in streams:
-                stream.write_bytes(b"")
-            print(json.dumps([words, str(cwd), environ, *map(str, streams)]), file=asking, flush=True)
-            return subprocess.CompletedProcess(words, int(answers.readline()), *(each.read_text() for each in streams))
+            done = copies.run(words, cwd, {"PATH": os.environ["PATH"], **environ}, user=NOBODY)
+            return subprocess.CompletedProcess(words, done.returncode, done.stdout.decode(), done.stderr.decode())
 
         yield run
 

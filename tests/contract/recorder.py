@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +15,9 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
+
+from tests.copies import Copies
 
 FROZEN = Path(__file__).with_name("frozen.py")
 KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "sandbox", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-secret"}
@@ -55,46 +55,12 @@ def normalised(printed: bytes) -> bytes:
     return printed
 
 
-class _Program:
-    """The program, imported once: each command line runs in a copy of this process."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, str(FROZEN), "--serve", str(theirs.fileno())]
-            environment = {"PATH": os.environ["PATH"], "TZ": "UTC", "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
-            self._process = subprocess.Popen(
-                command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-            )
-        ours.settimeout(_PATIENCE)
-        self._ours, self._lines = ours, ours.makefile("rw")
-
-    def run(
-        self, words: Sequence[str], folder: Path, environment: Mapping[str, str], stdin: bytes
-    ) -> tuple[bytes, bytes, int]:
-        """What the command printed to its standard output and its standard error, and its exit code."""
-        with TemporaryDirectory(prefix="contract-") as place:
-            streams = [Path(place, name) for name in ("stdin", "stdout", "stderr")]
-            streams[0].write_bytes(stdin)
-            asked = {"words": words, "folder": str(folder), "environment": environment, "streams": [*map(str, streams)]}
-            self._lines.write(json.dumps(asked) + "\n")
-            self._lines.flush()
-            code = int(self._lines.readline())
-            return streams[1].read_bytes(), streams[2].read_bytes(), code
-
-    def close(self) -> None:
-        """End the process."""
-        self._lines.close()
-        self._ours.close()
-        self._process.communicate(timeout=_PATIENCE)
-
-
 class Recorder:
     """Runs commands in *folder*, one after the other, and writes what they print to files in *out*."""
 
     def __init__(self, out: Path, folder: Path) -> None:
         self.out, self.folder = out, folder.resolve()
-        self._program = _Program()
+        self._copies = Copies(str(FROZEN))
         out.mkdir(parents=True, exist_ok=True)
         (self.folder / "home").mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -108,16 +74,16 @@ class Recorder:
 
     def close(self) -> None:
         """End what runs the commands."""
-        self._program.close()
+        self._copies.close()
 
     def run(self, step: str, *words: str, stdin: bytes = b"", env: Mapping[str, str] = NOTHING) -> bytes:
         """Run `smsreceipt WORDS`, add what it printed to the file of *step*, and return its standard output.
 
         *env* is added to the environment for this run.
         """
-        out, err, code = self._program.run(words, self.folder, {**self.environment, **env}, stdin)
-        self._add(step, self._typed(words, env), out, err, code)
-        return out
+        done = self._copies.run(words, self.folder, {**self.environment, **env}, stdin)
+        self._add(step, self._typed(words, env), done.stdout, done.stderr, done.returncode)
+        return done.stdout
 
     def objects(self, step: str, *words: str) -> list[dict[str, object]]:
         """Run a command that prints JSON lines; return what they hold."""
