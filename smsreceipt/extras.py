@@ -20,7 +20,8 @@ def install_command(extra: str, prefix: Path | None = None, home: Path | None = 
 
     It keeps the extras that are there, and the place where the program was installed from.
     """
-    prefix, home = prefix or Path(sys.prefix), home or Path.home()
+    prefix = prefix or Path(sys.prefix)
+    home = home or Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home raises RuntimeError for an unknown user
     isolated = (prefix / "pyvenv.cfg").is_file()
     before = "" if not isolated or os.access(prefix, os.W_OK) else "sudo "
     if (prefix / _PIPX).is_file():

@@ -46,6 +46,13 @@ def test_an_environment_of_uv_has_no_pip(tmp_path: Path) -> None:
     assert install_command("parquet", at, tmp_path) == wanted
 
 
+def test_a_user_whom_no_table_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    at = prefix(tmp_path / "venv")
+    assert install_command("parquet", at) == f"{at}/bin/python3 -m pip install 'smsreceipt[parquet]'"
+
+
 def test_no_environment_at_all(tmp_path: Path) -> None:
     assert install_command("xlsx", Path("/usr"), tmp_path) == "/usr/bin/python3 -m pip install 'smsreceipt[xlsx]'"
 
