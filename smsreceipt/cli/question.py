@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 
 from smsreceipt.cli.filters import codes_of, refuse_empty
 from smsreceipt.cli.options import option
+from smsreceipt.cli.types import Completed
 from smsreceipt.errors import UsageError
 from smsreceipt.insight.question import OF_CALLS, Compare, Dimension, Group, Question, Sort
 from smsreceipt.language import _, listed
 from smsreceipt.runs.figure_settings import opt_out_words, thresholds
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
 KINDS = {"all": (*Group,), **{str(group): (group,) for group in Group}}
 
 
-class Province(click.ParamType[str]):
+class Province(Completed[str]):
     """A province by its English or Chinese name, in any case."""
 
     name = "province"
@@ -35,19 +33,12 @@ class Province(click.ParamType[str]):
                 return english
         return self.fail(_("{value!r} is no province: Guangdong, 广东, …, unknown", value=given), param, ctx)
 
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002 - the same
-        incomplete: str,
-    ) -> list[CompletionItem]:
+    def completions(self, incomplete: str) -> Iterable[str]:
         """The names that begin so."""
-        from click.shell_completion import CompletionItem
-
         from smsreceipt.codes.regions import chinese_names
 
         names = (name for pair in chinese_names().items() for name in pair)
-        return [CompletionItem(name) for name in names if name.casefold().startswith(incomplete.casefold())]
+        return (name for name in names if name.casefold().startswith(incomplete.casefold()))
 
 
 #: Filters of messages: with one of them, calls and replies are left out unless told.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,24 +14,22 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-def _complete_queue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete_queue(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The message types after NAME=."""
     from click.shell_completion import CompletionItem
 
     name, equals, begun = incomplete.partition("=")
-    kinds = MessageType().shell_complete(ctx, param, begun) if equals else []
-    return [CompletionItem(f"{name}={each.value}") for each in kinds]
+    kinds = MessageType().completions(begun) if equals else ()
+    return [CompletionItem(f"{name}={kind}") for kind in kinds]
 
 
 class _Types(MessageType):
     """A message type, or all."""
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def completions(self, incomplete: str) -> Iterable[str]:
         """The known ones that begin so, in any case; and all."""
-        from click.shell_completion import CompletionItem
-
-        every = [CompletionItem("all")] if "all".startswith(incomplete.casefold()) else []
-        return every + super().shell_complete(ctx, param, incomplete)
+        every = ["all"] if "all".startswith(incomplete.casefold()) else []
+        return [*every, *super().completions(incomplete)]
 
 
 def queue_options(command: Callable[..., Any]) -> Callable[..., Any]:

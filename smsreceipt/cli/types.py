@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from smsreceipt.runs.sockets import HostPort
 
+T = TypeVar("T")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE | re.ASCII)
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d{2})(\d{2}))", re.ASCII)
@@ -97,7 +99,26 @@ class Address(click.ParamType["HostPort | str"]):
             self.fail(_("{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", value=value), param, ctx)
 
 
-class MessageType(click.ParamType[Kind]):
+class Completed(click.ParamType[T]):
+    """A type whose values a shell completes."""
+
+    def completions(self, incomplete: str) -> Iterable[str]:  # noqa: ARG002 - for those who know values
+        """The values that may be meant by the beginning of one; none where a type tells none."""
+        return ()
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - the same
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """What click asks for."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in self.completions(incomplete)]
+
+
+class MessageType(Completed[Kind]):
     """A message type: a known one in any case and as narrow tables print it; any other as it is."""
 
     name = "message type"
@@ -108,18 +129,11 @@ class MessageType(click.ParamType[Kind]):
 
         return known_kind(str(value)) or self.fail(_("a message type is missing: SmsReport, SmsUp"), param, ctx)
 
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002 - the same
-        incomplete: str,
-    ) -> list[CompletionItem]:
+    def completions(self, incomplete: str) -> Iterable[str]:
         """The known ones that begin so, in any case."""
-        from click.shell_completion import CompletionItem
-
         from smsreceipt.decode import KINDS
 
-        return [CompletionItem(kind) for kind in KINDS if kind.casefold().startswith(incomplete.casefold())]
+        return (kind for kind in KINDS if kind.casefold().startswith(incomplete.casefold()))
 
 
 class Zone(click.ParamType[tzinfo]):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command, option
-from smsreceipt.cli.types import Duration
+from smsreceipt.cli.types import Completed, Duration
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-class RuleText(click.ParamType[str]):
+class RuleText(Completed[str]):
     """NAME, NAME=VALUE or NAME=off."""
 
     name = "rule"
@@ -29,19 +30,12 @@ class RuleText(click.ParamType[str]):
             self.fail(str(exc), param, ctx)
         return str(value)
 
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002 - the same
-        incomplete: str,
-    ) -> list[CompletionItem]:
+    def completions(self, incomplete: str) -> Iterable[str]:
         """The names of the rules, and what follows the one that is written."""
-        from click.shell_completion import CompletionItem
-
         from smsreceipt.insight.alarms.rules import NAMES
 
-        words = [f"{name}{end}" for name in NAMES for end in ("", "=off")]
-        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+        words = (f"{name}{end}" for name in NAMES for end in ("", "=off"))
+        return (word for word in words if word.startswith(incomplete))
 
 
 def _complete_robot(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

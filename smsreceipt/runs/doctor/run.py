@@ -49,11 +49,10 @@ def run(
         except UsageError as exc:
             fault = exc
         findings = look(app, checks(app, queues, fault, push, offline=offline, known=known), offline=offline)
+    names = {check_of(queue): queue.name for queue in queues}
     absent = {each.check for each in findings if each.code == QueueNotFound.exit_code}
-    over = passed_over(queues, {each.name for each in queues if check_of(each) in absent})
-    findings = [
-        each for each in findings if each.check not in {check_of(queue) for queue in queues if queue.name in over}
-    ]
+    over = passed_over(queues, {name for check, name in names.items() if check in absent})
+    findings = [each for each in findings if names.get(each.check) not in over]
     height = None if app.verbosity > 0 else shutil.get_terminal_size().lines
     print_rows(app, FINDINGS, findings, lambda display: terminal.doctor.doctor(findings, display, height))
     states = Counter(each.state for each in findings)
