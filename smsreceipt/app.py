@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
+from smsreceipt import waiting
 from smsreceipt.config import Config, home_directory, store_directory
 from smsreceipt.errors import OutputError, StoreLocked, UsageError
 from smsreceipt.exits import ReaderGone
@@ -58,7 +59,7 @@ class App:
     encoding: str = "utf-8"  #: of tables; json and csv are always UTF-8
     columns: int | None = None  #: width of tables; None: that of the terminal
     now: Callable[[], Instant] = _clock
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = waiting.sleep
     #: By location, readonly, lock_wait in seconds, and whether a database may be reached without TLS.
     opener: Callable[[str, bool, float, bool], Store] = _open_store
     data_directory: Callable[[], Path] = store_directory

@@ -29,6 +29,7 @@ from smsreceipt.sources.queue.client import Queue
 from smsreceipt.sources.queue.puller import Puller
 from smsreceipt.sources.queue.state import Options
 from smsreceipt.store import NO_TIME, Query, Store
+from smsreceipt.waiting import wait_for
 
 Handler = Callable[[Sequence[Receipt]], object]
 _STORE_PAUSE = 1.0  # seconds before a store is tried again that could not be read or written
@@ -65,7 +66,7 @@ def receive(
         pulling = _Pulling(app, named, workers, ended)
         pulling.start()
         try:
-            _hand_on(app, opened, cursor, handler, batch, lambda seconds: halt.wait(seconds) or ended.is_set())
+            _hand_on(app, opened, cursor, handler, batch, lambda seconds: wait_for(halt, seconds) or ended.is_set())
         finally:
             pulling.end()
             with suppress(SmsReceiptError):

@@ -14,7 +14,7 @@ def split(tally: Tally, outcomes: Outcomes, *, chinese: bool) -> list[tuple[str,
     """What became of the received ones, as words and counts that are not zero; the counts add up to `received`."""
     named = [(OUTCOMES_ZH[each] if chinese else each.value, outcomes.get(each, 0)) for each in Outcome]
     others = tally.new - sum(count for _, count in named)
-    words = ("其他", "重复", "拒收", "已遗忘") if chinese else ("others", "duplicate", "rejects", "forgotten")
+    words = ("其他", "重复", "拒收", "已遗忘") if chinese else ("other", "duplicate", "rejected", "forgotten")
     named += zip(words, (others, tally.duplicate, tally.rejected, tally.forgotten), strict=True)
     return [(word, count) for word, count in named if count]
 

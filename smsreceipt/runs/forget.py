@@ -22,6 +22,7 @@ from smsreceipt.model.mentions import LONGEST, SHORTEST
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs import removing
+from smsreceipt.runs.existing import open_existing
 from smsreceipt.runs.forget_files import Recordings, bring_in, noted_sends
 from smsreceipt.runs.forget_finder import LOT, Finder
 from smsreceipt.runs.places import places
@@ -77,12 +78,13 @@ def plan(app: App, numbers: Collection[str]) -> None:
 
 def lift(app: App, numbers: Collection[str]) -> None:
     """Let what is about these numbers be stored again."""
-    with app.open_store(readonly=False, backfill=False) as store:
+    with open_existing(app, backfill=False) as store:
         removals = store.removals()
         known = store.notes(TOPIC)
-        key = _key(removals, make=False)
+        key = _key(removals, make=False) if known else b""
         lifted = [digest for digest in (digest_of(key, number) for number in numbers) if digest in known]
-        _turn(Remover(app, removals), dict.fromkeys(lifted))
+        if lifted:
+            _turn(Remover(app, removals), dict.fromkeys(lifted))
     app.summary({"lifted": len(lifted), "not_forgotten": len(numbers) - len(lifted)})
 
 
@@ -301,7 +303,7 @@ class _Forgetting:
         few = len(self._numbers) <= _FEW
         space = self._removals.reclaim(rewrite=compact)
         found = self._removals.traces(_needles(self._numbers)) if few else True
-        if found and not compact:
+        if anew := bool(found) and not compact:
             self._app.say(_("writing the store anew: bytes of what was deleted may be left in it"))
             space = self._removals.reclaim(rewrite=True)
             found = few and self._removals.traces(_needles(self._numbers))
@@ -314,7 +316,8 @@ class _Forgetting:
                     " writes them anew. Its write-ahead log, replicas and backups keep them as long as it is set up to"
                 )
             )
-        removing.report_holder(self._app, space)
+        if compact or anew:
+            removing.report_unwritten(self._app, space)
 
 
 def _needles(numbers: Iterable[str]) -> set[bytes]:

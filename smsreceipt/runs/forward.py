@@ -35,6 +35,7 @@ from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.runs.sockets import HostPort
 from smsreceipt.runs.supervisor import Supervisor, counted
 from smsreceipt.store import Store
+from smsreceipt.waiting import wait_for
 
 EXEC = "exec:"
 _SLACK = 60.0  # seconds that reading a batch and moving the cursor may take, as the watchdog sees it
@@ -133,7 +134,7 @@ class _Run:
             if watched and _reader_gone(self._app):
                 raise ReaderGone
             self._tell_supervisor(seconds)
-            return self._halt.wait(seconds)
+            return wait_for(self._halt, seconds)
 
         return wait
 
@@ -188,7 +189,7 @@ class _Run:
                 raise
             except StoreUnavailable as exc:
                 self._app.say(_("{reason}; trying again in {seconds:g} s", reason=exc, seconds=_STORE_PAUSE))
-                if self._halt.wait(_STORE_PAUSE):
+                if wait_for(self._halt, _STORE_PAUSE):
                     return
 
     def _release(self) -> None:

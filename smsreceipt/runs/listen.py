@@ -31,6 +31,7 @@ from smsreceipt.sources.push.intake import Intake
 from smsreceipt.sources.push.secrets import PushSecrets
 from smsreceipt.sources.push.server import Server
 from smsreceipt.store import ConsumerLease, Store, opening
+from smsreceipt.waiting import join
 
 _LOCK_WAIT = 0.3  # seconds that a commit waits for another process before it tries again; pushes get 503 meanwhile
 _SLOW = 0.35  # seconds for an answer, half of what the provider allows, from which on there is a warning
@@ -144,7 +145,7 @@ class _Listening:
                     self._server.stop()
                 self._next_slow_warning = time.monotonic() + _PERIOD
                 self._server.run_on(self._bound)
-                opening.join()
+                join(opening)
             receiving.lock_retry.stop()
             failures = receiving.close(self._release, stopped=True)
             failures += filter(None, [self._opening_failure])

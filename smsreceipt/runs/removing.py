@@ -130,19 +130,26 @@ def reclaimed(app: App, removals: Removals, *, rewrite: bool) -> Space:
     """Give the space back, and say what became of it. Exit code 3 if it should be written anew and could not be."""
     space = removals.reclaim(rewrite=rewrite)
     if rewrite:
-        report_holder(app, space)
+        report_unwritten(app, space)
     if space.free:
         app.say(_(_FREE if rewrite else _FREE_UNTIL, free=size(space.free), size=size(space.size)))
     return space
 
 
-def report_holder(app: App, space: Space) -> None:
-    """Say who keeps what was deleted in the files, and set exit code 3, if anybody does."""
+def report_unwritten(app: App, space: Space) -> None:
+    """Say why what was deleted is still in the files although they should be written anew, and set exit code 3."""
     if space.held_by:
         app.needs_a_look(
             _(
                 "{holder} may still read what was deleted, so it is not out of the files yet: end that, and run this"
                 " again",
                 holder=_(space.held_by),
+            )
+        )
+    if space.refused:
+        app.needs_a_look(
+            _(
+                "the server writes the tables anew for their owner alone, so what was deleted is not out of the files"
+                " yet: run this again as the owner"
             )
         )

@@ -8,6 +8,7 @@ import threading
 from smsreceipt.app import App
 from smsreceipt.language import _
 from smsreceipt.sandbox import Options, Sandbox
+from smsreceipt.waiting import wait_for
 
 
 def run(app: App, options: Options) -> None:
@@ -19,4 +20,4 @@ def run(app: App, options: Options) -> None:
         app.report("\n".join([*lines, "# ready", ""]).encode())
         app.say(_("listening on {url}; Ctrl-C stops it", url=sandbox.url))
         app.say(_("next, in another terminal: enter the export lines (from a file: . ./FILE), then: smsreceipt pull"))
-        threading.Event().wait()
+        wait_for(threading.Event())

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import msgspec
 
@@ -27,6 +28,7 @@ from smsreceipt.runs.inputs import Inputs
 from smsreceipt.runs.receiving import report_failures
 from smsreceipt.runs.signals import GracefulStop
 from smsreceipt.sources.files.reader import Piece
+from smsreceipt.waiting import wait_for
 
 _NEVER_PUSHED = N_("an answer to a question, of which no push can be made")
 
@@ -77,7 +79,7 @@ def run(app: App, inputs: Inputs, url: str, options: Options) -> None:
             scale=options.retry_scale,
             settled=settled,
             tell=app.say,
-            wait=inputs.halt.wait,
+            wait=partial(wait_for, inputs.halt),
         )
         try:
             for piece in inputs.pieces():

@@ -26,6 +26,7 @@ from smsreceipt.runs.supervisor import Supervisor
 from smsreceipt.runs.watch_figures import Gatherer
 from smsreceipt.runs.watch_robots import TOPIC, Teller
 from smsreceipt.store import Store
+from smsreceipt.waiting import wait_for
 
 _LOOK = 120.0  # seconds that a look may take, with those who are told
 WINDOW = 900.0  #: seconds of the messages that are compared with the usual
@@ -82,7 +83,7 @@ def follow(app: App, options: Options, every: float) -> None:
             supervisor.ready()
             supervisor.beat()  # it has looked; what failed would fail after a restart too
             supervisor.status(lambda: f"alarms={len(watch.firing)}")
-            stop.wait(every)
+            wait_for(stop, every)
         supervisor.stopping()
 
 

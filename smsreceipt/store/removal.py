@@ -85,6 +85,7 @@ class Space(msgspec.Struct, frozen=True):
     size: int  #: bytes on disk
     free: int | None  #: bytes in it that later receipts will use; None: the engine does not tell
     held_by: str = ""  #: who still reads what was deleted, so that it is not out of the files yet; "" for nobody
+    refused: bool = False  #: the server did not do it for this user, who does not own the tables
 
 
 class Removals(Protocol):

@@ -26,6 +26,7 @@ COMMANDS = {
     "rejects retry --all": 0,
     "sends forget --phone 13800008000 --yes": 0,
     "sends forget --phone 13800008000": 0,
+    "forget 13800008000 --again": 0,
     "check --fix": 0,
 }
 

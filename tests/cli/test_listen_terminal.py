@@ -84,7 +84,7 @@ def test_lines_are_wrapped_between_words(tmp_path: Path, lang: str) -> None:
 def test_the_summary_is_a_sentence(tmp_path: Path) -> None:
     said = " ".join(on_terminal(tmp_path, PUSHES))
     assert re.search(
-        r"received 2 in \d+\.\d s \(\d+/s\): 1 delivered, 1 others; 2 pushes, the slowest answered in \d+ ms$", said
+        r"received 2 in \d+\.\d s \(\d+/s\): 1 delivered, 1 other; 2 pushes, the slowest answered in \d+ ms$", said
     )
     assert "received=" not in said
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from pyarrow import parquet
@@ -15,6 +17,7 @@ from pyarrow import parquet
 from smsreceipt.folders import flush_folder
 from smsreceipt.model import BEIJING, Send, number_of
 from smsreceipt.store import SendQuery
+from tests import postgres
 from tests.cli.program import CALL_ENDED, FAILED, NOW, REPLY, Ended, Program, report
 
 pytestmark = pytest.mark.each_engine
@@ -277,3 +280,38 @@ def test_what_is_told_of_during_the_run_stays(program: Program, archived: bool) 
     assert (ended.code, ids(program)) == (3, ["399^0"])
     assert "1 stay" in ended.err
     assert len(listed(program, "--history")) == 2
+
+
+@pytest.fixture
+def writer(program: Program) -> Iterator[Program]:
+    """The program on a server, as a role that may write to the tables and does not own them."""
+    program.opened().close()
+    owner, role = program.location, f"writer_{urlsplit(program.location).path[1:]}"
+    postgres.execute(
+        owner,
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT USAGE ON SCHEMA smsreceipt TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA smsreceipt TO {role}",
+        f"GRANT SELECT, USAGE ON ALL SEQUENCES IN SCHEMA smsreceipt TO {role}",
+    )
+    parts = urlsplit(owner)
+    program.location = urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))
+    yield program
+    program.location = owner
+    postgres.execute(owner, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.mark.of_a_file
+@pytest.mark.parametrize("program", [pytest.param("postgres", marks=pytest.mark.needs("postgres"))], indirect=True)
+def test_a_role_that_does_not_own_the_tables_is_told_that_they_were_not_written_anew(writer: Program) -> None:
+    writer.keep("SmsReport", old("1^0"), old("2^0", 1))
+    usual = prune(writer)
+    assert (usual.code, len(usual.objects)) == (0, 1)
+    assert "owner" not in usual.err  # autovacuum will do it
+    for words in (("prune", "--older-than", "90d", "--yes", "--compact"), ("forget", "13912345678", "--yes", "--compact")):
+        ended = writer(*words, sleep=lambda _: None)
+        assert ended.code == 3, ended.err
+        assert ended.err.count("the server writes the tables anew for their owner alone") == 1
+    many = ("forget", *(f"139000{n:05}" for n in range(21)), "--yes")  # more than are searched for in the files
+    assert "for their owner alone" in writer(*many, sleep=lambda _: None).err
+    assert ids(writer) == ["2^0"]

@@ -81,7 +81,7 @@ def test_counters_while_it_runs_and_a_sentence_at_the_end(sandbox: Sandbox, tmp_
     )
     left = screen(shown)
     assert re.fullmatch(
-        r"received 33 in \d\.\d s \(\d+/s\): 30 delivered, 1 failed, 1 others, 1 duplicate; 33", left[0]
+        r"received 33 in \d\.\d s \(\d+/s\): 30 delivered, 1 failed, 1 other, 1 duplicate; 33", left[0]
     )
     assert left[1:] == ["deleted from the queues", "look at them: smsreceipt list"]
     assert "received=" not in shown

@@ -237,14 +237,14 @@ def test_the_live_line_leaves_out_what_does_not_fit_and_never_cuts_a_number(widt
 def test_what_became_of_the_received_ones_adds_up() -> None:
     assert sum(count for _, count in split(_RECEIVED, _OUTCOMES, chinese=False)) == _RECEIVED.received
     assert ended(_RECEIVED, _OUTCOMES, 3.1, (997, 3), chinese=False) == (
-        "received 1,000 in 3.1 s (323/s): 880 delivered, 8 failed, 12 others, 90 duplicate, 10 rejects;"
+        "received 1,000 in 3.1 s (323/s): 880 delivered, 8 failed, 12 other, 90 duplicate, 10 rejected;"
         " 997 deleted from the queues; 3 not deleted: they come again and count as duplicate"
     )
     assert ended(_RECEIVED, _OUTCOMES, 3.1, (1000, 0), chinese=True) == (
         "收到 1,000 条，用时 3.1 秒（323 条/秒）：已送达 880，失败 8，其他 12，重复 90，拒收 10；已从队列删除 1,000"
     )
     assert ended(Tally(), {}, 2.04, (0, 0), chinese=False) == "received nothing in 2.0 s"
-    assert ended(Tally(1, 1), {None: 1}, 1.0, None, chinese=False) == "received 1 in 1.0 s (1/s): 1 others"
+    assert ended(Tally(1, 1), {None: 1}, 1.0, None, chinese=False) == "received 1 in 1.0 s (1/s): 1 other"
 
 
 def test_a_summary_is_broken_between_its_words() -> None:

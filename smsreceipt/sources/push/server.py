@@ -18,6 +18,7 @@ from smsreceipt.language import _
 from smsreceipt.sources.push.app import Receiver, answer
 from smsreceipt.sources.push.http import Connection, Seconds
 from smsreceipt.sources.push.intake import SWEEP
+from smsreceipt.waiting import wait_for
 
 USUAL = Seconds()
 _TICK = 0.1  # seconds between two looks for connections whose time is over
@@ -91,7 +92,7 @@ class Server:
         self._lead.acquire()
         for leads in (True, False):
             threading.Thread(target=self._work, args=(leads,), name="server", daemon=True).start()
-        self._over.wait()  # in the main thread, where signals are handled meanwhile
+        wait_for(self._over)  # in the main thread, where signals are handled meanwhile
         if self._bug is not None:
             raise self._bug
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from psycopg.errors import Diagnostic
+
 from smsreceipt.store.forgotten import TURN
 from smsreceipt.store.ledger_rows import FINAL_SQL
 from smsreceipt.store.postgres import keep, notes, sends, tallies
@@ -175,11 +177,21 @@ class Removals:
 
     def reclaim(self, *, rewrite: bool) -> Space:
         """Let the server vacuum the tables; how much is free in them is not known."""
+        warned: list[str | None] = []
+
+        def note(notice: Diagnostic) -> None:
+            warned.append(notice.severity_nonlocalized)
+
         with translated(self._connections.location), self._connections.lend() as db:
             holder = _holder(db) if rewrite else ""
-            for table in _TABLES:
-                db.execute(f"VACUUM ({'FULL, ' if rewrite and not holder else ''}ANALYZE) smsreceipt.{table}")
-        return Space(self._reader.number("SELECT smsreceipt.size()"), None, holder)
+            db.add_notice_handler(note)
+            try:
+                for table in _TABLES:
+                    db.execute(f"VACUUM ({'FULL, ' if rewrite and not holder else ''}ANALYZE) smsreceipt.{table}")
+            finally:
+                db.remove_notice_handler(note)
+        # The server skips the tables of others, and warns.
+        return Space(self._reader.number("SELECT smsreceipt.size()"), None, holder, "WARNING" in warned)
 
     def key_file(self) -> Path:
         """In the platform's data directory: each machine that writes needs it."""
