@@ -308,7 +308,10 @@ def test_a_role_that_does_not_own_the_tables_is_told_that_they_were_not_written_
     usual = prune(writer)
     assert (usual.code, len(usual.objects)) == (0, 1)
     assert "owner" not in usual.err  # autovacuum will do it
-    for words in (("prune", "--older-than", "90d", "--yes", "--compact"), ("forget", "13912345678", "--yes", "--compact")):
+    for words in (
+        ("prune", "--older-than", "90d", "--yes", "--compact"),
+        ("forget", "13912345678", "--yes", "--compact"),
+    ):
         ended = writer(*words, sleep=lambda _: None)
         assert ended.code == 3, ended.err
         assert ended.err.count("the server writes the tables anew for their owner alone") == 1

@@ -211,7 +211,7 @@ def test_the_live_line_is_drawn_now_and_then_and_taken_back() -> None:
         progress.update(1000, _COUNTS)
     drawn = terminal.getvalue().split("\r")
     assert drawn[1].rstrip() == "nothing received yet  0 s"
-    assert drawn[2].rstrip() == "received 1,000  333/s  delivered 880  failed 8  others 12  duplicate 90"
+    assert drawn[2].rstrip() == "received 1,000  333/s  delivered 880  failed 8  other 12  duplicate 90"
     assert [len(line) for line in drawn[1:4]] == [79, 79, 79]
     assert drawn[3:] == [" " * 79, ""]
 
