@@ -26,7 +26,7 @@ def install_command(extra: str, prefix: Path | None = None, home: Path | None = 
     before = "" if not isolated or os.access(prefix, os.W_OK) else "sudo "
     if (prefix / _PIPX).is_file():
         # `pipx inject` refuses the package of the environment itself in some versions.
-        place = _environment({"PIPX_HOME": prefix.parent.parent}, home)
+        place = _environment({"PIPX_HOME": prefix.parent.parent, "PIPX_BIN_DIR": _linked_from(prefix)}, home)
         return f"{before}{place}pipx install --force {_requirement(prefix, _PIPX, extra)}"
     if (prefix / _UV).is_file():
         link = _LINK.search(_text(prefix / _UV))
@@ -37,6 +37,13 @@ def install_command(extra: str, prefix: Path | None = None, home: Path | None = 
     if re.search(r"^uv = ", _text(prefix / "pyvenv.cfg"), re.MULTILINE):  # has no pip
         return f"{before}uv pip install --python {python} {wanted}"
     return f"{before}{python} -m pip install {wanted}"
+
+
+def _linked_from(prefix: Path) -> Path | None:
+    """The folder of the link by which this program was called; None where it was called without one."""
+    called = Path(sys.argv[0]).absolute()
+    linked = called.is_symlink() and called.resolve().parent == (prefix / "bin").resolve()
+    return called.parent if linked else None
 
 
 def _environment(variables: dict[str, Path | None], home: Path) -> str:

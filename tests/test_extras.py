@@ -84,10 +84,19 @@ def test_what_others_own_needs_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert install_command("xlsx", at, tmp_path).startswith(f"sudo {at}/bin/python3 ")
 
 
-def test_an_installation_for_all_users_stays_where_it_is(tmp_path: Path) -> None:
+def test_an_installation_for_all_users_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     pipx = prefix(tmp_path / "opt/pipx/venvs/smsreceipt", {"pipx_metadata.json": of_pipx("smsreceipt")})
     wanted = f"PIPX_HOME={tmp_path}/opt/pipx pipx install --force 'smsreceipt[xlsx]'"
+    assert install_command("xlsx", pipx, home) == wanted
+    link, program = tmp_path / "usr/local/bin/smsreceipt", pipx / "bin/smsreceipt"
+    for file in (link, program):
+        file.parent.mkdir(parents=True)
+    program.touch()
+    link.symlink_to(program)
+    monkeypatch.setattr("sys.argv", [str(link)])
+    assert install_command("xlsx", pipx, home) == wanted.replace(" pipx ", f" PIPX_BIN_DIR={link.parent} pipx ")
+    monkeypatch.setattr("sys.argv", [str(program)])
     assert install_command("xlsx", pipx, home) == wanted
     receipt = of_uv('name = "smsreceipt"', "/usr/local/bin/smsreceipt")
     uv = prefix(tmp_path / "opt/uv/smsreceipt", {"uv-receipt.toml": receipt})

@@ -76,8 +76,7 @@ def test_counters_while_it_runs_and_a_sentence_at_the_end(sandbox: Sandbox, tmp_
     assert code == 0
     drawn = [line.split("\n")[0].rstrip() for line in shown.split("\r")[1:]]
     assert any(
-        re.match(r"received 33  [\d,]+/s  delivered 30  failed 1  other 1  duplicate 1  \d+ s$", line)
-        for line in drawn
+        re.match(r"received 33  [\d,]+/s  delivered 30  failed 1  other 1  duplicate 1  \d+ s$", line) for line in drawn
     )
     left = screen(shown)
     assert re.fullmatch(r"received 33 in \d\.\d s \(\d+/s\): 30 delivered, 1 failed, 1 other, 1 duplicate; 33", left[0])
