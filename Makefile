@@ -3,6 +3,10 @@
 PYTHON ?= python3
 PYTEST ?= -n auto
 BIN := .venv/bin
+# Python compiles a module when it is first imported: of what is installed, few are.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable
+# Without a cache each of the many processes would compile the program.
+unexport PYTHONDONTWRITEBYTECODE
 NODE := tests/sandbox/node
 PEERS := tests/bench/peers
 
@@ -80,15 +84,15 @@ wheel: .venv/installed-test
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(INSTALL) .
 	touch $@
 
 .venv/installed-test: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(INSTALL) '.[test]'
 	touch $@ .venv/installed
 
 .venv/installed-audit: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[audit]'
+	$(INSTALL) '.[audit]'
 	touch $@ .venv/installed
 
 # The official Node clients talk to the sandbox in the tests. Without npm, or offline, `make test` says so at its end.
