@@ -228,7 +228,7 @@ def test_what_is_pruned_and_forgotten_is_never_half_gone(engine: str) -> None:
     planted, pruned, forgotten = together(
         lambda: removal.prune(12, 3_000, engine=engine, bug="half-removal", alone=True),
         lambda: removal.prune(3, 2_000, engine=engine),
-        lambda: removal.forget(3, 8_000, engine=engine),
+        lambda: removal.forget(3, 4_000, engine=engine),
     )
     assert planted.half
     assert pruned.whole, pruned

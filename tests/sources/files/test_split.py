@@ -284,7 +284,7 @@ TOKENS = (
 
 
 @pytest.mark.parametrize("token", TOKENS, ids=repr)
-@pytest.mark.parametrize("end", [b"", b'"' + b"x" * 100_000, b"[" * 100_000], ids=["", "text", "brackets"])
+@pytest.mark.parametrize("end", [b"", b'"' + b"x" * 50_000, b"[" * 50_000], ids=["", "text", "brackets"])
 def test_the_time_for_a_byte_does_not_grow_with_the_file(token: bytes, end: bytes) -> None:
     def seconds(size: int) -> float:
         text = token * (size // len(token)) + end
@@ -292,4 +292,4 @@ def test_the_time_for_a_byte_does_not_grow_with_the_file(token: bytes, end: byte
         cuts(text, [*range(0, len(text), 1 << 18)])
         return time.process_time() - begun
 
-    assert seconds(80_000) < 8 * seconds(20_000) + 0.2  # a quadratic cutter needs 16 times as long, and many seconds
+    assert seconds(80_000) < 8 * seconds(20_000) + 0.05  # a quadratic cutter needs 16 times as long, and many seconds
