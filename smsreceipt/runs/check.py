@@ -18,7 +18,10 @@ from smsreceipt.output.objects.check import FAULTS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.existing import open_existing
 from smsreceipt.runs.places import places
+from smsreceipt.runs.removing import Remover
+from smsreceipt.store import Store
 from smsreceipt.store.checking.faults import DAMAGE, DERIVED, Fault, Finding
+from smsreceipt.store.removal import UNATTRIBUTED
 
 _SHOWN = 1_000  # findings on a screen; more are the same again
 
@@ -26,14 +29,15 @@ _SHOWN = 1_000  # findings on a screen; more are the same again
 def run(app: App, *, deep: bool, fix: bool) -> None:
     """Print a row for each finding, and the summary. Exit code 3 if there is any, 7 if receipts are damaged.
 
-    *deep*: also for each receipt that this version reads differently. *fix*: derive again what is wrong; exit code 0
-    if nothing is left.
+    *deep*: also for each receipt that this version reads differently. *fix*: derive again what is wrong, and finish
+    what a killed prune or forget has left; exit code 0 if nothing is left.
     """
     counts: Counter[str] = Counter()
     kept: list[Fault] = []
     place = places(app)
     opened = open_existing(app, backfill=False) if fix else app.open_store(readonly=True)
     with opened as store, app.progress() as progress:
+        _see_to_removals(app, store, fix=fix)
 
         def show(done: int, total: int) -> None:
             progress.counted(done, total, ("receipts checked", "已检查回执"))
@@ -60,6 +64,23 @@ def run(app: App, *, deep: bool, fix: bool) -> None:
             )
         )
     app.summary({"checked": checked, "findings": counts.total(), **({"fixed": fixed} if fix else {})})
+
+
+def _see_to_removals(app: App, store: Store, *, fix: bool) -> None:
+    """Attribute what a removal that was killed has left; without *fix*, say that it is to be done."""
+    left = len(store.notes(UNATTRIBUTED))
+    if left and fix:
+        Remover(app, store.removals()).attribute()
+    elif left:
+        app.say(
+            n_(
+                "answers about {n} number wait to be attributed anew: a prune or forget is running, or was cut off;"
+                " if none runs: smsreceipt check --fix",
+                "answers about {n} numbers wait to be attributed anew: a prune or forget is running, or was cut off;"
+                " if none runs: smsreceipt check --fix",
+                left,
+            )
+        )
 
 
 def _print(app: App, faults: Iterator[Fault]) -> None:

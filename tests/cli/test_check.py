@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import apsw
+import pytest
 
+from smsreceipt.store import Query
+from smsreceipt.store.removal import Removal
 from tests.cli.program import Program, report
+from tests.store import test_attribution as attribution
 
 
 def damaged(program: Program, folder: Path, statement: str) -> Path:
@@ -51,6 +56,26 @@ def test_a_changed_body_is_exit_7(program: Program, tmp_path: Path) -> None:
     assert ended.code == 7
     assert json.loads(ended.out)["finding"] == "body"
     assert "damaged" in ended.err
+
+
+@pytest.mark.each_engine
+def test_what_a_killed_removal_has_left_is_told_and_finished(program: Program) -> None:
+    day = attribution.DAY
+    with closing(program.opened()) as store:
+        attribution.give(store, [attribution.send("1^0", f"{day} 09:59:59"), attribution.row(f"{day} 10:00:00")])
+        attribution.give(store, [attribution.report("2^0", f"{day} 10:00:40")])  # it may be either's
+        attribution.give(store, [attribution.row(f"{day} 10:00:00", phone=attribution.OTHER)])
+        (told,) = store.list(Query(biz_ids=["2^0"]))
+        removals = store.removals()
+        assert removals.remove(Removal(wholes=removals.wholes([told.seq or 0])))
+    ended = program("check")
+    assert (ended.code, ended.objects) == (0, [])
+    assert ended.err.startswith("answers about 1 number wait to be attributed anew")
+    fixed = program("check", "--fix", sleep=lambda _: None)
+    assert (fixed.code, fixed.objects) == (0, [])
+    assert "attributed anew" not in program("check").err
+    with closing(program.opened()) as store:
+        assert sorted(kind for kind, *_ in attribution.states(store)) == ["SendDetail", "SmsReport"]
 
 
 def test_the_screen_masks_numbers(program: Program, tmp_path: Path) -> None:
