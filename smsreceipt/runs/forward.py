@@ -6,7 +6,7 @@ import dataclasses
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from smsreceipt.language import N_, _
 from smsreceipt.output import reasons
 from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.runs.receiving import report_failures
-from smsreceipt.runs.signals import GracefulStop
+from smsreceipt.runs.signals import GracefulStop, counters_on_request
 from smsreceipt.runs.sockets import HostPort
 from smsreceipt.runs.supervisor import Supervisor, counted
 from smsreceipt.store import Store
@@ -143,14 +143,18 @@ class _Run:
         told.allow(pause + self._options.timeout + _SLACK)
         told.ready()
         told.beat()
-        told.status(lambda: counted(dataclasses.asdict(self._forwarder.counts)))
+        told.status(lambda: counted(self._counters()))
+
+    def _counters(self) -> Mapping[str, object]:
+        return dataclasses.asdict(self._forwarder.counts)
 
     def run(self) -> None:
         began = time.monotonic()
         self._say_where()
         failures: list[BaseException] = []
         try:
-            self._work()
+            with counters_on_request(self._app, self._counters):
+                self._work()
         except Stop:
             pass
         except (SmsReceiptError, ReaderGone) as exc:
@@ -189,6 +193,7 @@ class _Run:
                 raise
             except StoreUnavailable as exc:
                 self._app.say(_("{reason}; trying again in {seconds:g} s", reason=exc, seconds=_STORE_PAUSE))
+                self._tell_supervisor(_STORE_PAUSE)  # it has tried; what failed would fail after a restart too
                 if wait_for(self._halt, _STORE_PAUSE):
                     return
 

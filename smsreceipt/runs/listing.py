@@ -13,6 +13,7 @@ from smsreceipt.model import StoredReceipt
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs.kinds import say_unknown_kinds
+from smsreceipt.runs.signals import counters_on_request
 from smsreceipt.runs.supervisor import Supervisor
 from smsreceipt.store import Query, Store
 
@@ -54,7 +55,8 @@ class _Follower:
         supervisor = Supervisor(self._app.environ)
         supervisor.ready()
         try:
-            self._go_on(supervisor)
+            with counters_on_request(self._app, lambda: {"printed": self._printer.printed}):
+                self._go_on(supervisor)
         finally:
             supervisor.stopping()
 

@@ -21,8 +21,8 @@ from smsreceipt.model import Decoded, Delivery, Reason, StoredReceipt, Tally
 from smsreceipt.output.columns import View
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.runs.reporter import Reporter
-from smsreceipt.runs.signals import GracefulStop, on_request
-from smsreceipt.runs.supervisor import Progress, Supervisor, counted
+from smsreceipt.runs.signals import GracefulStop, counters_on_request
+from smsreceipt.runs.supervisor import Progress, Supervisor
 from smsreceipt.store import Kept, Store, opening
 
 T = TypeVar("T")
@@ -106,14 +106,8 @@ class Receiving(Generic[T]):
             self.lock_retry.stop()
             stop()
 
-        with GracefulStop(self.app, first) as self.stopping, on_request(self._tell_counters):
+        with GracefulStop(self.app, first) as self.stopping, counters_on_request(self.app, self.counters):
             yield self.stopping
-
-    def _tell_counters(self) -> None:
-        counters = self.counters()
-        self.app.say(
-            _("counters: {figures}", figures=counted(counters)), verbosity=-1, event="counters", fields=counters
-        )
 
     def start(self, store: Store, *, on_failure: Callable[[], None]) -> Committer[T]:
         """Start the committer of *store*, which hands its commits to the reporter. *on_failure*: it has given up."""

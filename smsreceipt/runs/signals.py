@@ -6,19 +6,28 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
 from smsreceipt.app import App
+from smsreceipt.language import _
+from smsreceipt.runs.supervisor import counted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def on_request(tell: Callable[[], None]) -> Iterator[None]:
-    """Inside, SIGUSR1 calls *tell*, in a thread of its own: a handler may have interrupted what it would wait for."""
+def counters_on_request(app: App, counters: Callable[[], Mapping[str, object]]) -> Iterator[None]:
+    """Inside, SIGUSR1 prints the counters.
+
+    A thread of its own does it: the handler may have interrupted what it would wait for.
+    """
+
+    def tell() -> None:
+        found = counters()
+        app.say(_("counters: {figures}", figures=counted(found)), verbosity=-1, event="counters", fields=found)
 
     def handle(_signum: int, _frame: FrameType | None) -> None:
         threading.Thread(target=tell, name="counters", daemon=True).start()

@@ -21,7 +21,7 @@ from smsreceipt.output.printer import LinePrinter
 from smsreceipt.runs import report, watch_robots
 from smsreceipt.runs.folding import fold
 from smsreceipt.runs.places import places
-from smsreceipt.runs.signals import GracefulStop
+from smsreceipt.runs.signals import GracefulStop, counters_on_request
 from smsreceipt.runs.supervisor import Supervisor
 from smsreceipt.runs.watch_figures import Gatherer
 from smsreceipt.runs.watch_robots import TOPIC, Teller
@@ -68,7 +68,7 @@ def follow(app: App, options: Options, every: float) -> None:
     app.say(_("watching every {seconds:g} s, until stopped: {rules}", seconds=every, rules=rules))
     supervisor = Supervisor(app.environ)
     supervisor.allow(2 * every + _LOOK)
-    with GracefulStop(app, stop.set):
+    with GracefulStop(app, stop.set), counters_on_request(app, lambda: {"alarms": len(watch.firing)}):
         while not stop.is_set():
             try:
                 watch.look()

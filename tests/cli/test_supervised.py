@@ -100,15 +100,24 @@ def test_pull_beats_while_the_queue_is_empty_and_prints_its_counters(
 
 
 @pytest.mark.parametrize(
-    "words", [["watch", "--every", "1s"], ["list", "-f"], ["forward", "--to", "exec:true", "-f"]], ids=lambda it: it[0]
+    ("words", "counters"),
+    [
+        (["watch", "--every", "1s"], "alarms=0"),
+        (["list", "-f"], "printed=0"),
+        (["forward", "--to", "exec:true", "-f"], "sent=0 refused=0 parked=0"),
+    ],
+    ids=lambda it: it[0],
 )
-def test_other_long_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+def test_other_long_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], counters: str) -> None:
     monkeypatch.setenv("SMSRECEIPT_STORE", str(tmp_path / "receipts.db"))
     with FakeSupervisor() as fake:
         supervise(fake, monkeypatch)
         command = [sys.executable, "-m", "smsreceipt", *words]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             fake.until(lambda: fake.beats() > 0)
+            process.send_signal(signal.SIGUSR1)
+            assert process.stderr is not None
+            assert any(line == f"counters: {counters}\n" for line in process.stderr)
             assert fake.lines[0].startswith(("READY=1", "WATCHDOG_USEC="))
             assert "READY=1" in fake.lines
             process.terminate()

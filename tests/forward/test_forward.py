@@ -23,10 +23,12 @@ from smsreceipt.errors import StoreUnavailable
 from smsreceipt.forward import cursor as cursors
 from smsreceipt.forward import forwarder
 from smsreceipt.forward.cursor import Cursor, CursorInUse
+from smsreceipt.forward.forwarder import Forwarder, Stop
 from smsreceipt.ingest import LockRetry
 from tests.cli.program import FAILED, NOW, REPLY, Ended, Program, report
 from tests.docs import pages
 from tests.forward.receiver import HALF, OK, RST, STALL, Receiver, answer, running
+from tests.runs.supervisor import FakeSupervisor
 
 PATIENT = ("--retry-for", "30s")
 ROOT = Path(__file__).parents[2]
@@ -329,6 +331,27 @@ def test_a_cursor_that_was_taken_away_does_not_move(program: Program) -> None:
         assert position(program) == 6
         stale.release()
         taker.release()
+
+
+def test_a_store_that_fails_does_not_end_the_beats(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would fail after a restart by the watchdog too."""
+    keep(program, 1)
+    monkeypatch.setattr("smsreceipt.runs.forward._STORE_PAUSE", 0.01)
+    with FakeSupervisor() as fake:
+        seen: list[int] = []
+
+        def follow(_forwarder: Forwarder) -> None:
+            seen.append(fake.beats())
+            if len(seen) == 3:
+                raise Stop
+            raise StoreUnavailable("the connection was lost")
+
+        monkeypatch.setattr(Forwarder, "follow", follow)
+        monkeypatch.setattr("smsreceipt.runs.supervisor._BEATS", 1e9)
+        ended = program("forward", "--to", "exec:true", "-f", environ=fake.environ(300))
+        assert ended.err.count("the connection was lost; trying again") == 2
+        assert seen == [0, 1, 2]
+        assert fake.lines[0] == "READY=1"
 
 
 @pytest.mark.each_engine
