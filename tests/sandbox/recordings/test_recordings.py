@@ -20,7 +20,7 @@ from aliyunsdkdyplsapi.request.v20170525.QueryRecordFileDownloadUrlRequest impor
 from smsreceipt.aliyun.credentials import Credentials
 from smsreceipt.aliyun.signing import rpc_request
 from smsreceipt.model import Instant, Recording
-from smsreceipt.sandbox import Sandbox
+from smsreceipt.sandbox import Sandbox, generate
 from smsreceipt.sandbox.clock import beijing
 from smsreceipt.sources.recordings.client import request
 from smsreceipt.sources.recordings.crc64 import crc64
@@ -44,6 +44,16 @@ def get(url: str, **headers: str) -> tuple[int, Any, bytes]:
     except urllib.error.HTTPError as exc:
         with exc:
             return exc.code, exc.headers, exc.read()
+
+
+def test_every_generated_call_with_a_link_has_a_file(make: Callable[..., Sandbox]) -> None:
+    sandbox = make(generate=300)
+    receipts = [each.receipt for each in generate(1, 300) if each.receipt and "record_url" in each.receipt]
+    assert len(receipts) > 3
+    for receipt in receipts:
+        names = {"PoolKey": "pool_key", "CallId": "call_id", "CallTime": "call_time"}
+        answer = ask(sandbox, **{name: str(receipt[field]) for name, field in names.items()})
+        assert get(answer["DownloadUrl"])[0] == 200
 
 
 def test_the_official_client_gets_a_link_that_leads_to_the_file(sandbox: Sandbox) -> None:
