@@ -43,6 +43,10 @@ class Run(Protocol):
     def today(self) -> Today:
         """The messages of the present day, and the state of the store."""
 
+    @property
+    def forwards(self) -> Forwards:
+        """How far receipts are handed on."""
+
 
 class Listener(Run, Protocol):
     """The counters of a listener."""
@@ -58,10 +62,6 @@ class Listener(Run, Protocol):
     @property
     def connections(self) -> int:
         """Open connections."""
-
-    @property
-    def forwards(self) -> Forwards:
-        """How far receipts are handed on."""
 
 
 class _Collector(Collector):
@@ -79,6 +79,7 @@ class _Collector(Collector):
         yield from self._own()
         yield from _of_store(self._run.today.facts(), self._run.today.free())
         yield from _of_today(self._run.today.counts())
+        yield from forward_metrics.metrics(self._run.forwards.lags())
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not read the store."""
@@ -107,7 +108,6 @@ def of_listener(it: Listener) -> Iterator[Metric]:
     yield GaugeMetricFamily("smsreceipt_pushes_in_hand", "Pushes waiting to be committed", value=it.intake.pushes)
     yield GaugeMetricFamily("smsreceipt_bytes_in_hand", "Bytes of pushes in hand", value=it.intake.size)
     yield GaugeMetricFamily("smsreceipt_connections", "Open connections", value=it.connections)
-    yield from forward_metrics.metrics(it.forwards.lags())
 
 
 def of_puller(puller: Puller | None) -> Iterator[Metric]:

@@ -37,6 +37,7 @@ from smsreceipt.sources.queue.state import Options
 from smsreceipt.store import NO_TIME, ConsumerLease, Store
 
 if TYPE_CHECKING:
+    from smsreceipt.runs.forward_metrics import Forwards
     from smsreceipt.runs.today import Today
 
 __all__ = ["Options", "Provider", "queues_of", "run"]
@@ -211,6 +212,13 @@ class _Pull:
         from smsreceipt.runs.today import Today
 
         return Today(self._app)
+
+    @cached_property
+    def forwards(self) -> Forwards:
+        """How far receipts are handed on: for metrics only."""
+        from smsreceipt.runs.forward_metrics import Forwards
+
+        return Forwards(self._app)
 
     @property
     def puller(self) -> Puller | None:

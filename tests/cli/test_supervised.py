@@ -129,6 +129,8 @@ def test_pull_serves_its_metrics(tmp_path: Path) -> None:
     port = free_port()
     with provider() as sandbox:
         reports(sandbox, 3)
+        forward = [sys.executable, "-m", "smsreceipt", "--store", str(tmp_path / "receipts.db"), "forward", "--to", "-"]
+        subprocess.run([*forward, "-q"], check=True)  # a cursor that nothing moves any more
         words = ("-f", "--wait", "1", "--metrics-bind", f"127.0.0.1:{port}")
         pull = Pull(sandbox, tmp_path / "receipts.db", *words)
         until(sandbox, deleted=3)
@@ -137,6 +139,8 @@ def test_pull_serves_its_metrics(tmp_path: Path) -> None:
         pull.process.terminate()
         assert pull.ended()[0] == 143
     numbers = dict(re.findall(r"^(smsreceipt_[^ ]+) ([\d.e+]+)$", text, re.MULTILINE))
+    assert float(numbers['smsreceipt_forward_behind{name="default"}']) >= 3
+    assert numbers['smsreceipt_forward_running{name="default"}'] == "0.0"
     assert numbers["smsreceipt_messages_received_total"] == numbers["smsreceipt_messages_deleted_total"] == "3.0"
     assert numbers['smsreceipt_receipts_total{result="new"}'] == "3.0"
     assert numbers['smsreceipt_queue_failing{kind="SmsReport"}'] == "0.0"
