@@ -41,6 +41,11 @@ def numbers_in(words: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for place, word in enumerate(words, 1):
         number = normalise_phone(word)
+        if word.isascii() and word.isdigit() and len(set(word)) == 1:
+            raise UsageError(
+                _("number {place} is no phone number: it is one digit repeated", place=place),
+                hint=_("Nothing was deleted."),
+            )
         if not (number.isascii() and number.isdigit() and SHORTEST <= len(number) <= LONGEST and len(set(number)) > 1):
             raise UsageError(
                 _(

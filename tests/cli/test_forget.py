@@ -233,6 +233,14 @@ def test_without_its_key_receipts_are_stored_and_a_person_is_told(program: Progr
     assert forget(program, CANARY).code == 6
 
 
+def test_zeros_are_told_what_is_wrong_with_them(program: Program) -> None:
+    ended = forget(program, "13800008000", "00000000000")
+    assert (ended.code, ended.err.partition("\n")[0]) == (
+        2,
+        "error: number 2 is no phone number: it is one digit repeated",
+    )
+
+
 @pytest.mark.parametrize("words", [["00000000000"], ["12"], ["138abc"], ["-"], [], ["1" * 16]])
 def test_what_is_no_number_is_refused(program: Program, words: list[str]) -> None:
     program.keep("SmsReport", report())
