@@ -49,10 +49,9 @@ def run(app: App, first: int, last: int, kinds: Collection[Kind] = (), shortest:
 
     *kinds*: the message types to look at; empty: all. *shortest*: milliseconds that a window must last.
     """
-    now, limits = app.now(), thresholds(app.config.table(("stats",)))
-    since, until = start_of_day(first), Instant(min(start_of_day(last + 1), now - _DELAY))
+    limits = thresholds(app.config.table(("stats",)))
     with app.open_store(readonly=True) as store:
-        rows = [_outage(store, window, now) for window in windows(store, since, until, limits, kinds, shortest)]
+        rows = found(store, first, last, app.now(), limits, kinds, shortest)
         say_unknown_kinds(app, kinds, store)
         absent = {*kinds} & {*KINDS} - {each.kind for each in store.facts().kinds}
     for kind in sorted(absent):
@@ -62,6 +61,15 @@ def run(app: App, first: int, last: int, kinds: Collection[Kind] = (), shortest:
     if counts[Verdict.LOST]:
         app.needs_a_look(_summary([row for row in rows if row.verdict is Verdict.LOST]))
     app.summary({"windows": len(rows), **{each.value: counts[each] for each in Verdict}})
+
+
+def found(
+    store: Store, first: int, last: int, now: Instant, limits: Thresholds, kinds: Collection[Kind] = (),
+    shortest: int = SHORTEST,
+) -> list[Outage]:  # fmt: skip
+    """The outages of these Beijing days, in the order of time."""
+    since, until = start_of_day(first), Instant(min(start_of_day(last + 1), now - _DELAY))
+    return [_outage(store, window, now) for window in windows(store, since, until, limits, kinds, shortest)]
 
 
 def windows(

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from smsreceipt.model import Instant
+from smsreceipt.output.objects.doctor import State
 from smsreceipt.runs.doctor import checks, local
+from smsreceipt.runs.doctor.finding import Check, ok
+from smsreceipt.runs.doctor.run import look
 from smsreceipt.sandbox import Options, Sandbox
 from smsreceipt.store.sqlite import files
 from tests.cli.program import Ended, Program, report
@@ -501,6 +504,15 @@ def test_a_check_that_hangs_costs_no_more_than_its_deadline(setup: Setup) -> Non
     list(arranged)
 
 
+def test_looking_back_at_a_large_store_may_take_too_long(setup: Setup) -> None:
+    over = Event()
+    slow = Check("outages", 0.05, lambda: ok(str(over.wait(5)), ""), late=0)
+    setup("--offline")
+    [finding] = look(setup.program.app, [slow], offline=True)
+    over.set()
+    assert (finding.state, finding.found[0]) == (State.SKIPPED, "no answer within 0 s")
+
+
 @pytest.mark.parametrize("lines", [24, 12])
 @pytest.mark.parametrize("chinese", [False, True])
 def test_the_screen_is_never_longer_than_the_terminal(
@@ -525,7 +537,7 @@ def test_the_screen_is_never_longer_than_the_terminal(
 def test_the_screen_lists_what_is_well_where_there_is_room(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((80, 40)))
     shown = setup(terminal=True, stderr_is_tty=True, columns=80)
-    assert sum(line.startswith("\x1b[32m✓") for line in shown.out.splitlines()) == 17
+    assert sum(line.startswith("\x1b[32m✓") for line in shown.out.splitlines()) == 18
     assert shown.err.splitlines()[-1].endswith("all is well")
 
 

@@ -94,6 +94,7 @@ def test_receipts_are_lost_until_they_are_compensated(program: Program, tmp_path
     assert (row["expected"], row["arrived"], row["sends"], row["without_receipt"]) == (90, 0, 90, 90)
     assert (row["verdict"], row["days_left"], row["reason"]) == ("lost", 29, None)
     assert program("-q", *words, now=lambda: NOW).err
+    assert checked(program) == ("warn", "smsreceipt outages --from yesterday --to today")
     decoded = []
     for minute in range(600, 690):
         sent = iso_beijing(Instant(SINCE + minute * MINUTE))[:19].replace("T", " ")
@@ -104,6 +105,13 @@ def test_receipts_are_lost_until_they_are_compensated(program: Program, tmp_path
     ended = program(*words, now=lambda: NOW)
     assert (ended.code, json.loads(ended.out)["verdict"]) == (0, "late")
     assert "windows=1 lost=0 late=1" in ended.err
+    assert checked(program) == ("ok", None)
+
+
+def checked(program: Program) -> tuple[str, str | None]:
+    """What `doctor` says about it."""
+    [row] = [each for each in program("doctor", "--offline", now=lambda: NOW).objects if each["check"] == "outages"]
+    return row["state"], row["fix"]
 
 
 @pytest.mark.each_engine

@@ -23,6 +23,7 @@ _NAMES_ZH = {
     "disk": "磁盘",
     "secret file": "密钥文件",
     "receipts": "回执",
+    "outages": "中断",
     "endpoint": "接入点",
     "clock": "时钟",
     "keys": "凭据",

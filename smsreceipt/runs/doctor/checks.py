@@ -46,6 +46,7 @@ def checks(
         Check("disk", _LOCAL, store.disk, late=6),
         Check("secret file", _LOCAL, store.secret_file),
         Check("receipts", _LOCAL, store.receipts, late=6),
+        Check("outages", _CALL, store.outages, late=0),
         *(Check(f"endpoint {name}", _CALL, partial(provider.endpoint, name), remote=True) for name in services),
         Check("clock", _QUEUE, provider.clock, remote=True),
         Check("keys", _QUEUE, provider.keys),

@@ -34,7 +34,7 @@ class Check(NamedTuple):
     deadline: float  #: seconds, after which it has failed
     look: Callable[[], Result]
     remote: bool = False  #: it calls somebody; --offline leaves it out
-    late: int = 5  #: the exit code where it passes its deadline
+    late: int = 5  #: the exit code where it passes its deadline; 0: it is skipped then
 
 
 def ok(english: str, chinese: str) -> Result:

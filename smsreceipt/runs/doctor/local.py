@@ -10,10 +10,13 @@ from smsreceipt import __version__
 from smsreceipt.aliyun.endpoints import DEFAULTS
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.insight.outages import Verdict
 from smsreceipt.language import of_system
-from smsreceipt.model import DAY_MS, Instant, nearest
+from smsreceipt.model import DAY_MS, Instant, beijing_day, nearest
 from smsreceipt.output.formatting import ago, size
+from smsreceipt.runs import outages
 from smsreceipt.runs.doctor.finding import Once, Result, fail, failed, ok, skipped, warn
+from smsreceipt.runs.figure_settings import thresholds
 from smsreceipt.sources.push.secrets import PushSecrets
 from smsreceipt.store import Recent, StoreFacts, opening
 from smsreceipt.store.sums import growth
@@ -152,6 +155,27 @@ class StoreChecks:
         return ok(
             f"the last came {english}; lately by {queues} queues and {len(lately) - queues} callback paths",
             f"最近一条在 {chinese}；近来经由 {queues} 个队列、{len(lately) - queues} 个回调路径",
+        )
+
+    def outages(self) -> Result:
+        """Whether receipts of yesterday and today are lost."""
+        app, limits = self.app, thresholds(self.app.config.table(("stats",)))
+        today = beijing_day(app.now())
+        try:
+            self._read()
+            with app.open_store(readonly=True) as store:
+                rows = outages.found(store, today - 1, today, app.now(), limits)
+        except SmsReceiptError as exc:
+            return skipped(f"the store cannot be read: {exc}", f"存储无法读取：{exc}")
+        lost = sum(row.verdict is Verdict.LOST for row in rows)
+        if not lost:
+            return ok("nothing lost since yesterday", "昨天以来没有丢失")
+        return warn(
+            (
+                f"receipts were lost in {lost} window{'s' if lost > 1 else ''} since yesterday",
+                f"昨天以来有 {lost} 个时段丢失回执",
+            ),
+            ("smsreceipt outages --from yesterday --to today",) * 2,
         )
 
     def secret_file(self) -> Result:
