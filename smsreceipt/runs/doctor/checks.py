@@ -10,7 +10,7 @@ from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.language import _
 from smsreceipt.runs.doctor import local
 from smsreceipt.runs.doctor.callback import CallbackChecks
-from smsreceipt.runs.doctor.finding import Check, Result, failed, skipped
+from smsreceipt.runs.doctor.finding import Check, Result, failed, own_hint, skipped
 from smsreceipt.runs.doctor.local import StoreChecks
 from smsreceipt.runs.doctor.provider import OF_CALLS, SERVICES, ProviderChecks
 from smsreceipt.runs.pull import NoQueueError
@@ -18,6 +18,10 @@ from smsreceipt.sources.push.secrets import PushSecrets
 from smsreceipt.sources.queue.client import Queue
 
 _LOCAL, _CALL, _QUEUE, _PUSH = 5.0, 8.0, 9.0, 12.0  # seconds
+_AS_IN_CONSOLE = (
+    "Copy the name from the console: Alicom-Queue-UID-SmsReport",
+    "请从控制台复制队列名称：Alicom-Queue-UID-SmsReport",
+)
 
 
 def checks(
@@ -95,6 +99,6 @@ def _with_secret(app: App, url: str) -> str:
 def _no_queue(fault: UsageError | None) -> Result:
     """Why no queue is checked."""
     if fault is not None and not isinstance(fault, NoQueueError):
-        return failed(fault)
+        return failed(fault, own_hint(fault) if fault.hint else _AS_IN_CONSOLE)
     fix = "smsreceipt doctor --uid UID --type SmsReport", "smsreceipt doctor --uid UID --type SmsReport"
     return skipped("none is configured", "没有配置队列", fix)

@@ -15,13 +15,17 @@ from smsreceipt.language import of_system
 from smsreceipt.model import DAY_MS, Instant, beijing_day, nearest
 from smsreceipt.output.formatting import ago, size
 from smsreceipt.runs import outages
-from smsreceipt.runs.doctor.finding import Once, Result, fail, failed, ok, skipped, warn
+from smsreceipt.runs.doctor.finding import Once, Result, fail, failed, ok, own_hint, skipped, warn
 from smsreceipt.runs.figure_settings import thresholds
 from smsreceipt.sources.push.secrets import PushSecrets
 from smsreceipt.store import Recent, StoreFacts, opening
 from smsreceipt.store.sums import growth
 
 LEAST_FREE = 64 << 20  #: bytes, the default of --min-free
+_EVERY_KEY = (
+    "Correct it; this writes a file with every key and its values: smsreceipt config init --full --config new.toml",
+    "请改正；写出含所有键及其取值的文件：smsreceipt config init --full --config new.toml",
+)
 _SOON = 14  # days until the disk is full from which on a person should look
 _LATELY = 7 * DAY_MS  # by which the growth of the store is measured
 _NEWEST = 10_000  # statements among which the last one by each way is looked for
@@ -58,7 +62,7 @@ def locale(app: App) -> Result:
 def configuration(app: App) -> Result:
     """Whether there is a configuration, and it can be read."""
     if (fault := app.config_fault) is not None:
-        return failed(fault)
+        return failed(fault, own_hint(fault) if fault.hint else _EVERY_KEY)
     if app.config.path is None:
         return ok("no file: options, environment and defaults", "没有配置文件：使用选项、环境变量和默认值")
     queues = len(app.config.queues)

@@ -181,7 +181,7 @@ class ProviderChecks:
             return Endpoint.parse(text, insecure_http=self._app.insecure_http)
         except UsageError as exc:
             said = _("{what}: {reason}", what=f"SMSRECEIPT_{name.upper()}_ENDPOINT", reason=exc)
-            raise UsageError(said, hint=exc.hint) from None
+            raise UsageError(said, hint=exc.hint or _("Such as {example}", example=DEFAULTS[name])) from None
 
     def _reach(self, name: str) -> tuple[float, float]:
         """The seconds that an unsigned request took, and how many seconds the provider's clock is ahead."""
