@@ -17,6 +17,7 @@ from smsreceipt.folders import flush_folder
 from smsreceipt.language import _
 from smsreceipt.output.columns import View
 from smsreceipt.output.files.formats import About, Format, require
+from smsreceipt.output.files.parts import writing
 from smsreceipt.output.records import json_lines
 from smsreceipt.permissions import unusable
 from smsreceipt.sources.files import parquet
@@ -63,7 +64,8 @@ class Archive(Generic[T]):
     def write(self, pieces: Iterable[Sequence[T]]) -> int:
         """Write the rows, 0600, flush the file and its directory to the disk, read it again, and return their number.
 
-        Raises UsageError where it cannot be written, OutputError where it does not hold what was written.
+        Raises UsageError where it cannot be made, FileFull where the disk is full, OutputError where it does not hold
+        what was written.
         """
         part = self.path.with_name(f".{self.path.name}.part")
         with contextlib.ExitStack() as stack:
@@ -71,7 +73,7 @@ class Archive(Generic[T]):
                 part.unlink(missing_ok=True)
                 descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
                 stack.callback(part.unlink, missing_ok=True)
-                with os.fdopen(descriptor, "wb") as file:
+                with writing(self.path), os.fdopen(descriptor, "wb") as file:
                     count, written = self._write(file, pieces)
                     os.fsync(file.fileno())
                 if _read(part) != (count, written):

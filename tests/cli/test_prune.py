@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -110,6 +112,25 @@ def test_an_archive_is_written_first_and_brings_the_same_list_back(program: Prog
     (program.home / "theirs.ndjson").touch()
     assert prune(program, "--archive", str(program.home / "theirs.ndjson")).code == 2
     assert prune(program, "--archive", str(program.home / "old.zip")).code == 2
+
+
+@pytest.mark.parametrize("name", ["old.ndjson", "old.ndjson.gz", "old.parquet"])
+def test_an_archive_on_a_full_disk_is_exit_6_and_nothing_is_deleted(
+    program: Program, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    program.keep("SmsReport", old("1^0"))
+    path = program.home / name
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("smsreceipt.runs.archive.os.fsync", full)
+        ended = prune(program, "--archive", str(path))
+    assert (ended.code, ids(program)) == (6, ["1^0"])
+    assert "cannot be written: No space left on device" in ended.err
+    assert [each.name for each in program.home.iterdir() if name in each.name] == []
+    assert prune(program, "--archive", str(path)).code == 0
 
 
 def rows_in(path: Path) -> int:
