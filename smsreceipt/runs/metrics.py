@@ -78,6 +78,12 @@ class _Collector(Collector):
         yield receipts
         yield from self._own()
         yield from _of_store(self._run.today.facts(), self._run.today.free())
+        if (days := self._run.today.open_days()) is not None:
+            yield GaugeMetricFamily(
+                "smsreceipt_oldest_open_send_days",
+                "Age of the oldest send to reconcile; at 31 it is too late",
+                value=days,
+            )
         yield from _of_today(self._run.today.counts())
         yield from forward_metrics.metrics(self._run.forwards.lags())
 

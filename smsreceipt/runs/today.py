@@ -10,6 +10,7 @@ from smsreceipt.errors import StoreUnavailable
 from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import beijing_day
 from smsreceipt.model.facts import Nowhere
+from smsreceipt.reconcile import Calendar
 from smsreceipt.store import StoreFacts, opening
 from smsreceipt.store.counts import By, Count, CountQuery, Subject
 
@@ -27,6 +28,7 @@ class Today:
         self._read_at: int | None = None
         self._counts: Sequence[Count] = ()
         self._facts: StoreFacts | None = None
+        self._open_days: int | None = None
 
     def counts(self) -> Sequence[Count]:
         """The counts, a minute old at most; those of before where the store cannot be read."""
@@ -39,6 +41,12 @@ class Today:
         with self._lock:
             self._refresh()
             return self._facts
+
+    def open_days(self) -> int | None:
+        """How many days ago the oldest send was that reconcile can still ask about; None where there is none."""
+        with self._lock:
+            self._refresh()
+            return self._open_days
 
     def free(self) -> int | None:
         """Free bytes for the store now; None where the engine does not tell."""
@@ -57,5 +65,7 @@ class Today:
             with self._app.open_store(readonly=True) as store:
                 self._counts = store.counts(query, readers_of(Nowhere()))
                 self._facts = store.facts()
+                oldest = store.oldest_open_day(Calendar(self._app.now()).oldest)
+                self._open_days = None if oldest is None else day - oldest
         except StoreUnavailable as exc:
             self._app.say(str(exc), verbosity=1)

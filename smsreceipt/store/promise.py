@@ -146,6 +146,12 @@ class Sends(Protocol):
     def count_sends(self, first_day: int, last_day: int, share: Share = WHOLE) -> int:
         """How many sends to the numbers of *share* the ledger holds of these Beijing days, both included."""
 
+    def oldest_open_day(self, first_day: int) -> int | None:
+        """The first Beijing day, from *first_day* on, with a send that has no final receipt and can be asked about.
+
+        None where there is none. One that the provider has no record of is asked about no more.
+        """
+
     def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
         """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""
 

@@ -22,7 +22,7 @@ import apsw
 import pytest
 
 from smsreceipt.decode import reread
-from smsreceipt.model import BEIJING, StoredReceipt
+from smsreceipt.model import BEIJING, Instant, Send, StoredReceipt, beijing_day
 from smsreceipt.store import Query, Store, opening
 from tests import postgres
 from tests.cli.listening import SECRET, Listen, until
@@ -271,6 +271,10 @@ def test_metrics_tell_the_delivery_rate_and_the_latency_of_today(store: Place) -
     port, now = free_port(), datetime.now(BEIJING).replace(microsecond=0)
     times = {"send_time": f"{now:%Y-%m-%d %H:%M:%S}", "report_time": f"{now + timedelta(seconds=4):%Y-%m-%d %H:%M:%S}"}
     failed: dict[str, Any] = {"success": False, "err_code": "MOBILE_IN_BLACK"}
+    with closing(opening.open_store(store.location, readonly=False, reread=reread)) as opened:
+        opened.add_sends(
+            [Send("13800008000", "9", beijing_day(Instant(round(time.time() * 1000))) - 3, None, "", "", "", None)]
+        )
     with store.listen(metrics=f"127.0.0.1:{port}") as listen:
         sent = [report(biz_id="1", **times), report(biz_id="2", **times, **failed), report(biz_id="3")]
         assert listen.push(*sent, kind="SmsReport") == 200
@@ -278,6 +282,7 @@ def test_metrics_tell_the_delivery_rate_and_the_latency_of_today(store: Place) -
             text = answer.read().decode()
         listen.stop()
     assert 'smsreceipt_delivery_rate{kind="SmsReport"} 0.5' in text
+    assert "smsreceipt_oldest_open_send_days 3.0" in text
     assert 'smsreceipt_latency_seconds_bucket{kind="SmsReport",le="3"} 0.0' in text
     assert 'smsreceipt_latency_seconds_bucket{kind="SmsReport",le="5"} 1.0' in text
     assert 'smsreceipt_latency_seconds_sum{kind="SmsReport"} 4.0' in text

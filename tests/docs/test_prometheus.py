@@ -37,7 +37,7 @@ def families() -> Iterator[Metric]:
     counted = Count(values=("SmsReport", Outcome.DELIVERED, 3), count=1, parts=1)
     lag = Forwarding("default", 0, 0, 0.0, 0, running=False)
     forwards = SimpleNamespace(lags=lambda: [lag])
-    today = SimpleNamespace(facts=lambda: facts, free=lambda: 1, counts=lambda: [counted])
+    today = SimpleNamespace(facts=lambda: facts, free=lambda: 1, counts=lambda: [counted], open_days=lambda: 1)
     intake = Intake(lambda _: None)
     receiver = Receiver(intake, lambda: [b"x"], now=lambda: Instant(0))
     listen: Any = SimpleNamespace(

@@ -215,6 +215,18 @@ def test_what_was_asked_is_committed_with_what_it_answered(store: Store) -> None
     assert (still.answer, still.send.out_id) == (Answer.WAITING, "o")
 
 
+def test_the_oldest_day_that_has_to_be_asked_about(store: Store) -> None:
+    assert store.oldest_open_day(DAY - 30) is None
+    store.add_sends([send(str(ago), day=DAY - ago) for ago in (31, 30, 7, 3, 1)])
+    assert store.oldest_open_day(DAY - 30) == DAY - 30
+    store.keep([decoded(report("30")), decoded(report("7", **WAITING))])
+    assert store.oldest_open_day(DAY - 30) == DAY - 7
+    store.keep([], asked=[Asked("7", PHONE, NOW, Answer.NO_RECORD)])
+    assert store.oldest_open_day(DAY - 30) == DAY - 3
+    store.keep([decoded(report("3"), report("1"))])
+    assert store.oldest_open_day(DAY - 30) is None
+
+
 def test_a_commit_that_fails_leaves_no_mark(store: Store) -> None:
     store.add_sends([send("1")])
     broken: Any = [Asked("1", PHONE, "no time", Answer.WAITING)]  # type: ignore[arg-type]

@@ -223,6 +223,16 @@ class Sends:
         without = f"NOT EXISTS ({receipt_of('send', kinds_of_reports(self._reader))})"
         return self._reader.number(f"SELECT count(*) FROM smsreceipt.send WHERE NOT settled AND {without}")
 
+    def oldest_open_day(self, first_day: int) -> int | None:
+        """The first day, from this one on, with a send without a final receipt that may still be asked about."""
+        without = f"NOT EXISTS ({receipt_of('send', kinds_of_reports(self._reader))})"
+        found = self._reader.rows(
+            f"SELECT day FROM smsreceipt.send WHERE NOT settled AND day >= %s AND answer <> %s AND {without}"
+            " ORDER BY day LIMIT 1",
+            (first_day, str(Answer.NO_RECORD)),
+        )
+        return next((int(day) for (day,) in found), None)
+
 
 def _select(kinds: str) -> str:
     """The columns of a StoredSend; the last is outcome and code of its receipt's state, with a blank between."""

@@ -189,6 +189,16 @@ class Sends:
             f"SELECT count(*) FROM send INDEXED BY send_day WHERE settled = 0 AND NOT EXISTS ({self._receipt()})",
         )
 
+    def oldest_open_day(self, first_day: int) -> int | None:
+        """The first day, from this one on, with a send without a final receipt that may still be asked about."""
+        found = rows(
+            self._db,
+            "SELECT day FROM send INDEXED BY send_day WHERE settled = 0 AND day >= ? AND answer <> ?"
+            f" AND NOT EXISTS ({self._receipt()}) ORDER BY day LIMIT 1",
+            (first_day, Answer.NO_RECORD),
+        )
+        return next((int(day) for (day,) in found), None)
+
     def _reports(self) -> str:
         """The numbers of the kinds in REPORTS, for IN (…)."""
         found = rows(self._db, f"SELECT id FROM kind WHERE name IN ({', '.join('?' * len(REPORTS))})", REPORTS)

@@ -259,10 +259,7 @@ class SqliteStore(Figures, Verified):
             return self._sends.of(phone, first_day, last_day)
 
     def missing(self, first_day: int, last_day: int, share: Share = WHOLE) -> Iterator[StoredSend]:
-        """Yield the sends of these Beijing days, both included, without a final receipt; by number, day and BizId.
-
-        Only those to the numbers of *share*.
-        """
+        """Yield the sends of these Beijing days and of *share* without a final receipt; by number, day and BizId."""
         with reading(self._path):
             yield from self._sends.missing(first_day, last_day, share)
 
@@ -270,6 +267,11 @@ class SqliteStore(Figures, Verified):
         """How many sends to the numbers of *share* the ledger holds of these Beijing days, both included."""
         with reading(self._path):
             return self._sends.count(first_day, last_day, share)
+
+    def oldest_open_day(self, first_day: int) -> int | None:
+        """The first Beijing day, from this one on, with a send that is still to be asked about; None: there is none."""
+        with reading(self._path):
+            return self._sends.oldest_open_day(first_day)
 
     def sends_by_day(self, first_day: int, last_day: int) -> Sequence[DaySends]:
         """How many sends the ledger holds of each of these Beijing days, both included; days without any are absent."""
