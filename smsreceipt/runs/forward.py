@@ -76,6 +76,8 @@ def run(app: App, options: Options) -> None:
                 stack.enter_context(serve(app, options.metrics))
             say_unknown_kinds(app, options.work.query.kinds, store)
             begin = options.begin
+            if begin is not None and options.name not in store.notes(cursors.TOPIC):
+                _refuse_future(store, begin)
             cursor = Cursor.take(
                 store,
                 options.name,
@@ -86,6 +88,16 @@ def run(app: App, options: Options) -> None:
             _Run(app, options, store, cursor, receiver, halt).run()
     finally:
         receiver.close()
+
+
+def _refuse_future(store: Store, begin: int) -> None:
+    """Raise UsageError for a seq that nothing has yet: what comes up to it would be left out. It may be a date."""
+    last = store.facts().last_seq
+    if begin > last:
+        raise UsageError(
+            _("--from: there is no seq {seq} yet, the last is {last}", seq=begin, last=last),
+            hint=_("A day is --from 0 --since DAY."),
+        )
 
 
 def receiver_of(app: App, options: Options) -> Receiver:

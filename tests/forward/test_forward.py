@@ -94,6 +94,18 @@ def test_a_new_cursor_begins_now_unless_told(program: Program) -> None:
     assert "counts only for a new one" in ignored.err
 
 
+def test_a_new_cursor_does_not_begin_after_what_nothing_has_yet(program: Program) -> None:
+    """A day that is taken for a seq would leave out everything that comes."""
+    keep(program, 2)
+    last = stored(program)[-1]
+    ended = program("forward", "--to", "-", "--from", "20261120")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"there is no seq 20261120 yet, the last is {last}" in ended.err
+    assert program("forward", "--to", "-", "--from", str(last)).code == 0
+    keep(program, 3)
+    assert len(program("forward", "--to", "-", "--from", "20261120").objects) == 1  # the cursor is there: it counts
+
+
 def test_no_store_yet(program: Program) -> None:
     with running() as receiver:
         ended = forward(program, receiver)
