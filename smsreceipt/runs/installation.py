@@ -13,6 +13,7 @@ from pathlib import Path
 
 from smsreceipt.app import App
 from smsreceipt.language import N_, _
+from smsreceipt.store import opening
 
 WATCHDOG = 300  #: seconds; longer than any retry, pause or wait for a locked store lasts
 _PLAIN = re.compile(r"[A-Za-z0-9@:/._=+,-]+")
@@ -26,7 +27,7 @@ class Installation:
 
     program: Sequence[str]  #: its first word is an absolute path
     store: str  #: an absolute path, or a URL without a password
-    folder: Path | None  #: of the store and of its secrets; None: it is in a database
+    folder: Path  #: of the store and of its secrets; of a store in a database: of its secrets
     config: Path | None
     user: str
     home: Path
@@ -36,13 +37,13 @@ class Installation:
         """The installation that this process runs from, with the settings of its command."""
         store = app.store_location if app.store_is_server else os.path.abspath(app.store_location)  # noqa: PTH100 - links stay
         config = app.config.path.absolute() if app.config.path else None
-        folder = None if app.store_is_server else Path(store).parent
+        folder = opening.secret_file(store).parent if app.store_is_server else Path(store).parent
         return cls(_program(sys.argv[0]), store, folder, config, _user(), app.home)
 
     @property
     def at_home(self) -> bool:
         """Whether something of it is in the home directory."""
-        places = [Path(self.program[0]), *filter(None, [self.folder, self.config])]
+        places = [Path(self.program[0]), self.folder, *([self.config] if self.config else [])]
         return any(place.is_relative_to(self.home) for place in places)
 
 
@@ -118,9 +119,15 @@ def systemd(app: App, names: Sequence[str]) -> None:
             app.say(f"hint: {needed}")
     if here.user == "root":
         app.say("hint: " + _("these units run as root: print them as the user who is to own the store"))
-    if here.folder is not None and not here.folder.is_dir():
+    _say_password(app, "/etc/smsreceipt/credentials")
+    if not here.folder.is_dir():
         make = f"mkdir -m 700 {shlex.quote(str(here.folder))}"
         app.say("hint: " + _("the service cannot make this folder: {command}", command=make))
+
+
+def _say_password(app: App, file: str) -> None:
+    if opening.has_password(str(app.setting("store") or "")):
+        app.say("hint: " + _("the password of the database is left out: write PGPASSWORD into {file}", file=file))
 
 
 def _write(app: App, text: str) -> None:
@@ -162,8 +169,7 @@ def _service(unit: _Unit, here: Installation) -> Iterator[str]:
     yield from ("NoNewPrivileges=yes", "ProtectSystem=strict")
     if not here.at_home:
         yield "ProtectHome=yes"
-    if here.folder is not None:
-        yield f"ReadWritePaths={_quoted(str(here.folder))}"
+    yield f"ReadWritePaths={_quoted(str(here.folder))}"
     if unit.lasting:
         yield from ("", "[Install]", "WantedBy=multi-user.target")
 
@@ -190,6 +196,7 @@ def cron(app: App, available: Collection[str]) -> None:
         if name in available:
             lines.append(f"{when}  {_shell(here, words)}{end}".replace("%", "\\%"))
     _write(app, "\n".join([*lines, ""]))
+    _say_password(app, f"~/{_ENV}")
 
 
 def _lines(app: App) -> Iterator[tuple[str, str, Sequence[str], str]]:

@@ -17,6 +17,7 @@ from smsreceipt.language import LANGUAGES
 from smsreceipt.runs import installation
 from smsreceipt.runs.installation import UNITS
 from smsreceipt.sandbox import Options, Sandbox
+from smsreceipt.store import opening
 from tests.cli.program import Program
 
 QUEUE = "Alicom-Queue-1000000001-SmsReport"
@@ -101,11 +102,23 @@ def test_without_a_name_it_is_the_unit_of_pull(program: Program) -> None:
 
 def test_a_store_in_a_database_is_named_without_its_password(program: Program) -> None:
     program.location = "postgresql://me:geheim@db.example.com/receipts"
-    for words in (["systemd"], ["cron"]):
+    for words, file in ((["systemd"], "/etc/smsreceipt/credentials"), (["cron"], "~/.config/smsreceipt/env")):
         ended = program("config", *words)
         assert "postgresql://me" in ended.out
-        assert "geheim" not in ended.out
-        assert "ReadWritePaths" not in ended.out
+        assert "geheim" not in ended.out + ended.err
+        assert f"write PGPASSWORD into {file}\n" in ended.err
+    program.location = "postgresql://me@db.example.com/receipts"
+    assert "PGPASSWORD" not in program("config", "cron").err
+
+
+def test_the_service_of_a_store_in_a_database_reaches_its_secrets(program: Program) -> None:
+    """Those of callback URLs, the key of forgotten numbers, and sends that are noted."""
+    program.location = "postgresql://me@db.example.com/receipts"
+    folder = opening.secret_file(program.location).parent
+    ended = program("config", "systemd", "listen")
+    assert f"ReadWritePaths={folder}\n" in ended.out
+    program.home = folder.parent
+    assert "ProtectHome" not in program("config", "systemd", "listen").out
 
 
 def test_the_script_that_was_started_is_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
