@@ -166,6 +166,9 @@ class _Run:
         except OSError as exc:
             return self._internal(exc) if self._app is not None else self._output(exc)
         except Exception as exc:  # noqa: BLE001 - any other exception is a bug of ours
+            if isinstance(exc, RuntimeError) and isinstance(signalled := exc.__context__, KeyboardInterrupt):
+                # A signal that comes while a wait takes its lock back leaves the lock to be released twice.
+                return 128 + (signalled.signum if isinstance(signalled, Stopped) else signal.SIGINT)
             return self._internal(exc)
         return 0
 

@@ -50,6 +50,17 @@ def test_anything_else_is_our_bug_and_quotes_nobody(program: Program) -> None:
     assert "13800008000" not in ended.err
 
 
+@pytest.mark.parametrize(("signalled", "code"), [(Stopped(1), 129), (Stopped(15), 143), (KeyboardInterrupt(), 130)])
+def test_a_signal_within_a_wait_for_a_lock_is_no_bug_of_ours(
+    program: Program, signalled: BaseException, code: int
+) -> None:
+    """SIGTERM and SIGHUP come together where a script or a terminal ends; the second leaves the lock unlocked."""
+    unlocked = RuntimeError("release unlocked lock")
+    unlocked.__context__ = signalled
+    ended = program("list", opener=broken(unlocked))
+    assert (ended.code, ended.err) == (code, "")
+
+
 def test_debug_shows_where_it_happened_and_still_quotes_nobody(program: Program) -> None:
     phone, key = "13800008000", "LTAI-secret"
     bug = ValueError(key)
