@@ -165,7 +165,15 @@ def test_the_days_of_a_spreadsheet_are_times_in_a_table_only() -> None:
     assert only_send(table(f"{PHONE},{BIZ_ID},46331.377083333")).sent_at == INSTANT
     assert only_send(table(f"{PHONE},{BIZ_ID},46331")) == only_send(table(f"{PHONE},{BIZ_ID},2026-11-05"))
     (bad,) = read(lines({**ROW, "sent_at": "46331.377083333"}))
-    assert bad == BadRow(1, "not a time")
+    assert bad == BadRow(1, "sent_at: not a time")
+
+
+@pytest.mark.parametrize("written", ["11/5/2026 3:09", "5-11-2026", "13.5.2026 03:09:00"])
+def test_a_day_before_its_year_is_told_how_to_be_written(written: str) -> None:
+    (bad,) = read(table(f"{PHONE},{BIZ_ID},{written}"))
+    assert isinstance(bad, BadRow)
+    assert bad.reason.startswith("sent_at: ")
+    assert "2026-11-05" in bad.reason
 
 
 @given(st.datetimes(datetime(2001, 9, 10), datetime(2099, 12, 30)), st.integers(-14 * 4, 14 * 4))

@@ -227,11 +227,13 @@ class _Demo:
         outcomes = ("，" if runner.app.chinese else ", ").join(_(end, n=count) for end, count in ends.most_common())
         runner.note("")
         runner.note(_("Look on with these, or play with a provider of your own, here or in a second terminal:"))
+        runner.enter()
         for line in (
             "smsreceipt list --limit 100",
             "smsreceipt sandbox --generate 1000 > sandbox.env &",
+            "until grep -qs ready sandbox.env; do sleep 0.1; done",
             ". ./sandbox.env",
-            "smsreceipt pull --uid 1000000001 --type SmsReport",
+            "smsreceipt pull",
         ):
             runner.command(line)
         runner.note("")

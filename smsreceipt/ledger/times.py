@@ -61,6 +61,7 @@ _ZONE = re.compile(
     r"(?: ?[A-Z]{2,5})?(?: ?\([^()]*\))?(?: ?\[(?P<region>[\w/+-]+)\])?(?: m=[+-][\d.]+)?",
     re.ASCII | re.IGNORECASE,
 )  # with the names that Go, Java and browsers add to an offset
+_YEAR_LAST = re.compile(r"\d\d?([./-])\d\d?\1\d{4}(?!\d)", re.ASCII)
 _EAST_8 = {"asia/shanghai", "asia/chongqing", "asia/hong_kong", "asia/macau", "asia/taipei", "asia/singapore", "prc"}
 
 
@@ -116,6 +117,8 @@ def _moment_in_words(text: str, zone: tzinfo | None) -> Moment:
             clock = f" {groups['clock']}{groups.get('zone') or ''}" if groups["clock"] else ""
             if whole := _WRITTEN.fullmatch(f"{groups['year']}-{month}-{groups['day']}{clock}"):
                 return _moment(whole.groupdict(), zone)
+    if _YEAR_LAST.match(text):
+        raise InvalidValue(_("day and month could be either way round: write the year first, as in 2026-11-05"))
     raise InvalidValue(_("not a time"))
 
 

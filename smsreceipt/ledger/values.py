@@ -58,7 +58,10 @@ def send_of(raw: RawSend, day: int | None, zone: tzinfo | None = None, *, serial
     if content and UNDECODABLE.search(content):
         raise InvalidValue(_(WRONG_ENCODING))
     if sent_at and (sent_at[0] in "123456789" or (sent_at := cell(sent_at))):
-        on, at = quick_moment(sent_at, zone, serials=serials)
+        try:
+            on, at = quick_moment(sent_at, zone, serials=serials)
+        except InvalidValue as exc:
+            raise InvalidValue(f"sent_at: {exc}") from exc
     elif day is None:
         raise InvalidValue(_(NO_TIME))
     else:

@@ -186,13 +186,19 @@ class _Run:
                 said = N_("the cursor {name} is new and begins after seq {seq}")
             else:
                 said = N_(
-                    "the cursor {name} is new and begins after seq {seq}; what is stored before is handed on with"
-                    " --from 0"
+                    "the cursor {name} is new and begins after seq {seq}; to hand on what is stored before:"
+                    " smsreceipt forward drop {name}, then the same command with --from 0"
                 )
             self._app.say(_(said, name=name, seq=seq))
         elif self._options.begin_given and self._options.begin != seq:
-            said = _("the cursor {name} stands at seq {seq}: --from counts only for a new one", name=name, seq=seq)
-            self._app.say(said, 1)
+            self._app.say(
+                _(
+                    "the cursor {name} stands at seq {seq}: --from counts only for a new one; to begin anew:"
+                    " smsreceipt forward drop {name}",
+                    name=name,
+                    seq=seq,
+                )
+            )
 
     def _work(self) -> None:
         if not self._options.follow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -68,7 +69,10 @@ class Inputs:
                         if not start and is_list_of_sends(piece):
                             raise UsageError(
                                 _("{file} is a list of sends, and has no receipt", file=replay.name),
-                                hint=_("Import it: smsreceipt sends import FILE."),
+                                hint=_(
+                                    "Import it: {command}",
+                                    command=f"smsreceipt sends import {shlex.quote(replay.name)}",
+                                ),
                             )
                         start = 1  # only the first piece of a file tells what it is
                         yield piece

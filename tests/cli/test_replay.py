@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -357,13 +358,14 @@ TABLES = {
 @pytest.mark.of_a_file
 @pytest.mark.parametrize("text", TABLES.values(), ids=TABLES)
 def test_a_list_of_sends_is_told_and_leaves_no_rejects(program: Program, tmp_path: Path, text: str) -> None:
-    path = tmp_path / "sent.txt"
+    path = tmp_path / "what was sent.txt"
     path.write_text(text)
     ended = program("replay", str(path))
     assert ended.code == 2
     assert "is a list of sends, and has no receipt" in ended.err
     assert program("rejects", "list", "--json").objects == []
-    assert program("sends", "import", str(path)).code == 0
+    hint = ended.err.splitlines()[1].partition("smsreceipt ")[2]
+    assert program(*shlex.split(hint)).code == 0
 
 
 @pytest.mark.of_a_file

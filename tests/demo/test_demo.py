@@ -93,7 +93,7 @@ def test_the_demo_accounts_for_every_send_within_80_columns(tmp_path: Path) -> N
         [sys.executable, "-m", "smsreceipt", "demo"], check=False, env=environ, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    *_, last = done.stderr.strip().split("\n\n")
+    *_, onward, last = done.stderr.strip().split("\n\n")
     ends = " ".join(last.split())
     assert ends == "Done: 300 SMS sent, 300 accounted for: 270 delivered, 27 failed, 3 still waiting for their carrier."
     assert "refused=0" in done.stderr
@@ -105,6 +105,17 @@ def test_the_demo_accounts_for_every_send_within_80_columns(tmp_path: Path) -> N
     typed = [line for line in done.stderr.splitlines() if line.startswith(("$ smsreceipt", "    --"))]
     assert len(typed) > 12
     assert max(map(len, typed)) <= 80
+    pasted = [line.removeprefix("$ ") for line in onward.splitlines() if line.startswith("$ ")]
+    script = "\n".join([*pasted, "kill $!"]).replace("--generate 1000", "--port 0 --generate 20")
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    (bin_folder / "smsreceipt").write_text(f'#!/bin/sh\nexec {sys.executable} -m smsreceipt "$@"\n')
+    (bin_folder / "smsreceipt").chmod(0o700)
+    environ |= {"PATH": f"{bin_folder}{os.pathsep}{environ['PATH']}", "PYTHONPATH": str(Path(__file__).parents[2])}
+    looked = subprocess.run(["sh", "-ec", script], check=False, env=environ, capture_output=True, text=True, cwd="/")
+    assert looked.returncode == 0, looked.stderr
+    assert "order-10" in looked.stdout, "what the demo stored"
+    assert "received=20 " in looked.stderr
 
 
 def wide(line: str) -> int:

@@ -88,10 +88,15 @@ def test_a_new_cursor_begins_now_unless_told(program: Program) -> None:
     with running() as receiver:
         ended = forward(program, receiver)
         forward(program, receiver, "--name", "late", "--from", str(seqs[1]))
-        ignored = forward(program, receiver, "--from", "0", "-v")
-    assert "handed on with --from 0" in ended.err
-    assert receiver.accepted == seqs[2:]
-    assert "counts only for a new one" in ignored.err
+        ignored = forward(program, receiver, "--from", "0")
+        assert receiver.accepted == seqs[2:]
+        assert "then the same command with --from 0" in ended.err
+        assert "counts only for a new one" in ignored.err
+        for printed in (ended.err, ignored.err):
+            assert "smsreceipt forward drop default" in printed
+        assert program("forward", "drop", "default", "--yes").code == 0
+        assert forward(program, receiver, "--from", "0").code == 0
+    assert receiver.accepted == [*seqs[2:], *seqs]
 
 
 def test_a_new_cursor_does_not_begin_after_what_nothing_has_yet(program: Program) -> None:
