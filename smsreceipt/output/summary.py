@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_WOULD = "将删除"
+
 #: Name of a figure --> how it reads in Chinese, with the place of its value.
 CHINESE = {
     "accepted": "已接受 {}",
@@ -102,7 +104,8 @@ CHINESE = {
 
 def in_words(figures: Mapping[str, object]) -> str:
     """The figures in Chinese, in their order; one without Chinese words stays name=value."""
-    return "，".join(CHINESE.get(name, f"{name}={{}}").format(_shown(value)) for name, value in figures.items())
+    said = "，".join(CHINESE.get(name, f"{name}={{}}").format(_shown(value)) for name, value in figures.items())
+    return said.replace(f"，{_WOULD}", "，")  # it is said once, before the first
 
 
 def _shown(value: object) -> str:

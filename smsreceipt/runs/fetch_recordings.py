@@ -126,6 +126,7 @@ class _Fetch:
         self._rate = Rate(QPS)
         self._retry = LockRetry(app.say)
         self._counts, self._fresh = Counter[str](), Counter[str]()  # fresh: what was not noted as such before
+        self._why = Counter[str]()  # the reasons for which links are not followed
         self._bytes = self._resumed = self._beside = 0
         self._failures: list[SmsReceiptError] = []
         self._in_a_row = 0
@@ -233,6 +234,8 @@ class _Fetch:
         self._counts.update({str(state): 1, "left": -1})
         if state in {RecordingState.ABSENT, RecordingState.EXPIRED} and self._is_fresh(result.row, day):
             self._fresh[state] += 1
+        if state is RecordingState.REFUSED:
+            self._why[result.row.reason] += 1
         if fetched := result.fetched:
             self._bytes += fetched.received
             self._resumed += 0 < fetched.received < fetched.size
@@ -261,14 +264,15 @@ class _Fetch:
 
     def _sum_up(self) -> None:
         refused = self._counts[RecordingState.REFUSED]
+        reasons = ("；" if self._app.chinese else "; ").join(_(reason) for reason, _times in self._why.most_common(3))
         for count, what in (
             (self._fresh[RecordingState.EXPIRED], N_("recordings that expired before they were fetched: {n:,}")),
             (self._fresh[RecordingState.ABSENT], N_("recordings that the provider does not have: {n:,}")),
-            (refused, N_("recordings whose links are not followed (each says why): {n:,}")),
+            (refused, N_("recordings whose links are not followed: {n:,} ({reasons})")),
             (self._beside, N_("recordings beside whose file there was another one of that name: {n:,}")),
         ):
             if count:
-                self._app.needs_a_look(_(what, n=count))
+                self._app.needs_a_look(_(what, n=count, reasons=reasons))
         self._urgent.report(self._app)
         self._app.summary({
             **{name: self._counts[name] for name in (

@@ -243,7 +243,8 @@ def test_a_link_to_another_host_is_not_followed(desk: Desk) -> None:
         refused = desk.fetch()
         assert (refused.code, refused.objects[0]["state"]) == (3, "refused")
         assert refused.objects[0]["reason"] == f"127.0.0.1:{other.endpoint.port} is not the provider's object store"
-        assert "recordings whose links are not followed (each says why): 1\n" in refused.err
+        reason = refused.objects[0]["reason"]
+        assert f"recordings whose links are not followed: 1 ({reason})\n" in refused.err
         assert other.asked == []
         allowed = desk.fetch("--any-host")
         assert (allowed.code, allowed.objects[0]["state"], len(other.asked)) == (0, "fetched", 1)

@@ -47,6 +47,7 @@ def test_the_table_explains_its_reasons(program: Program) -> None:
         "What the reasons mean:\n"
         "json  not JSON: cut short, or something after its end\n"
     )
+    assert "  1 次  " in program("rejects", "list", "-o", "table", "--lang", "zh", columns=120).out
 
 
 def test_show_covers_the_content_on_a_terminal_and_raw_gives_every_byte(program: Program) -> None:

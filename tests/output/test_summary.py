@@ -13,6 +13,8 @@ SOURCES = Path(__file__).parents[2] / "smsreceipt" / "runs"
 def test_figures_are_read_as_words() -> None:
     assert in_words({"rows": 1234, "new": 3, "seconds": "0.1"}) == "1,234 行，新增 3，用时 0.1 秒"
     assert in_words({"moon": 1}) == "moon=1"
+    planned = {"would_delete_receipts": 3, "would_delete_sends": 0, "would_delete_recordings": 1}
+    assert in_words(planned) == "将删除回执 3，发送记录 0，录音 1"
 
 
 def test_every_recorded_figure_has_chinese_words() -> None:

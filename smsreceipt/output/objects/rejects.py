@@ -57,7 +57,7 @@ REJECTS = View[StoredReject](
             key="times_seen",
             of="times_seen",
             head=("SEEN", "次数"),
-            cell=lambda row, _: f"{row.times_seen}x",
+            cell=lambda row, display: display.localized(f"{row.times_seen}x", f"{row.times_seen} 次"),
             priority=2,
             right=True,
         ),

@@ -51,7 +51,7 @@ KINDS = View[KindFacts](
             cell=lambda row, _: wall_clock(row.last_received_at, year=True),
             priority=4,
         ),
-        Column(head=("LAST CAME", "最近"), cell=_last_age, priority=7.5, right=True),
+        Column(head=("LAST CAME", "最近收到"), cell=_last_age, priority=7.5, right=True),
     ],
 )
 
@@ -122,7 +122,7 @@ ORIGINS = View[OriginFacts](
             priority=4,
         ),
         Column(
-            head=("LAST CAME", "最近"),
+            head=("LAST CAME", "最近收到"),
             cell=_origin_age,
             priority=7.5,
             right=True,
