@@ -16,7 +16,7 @@ from smsreceipt.ledger.cells import InvalidValue, cell
 from smsreceipt.ledger.logs import Logs, items
 from smsreceipt.ledger.objects import Objects, in_log_line
 from smsreceipt.ledger.refusals import refused, refused_by_code
-from smsreceipt.ledger.rows import Table, Wanted, csv_table, extractor, says_nothing, sheet_table
+from smsreceipt.ledger.rows import Table, Wanted, csv_table, extractor, left_out, says_nothing, sheet_table
 from smsreceipt.ledger.sheets import sheets
 from smsreceipt.ledger.text import is_sheet, lines, unpacked
 from smsreceipt.ledger.values import RawSend, digits_of, send_of
@@ -57,6 +57,7 @@ class Form:
     day: int | None = None  #: Beijing day of the rows without a time
     encoding: str | None = None  #: None: UTF-8, UTF-16 by its mark, or GB18030, as the lines tell
     zone: tzinfo | None = None  #: of the times without an offset; None: Beijing
+    tell: Callable[[str], None] | None = None  #: is told of columns that no field is taken from
 
     @property
     def wanted(self) -> Wanted:
@@ -123,9 +124,15 @@ def _from_sheets(stream: BinaryIO, form: Form) -> Iterator[Entry]:
         raise failure
 
 
+def _tell_left_out(table: Table, form: Form) -> None:
+    if form.tell is not None and (said := left_out(table)):
+        form.tell(said)
+
+
 def _from_table(table: Table, form: Form) -> Iterator[Entry]:
     extract, width = extractor(table.places), len(table.names)
     day, zone = form.day, form.zone
+    _tell_left_out(table, form)
     needed = 1 + max(table.places[name] for name in form.wanted.fields)
     for line, row in table.rows:
         if row is None:

@@ -11,10 +11,11 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from smsreceipt.errors import UsageError
-from smsreceipt.language import N_, _
+from smsreceipt.language import N_, _, listed
 from smsreceipt.ledger.names import columns
 from smsreceipt.ledger.values import UNDECODABLE, RawSend
 
+_OPTIONAL = ("out_id", "template_code", "sign_name")  #: fields that figures and searches need
 _DELIMITERS = ",;\t|"
 _HEADING_WITHIN = 20  # lines; reports have a title above the heading
 _LONGEST_FIELD = 1 << 24
@@ -127,11 +128,29 @@ def _no_heading(names: Sequence[str], places: Mapping[str, int], wanted: Wanted,
 
 
 def _columns(names: Sequence[str]) -> str:
-    """The names in a header, without those that look like data, because a list may have no header."""
-    likely = [name.strip() for name in names if name.strip() and not re.search(r"\d{4}", name) and len(name) < 40]
-    if likely:
+    if likely := _likely(names):
         return _("Its columns: {columns}", columns=", ".join(likely[:20]))
     return _("It needs a first line with the columns' names.")
+
+
+def _likely(names: Iterable[str]) -> list[str]:
+    """The names in a header, without those that look like data, because a list may have no header."""
+    return [name.strip() for name in names if name.strip() and not re.search(r"\d{4}", name) and len(name) < 40]
+
+
+def left_out(table: Table) -> str:
+    """What the table may have, though no column of a known name: a message for people, or nothing."""
+    lacking = [field for field in _OPTIONAL if field not in table.places]
+    used = set(table.places.values())
+    unused = _likely(name for index, name in enumerate(table.names) if index not in used)
+    if not lacking or not unused:
+        return ""
+    return _(
+        "no column is known for {fields}; not used: {columns}. If one of them is it: --map {mapping}",
+        fields=listed(lacking),
+        columns=listed(unused[:20]),
+        mapping=_("{field}=COLUMN", field=lacking[0]),
+    )
 
 
 class _Rows:

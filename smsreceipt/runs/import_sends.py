@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -96,7 +96,8 @@ class _Import:
         with self._app.open_input(file) as stream:
             size = 0 if file == "-" else Path(file).stat().st_size
             self._read = lambda: (stream.tell(), size) if size else None
-            sends = self._good(entries(stream, self._options.form))
+            form = replace(self._options.form, tell=self._tell if self._app.stderr_is_tty else None)
+            sends = self._good(entries(stream, form))
             while batch := list(islice(sends, _AT_ONCE)):
                 repeats.add(batch)
                 if store is not None:
@@ -108,6 +109,9 @@ class _Import:
             self._app.needs_a_look(self._name + _("the list is empty: it has no row of a send"))
         if repeats:
             self._app.say(f"{self._name}{repeats}")
+
+    def _tell(self, said: str) -> None:
+        self._app.say(f"{self._name}{said}")
 
     def _good(self, found: Iterable[Entry]) -> Iterator[Send]:
         """The valid sends; counts and reports the other rows."""

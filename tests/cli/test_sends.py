@@ -49,6 +49,17 @@ def test_a_list_is_entered_once(program: Program) -> None:
     assert next(each["sent_at"] for each in program("sends", "list").objects) == "2026-11-19T10:00:00+08:00"
 
 
+def test_a_person_is_told_which_columns_nothing_is_taken_from(program: Program) -> None:
+    text = "手机号,发送流水号,发送时间,模板,业务编号\n13800008000,900^0,2026/11/20 3:09,SMS_1,a1\n"
+    assert "模板" not in enter(program, text).err, "programs do not read it"
+    told = enter(program, text, stderr_is_tty=True).err
+    assert "no column is known for out_id, template_code, sign_name; not used: 模板, 业务编号." in told
+    mapped = enter(program, text, "--map", "out_id=业务编号,template_code=模板", stderr_is_tty=True)
+    assert "not used" not in mapped.err
+    assert program("sends", "list").objects[0]["template_code"] == "SMS_1"
+    assert "not used" not in enter(program, HEADER + ROWS, stderr_is_tty=True).err
+
+
 def test_a_file_plain_and_compressed(program: Program, tmp_path: Path) -> None:
     for name, data in (("a.csv", (HEADER + ROWS).encode()), ("a.csv.gz", gzip.compress((HEADER + ROWS).encode()))):
         (tmp_path / name).write_bytes(data)
