@@ -37,7 +37,7 @@ CHINESE = {
     "findings": "发现问题 {}",
     "fixed": "已修复 {}",
     "forgotten": "已遗忘 {}",
-    "gap": "差额 {}",
+    "gap": "无回执的计费条数 {}",
     "identities": "消息、通话 {}",
     "known": "已有 {}",
     "last_seq": "最后的 seq {}",

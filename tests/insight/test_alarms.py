@@ -197,6 +197,11 @@ def test_rules_are_switched_off_and_on_in_their_order() -> None:
     assert thresholds(["disk", "all=off"]) == {}
 
 
+def test_a_misspelt_rule_is_told_which_one_is_near() -> None:
+    with pytest.raises(ValueError, match=r"no rule 'silnce=3m'.*; did you mean silence\?"):
+        parse("silnce=3m")
+
+
 @pytest.mark.parametrize("text", ["speed", "rate=2", "rate=", "rejects=0", "silence=soon", "all=5", "=off", "disk=-1"])
 def test_what_is_no_rule_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"no rule|no threshold"):

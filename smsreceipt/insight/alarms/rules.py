@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from smsreceipt.insight.question import Thresholds
 from smsreceipt.language import _, listed
+from smsreceipt.model import nearest
 
 
 class Rule(StrEnum):
@@ -85,7 +86,9 @@ def parse(text: str) -> tuple[Rule | None, float | None]:
     name, given, value = (part.strip().lower() for part in text.partition("="))
     name = name.replace("-", "_")
     if name not in NAMES:
-        raise ValueError(_("there is no rule {name!r}: {names}", name=text, names=listed(NAMES)))
+        told = _("there is no rule {name!r}: {names}", name=text, names=listed(NAMES))
+        near = nearest(name, NAMES)
+        raise ValueError(_("{told}; did you mean {word}?", told=told, word=near) if near else told)
     rule = None if name == "all" else Rule(name)
     if value == "off":
         return rule, None
