@@ -18,11 +18,12 @@ from smsreceipt.errors import SmsReceiptError, UsageError
 from smsreceipt.language import _
 from smsreceipt.model import Decoded, Kind, Reached
 from smsreceipt.runs.kinds import warn_of_unknown_kinds
-from smsreceipt.runs.sends_list import is_list_of_sends
+from smsreceipt.runs.sends_list import is_csv_of_receipts, is_list_of_sends
 from smsreceipt.sources.files.open import FoundFile, InputFile, find
 from smsreceipt.sources.files.reader import PayloadReader, Piece, kind_in_path
 
 _STDIN = "-"
+_EXPORT = "smsreceipt export receipts --output receipts.ndjson"
 
 
 class Inputs:
@@ -73,6 +74,11 @@ class Inputs:
                                     "Import it: {command}",
                                     command=f"smsreceipt sends import {shlex.quote(replay.name)}",
                                 ),
+                            )
+                        if not start and is_csv_of_receipts(piece):
+                            raise UsageError(
+                                _("{file} has receipts as CSV, which cannot be read back", file=replay.name),
+                                hint=_("Export them as JSON: {command}", command=_EXPORT),
                             )
                         start = 1  # only the first piece of a file tells what it is
                         yield piece

@@ -13,19 +13,24 @@ from smsreceipt.model import Reason, StoredReject
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.rejects import REJECTS
 from smsreceipt.output.preview import outline, preview
-from smsreceipt.output.printer import print_rows
+from smsreceipt.output.printer import print_rows, tabular
 from smsreceipt.runs.existing import open_existing
+from smsreceipt.runs.listing import NEWEST, say_hidden_rows
 from smsreceipt.store import Store
 
 
-def list_rejects(app: App) -> None:
-    """Print all rejects, oldest first."""
+def list_rejects(app: App, limit: int | None = None) -> None:
+    """Print rejects, oldest first. *limit*: their number at most; a table has the newest, JSON and CSV the first."""
     with app.open_store(readonly=True) as store:
         found = list(store.rejects())
     if not found:
         app.say(_("no rejects"))
-    else:
-        print_rows(app, REJECTS, found, lambda display: terminal.rejects.rejects(found, display))
+        return
+    table = tabular(app)
+    shown = found[-(limit or NEWEST) :] if table else found[:limit]
+    print_rows(app, REJECTS, shown, lambda display: terminal.rejects.rejects(shown, display))
+    if table:
+        say_hidden_rows(app, len(found) - len(shown))
 
 
 def show_reject(app: App, reject_id: str, *, raw: bool) -> None:

@@ -1,7 +1,8 @@
-"""Recognises a list of sends that was given to replay instead of sends import."""
+"""Recognises tables that were given to replay: a list of sends, and receipts as CSV."""
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -28,6 +29,15 @@ def is_list_of_sends(piece: Piece) -> bool:
     beginning = piece.text[:_BYTES]
     told = (sample + beginning).lower()
     return not any(field in told for field in _OF_RECEIPTS) and (_has_sends(sample) or _has_sends(beginning))
+
+
+def is_csv_of_receipts(piece: Piece) -> bool:
+    """Whether an input begins with the heading of a CSV that list or export has made; replay reads their JSON."""
+    from smsreceipt.output.objects.receipts import RECEIPTS
+
+    line = piece.text[:_BYTES].decode("utf-8", "replace").lstrip("\ufeff").splitlines()[:1]
+    names = [name.strip() for name in next(csv.reader(line), [])]
+    return len(names) > 1 and any({*names} <= {*RECEIPTS.titles(chinese=chinese)} for chinese in (False, True))
 
 
 def _first(piece: Piece) -> list[Delivery]:

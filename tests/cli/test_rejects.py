@@ -37,6 +37,19 @@ def test_a_reject_is_the_object_of_the_contract_and_tells_no_content(program: Pr
     }
 
 
+def test_a_table_has_the_newest_and_says_how_many_more_there_are(program: Program) -> None:
+    for n in range(52):
+        program.keep("SmsReport", b"broken %d" % n)
+    shown = program("rejects", "list", "-o", "table", columns=120)
+    assert shown.err == "2 more: --limit N shows more of them, --json all\n"
+    all_of_them = ids(program)
+    assert len(all_of_them) == 52
+    listed = [line[:12] for line in shown.out.splitlines()[1:51]]
+    assert listed == [each[:12] for each in all_of_them[2:]]
+    assert program("rejects", "list", "-o", "table", "--limit", "60").err == ""
+    assert [each["id"] for each in program("rejects", "list", "--limit", "2").objects] == all_of_them[:2]
+
+
 def test_the_table_explains_its_reasons(program: Program) -> None:
     program.keep("SmsReport", BROKEN)
     (found,) = ids(program)

@@ -369,6 +369,33 @@ def test_a_list_of_sends_is_told_and_leaves_no_rejects(program: Program, tmp_pat
 
 
 @pytest.mark.of_a_file
+@pytest.mark.parametrize("words", [["-o", "csv"], ["-o", "excel"], ["-o", "excel", "--lang", "zh"]])
+def test_receipts_as_csv_are_told_and_leave_no_rejects(program: Program, tmp_path: Path, words: list[str]) -> None:
+    program.keep("SmsReport", report())
+    path = tmp_path / "receipts.csv"
+    path.write_bytes(program("list", *words).raw)
+    ended = program("replay", str(path))
+    assert ended.code == 2
+    assert "has receipts as CSV" in ended.err
+    assert program("rejects", "list", "--json").objects == []
+    hint = ended.err.splitlines()[1].partition("smsreceipt ")[2]
+    assert program(*shlex.split(hint)).code == 0
+    assert program("replay", "receipts.ndjson", "--store", "other.db").code == 0
+    [read] = program("list", "--json", "--store", "other.db").objects
+    assert read["identity"] == program("list", "--json").objects[0]["identity"]
+
+
+@pytest.mark.of_a_file
+def test_a_store_is_told_and_leaves_no_rejects(program: Program) -> None:
+    program.keep("SmsReport", report())
+    ended = program("replay", program.location, "--store", "other.db")
+    assert ended.code == 3
+    assert "is a database: nothing of it was read" in ended.err
+    assert f"smsreceipt list --store {program.location} --history --json | smsreceipt replay -" in ended.err
+    assert program("rejects", "list", "--json", "--store", "other.db").objects == []
+
+
+@pytest.mark.of_a_file
 def test_a_damaged_receipt_is_a_reject_and_no_list_of_sends(program: Program, tmp_path: Path) -> None:
     path = tmp_path / "damaged.csv"
     path.write_text("phone,biz_id,err_code\n13800000001,900619746936498450^0,DELIVERED\n")

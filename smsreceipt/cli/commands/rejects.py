@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from smsreceipt.app import App
+from smsreceipt.cli.added import limit_option
 from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.filters import kind_option
 from smsreceipt.cli.options import Group, cli_command, option
@@ -16,11 +17,12 @@ command = Group("rejects", help="Look at what could not be decoded; retry or dro
 
 
 @cli_command("list", data=True)
-def list_command(app: App) -> None:
+@limit_option("At most N: in a table the newest (50 unless told), in json and csv the first.")
+def list_command(app: App, limit: int | None) -> None:
     """List the rejects, oldest first, each with the reason why."""
     from smsreceipt.runs import rejects
 
-    rejects.list_rejects(app)
+    rejects.list_rejects(app, limit)
 
 
 @cli_command("show", data=True)

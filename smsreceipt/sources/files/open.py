@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import select
+import shlex
 import stat
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ RATIO = 100  #: unpacked bytes for each packed one; more is taken for a decompre
 UNPACKED = 64 << 30  #: bytes that one file may unpack to
 
 _GZIP = b"\x1f\x8b"
+_SQLITE = b"SQLite format 3\0"
 #: How archives begin: zip, xz, zstd, bzip2, 7z, rar, lz4, compress.
 _ARCHIVES = (
     *(b"PK\3\4", b"PK\5\6", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\7"),
@@ -162,6 +164,14 @@ class InputFile:
         if head.startswith(parquet.MAGIC):
             yield from _from(self._rows(stopped), skip)
             return
+        if head.startswith(_SQLITE):
+            raise FileDamaged(
+                _("{name} is a database: nothing of it was read", name=self.name),
+                hint=_(
+                    "From a store: smsreceipt list --store {file} --history --json | smsreceipt replay -",
+                    file=shlex.quote(self.name),
+                ),
+            )
         if _is_not_utf8(head):
             raise FileDamaged(
                 _("{name} is no text: nothing of it was read", name=self.name),
