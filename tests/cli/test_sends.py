@@ -419,5 +419,5 @@ def test_status_counts_what_is_open(program: Program) -> None:
     enter(program)
     program.keep("SmsReport", report(PHONE, "900^0"))
     assert {"sends": 3, "open_sends": 2}.items() <= program("status").objects[0].items()
-    assert "sends      3 · 2 open  smsreceipt reconcile" in program("status", "-o", "table").out
+    assert "sends      3 · 2 open  smsreceipt reconcile --from 7d --to today\n" in program("status", "-o", "table").out
     assert "2 待回执" in program("status", "-o", "table", environ={"LANG": "zh_CN.UTF-8"}).out

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from smsreceipt.insight.alarms import texts
 from smsreceipt.model import BEIJING, Instant
 from tests.cli.program import NOW, Ended, Program, report
 from tests.notify import peers
@@ -291,3 +292,10 @@ def test_a_person_is_told_that_there_is_no_alarm_and_cron_is_not(program: Progra
     looked = program("watch", "--once", "--rule", "all=off", "--rule", "rejects", stderr_is_tty=True)
     assert (looked.code, looked.out, looked.err) == (0, "", "no alarm: rejects\n")
     assert program("watch", "--once").err == ""
+
+
+@pytest.mark.parametrize("command", sorted({*texts.COMMANDS.values()} - {"smsreceipt pull"}))
+def test_the_command_of_an_alarm_can_be_run_as_it_is(program: Program, command: str) -> None:
+    program.keep("SmsReport", report())
+    ended = program(*command.split()[1:])
+    assert ended.code != 2, ended.err

@@ -15,7 +15,7 @@ COMMANDS: Mapping[Rule, str] = {
     Rule.BACKLOG: "smsreceipt pull",
     Rule.REJECTS: "smsreceipt rejects list",
     Rule.CONFLICTS: "smsreceipt list --conflicts",
-    Rule.NO_RECEIPT: "smsreceipt reconcile",
+    Rule.NO_RECEIPT: "smsreceipt reconcile --from 7d --to today",
     Rule.OPTOUT: "smsreceipt list --kind SmsUp --date today",
     Rule.DISK: "smsreceipt status",
     Rule.FRESH: "smsreceipt status",

@@ -98,7 +98,7 @@ def _sends(facts: StoreFacts, display: Display) -> Text:
         line.append(display.dot).append(
             display.localized(f"{facts.open_sends:,} open", f"{facts.open_sends:,} 待回执"), "magenta"
         )
-        line.append("  smsreceipt reconcile", "dim")
+        line.append("  smsreceipt reconcile --from 7d --to today", "dim")
     return line
 
 
