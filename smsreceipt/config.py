@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import shlex
 import stat
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -150,6 +151,9 @@ def load(path: Path, schema: Schema) -> Config:
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(_bytes(path).removeprefix(codecs.BOM_UTF8).decode("utf-8"))
+    except FileNotFoundError as exc:
+        hint = _("To make one: smsreceipt config init --config {file}", file=shlex.quote(f"{path}"))
+        raise unusable(f"{path}", exc, path, hint=hint) from exc
     except OSError as exc:
         raise unusable(f"{path}", exc, path) from exc
     except UnicodeDecodeError as exc:

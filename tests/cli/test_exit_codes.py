@@ -1,6 +1,7 @@
 """Every way to end has its number, its line, and no traceback."""
 
 import io
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,3 +179,12 @@ def test_of_several_failures_the_one_with_the_worst_number_counts() -> None:
     assert gravest([auth, full]) is full
     assert gravest([full, damaged, auth]) is damaged
     assert gravest([damaged, bug]) is bug
+
+
+def test_a_configuration_that_is_not_there_can_be_made_as_the_hint_says(program: Program) -> None:
+    words = ["list", "--config", "a new one.toml"]
+    absent = program(*words)
+    assert absent.code == 2
+    hint = absent.err.splitlines()[1].partition("smsreceipt ")[2]
+    assert program(*shlex.split(hint)).code == 0
+    assert program(*words).code == 0
