@@ -33,6 +33,11 @@ def refused(fields: Iterable[tuple[str, Any]]) -> bool:
     return any(_tells_refusal(name, value) for name, value in fields)
 
 
+def is_status(name: str) -> bool:
+    """Whether refused() reads a field of this name."""
+    return normalised(name) in _STATUS | _SUCCESS
+
+
 def _tells_refusal(name: str, value: Any) -> bool:
     if isinstance(value, int):  # a bool too
         value = str(value)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from smsreceipt.errors import UsageError
 from smsreceipt.language import N_, _, listed
 from smsreceipt.ledger.names import columns
+from smsreceipt.ledger.refusals import is_status
 from smsreceipt.ledger.values import UNDECODABLE, RawSend
 
 _OPTIONAL = ("out_id", "template_code", "sign_name")  #: fields that figures and searches need
@@ -142,7 +143,7 @@ def left_out(table: Table) -> str:
     """What the table may have, though no column of a known name: a message for people, or nothing."""
     lacking = [field for field in _OPTIONAL if field not in table.places]
     used = set(table.places.values())
-    unused = _likely(name for index, name in enumerate(table.names) if index not in used)
+    unused = _likely(name for index, name in enumerate(table.names) if index not in used and not is_status(name))
     if not lacking or not unused:
         return ""
     return _(

@@ -50,7 +50,7 @@ def test_a_list_is_entered_once(program: Program) -> None:
 
 
 def test_a_person_is_told_which_columns_nothing_is_taken_from(program: Program) -> None:
-    text = "手机号,发送流水号,发送时间,模板,业务编号\n13800008000,900^0,2026/11/20 3:09,SMS_1,a1\n"
+    text = "手机号,发送流水号,发送时间,模板,业务编号,发送状态\n13800008000,900^0,2026/11/20 3:09,SMS_1,a1,成功\n"
     assert "模板" not in enter(program, text).err, "programs do not read it"
     told = enter(program, text, stderr_is_tty=True).err
     assert "no column is known for out_id, template_code, sign_name; not used: 模板, 业务编号." in told

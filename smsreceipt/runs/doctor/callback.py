@@ -114,10 +114,11 @@ class CallbackChecks:
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
         private = [each for each in addresses if not ip_address(each.partition("%")[0]).is_global]
         if private:
+            found_at = "" if self._host == private[0] else f" ({private[0]})"
             return warn(
                 (
-                    f"{self._host} is {private[0]}, which the provider cannot reach; checked from this machine",
-                    f"{self._host} 是 {private[0]}，平台无法访问；其余各项从本机检查",
+                    f"the provider cannot reach {self._host}{found_at}; checked from this machine",
+                    f"平台无法访问 {self._host}{found_at}；其余各项从本机检查",
                 ),
                 ("Give the console a name with a public address", "在控制台填写解析到公网地址的域名"),
             )
