@@ -101,7 +101,7 @@ def test_errors_of_variables(program: Program, name: str, value: str, told: str)
         ("phone,biz_id,sent_at\n13800000000,,2026-11-20\n", "没有 BizId"),
         ("phone,biz_id,sent_at\n13800000000,1,\n", "没有发送时间"),
         ("phone,biz_id,sent_at\n?,1,2026-11-20\n", "不是号码"),
-        ("phone,biz_id,sent_at\n1.38E+10,1,2026-11-20\n", "已被电子表格取整"),
+        ("phone,biz_id,sent_at\n1.38E+10,1,2026-11-20\n", "改成了科学计数法"),
         ("phone,biz_id,sent_at\n13800000000,1\n", "列数少于表头"),
         ("phone,biz_id,sent_at\n13800000000,1,2026-11-20,x\n", "列数多于表头"),
         ('phone,biz_id,sent_at\n"1"3,1,2026-11-20\n', "带引号的字段没有正确结束"),
