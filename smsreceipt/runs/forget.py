@@ -214,7 +214,7 @@ class _Forgetting:
             if not left:
                 break
         self._delete_others(finder)
-        self._erase(compact=compact)
+        self._erase(finder, compact=compact)
         removing.report(self._app, self._tally)
         if left:
             self._app.needs_a_look(_("more came about the numbers while they were forgotten: run this again"))
@@ -303,16 +303,18 @@ class _Forgetting:
         if any(map(finder.carried, self._removals.counted())):
             self._store.fold(readers_of(places(self._app)), anew=True)
 
-    def _erase(self, *, compact: bool) -> None:
+    def _erase(self, finder: Finder, *, compact: bool) -> None:
         """See to it that no byte of what was deleted is left in the files."""
-        few = len(self._numbers) <= _FEW
+        few, needles = len(self._numbers) <= _FEW, _needles(self._numbers)
         space = self._removals.reclaim(rewrite=compact)
-        found = self._removals.traces(_needles(self._numbers)) if few else True
+        found = self._removals.traces(needles) if few else True
         if anew := bool(found) and not compact:
             self._app.say(_("writing the store anew: bytes of what was deleted may be left in it"))
             space = self._removals.reclaim(rewrite=True)
-            found = few and self._removals.traces(_needles(self._numbers))
-        if found and not space.held_by:
+            found = few and self._removals.traces(needles)
+        if found and not space.held_by and finder.holds(needles):
+            self._app.say(_("the same digits also stand within longer numbers, such as BizIds: these stay"))
+        elif found and not space.held_by:
             self._app.needs_a_look(_("the number still stands in the files of the store: run this again"))
         if found is None and not compact:
             self._app.say(
@@ -330,7 +332,8 @@ def _needles(numbers: Iterable[str]) -> set[bytes]:
     found: set[bytes] = set()
     for number in numbers:
         text = number.encode()
-        found |= {text, number.encode("utf-16-le"), b"".join(b"\\u00%02x" % digit for digit in text)}
+        wide = number.translate({digit: digit + 0xFEE0 for digit in range(0x30, 0x3A)}).encode()
+        found |= {text, wide, number.encode("utf-16-le"), b"".join(b"\\u00%02x" % digit for digit in text)}
         for shift in range(3):  # base64 of three bytes is four letters; those at the ends depend on what is around
             coded = base64.b64encode(b"0" * shift + text)
             found.add(coded[(0, 2, 3)[shift] : (len(text) + shift) // 3 * 4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from itertools import chain
 
 from smsreceipt.app import App
 from smsreceipt.model import Send
@@ -76,6 +77,15 @@ class Finder:
         for each in self._store.sends(SendQuery()):
             if carried := self.carried(_text(each.send)):
                 yield (each.send.biz_id, each.send.phone), carried
+
+    def holds(self, needles: Collection[bytes]) -> bool:
+        """Whether one of these bytes stands in what is stored, so that it is not the rest of what was deleted."""
+        texts = chain(
+            (text for _, told, body in self._removals.texts() for text in (told, body)),
+            (_text(each.send).encode() for each in self._store.sends(SendQuery())),
+            (self._store.reject_body(reject.id) for reject in self._store.rejects()),
+        )
+        return any(needle in text for text in texts for needle in needles)
 
     def carries(self, send: Send) -> bool:
         """Whether one of the numbers stands in a send."""

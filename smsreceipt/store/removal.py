@@ -75,7 +75,8 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     sends: Collection[tuple[str, str]] = ()  #: of the ledger, by BizId and phone
     rejects: Collection[str] = ()  #: by their full ids
     settle: bool = False  #: sends that stay count as having had the receipts that go; else as waiting for them
-    origins: Mapping[str, str] = _UNNAMED  #: origins of what stays, and what stands there from now on
+    #: Origins of what stays, and what stands there from now on. Replays of files of these names begin anew.
+    origins: Mapping[str, str] = _UNNAMED
     notes: Mapping[str, Mapping[str, str | None]] = _NONE  #: by topic: notes that change with it; None deletes one
 
 
@@ -108,7 +109,7 @@ class Removals(Protocol):
         """
 
     def origins(self) -> Sequence[str]:
-        """The origins of what is and was stored: queues, paths, files."""
+        """The origins of what is and was stored, and of replays that were cut off: queues, paths, files."""
 
     def counted(self) -> Sequence[str]:
         """The codes in figures that were counted in advance; deleting does not take them out of there."""

@@ -14,17 +14,19 @@ import pytest
 
 import smsreceipt
 from smsreceipt.api.values import line_of
-from smsreceipt.decode import reread
-from smsreceipt.model import Send, Source
+from smsreceipt.decode import decode, reread
+from smsreceipt.model import Delivery, Kind, Send, Source
+from smsreceipt.model.receipts import Reached
 from smsreceipt.runs import noted
 from smsreceipt.runs.noted import Spool
 from smsreceipt.store import SendQuery, Store, opening
-from tests.cli.program import CALL, CALL_ENDED, FAILED, REPLY, Ended, Program, report
+from tests.cli.program import CALL, CALL_ENDED, FAILED, NOW, REPLY, Ended, Program, report
 
 pytestmark = pytest.mark.each_engine
 CANARY = "13912345678"
 OTHER = "13800008000"
 ESCAPED = "".join(f"\\u00{ord(digit):02x}" for digit in CANARY)
+WIDE = CANARY.translate({digit: digit + 0xFEE0 for digit in range(0x30, 0x3A)})
 B64 = base64.b64encode(json.dumps(report(phone=CANARY)).encode()).decode()
 
 
@@ -42,6 +44,8 @@ def plant(program: Program, *, others: bool = True) -> int:
         ("SmsReport", report(biz_id="4^0", extra=f"+86 {CANARY}")),
         ("SmsReport", report(biz_id="5^0", extra=f"{CANARY[:3]}-{CANARY[3:7]}-{CANARY[7:]}")),
         ("SmsReport", report(biz_id="6^0", extra=B64)),
+        ("SmsUp", {**REPLY, "content": f"打 {WIDE}", "sequence_id": 3}),
+        ("SmsUp", {**REPLY, "content": f"{CANARY[:3]} {CANARY[3:]}", "sequence_id": 4}),
         ("SmsReport", report(phone=CANARY, biz_id="7^0")),
         ("SmsReport", report(phone=CANARY, biz_id="7^0", **FAILED)),
         ("SmsReport", report(biz_id=f"{CANARY}^0")),
@@ -100,7 +104,13 @@ def send(biz_id: str, phone: str, out_id: str = "") -> Send:
 
 def remains(program: Program, *needles: bytes) -> list[str]:
     """Where the number is left: in the files of the store and beside it, or in the tables of the database."""
-    needles = needles or (CANARY.encode(), ESCAPED.encode(), CANARY.encode("utf-16-le"), B64[20:-20].encode())
+    needles = needles or (
+        CANARY.encode(),
+        WIDE.encode(),
+        ESCAPED.encode(),
+        CANARY.encode("utf-16-le"),
+        B64[20:-20].encode(),
+    )
     files = [file for file in program.home.rglob("*") if file.is_file()]
     found = [f"{file.name}: {needle!r}" for file in files for needle in needles if needle in file.read_bytes()]
     if program.location == str(program.store):
@@ -131,6 +141,7 @@ def test_nothing_of_it_is_left_and_neighbours_stay(program: Program) -> None:
             CANARY not in json.dumps(each)
             and each["biz_id"] not in {"5^0", "6^0", "9^0"}
             and each["kind"] not in {"SecretAsrReport", "SecretRecording"}
+            and each["body"].get("sequence_id") not in {3, 4}
         )
     ]
     assert remains(program)
@@ -164,6 +175,26 @@ def test_a_file_whose_name_holds_the_number_may_be_replayed_and_forgotten_again(
         assert ended.code == 0, ended.err
         assert remains(program) == []
     assert all(each["origin"].startswith("forgotten ") for each in program("list").objects)
+
+
+def test_the_file_of_a_replay_that_was_cut_off_is_forgotten(program: Program) -> None:
+    with closing(program.opened()) as store:
+        delivery = Delivery(
+            (), Kind("SmsReport"), Source.REPLAY, "", NOW, reached=Reached(f"/data/{CANARY}.json", 7, "m", done=False)
+        )
+        store.keep([decode(delivery)])
+        assert store.unfinished()
+    assert remains(program)
+    assert forget(program, CANARY).code == 0
+    assert remains(program) == []
+
+
+def test_a_number_within_longer_ones_does_not_ask_for_another_run(program: Program) -> None:
+    program.keep("SmsReport", report(phone=CANARY, biz_id="1^0"), report(biz_id=f"77{CANARY}00^0"))
+    ended = forget(program, CANARY)
+    assert ended.code == 0, ended.err
+    assert program.location != str(program.store) or "within longer numbers" in ended.err
+    assert [each["biz_id"] for each in program("list").objects] == [f"77{CANARY}00^0"]
 
 
 def test_nothing_of_it_is_left_in_figures_that_were_counted_before(program: Program) -> None:

@@ -44,7 +44,8 @@ _TEXTS = (
     " FROM smsreceipt.statement WHERE seq > %s ORDER BY seq LIMIT %s"
 )
 _FURTHER = "SELECT seq, body FROM smsreceipt.body ORDER BY seq"
-_ORIGINS = "SELECT DISTINCT origin FROM smsreceipt.road"
+#: A replay that was cut off has noted its file, perhaps before anything of it was stored.
+_ORIGINS = "SELECT origin FROM smsreceipt.road UNION SELECT file FROM smsreceipt.replay"
 _CODES = "SELECT code FROM smsreceipt.day_tally UNION SELECT code FROM smsreceipt.tally_change"
 _PAIRS = "(SELECT * FROM unnest(%s::int8[], %s::uuid[]))"
 _TABLES = ("statement", "body", "reject", "send", "tie", "note", "road", "day_tally", "tally_change", "call_tally")
@@ -151,6 +152,7 @@ class Removals:
             keep.drop_rejects(db, removal.rejects)
             for origin, instead in removal.origins.items():
                 keep.rename_origin(db, origin, instead)
+                db.execute("DELETE FROM smsreceipt.replay WHERE file = %s", (origin,))
             for topic, changes in removal.notes.items():
                 notes.write(db, topic, changes, {})
             return True

@@ -47,6 +47,8 @@ _TEXTS = (
 )
 _FURTHER = "SELECT seq, digest, body FROM body WHERE (seq, digest) > (?, ?) ORDER BY seq, digest LIMIT ?"
 
+#: A replay that was cut off has noted its file, perhaps before anything of it was stored.
+_ORIGINS = "SELECT origin FROM road UNION SELECT file FROM replay"
 _CODES = "SELECT DISTINCT code FROM day_tally UNION SELECT DISTINCT code FROM tally_change"
 
 
@@ -91,7 +93,7 @@ class Removals:
     def origins(self) -> list[str]:
         """The origins of what is and was stored: queues, paths, files."""
         with reading(self._path):
-            return [origin for (origin,) in rows(self._db, "SELECT DISTINCT origin FROM road")]
+            return [origin for (origin,) in rows(self._db, _ORIGINS)]
 
     def counted(self) -> list[str]:
         """The codes in figures that were counted in advance."""
@@ -201,6 +203,7 @@ def _remove(db: apsw.Connection, attribution: Attribution, removal: Removal) -> 
     db.execute(f"DELETE FROM reject WHERE id {_THESE}", (_listed(removal.rejects),))
     for origin, instead in removal.origins.items():
         db.execute("UPDATE road SET origin = ? WHERE origin = ?", (instead, origin))
+        db.execute("DELETE FROM replay WHERE file = ?", (origin,))
     for topic, changes in removal.notes.items():
         notes.write(db, topic, changes, {})
     return True
