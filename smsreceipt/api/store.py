@@ -16,7 +16,7 @@ from smsreceipt.decode import known_kind
 from smsreceipt.errors import UsageError
 from smsreceipt.ingest import LockRetry
 from smsreceipt.language import N_, _
-from smsreceipt.model import Outcome, Source, normalise_phone
+from smsreceipt.model import Outcome, Source, StoredReceipt, normalise_phone
 from smsreceipt.runs.lookup import find
 from smsreceipt.store import Query
 from smsreceipt.store import Store as Engine
@@ -94,7 +94,7 @@ class Store:
             history=history,
             limit=limit,
         )
-        return map(receipt_of, self._reading().list(query))
+        return self._yielded(self._reading().list(query))
 
     def show(self, word: str) -> Found:
         """Everything about a number or an id: BizId, OutId or CallId. Nothing found is a false value."""
@@ -110,6 +110,10 @@ class Store:
         writer, retry = self._writing(), LockRetry(self._app.say)
         pieces = [wanted[begin : begin + _AT_ONCE] for begin in range(0, len(wanted), _AT_ONCE)]
         return sum(retry.call(partial(writer.add_sends, piece)).new for piece in pieces)
+
+    def _yielded(self, found: Iterator[StoredReceipt]) -> Iterator[Receipt]:
+        """What was found, as values; keeps this store, and so its connection, while it is read."""
+        yield from map(receipt_of, found)
 
     def _reading(self) -> Engine:
         self._refuse_fork()

@@ -8,9 +8,30 @@ from enum import StrEnum
 
 import msgspec
 
+from smsreceipt.errors import UsageError
+from smsreceipt.language import _
 from smsreceipt.model import Answer, Instant, Kind, Outcome, Reason, Send, Source, StoredReceipt, Tally
 
 NO_TIME = Instant(0)  #: stands for the absence of a time
+_LARGEST = 2**63 - 1  # of an integer in a database
+
+
+def _refuse_unstorable(*filters: Collection[str]) -> None:
+    """Raise UsageError for a word that no store can hold, so that it is not taken for a fault of the store."""
+    for words in filters:
+        for word in words:
+            if "\0" in word or not (word.isascii() or word.encode("utf-8", "ignore").decode() == word):
+                raise UsageError(
+                    _("a word to look for is not UTF-8, or holds a NUL"),
+                    hint=_("Check the encoding of the terminal, the file or the program that it comes from."),
+                )
+
+
+def _bounded(limit: int | None) -> int | None:
+    """A limit as databases take it. Raises UsageError for a negative one."""
+    if limit is not None and limit < 0:
+        raise UsageError(_("a limit is 0 or more"))
+    return None if limit is None else min(limit, _LARGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,12 @@ class Query:
     conflicts: bool = False  #: only the statements that contradict another one about the same identity
     limit: int | None = None
     newest: bool = False  #: with a limit: the last ones instead of the first (still in ascending seq)
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what no store can be asked for."""
+        _refuse_unstorable(self.kinds, self.phones, self.ids, self.biz_ids, self.out_ids, self.call_ids, self.codes)
+        object.__setattr__(self, "after", max(0, min(self.after, _LARGEST)))
+        object.__setattr__(self, "limit", _bounded(self.limit))
 
 
 class SendState(StrEnum):
@@ -90,6 +117,11 @@ class SendQuery:
     until: Instant | None = None  #: exclusive
     limit: int | None = None
     newest: bool = False  #: with a limit: the last ones instead of the first (still ascending)
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what no store can be asked for."""
+        _refuse_unstorable(self.phones, self.biz_ids, self.out_ids)
+        object.__setattr__(self, "limit", _bounded(self.limit))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,22 @@ def test_receipts_are_those_of_list(program: Program) -> None:
 
 
 @pytest.mark.each_engine
+def test_receipts_are_read_to_their_end_when_nobody_else_keeps_the_store(program: Program) -> None:
+    program.keep("SmsReport", report(), report("13800008001", "900619746936498441^0"))
+    assert len(list(smsreceipt.open(program.location).receipts())) == 2
+
+
+def test_what_cannot_be_looked_for_is_no_damage_of_the_store(program: Program) -> None:
+    program.keep("SmsReport", report())
+    with smsreceipt.open(program.store) as store:
+        for wrong in ({"limit": -1}, {"biz_id": "\udcff"}):
+            with pytest.raises(smsreceipt.SmsReceiptError) as raised:
+                list(store.receipts(**wrong))
+            assert raised.value.exit_code == 2
+        assert list(store.receipts(after=2**70)) == []
+
+
+@pytest.mark.each_engine
 def test_sends_are_added_and_shown(program: Program) -> None:
     program.keep("SmsReport", report())
     with smsreceipt.open(program.location) as store:

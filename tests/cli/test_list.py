@@ -187,6 +187,35 @@ def test_a_kind_that_nobody_knows_is_likely_a_slip(mixed: Program) -> None:
     assert mixed("list", "--kind", "SignSmsReport").err.startswith("no receipts found; ")
 
 
+@pytest.mark.each_engine
+@pytest.mark.parametrize("word", ["\udcb6\udca9", "1\0"], ids=["not UTF-8", "NUL"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show",),
+        ("list", "--biz-id"),
+        ("list", "--kind"),
+        ("sends", "list", "--out-id"),
+        ("recordings", "list", "--call-id"),
+    ],
+)
+def test_a_word_that_no_store_can_hold_is_no_damage_of_the_store(
+    program: Program, words: tuple[str, ...], word: str
+) -> None:
+    program.keep("SmsReport", report())
+    ended = program(*words, word)
+    assert ended.code == 2, ended.err
+    assert "not UTF-8" in ended.err
+
+
+@pytest.mark.each_engine
+def test_numbers_that_no_database_can_hold_are_as_good_as_the_largest(program: Program) -> None:
+    program.keep("SmsReport", report())
+    assert len(program("list", "--limit", "9" * 20).objects) == 1
+    assert program("list", "--after", "9" * 20).objects == []
+    assert program("sends", "list", "--limit", "9" * 20).code == 0
+
+
 def test_csv_without_rows_is_its_head(mixed: Program) -> None:
     nothing = mixed("list", "-o", "csv", "--out-id", "nothing").out
     assert nothing == mixed("list", "-o", "csv").out.splitlines(keepends=True)[0]
