@@ -85,11 +85,12 @@ class Ledger:
                 _("the response has neither a BizId nor a MessageId"), hint=_("Note the response of SendSms.")
             )
         at = sent_at or datetime.now(BEIJING)
-        numbers = phone_numbers.split(",") if isinstance(phone_numbers, str) else list(phone_numbers)
+        numbers = phone_numbers if isinstance(phone_numbers, Iterable) else [phone_numbers]
+        numbers = numbers.split(",") if isinstance(numbers, str) else list(numbers)
         return self.note_sends(
             Send(
-                phone=number.strip(), biz_id=str(biz_id), sent_at=at, out_id=out_id, template_code=template_code,
-                sign_name=sign_name, parts=parts,
+                phone=number.strip() if isinstance(number, str) else number, biz_id=str(biz_id), sent_at=at,
+                out_id=out_id, template_code=template_code, sign_name=sign_name, parts=parts,
             )
             for number in numbers
         )  # fmt: skip

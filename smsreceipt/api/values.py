@@ -135,18 +135,36 @@ def send_of(send: model.Send) -> Send:
 def line_of(send: Send) -> bytes:
     """The line of a list of sends that says the same."""
     at = send.sent_at
+    if not isinstance(at, date):
+        raise _no_send(_("the time is neither a datetime nor a date"))
     if isinstance(at, datetime):
         at = (at.replace(tzinfo=BEIJING) if at.tzinfo is None else at.astimezone(BEIJING)).replace(microsecond=0)
     row: Mapping[str, object] = {
-        "phone_number": send.phone,
-        "biz_id": send.biz_id,
+        "phone_number": _text(send.phone),
+        "biz_id": _text(send.biz_id),
         "sent_at": at.isoformat(),
-        "out_id": send.out_id or "",
-        "template_code": send.template_code or "",
-        "sign_name": send.sign_name or "",
+        "out_id": _text(send.out_id),
+        "template_code": _text(send.template_code),
+        "sign_name": _text(send.sign_name),
         **({} if send.parts is None else {"parts": send.parts}),
     }
     return msgspec.json.encode(row) + b"\n"
+
+
+def _text(value: object) -> str:
+    """A field of a send. Raises UsageError for what no file or database can hold as a text."""
+    if value is None:
+        return ""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise _no_send(_("a field is no text"))
+    text = str(value)
+    if text.encode("utf-8", "ignore").decode() != text:
+        raise _no_send(_("a field is not UTF-8"))
+    return text
+
+
+def _no_send(reason: str) -> UsageError:
+    return UsageError(_("a send cannot be kept: {reason}", reason=reason))
 
 
 def stored_sends(lines: bytes) -> list[model.Send]:
@@ -159,7 +177,7 @@ def stored_sends(lines: bytes) -> list[model.Send]:
             found.append(each)
         else:
             why = each.reason if isinstance(each, BadRow) else _("it is no send")
-            raise UsageError(_("a send cannot be kept: {reason}", reason=why))
+            raise _no_send(why)
     return found
 
 

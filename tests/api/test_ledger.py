@@ -196,3 +196,26 @@ def test_kills_lose_no_noted_send() -> None:
     assert torture.torture(3, bug="note-later").lost
     verdict = torture.torture(6)
     assert verdict.good, verdict
+
+
+def test_numbers_may_be_integers(program: Program) -> None:
+    with smsreceipt.Ledger(program.store) as ledger:
+        assert ledger.note({"Code": "OK", "BizId": "1^0"}, phone_numbers=[13800008000, "13800008001"]) == 2  # type: ignore[list-item]
+    assert [each["phone"] for each in program("sends", "list").objects] == ["13800008000", "13800008001"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"phone_numbers": "1380000\udcff"},
+        {"phone_numbers": None},
+        {"phone_numbers": [["13800008000"]]},
+        {"out_id": "\udcff"},
+        {"sign_name": b"x"},
+        {"sent_at": "2026-11-20"},
+    ],
+    ids=str,
+)
+def test_what_is_no_text_and_no_time_is_refused_in_words(program: Program, wrong: dict[str, Any]) -> None:
+    with smsreceipt.Ledger(program.store) as ledger, pytest.raises(smsreceipt.SmsReceiptError, match="cannot be kept"):
+        ledger.note({"Code": "OK", "BizId": "1^0"}, **{"phone_numbers": "13800008000", **wrong})
