@@ -40,10 +40,10 @@ class Unreached(ConnectionLost):
         " (SMSRECEIPT_*_ENDPOINT)."
     )
 
-    def __init__(self, message: str, *, unresolved: bool = False) -> None:
-        """*unresolved*: the name of the peer leads to no address."""
+    def __init__(self, message: str, *, unresolved: bool = False, without_tls: bool = False) -> None:
+        """*unresolved*: the name of the peer leads to no address. *without_tls*: something answers, but not in TLS."""
         super().__init__(message, sent=False)
-        self.unresolved = unresolved
+        self.unresolved, self.without_tls = unresolved, without_tls
 
 
 class BadAnswer(TransportError):

@@ -11,6 +11,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -49,6 +50,8 @@ class ApiError(ProviderError, ServerException):  # type: ignore[misc]  # the SDK
         self.code = code
         if code and self.final:
             self.hint = hint(code)
+        elif not code and status < HTTPStatus.INTERNAL_SERVER_ERROR:  # the provider names a code with each refusal
+            self.hint = _UNREADABLE_HINT
 
     @property
     def final(self) -> bool:

@@ -45,4 +45,8 @@ def failure(
         message = N_("cannot reach the proxy {proxy} ({reason})")
     else:
         message = N_("cannot reach {endpoint} ({reason})")
-    return Unreached(_(message, **values), unresolved=isinstance(exc, socket.gaierror | UnicodeError))
+    return Unreached(
+        _(message, **values),
+        unresolved=isinstance(exc, socket.gaierror | UnicodeError),
+        without_tls=isinstance(exc, ssl.SSLError),
+    )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
 from typing import Any
 
@@ -181,6 +182,27 @@ def stalled(setup: Setup) -> Iterator[None]:
         yield
 
 
+def spoken(said: bytes, *services: str) -> Callable[[Setup], Iterator[None]]:
+    """Something that says this to whoever asks for these services, and hangs up."""
+
+    class Speaking(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(said)
+
+    def arrange(setup: Setup) -> Iterator[None]:
+        with ThreadingTCPServer(("127.0.0.1", 0), Speaking) as server:
+            thread = Thread(target=server.serve_forever, args=(0.02,))
+            thread.start()
+            for service in services or ("mns",):
+                setup.endpoint(service, f"http://127.0.0.1:{server.server_address[1]}")
+            yield
+            server.shutdown()
+            thread.join()
+
+    return arrange
+
+
 def poisoned(setup: Setup) -> Iterator[None]:
     with Sandbox(Options(port=0, seed=1)) as other:
         other.put(REPORTS, "no base64 at all")
@@ -290,6 +312,26 @@ BROKEN: Mapping[str, tuple[Arrange, str, str, str, str, int]] = {
     "proxy of another kind": (
         steps(lambda s: s.endpoint("mns", REMOTE), lambda s: s.environ.update(HTTPS_PROXY="socks5://127.0.0.1:1")),
         "endpoint mns", "fail", "socks5 proxies are not supported", "http://", 2,
+    ),
+    "http where https is configured": (
+        lambda s: s.endpoint("mns", s.environ["SMSRECEIPT_MNS_ENDPOINT"].replace("http:", "https:")),
+        "endpoint mns", "fail", "TLS failed", "is right .*a firewall on the way", 5,
+    ),
+    "another service at that port": (
+        spoken(b"220 mail.example ESMTP\r\n"), "endpoint mns", "fail", "cannot be read", "is right .*a gateway", 5,
+    ),
+    "firewall that ends connections": (spoken(b""), "endpoint mns", "fail", "broke off", "a firewall on the way", 5),
+    "no DNS for a URL": (
+        lambda s: s.endpoint("mns", "https://nothing.invalid:8443"),
+        "endpoint mns", "fail", "cannot be resolved", "getent hosts nothing.invalid;", 5,
+    ),
+    "portal that redirects to its login": (
+        spoken(b"HTTP/1.1 302 Found\r\nLocation: http://portal/\r\nContent-Length: 0\r\n\r\n", "dysmsapi"),
+        "right QuerySendDetails", "fail", "answered 302", "A gateway or proxy", 5,
+    ),
+    "gateway that asks for a password": (
+        spoken(b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", "dybaseapi"),
+        f"queue {REPORTS}", "fail", "answered 407", "A gateway or proxy", 5,
     ),
     # queues
     "queue that does not exist": (
@@ -410,6 +452,10 @@ BROKEN: Mapping[str, tuple[Arrange, str, str, str, str, int]] = {
     "secret file without secret": (
         lambda s: s.secret_file("# none\n"),
         "secret file", "fail", "holds no secret", "Delete it", 2,
+    ),
+    "secret file that leads nowhere": (
+        lambda s: s.program.store.with_suffix(".secret").symlink_to("/nonexistent/secret"),
+        "secret file", "fail", "leads nowhere", "mounted", 2,
     ),
     # terminal
     "encoding of another time": (lambda s: s.seams.update(encoding="gbk"), "terminal", "warn", "gbk", "export LANG", 3),

@@ -186,6 +186,15 @@ class StoreChecks:
         """Whether the file with the secrets of callback URLs can be used by `listen`, and by nobody else."""
         try:
             path = secret_path(self.app)
+            if path.is_symlink() and not path.exists():
+                return fail(
+                    (f"{path} is a symbolic link that leads nowhere", f"{path} 是指向不存在文件的符号链接"),
+                    (
+                        "Is its disk mounted? Else remove the link; listen makes the file",
+                        "对应的磁盘是否已挂载？否则请删除该链接，listen 会创建文件",
+                    ),
+                    2,
+                )
             if not path.exists():
                 return ok("none yet; listen makes it", "尚不存在，listen 会创建")
             secrets = PushSecrets(path)

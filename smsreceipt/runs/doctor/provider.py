@@ -17,7 +17,7 @@ from smsreceipt.aliyun import credentials
 from smsreceipt.aliyun.blocking import BlockingPool
 from smsreceipt.aliyun.clock import REFUSE_AFTER, WARN_AFTER, Clock
 from smsreceipt.aliyun.endpoints import DEFAULTS, Endpoint
-from smsreceipt.aliyun.faults import Unreached
+from smsreceipt.aliyun.faults import Hopeless, TransportError, Unreached
 from smsreceipt.aliyun.http import Pool
 from smsreceipt.aliyun.mns import Message
 from smsreceipt.aliyun.retry import Budget
@@ -110,7 +110,7 @@ class ProviderChecks:
             endpoint = self._endpoint(name)
             proxy = proxies(self._app).choose(endpoint)
         except SmsReceiptError as exc:
-            return failed(exc, _way_fix(exc, self._app.endpoint(name) or DEFAULTS[name]))
+            return failed(exc, self._way_fix(exc, name))
         milliseconds = f"{seconds * 1000:.0f} ms"
         through = (f" through the proxy {proxy}", f"，经代理 {proxy}") if proxy else ("", "")
         return ok(f"{endpoint} in {milliseconds}{through[0]}", f"{endpoint}，{milliseconds}{through[1]}")
@@ -144,8 +144,10 @@ class ProviderChecks:
             return obstacle
         try:
             call()
-        except ApiError:
-            pass  # it looked at the question, so the right is there
+        except ApiError as exc:
+            if not exc.code:  # somebody else answered
+                return failed(exc)
+            # it looked at the question, so the right is there
         except AuthError as exc:
             if no_permission(exc):
                 fix = (_RIGHT_FIX.format(action=action), _RIGHT_FIX_ZH.format(action=action))
@@ -182,6 +184,12 @@ class ProviderChecks:
         except UsageError as exc:
             said = _("{what}: {reason}", what=f"SMSRECEIPT_{name.upper()}_ENDPOINT", reason=exc)
             raise UsageError(said, hint=exc.hint or _("Such as {example}", example=DEFAULTS[name])) from None
+
+    def _way_fix(self, exc: SmsReceiptError, name: str) -> Words:
+        """What to do where a service is not reached."""
+        if not isinstance(exc, TransportError):
+            return own_hint(exc)
+        return _way_fix(exc, self._endpoint(name))
 
     def _reach(self, name: str) -> tuple[float, float]:
         """The seconds that an unsigned request took, and how many seconds the provider's clock is ahead."""
@@ -295,14 +303,19 @@ def _token_fix(exc: AuthError) -> Words:
     return own_hint(exc)
 
 
-def _way_fix(exc: SmsReceiptError, host: str) -> Words:
-    """What to do where a service is not reached."""
-    if not isinstance(exc, Unreached):
+def _way_fix(exc: TransportError, host: Endpoint) -> Words:
+    if isinstance(exc, Hopeless):
         return own_hint(exc)
+    if not isinstance(exc, Unreached) or exc.without_tls:
+        english = "a gateway, a proxy or a firewall on the way may answer in its place, or end the connection"
+        return (
+            f"Check that {host} is right (smsreceipt config show); {english}",
+            f"检查 {host} 是否正确（smsreceipt config show）；途中的网关、代理或防火墙可能代替服务应答，或切断连接",
+        )
     if exc.unresolved:
         return (
-            f"Check DNS: getent hosts {host}; where only a proxy resolves names: export HTTPS_PROXY=http://HOST:PORT",
-            f"检查 DNS：getent hosts {host}；只有代理能解析时：export HTTPS_PROXY=http://HOST:PORT",
+            f"Check DNS: getent hosts {host.host}; where only a proxy resolves names: export HTTPS_PROXY=http://HOST:PORT",
+            f"检查 DNS：getent hosts {host.host}；只有代理能解析时：export HTTPS_PROXY=http://HOST:PORT",
         )
     return (
         f"Let the firewall permit {host}, or name a proxy: export HTTPS_PROXY=http://HOST:PORT",
