@@ -124,7 +124,7 @@ class Counts:
     """The counts of one kind on one day, a Counter for each view."""
 
     def __init__(self, kind: str, text: str = "") -> None:
-        self._pickers = _PICKERS[kind]
+        self._pickers = _PICKERS.get(kind, ())  # of a kind that is not counted, only a damaged row
         self.views: list[Counter[tuple[Any, ...]]] = [Counter() for _ in self._pickers]
         for view, rows in zip(self.views, msgspec.json.decode(text) if text else (), strict=False):
             view.update({tuple(values): count for *values, count in rows})

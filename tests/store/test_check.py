@@ -104,6 +104,17 @@ def test_a_changed_body_is_damage_that_is_left_alone(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_further_body_of_another_message_is_found(engine: Engine) -> None:
+    with derived.a_store(engine.name) as store:
+        moved = derived.Damage(
+            "a body of another", Finding.READS_DIFFERENTLY,
+            "UPDATE {s}body SET seq = seq + 1 WHERE seq = (SELECT min(seq) FROM {s}body)",
+        )  # fmt: skip
+        assert derived.damage(store, moved)
+        found = derived.faults(store)
+        assert {each.finding for each in found} in ({Finding.READS_DIFFERENTLY}, {Finding.ORPHAN})
+
+
 def test_a_damaged_page_is_found_by_the_engine(tmp_path: Path) -> None:
     path = tmp_path / "receipts.db"
     derived.filled(open_store(path)).close()

@@ -135,6 +135,17 @@ DAMAGES = (
         "UPDATE {s}day_tally SET parts = parts + 1 WHERE view = 4 AND province = 'zhejiang' AND outcome = 'failed'",
     ),
     Damage(
+        "a tally tells other seconds",
+        Finding.TALLY,
+        "UPDATE {s}day_tally SET seconds = -1 WHERE view = 4 AND seconds = -2 AND outcome = 'delivered'"
+        " AND province = 'zhejiang'",
+    ),
+    Damage(
+        "a tally of a kind that has none",
+        Finding.TALLY,
+        "INSERT INTO {s}call_tally SELECT 'SmsUpx', day, counts FROM {s}call_tally WHERE kind = 'SmsUp'",
+    ),
+    Damage(
         "a tally of calls is too large",
         Finding.TALLY,
         "UPDATE {s}call_tally SET counts = replace(counts, ',5]', ',6]') WHERE kind = 'SecretReport'",

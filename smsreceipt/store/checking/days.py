@@ -56,7 +56,8 @@ class Digests:
         """Add rows of tallies."""
         for key, values in rows:
             weighed = sum(weight * value for weight, value in zip(_WEIGHTS, values, strict=True))
-            self._sums[key[:2]] += sign * hash(key) * weighed
+            # The hashes of -1 and -2 are the same, and both may stand for seconds.
+            self._sums[key[:2]] += sign * hash((key, key[-1] + 2)) * weighed
             self.days.add(key[1])
 
     def differing(self, views: Iterable[int]) -> list[int]:

@@ -74,10 +74,14 @@ def day_of(stored: Stored) -> int:
 def body_fault(stored: Stored, body: bytes, digest: bytes, read_again: ReadAgain, unit: Any) -> Fault | None:
     """What is wrong with a further body of a statement."""
     actual = sha256(body).digest()
-    if actual == digest:
-        return None
     receipt = stored.receipt
     found = read_again(receipt.kind, body, receipt.biz_id)
+    if actual == digest:
+        names = [name for name in _KEY if found is None or getattr(found, name) != getattr(receipt, name)]
+        if not names:
+            return None
+        read = None if found is None else _fields(found, names)
+        return _fault(Finding.READS_DIFFERENTLY, stored, _fields(receipt, names), read)
     sound = found is not None and all(getattr(found, name) == getattr(receipt, name) for name in _KEY)
     finding = Finding.DIGEST if sound else Finding.BODY
     return structs.replace(_fault(finding, stored, digest.hex(), actual.hex()), unit=unit)
