@@ -27,7 +27,10 @@ def json_line(value: object) -> bytes:
 
     A :class:`msgspec.Raw` inside is not changed, except that a line with escapes loses its blanks between tokens.
     """
-    line = _encode(value)
+    try:
+        line = _encode(value)
+    except UnicodeEncodeError:  # the name of a file, or a variable, that is no UTF-8
+        line = _encode(_readable(msgspec.to_builtins(value)))
     # Few lines have active characters, and this is the cheapest test.
     if len(line.translate(None, _SUSPECT)) == len(line) or line.decode("utf-8", "replace").isprintable():
         return line + b"\n"
@@ -36,10 +39,24 @@ def json_line(value: object) -> bytes:
 
 def json_lines(values: Sequence[object]) -> bytes:
     """One line of JSON for each value; cheaper than one call of json_line per value."""
-    lines = _encode_lines(values)
+    try:
+        lines = _encode_lines(values)
+    except UnicodeEncodeError:
+        return b"".join([json_line(value) for value in values])
     if not _SUSPICIOUS.search(lines) and lines.count(b"\n") == len(values):
         return lines
     return b"".join([json_line(value) for value in values])
+
+
+def _readable(value: object) -> object:
+    """The same with escapes in place of what is no UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_readable(key): _readable(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(member) for member in value]
+    return value
 
 
 def _compact(text: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 from typing import Protocol
@@ -142,4 +144,19 @@ def _engine(location: str, *, insecure: bool = False) -> Engine:
         )
     from smsreceipt.store.sqlite.engine import SqliteFile
 
+    _refuse_no_path(location)
     return SqliteFile(Path(location))
+
+
+def _refuse_no_path(location: str) -> None:
+    """Raise UsageError for what can be the path of no file."""
+    try:
+        os.lstat(location)
+    except OSError as exc:
+        if exc.errno == errno.ENAMETOOLONG:
+            raise UsageError(
+                _("this path of a store is too long: {start}…", start=location[:60]),
+                hint=_("Name a file with --store."),
+            ) from None
+    except ValueError:
+        raise UsageError(_("a path of a store holds no NUL"), hint=_("Name a file with --store.")) from None

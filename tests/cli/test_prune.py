@@ -339,3 +339,11 @@ def test_a_role_that_does_not_own_the_tables_is_told_that_they_were_not_written_
     many = ("forget", *(f"139000{n:05}" for n in range(21)), "--yes")  # more than are searched for in the files
     assert "for their owner alone" in writer(*many, sleep=lambda _: None).err
     assert ids(writer) == ["2^0"]
+
+
+def test_an_archive_that_is_a_link_to_itself_is_refused_in_words(program: Program) -> None:
+    program.keep("SmsReport", report())
+    link = program.home / "loop.ndjson"
+    link.symlink_to(link)
+    ended = program("prune", "--older-than", "100d", "--archive", str(link), "--yes", sleep=lambda _: None)
+    assert ended.code == 2, ended.err

@@ -57,3 +57,16 @@ def test_urls_that_no_engine_opens_are_refused_and_make_nothing(program: Program
 def test_a_colon_is_no_url(program: Program) -> None:
     assert program("--store", "receipts:prod.db", "store", "upgrade").code == 0
     assert Path("receipts:prod.db").exists()
+
+
+@pytest.mark.parametrize("words", ["status", "list", "replay -", "doctor --offline"])
+def test_a_name_that_no_file_can_have_is_a_usage_error(program: Program, words: str) -> None:
+    ended = program("--store", f"/tmp/{'a' * 300}.db", *words.split())  # noqa: S108 - nothing is made there
+    assert ended.code == 2, ended.err
+    assert "too long" in ended.err + ended.out
+
+
+def test_a_name_that_is_no_utf8_is_shown_with_escapes(program: Program) -> None:
+    ended = program("--store", str(program.home / "\udcd6.db"), "status", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.objects[0]["store"].endswith("\\udcd6.db")
