@@ -35,7 +35,7 @@ class Command:
             self._words = tuple(shlex.split(text))
         except ValueError:
             self._words = ()
-        if not self._words:
+        if not self._words or "\0" in text:
             raise UsageError(
                 _("--to exec: names no command"),
                 hint=_("Such as {example}", example="exec:/usr/local/bin/import --all"),

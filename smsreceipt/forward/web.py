@@ -82,7 +82,7 @@ def _pause(text: str, now: float) -> float:
         return min(float(text), _LONGEST_PAUSE)
     try:
         at = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last for a zone that is days away
         return 0.0
     seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.fromtimestamp(now, UTC)
     return min(max(seconds.total_seconds(), 0.0), _LONGEST_PAUSE)

@@ -270,6 +270,14 @@ def test_retry_after_is_kept(program: Program) -> None:
         assert len(receiver.got) == 1
 
 
+@pytest.mark.parametrize("said", ["Mon, 30 Nov 2026 00:00:00 +99999999999999", "soon", "-1", "1.5"])
+def test_a_retry_after_that_is_none_costs_nothing(program: Program, said: str) -> None:
+    keep(program, 1)
+    with running(script=[answer(429, Retry_After=said)]) as receiver:
+        ended = forward(program, receiver, "--from", "0", *PATIENT)
+    assert ended.code == 0, ended.err
+
+
 def test_the_signature_can_be_checked(program: Program, tmp_path: Path) -> None:
     keep(program, 2)
     file, secrets = tmp_path / "secret", ["a" * 32, "b" * 32]
