@@ -68,8 +68,14 @@ def run(app: App, options: Options) -> None:
     receiver = receiver_of(app, options)
     halt = threading.Event()
     retry = LockRetry(app.say)
+
+    def stop() -> None:
+        """End also what waits for a locked store: the batch comes again."""
+        halt.set()
+        retry.stop()
+
     try:
-        with app.open_store(readonly=False, backfill=False) as store, GracefulStop(app, halt.set), ExitStack() as stack:
+        with app.open_store(readonly=False, backfill=False) as store, GracefulStop(app, stop), ExitStack() as stack:
             if options.metrics is not None:
                 from smsreceipt.runs.forward_metrics import serve
 

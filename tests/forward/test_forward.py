@@ -17,14 +17,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import apsw
 import pytest
 
+from smsreceipt.decode import reread
 from smsreceipt.errors import StoreUnavailable
 from smsreceipt.forward import cursor as cursors
 from smsreceipt.forward import forwarder
 from smsreceipt.forward.cursor import Cursor, CursorInUse
 from smsreceipt.forward.forwarder import Forwarder, Stop
 from smsreceipt.ingest import LockRetry
+from smsreceipt.store import Store, opening
 from tests.cli.program import FAILED, NOW, REPLY, Ended, Program, report
 from tests.docs import pages
 from tests.forward.receiver import HALF, OK, RST, STALL, Receiver, answer, running
@@ -268,6 +271,22 @@ def test_retry_after_is_kept(program: Program) -> None:
     with running(lambda _objects: answer(503, Retry_After="Wed, 21 Oct 2099 07:28:00 GMT")) as receiver:
         assert forward(program, receiver, "--name", "b", "--from", "0", *PATIENT).code == 5
         assert len(receiver.got) == 1
+
+
+def test_a_signal_ends_the_waiting_for_a_locked_store(program: Program) -> None:
+    def impatient(location: str, readonly: bool, _lock_wait: float, insecure: bool) -> Store:
+        return opening.open_store(location, readonly=readonly, reread=reread, lock_wait=0.2, insecure=insecure)
+
+    keep(program, 1)
+    stop = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
+    with running() as receiver, closing(apsw.Connection(str(program.store))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        stop.start()
+        ended = forward(program, receiver, "--from", "0", "--follow", opener=impatient)
+    assert ended.code == 128 + signal.SIGTERM, ended.err
+    assert time.monotonic() - began < 10
+    assert not receiver.got
 
 
 @pytest.mark.parametrize("said", ["Mon, 30 Nov 2026 00:00:00 +99999999999999", "soon", "-1", "1.5"])
