@@ -91,6 +91,7 @@ def run(app: App, options: Options) -> None:
                 retry=retry,
                 now=app.now,
             )
+            _refuse_ahead(store, cursor)
             _Run(app, options, store, cursor, receiver, halt).run()
     finally:
         receiver.close()
@@ -104,6 +105,25 @@ def _refuse_future(store: Store, begin: int) -> None:
             _("--from: there is no seq {seq} yet, the last is {last}", seq=begin, last=last),
             hint=_("A day is --from 0 --since DAY."),
         )
+
+
+def _refuse_ahead(store: Store, cursor: Cursor) -> None:
+    """Raise UsageError for a cursor after the end of the store: what comes up to it would never be handed on."""
+    if cursor.seq <= newest_seq(store) or cursor.seq <= (last := store.facts().last_seq):  # newest ones may be pruned
+        return
+    cursor.release()
+    raise UsageError(
+        _(
+            "the cursor {name} stands at seq {seq}, but the store ends with {last}: it is another one, or an older copy",
+            name=cursor.name,
+            seq=cursor.seq,
+            last=last,
+        ),
+        hint=_(
+            "smsreceipt forward drop {name}, then the same command with --from SEQ: the last that was handed on, or 0",
+            name=cursor.name,
+        ),
+    )
 
 
 def receiver_of(app: App, options: Options) -> Receiver:

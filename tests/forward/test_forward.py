@@ -273,6 +273,31 @@ def test_retry_after_is_kept(program: Program) -> None:
         assert len(receiver.got) == 1
 
 
+@pytest.mark.each_engine
+def test_a_cursor_after_the_end_of_a_restored_store_is_told(program: Program) -> None:
+    keep(program, 3)
+    with running() as receiver:
+        assert forward(program, receiver, "--from", "0").code == 0
+        with closing(program.opened()) as store:
+            (name, note), *_ = store.notes(cursors.TOPIC).items()
+            store.write_notes(cursors.TOPIC, {name: json.dumps({**json.loads(note), "seq": 10**6})})
+        refused = forward(program, receiver)
+        assert refused.code == 2, refused.err
+        assert "stands at seq 1000000, but the store ends with" in refused.err
+        assert program("forward", "drop", name, "--yes").code == 0
+        assert forward(program, receiver, "--from", "0").code == 0
+
+
+@pytest.mark.each_engine
+def test_a_cursor_at_the_end_of_a_pruned_store_goes_on(program: Program) -> None:
+    keep(program, 3, send_time="2026-01-01 10:00:00", report_time="2026-01-01 10:00:01")
+    with running() as receiver:
+        assert forward(program, receiver, "--from", "0").code == 0
+        assert program("prune", "--older-than", "100d", "--yes", sleep=lambda _: None).code == 0
+        assert program("list").objects == []
+        assert forward(program, receiver).code == 0
+
+
 def test_a_signal_ends_the_waiting_for_a_locked_store(program: Program) -> None:
     def impatient(location: str, readonly: bool, _lock_wait: float, insecure: bool) -> Store:
         return opening.open_store(location, readonly=readonly, reread=reread, lock_wait=0.2, insecure=insecure)
