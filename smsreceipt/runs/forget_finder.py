@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 
 from smsreceipt.app import App
+from smsreceipt.forward import cursor
 from smsreceipt.model import Send
 from smsreceipt.model.mentions import mentioned
 from smsreceipt.runs.removing import lots
@@ -105,7 +106,10 @@ class Finder:
         """Yield topics with the names of their notes that carry numbers, and which."""
         for topic in self._store.note_topics():
             if topic not in OURS:
-                found = {name: self.carried(name, text) for name, text in self._store.notes(topic).items()}
+                ours = topic == cursor.TOPIC  # a seq is no phone number; without its cursor, receipts would be left out
+                found = {
+                    name: self.carried(name, "" if ours else text) for name, text in self._store.notes(topic).items()
+                }
                 if carrying := {name: carried for name, carried in found.items() if carried}:
                     yield topic, carrying
 

@@ -114,7 +114,7 @@ def _refuse_ahead(store: Store, cursor: Cursor) -> None:
     cursor.release()
     raise UsageError(
         _(
-            "the cursor {name} stands at seq {seq}, but the store ends with {last}: it is another one, or an older copy",
+            "the cursor {name} stands at seq {seq}, but the store ends with {last}: it is another, or an older copy",
             name=cursor.name,
             seq=cursor.seq,
             last=last,

@@ -189,6 +189,16 @@ def test_the_file_of_a_replay_that_was_cut_off_is_forgotten(program: Program) ->
     assert remains(program) == []
 
 
+def test_a_cursor_of_forward_whose_seq_has_the_digits_stays(program: Program) -> None:
+    program.keep("SmsReport", report())
+    note = json.dumps({"seq": 6234567, "id": "1" * 12, "moved_at": 1, "holder": ""})
+    with closing(program.opened()) as store:
+        store.write_notes("forward", {"orders": note})
+    assert forget(program, "6234567").code in {0, 3}
+    with closing(program.opened()) as store:
+        assert store.notes("forward") == {"orders": note}
+
+
 def test_a_number_within_longer_ones_does_not_ask_for_another_run(program: Program) -> None:
     program.keep("SmsReport", report(phone=CANARY, biz_id="1^0"), report(biz_id=f"77{CANARY}00^0"))
     ended = forget(program, CANARY)
