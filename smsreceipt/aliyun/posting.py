@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import time
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from .endpoints import Endpoint
 from .proxies import Proxies
@@ -33,8 +36,7 @@ def session_to(endpoint: Endpoint, proxies: Proxies | None) -> requests.Session:
     session.trust_env = False  # nor are passwords of a .netrc sent
     if proxies and (proxy := proxies.choose(endpoint)):
         session.proxies = {"http": proxy.url, "https": proxy.url}
-    if endpoint.tls:
-        session.mount("https://", _Verified())
+    session.mount("https://" if endpoint.tls else "http://", _Verified() if endpoint.tls else _Adapter())
     # At level DEBUG it logs the path of every request, which is a secret.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
     session.headers.update({"Content-Type": "application/json;charset=UTF-8", "User-Agent": "smsreceipt"})
@@ -61,7 +63,52 @@ def post(
         return Answer(answer.status_code, read, answer.headers.get("Retry-After", ""))
 
 
-class _Verified(HTTPAdapter):
+class _Response(http.client.HTTPResponse):
+    """An answer; interim ones before it, such as 103 Early Hints, are passed over (RFC 9110, section 15.2)."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # the base class passes over 100 alone
+            if not http.HTTPStatus.SWITCHING_PROTOCOLS < status < http.HTTPStatus.OK:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _Response
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _with_pools(manager: PoolManager) -> PoolManager:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    return manager
+
+
+class _Adapter(HTTPAdapter):
+    """Passes over interim answers."""
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        """As in the base class, with connections of our own."""
+        super().init_poolmanager(*args, **more)
+        _with_pools(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        """As in the base class, with connections of our own."""
+        return _with_pools(super().proxy_manager_for(proxy, **more))
+
+
+class _Verified(_Adapter):
     """Verifies certificates against those that the system trusts, with TLS 1.2 or newer."""
 
     def __init__(self) -> None:

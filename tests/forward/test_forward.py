@@ -261,6 +261,18 @@ def test_redirects_are_not_followed(program: Program) -> None:
     assert not other.got
 
 
+@pytest.mark.parametrize("code", [200, 500])
+def test_interim_answers_before_the_final_one_are_passed_over(program: Program, code: int) -> None:
+    keep(program, 3)
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    final = OK if code == 200 else answer(code)
+    with running(script=[hints + b"HTTP/1.1 102 Processing\r\n\r\n" + hints + final]) as receiver:
+        ended = forward(program, receiver, "--from", "0")
+    assert ended.code == 0, ended.err
+    assert len(receiver.got) == (1 if code == 200 else 2)
+    assert figures(ended)["sent"] == "3"
+
+
 def test_retry_after_is_kept(program: Program) -> None:
     keep(program, 1)
     with running(script=[answer(429, Retry_After="1")]) as receiver:
