@@ -25,6 +25,7 @@ from smsreceipt.language import _
 from smsreceipt.model import BEIJING
 from smsreceipt.runs import noted
 from smsreceipt.runs.noted import Spool
+from smsreceipt.store import opening
 
 EVERY = 1.0  #: seconds between two looks whether there is something to bring into the store
 
@@ -36,8 +37,9 @@ class Ledger:
     """
 
     def __init__(self, url: str | os.PathLike[str] | None = None) -> None:
-        """*url*: the store, as for open(). Nothing is opened before the first note."""
+        """*url*: the store, as for open(). Nothing is opened before the first note. Raises UsageError for a folder."""
         self._app = app_of(url)
+        opening.refuse_folder(self._app.store_location)
         self._folder = noted.folder_of(self._app)
         self._lock = threading.Lock()  # of the file of this process
         self._storing = threading.Lock()  # while files are brought into the store

@@ -51,6 +51,9 @@ class Engine(Protocol):
     def refuse_unwritable(self) -> None:
         """Raise StoreUnavailable where it is plain, without writing, that nothing can be written."""
 
+    def refuse_folder(self) -> None:
+        """Raise UsageError where the location is a folder."""
+
     def exposed(self) -> str:
         """A file of the store that other users of the machine can read; empty where there is none."""
 
@@ -120,6 +123,11 @@ def secret_file(location: str) -> Path:
 def refuse_unwritable(location: str) -> None:
     """Raise StoreUnavailable where it is plain, without writing, that the store cannot be written to."""
     _engine(location).refuse_unwritable()
+
+
+def refuse_folder(location: str) -> None:
+    """Raise UsageError where the location is a folder, which never becomes a store."""
+    _engine(location).refuse_folder()
 
 
 def exposed(location: str) -> str:

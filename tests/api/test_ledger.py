@@ -15,6 +15,7 @@ import pytest
 
 import smsreceipt
 from smsreceipt.api import ledger as module
+from smsreceipt.errors import UsageError
 from smsreceipt.runs.noted import Spool
 from tests.cli.program import Program
 from tests.torture import ledger as torture
@@ -219,3 +220,11 @@ def test_numbers_may_be_integers(program: Program) -> None:
 def test_what_is_no_text_and_no_time_is_refused_in_words(program: Program, wrong: dict[str, Any]) -> None:
     with smsreceipt.Ledger(program.store) as ledger, pytest.raises(smsreceipt.SmsReceiptError, match="cannot be kept"):
         ledger.note({"Code": "OK", "BizId": "1^0"}, **{"phone_numbers": "13800008000", **wrong})
+
+
+def test_a_folder_is_refused_before_anything_is_noted(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(UsageError, match="is a directory"):
+        smsreceipt.Ledger(folder)
+    assert not [*folder.iterdir(), *tmp_path.glob("*.noted")]

@@ -64,6 +64,9 @@ class PostgresDatabase:
     def refuse_unwritable(self) -> None:
         """Do nothing: only writing would tell."""
 
+    def refuse_folder(self) -> None:
+        """Do nothing: a URL is no folder."""
+
     def exposed(self) -> str:
         """None: the server keeps the files."""
         return ""

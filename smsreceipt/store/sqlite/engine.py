@@ -60,6 +60,15 @@ class SqliteFile:
         """Raise StoreUnavailable where rights, the media or the file system forbid writing."""
         files.refuse_unwritable(self._path)
 
+    def refuse_folder(self) -> None:
+        """Raise UsageError where the path is that of a folder."""
+        with contextlib.suppress(OSError):  # opening the file reports an unreadable path better
+            if self._path.is_dir():
+                raise UsageError(
+                    _("the store {store} is a directory", store=self._path),
+                    hint=_("Name a file in it: {file}", file=self._path / "receipts.db"),
+                )
+
     def exposed(self) -> str:
         """The file, or one beside it, if its mode lets others read it."""
         return files.exposed(self._path)
@@ -70,12 +79,8 @@ class SqliteFile:
 
     def _refuse_irregular(self) -> None:
         path = self._path
-        with contextlib.suppress(OSError):  # opening the file reports an unreadable path better
-            if path.is_dir():
-                raise UsageError(
-                    _("the store {store} is a directory", store=path),
-                    hint=_("Name a file in it: {file}", file=path / "receipts.db"),
-                )
+        self.refuse_folder()
+        with contextlib.suppress(OSError):
             if path.is_symlink() and not path.exists():
                 raise UsageError(
                     _(
