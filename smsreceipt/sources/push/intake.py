@@ -73,7 +73,8 @@ class Intake:
     def healthy(self) -> bool:
         """Whether a push that arrives now is likely to be stored in time."""
         now = time.monotonic()
-        stalled = self.pushes > 0 and now - self._progress > ANSWER_WITHIN
+        late = self.pushes > len(self._waiting)  # some were refused after their time, and are not stored yet
+        stalled = late or (self.pushes > 0 and now - self._progress > ANSWER_WITHIN)
         full = self._full_at > 0 and (now - self._full_at < _FULL_FOR or not self._space())
         return self.open and not stalled and not full
 

@@ -558,6 +558,20 @@ def test_a_stalled_store_is_503_in_time_and_what_was_taken_stays_in_hand() -> No
         assert listener.receiver.pushes == {503: 1}
 
 
+def test_a_push_that_was_refused_for_its_time_makes_it_unhealthy_until_it_is_stored() -> None:
+    """However long its body took to arrive."""
+    held: list[Delivery] = []
+    intake = Intake(held.append)
+    answers: list[bool] = []
+    intake.submit(lambda ack: Delivery((BODY,), None, Source.PUSH, "/", NOW, ack), 1, time.monotonic(), answers.append)
+    assert intake.healthy
+    intake.settle()
+    assert (answers, intake.healthy) == ([False], False)
+    held[0].ack()
+    intake.settle()
+    assert (answers, intake.healthy, intake.pushes) == ([False], True, 0)
+
+
 def test_the_serving_changes_threads_whenever_a_commit_takes_long() -> None:
     with Listener() as listener:
         for _ in range(6):
