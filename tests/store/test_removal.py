@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from smsreceipt.decode import decode
 from smsreceipt.insight.answer import readers_of
-from smsreceipt.model import Decoded
+from smsreceipt.model import Decoded, Delivery, Kind, Source
+from smsreceipt.model.receipts import Reached
 from smsreceipt.store import Query, SendQuery, Store
 from smsreceipt.store.removal import UNATTRIBUTED, At, Removal, Removals, Space, Whole
 from smsreceipt.store.sqlite.store import open_store
 from tests import postgres
 from tests.store import test_attribution as attribution
 from tests.store.engines import ENGINES, Engine
-from tests.store.statements import FAILED, decoded, pool, report
+from tests.store.statements import FAILED, NOW, decoded, pool, report
 from tests.torture import derived
 
 POOL = pool()
@@ -274,6 +276,19 @@ def test_who_may_still_read_what_was_deleted_is_waited_for_and_named(
         ending.join()
     assert not after.held_by
     assert after.size < min(before.size / 2, held.size)
+
+
+@pytest.mark.needs("postgres")
+def test_the_name_of_a_file_that_was_forgotten_leaves_the_files_of_the_server() -> None:
+    reached = Reached("13912345678.json", 7, "mark", done=False)
+    begun = decode(Delivery((), Kind("SmsReport"), Source.REPLAY, "", NOW, reached=reached))
+    size = "SELECT pg_relation_size('smsreceipt.replay')"
+    with closing(ENGINES["postgres"].empty()) as store:
+        store.keep([begun])
+        assert store.removals().remove(Removal(origins={reached.file: "forgotten 1"}))
+        assert not rewritten(store.removals()).held_by
+        with closing(store._connections.connect()) as session:  # type: ignore[attr-defined]  # one on a server
+            assert session.execute(size).fetchall() == [(0,)]
 
 
 def test_a_file_that_was_rewritten_once_gives_space_back_in_small_steps(tmp_path: Path) -> None:

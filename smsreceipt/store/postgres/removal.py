@@ -48,7 +48,8 @@ _FURTHER = "SELECT seq, body FROM smsreceipt.body ORDER BY seq"
 _ORIGINS = "SELECT origin FROM smsreceipt.road UNION SELECT file FROM smsreceipt.replay"
 _CODES = "SELECT code FROM smsreceipt.day_tally UNION SELECT code FROM smsreceipt.tally_change"
 _PAIRS = "(SELECT * FROM unnest(%s::int8[], %s::uuid[]))"
-_TABLES = ("statement", "body", "reject", "send", "tie", "note", "road", "day_tally", "tally_change", "call_tally")
+_TABLES = ("statement", "body", "reject", "send", "tie", "note", "road", "replay", "day_tally", "tally_change",
+           "call_tally")  # fmt: skip
 _PATIENCE = 10.0  # seconds for which others may still read what was deleted
 _LOOK = 0.1  # seconds between two looks at that
 _NOW = "SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text"
