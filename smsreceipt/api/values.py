@@ -13,7 +13,7 @@ from smsreceipt import model
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.ledger import BadRow, entries
-from smsreceipt.model import BEIJING, Instant, StoredReceipt, date_of
+from smsreceipt.model import BEIJING, Instant, StoredReceipt, date_of, is_utf8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ def _text(value: object) -> str:
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise _no_send(_("a field is no text"))
     text = str(value)
-    if text.encode("utf-8", "ignore").decode() != text:
+    if not is_utf8(text):
         raise _no_send(_("a field is not UTF-8"))
     return text
 

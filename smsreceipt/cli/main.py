@@ -40,11 +40,16 @@ def main() -> NoReturn:
     try:
         code = running.finish()
     except KeyboardInterrupt as exc:  # a signal that came when the command had ended
-        code = 128 + (exc.signum if isinstance(exc, Stopped) else signal.SIGINT)
+        code = _code_of(exc)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
     finish_streams()
     sys.exit(code)
+
+
+def _code_of(exc: KeyboardInterrupt) -> int:
+    """The exit code of the signal that was raised."""
+    return 128 + (exc.signum if isinstance(exc, Stopped) else signal.SIGINT)
 
 
 def catch_signals() -> None:
@@ -168,7 +173,7 @@ class _Run:
         except Exception as exc:  # noqa: BLE001 - any other exception is a bug of ours
             if isinstance(exc, RuntimeError) and isinstance(signalled := exc.__context__, KeyboardInterrupt):
                 # A signal that comes while a wait takes its lock back leaves the lock to be released twice.
-                return 128 + (signalled.signum if isinstance(signalled, Stopped) else signal.SIGINT)
+                return _code_of(signalled)
             return self._internal(exc)
         return 0
 

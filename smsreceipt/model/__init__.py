@@ -34,7 +34,7 @@ from smsreceipt.model.times import (
     number_of,
     start_of_day,
 )
-from smsreceipt.model.words import nearest
+from smsreceipt.model.words import is_utf8, nearest
 
 __all__ = [
     "BEIJING",
@@ -68,6 +68,7 @@ __all__ = [
     "date_of",
     "decide",
     "is_mainland",
+    "is_utf8",
     "iso_beijing",
     "iso_utc",
     "leg_of",

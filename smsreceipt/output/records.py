@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -39,12 +40,10 @@ def json_line(value: object) -> bytes:
 
 def json_lines(values: Sequence[object]) -> bytes:
     """One line of JSON for each value; cheaper than one call of json_line per value."""
-    try:
+    with suppress(UnicodeEncodeError):  # json_line writes such texts too
         lines = _encode_lines(values)
-    except UnicodeEncodeError:
-        return b"".join([json_line(value) for value in values])
-    if not _SUSPICIOUS.search(lines) and lines.count(b"\n") == len(values):
-        return lines
+        if not _SUSPICIOUS.search(lines) and lines.count(b"\n") == len(values):
+            return lines
     return b"".join([json_line(value) for value in values])
 
 

@@ -10,7 +10,6 @@ from smsreceipt.errors import StoreUnavailable
 from smsreceipt.insight.answer import readers_of
 from smsreceipt.model import beijing_day
 from smsreceipt.model.facts import Nowhere
-from smsreceipt.reconcile import Calendar
 from smsreceipt.store import StoreFacts, opening
 from smsreceipt.store.counts import By, Count, CountQuery, Subject
 
@@ -59,6 +58,8 @@ class Today:
             self._read()
 
     def _read(self) -> None:
+        from smsreceipt.reconcile import Calendar  # not for the start of a run
+
         day = beijing_day(self._app.now())
         query = CountQuery(subject=Subject.MESSAGES, first_day=day, last_day=day, by=self.BY)
         try:

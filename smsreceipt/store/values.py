@@ -10,7 +10,7 @@ import msgspec
 
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
-from smsreceipt.model import Answer, Instant, Kind, Outcome, Reason, Send, Source, StoredReceipt, Tally
+from smsreceipt.model import Answer, Instant, Kind, Outcome, Reason, Send, Source, StoredReceipt, Tally, is_utf8
 
 NO_TIME = Instant(0)  #: stands for the absence of a time
 _LARGEST = 2**63 - 1  # of an integer in a database
@@ -20,7 +20,7 @@ def _refuse_unstorable(*filters: Collection[str]) -> None:
     """Raise UsageError for a word that no store can hold, so that it is not taken for a fault of the store."""
     for words in filters:
         for word in words:
-            if "\0" in word or not (word.isascii() or word.encode("utf-8", "ignore").decode() == word):
+            if "\0" in word or not is_utf8(word):
                 raise UsageError(
                     _("a word to look for is not UTF-8, or holds a NUL"),
                     hint=_("Check the encoding of the terminal, the file or the program that it comes from."),

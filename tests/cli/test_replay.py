@@ -355,17 +355,22 @@ TABLES = {
 }
 
 
+def refused_with_a_hint_that_works(program: Program, path: Path, said: str) -> None:
+    """A replay of this file says so, stores nothing, and its hint can be pasted."""
+    ended = program("replay", str(path))
+    assert ended.code == 2
+    assert said in ended.err
+    assert program("rejects", "list", "--json").objects == []
+    hint = ended.err.splitlines()[1].partition("smsreceipt ")[2]
+    assert program(*shlex.split(hint)).code == 0
+
+
 @pytest.mark.of_a_file
 @pytest.mark.parametrize("text", TABLES.values(), ids=TABLES)
 def test_a_list_of_sends_is_told_and_leaves_no_rejects(program: Program, tmp_path: Path, text: str) -> None:
     path = tmp_path / "what was sent.txt"
     path.write_text(text)
-    ended = program("replay", str(path))
-    assert ended.code == 2
-    assert "is a list of sends, and has no receipt" in ended.err
-    assert program("rejects", "list", "--json").objects == []
-    hint = ended.err.splitlines()[1].partition("smsreceipt ")[2]
-    assert program(*shlex.split(hint)).code == 0
+    refused_with_a_hint_that_works(program, path, "is a list of sends, and has no receipt")
 
 
 @pytest.mark.of_a_file
@@ -374,12 +379,7 @@ def test_receipts_as_csv_are_told_and_leave_no_rejects(program: Program, tmp_pat
     program.keep("SmsReport", report())
     path = tmp_path / "receipts.csv"
     path.write_bytes(program("list", *words).raw)
-    ended = program("replay", str(path))
-    assert ended.code == 2
-    assert "has receipts as CSV" in ended.err
-    assert program("rejects", "list", "--json").objects == []
-    hint = ended.err.splitlines()[1].partition("smsreceipt ")[2]
-    assert program(*shlex.split(hint)).code == 0
+    refused_with_a_hint_that_works(program, path, "has receipts as CSV")
     assert program("replay", "receipts.ndjson", "--store", "other.db").code == 0
     [read] = program("list", "--json", "--store", "other.db").objects
     assert read["identity"] == program("list", "--json").objects[0]["identity"]

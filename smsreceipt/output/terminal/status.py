@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from smsreceipt.insight.alarms.rules import Rule
+from smsreceipt.insight.alarms.texts import COMMANDS
 from smsreceipt.output.display import Display
 from smsreceipt.output.formatting import size
 from smsreceipt.output.objects.status import BACKLOG, FORWARDS, KINDS, ORIGINS, Health
@@ -98,7 +100,7 @@ def _sends(facts: StoreFacts, display: Display) -> Text:
         line.append(display.dot).append(
             display.localized(f"{facts.open_sends:,} open", f"{facts.open_sends:,} 待回执"), "magenta"
         )
-        line.append("  smsreceipt reconcile --from 7d --to today", "dim")
+        line.append(f"  {COMMANDS[Rule.NO_RECEIPT]}", "dim")
     return line
 
 

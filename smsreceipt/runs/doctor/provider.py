@@ -110,7 +110,9 @@ class ProviderChecks:
             endpoint = self._endpoint(name)
             proxy = proxies(self._app).choose(endpoint)
         except SmsReceiptError as exc:
-            return failed(exc, self._way_fix(exc, name))
+            return failed(
+                exc, _way_fix(exc, self._endpoint(name)) if isinstance(exc, TransportError) else own_hint(exc)
+            )
         milliseconds = f"{seconds * 1000:.0f} ms"
         through = (f" through the proxy {proxy}", f"，经代理 {proxy}") if proxy else ("", "")
         return ok(f"{endpoint} in {milliseconds}{through[0]}", f"{endpoint}，{milliseconds}{through[1]}")
@@ -184,12 +186,6 @@ class ProviderChecks:
         except UsageError as exc:
             said = _("{what}: {reason}", what=f"SMSRECEIPT_{name.upper()}_ENDPOINT", reason=exc)
             raise UsageError(said, hint=exc.hint or _("Such as {example}", example=DEFAULTS[name])) from None
-
-    def _way_fix(self, exc: SmsReceiptError, name: str) -> Words:
-        """What to do where a service is not reached."""
-        if not isinstance(exc, TransportError):
-            return own_hint(exc)
-        return _way_fix(exc, self._endpoint(name))
 
     def _reach(self, name: str) -> tuple[float, float]:
         """The seconds that an unsigned request took, and how many seconds the provider's clock is ahead."""
@@ -304,6 +300,7 @@ def _token_fix(exc: AuthError) -> Words:
 
 
 def _way_fix(exc: TransportError, host: Endpoint) -> Words:
+    """What to do where a service is not reached."""
     if isinstance(exc, Hopeless):
         return own_hint(exc)
     if not isinstance(exc, Unreached) or exc.without_tls:

@@ -76,14 +76,13 @@ def body_fault(stored: Stored, body: bytes, digest: bytes, read_again: ReadAgain
     actual = sha256(body).digest()
     receipt = stored.receipt
     found = read_again(receipt.kind, body, receipt.biz_id)
+    names = [name for name in _KEY if found is None or getattr(found, name) != getattr(receipt, name)]
     if actual == digest:
-        names = [name for name in _KEY if found is None or getattr(found, name) != getattr(receipt, name)]
         if not names:
             return None
         read = None if found is None else _fields(found, names)
         return _fault(Finding.READS_DIFFERENTLY, stored, _fields(receipt, names), read)
-    sound = found is not None and all(getattr(found, name) == getattr(receipt, name) for name in _KEY)
-    finding = Finding.DIGEST if sound else Finding.BODY
+    finding = Finding.BODY if names else Finding.DIGEST
     return structs.replace(_fault(finding, stored, digest.hex(), actual.hex()), unit=unit)
 
 
