@@ -7,13 +7,16 @@ import os
 import re
 import sqlite3
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -91,8 +94,9 @@ class Setup:
         db.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
+    """One for each test: it limits the calls a second."""
     with Sandbox(Options(port=0, seed=1)) as running:
         yield running
 
@@ -109,19 +113,20 @@ def setup(program: Program, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -
 
 
 class Denying(BaseHTTPRequestHandler):
-    """A service that knows the key, and refuses the rights in *denied*."""
+    """A service that knows the key, and refuses the actions in *denied*, with *status* and *code*."""
 
     denied: tuple[str, ...] = ()
+    status, code = 403, "NoPermission"
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         action = re.search(r"Action=(\w+)", self.path)
         refused = action is not None and action[1] in self.denied
-        answer = {"Code": "NoPermission" if refused else "OK", "RequestId": "R-1", "Message": "x"}
+        answer = {"Code": self.code if refused else "OK", "RequestId": "R-1", "Message": "x"}
         if action and action[1] == "QueryTokenForMnsQueue":
             answer |= {"MessageTokenDTO": {"AccessKeyId": "a", "AccessKeySecret": "b", "SecurityToken": "c"}}  # type: ignore[dict-item]
         body = json.dumps(answer).encode()
-        self.send_response(403 if refused else 200)
+        self.send_response(self.status if refused else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -133,11 +138,11 @@ class Denying(BaseHTTPRequestHandler):
         pass
 
 
-def denied(*actions: str) -> Callable[[Setup], Iterator[None]]:
+def denied(*actions: str, status: int = 403, code: str = "NoPermission") -> Callable[[Setup], Iterator[None]]:
     def arrange(setup: Setup) -> Iterator[None]:
         if "QueryTokenForMnsQueue" not in actions:
             setup.queues()
-        handler = type("Denying", (Denying,), {"denied": actions})
+        handler = type("Denying", (Denying,), {"denied": actions, "status": status, "code": code})
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             thread = Thread(target=server.serve_forever, args=(0.02,))
             thread.start()
@@ -374,6 +379,10 @@ BROKEN: Mapping[str, tuple[Arrange, str, str, str, str, int]] = {
     "no right to queues": (
         denied("QueryTokenForMnsQueue"), f"queue {REPORTS}", "fail", "NoPermission", "dysms:QueryTokenForMnsQueue", 4,
     ),
+    "service in trouble": (
+        denied("QuerySendStatistics", status=500, code="InternalError"),
+        "right QuerySendStatistics", "fail", "InternalError", "", 5,
+    ),
     # configuration
     "key with a slip": (
         lambda s: s.config("stor = 'x'"),
@@ -542,6 +551,30 @@ def test_a_warning_alone_is_exit_3_with_a_sentence_also_when_quiet(setup: Setup)
     setup.seams["encoding"] = "gbk"
     ended = setup("-q")
     assert (ended.code, ended.err) == (3, "things that a person should look at: 1\n")
+
+
+def busy(setup: Setup, action: str, limit: int) -> None:
+    """As many calls of the action within this second as the provider takes; no key is needed for that."""
+    for _ in range(limit):
+        with suppress(HTTPError):
+            urllib.request.urlopen(f"{setup.sandbox.url}/?Action={action}").close()  # noqa: S310 - on loopback
+
+
+def test_a_wrong_key_is_told_once_also_while_calls_are_throttled(setup: Setup) -> None:
+    setup.environ |= {SECRET: "canary"}
+    setup.queues("a=SmsReport", "b=SmsUp")
+    busy(setup, "QuerySendStatistics", 20)
+    states = {row["check"]: row["state"] for row in setup().objects}
+    assert [check for check, state in states.items() if state == "fail"] == ["keys"]
+    assert states["queue a"] == states["queue b"] == "skipped"
+
+
+def test_a_right_is_not_judged_while_its_calls_are_throttled(setup: Setup) -> None:
+    busy(setup, "QuerySendStatistics", 20)
+    found = {row["check"]: row for row in setup().objects}
+    assert found["right QuerySendStatistics"]["state"] == "skipped"
+    assert "too many calls a second" in found["right QuerySendStatistics"]["found"]
+    assert found["keys"]["state"] == found["right QuerySendDetails"]["state"] == "ok"
 
 
 def test_a_check_that_hangs_costs_no_more_than_its_deadline(setup: Setup) -> None:

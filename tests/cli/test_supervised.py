@@ -47,6 +47,18 @@ def stops_beating(fake: FakeSupervisor, pid: int) -> None:
     beats_on(fake)
 
 
+def told_counters(pull: Pull) -> str:
+    """What it says when it is asked. The provider counts a deletion before the answer has come."""
+    pull.process.send_signal(signal.SIGUSR1)
+    assert pull.process.stderr is not None
+    return next(line for line in pull.process.stderr if '"event": "counters"' in line)
+
+
+def metrics(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return str(answer.read(), "utf-8")
+
+
 def test_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeSupervisor() as fake:
         supervise(fake, monkeypatch)
@@ -87,15 +99,11 @@ def test_pull_beats_while_the_queue_is_empty_and_prints_its_counters(
         beats_on(fake)
         reports(sandbox, 3)
         until(sandbox, deleted=3)
-        pull.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: '"received": 3, "new": 3' in (said := told_counters(pull)) and '"deleted": 3' in said)
         beats_on(fake)
         stops_beating(fake, pull.process.pid)
         pull.process.send_signal(signal.SIGTERM)
-        code, lines = pull.ended()
-        assert code == 143
-        [counters] = [line for line in lines if '"event": "counters"' in line]
-        assert '"received": 3, "new": 3' in counters
-        assert '"deleted": 3' in counters
+        assert pull.ended()[0] == 143
         assert fake.came()[-1] == "STOPPING=1"
 
 
@@ -134,8 +142,8 @@ def test_pull_serves_its_metrics(tmp_path: Path) -> None:
         words = ("-f", "--wait", "1", "--metrics-bind", f"127.0.0.1:{port}")
         pull = Pull(sandbox, tmp_path / "receipts.db", *words)
         until(sandbox, deleted=3)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-            text = answer.read().decode()
+        eventually(lambda: "smsreceipt_messages_deleted_total 3.0" in metrics(port))
+        text = metrics(port)
         pull.process.terminate()
         assert pull.ended()[0] == 143
     numbers = dict(re.findall(r"^(smsreceipt_[^ ]+) ([\d.e+]+)$", text, re.MULTILINE))

@@ -20,7 +20,7 @@ from smsreceipt.aliyun.endpoints import DEFAULTS, Endpoint
 from smsreceipt.aliyun.faults import Hopeless, TransportError, Unreached
 from smsreceipt.aliyun.http import Pool
 from smsreceipt.aliyun.mns import Message
-from smsreceipt.aliyun.retry import Budget
+from smsreceipt.aliyun.retry import Budget, throttled
 from smsreceipt.aliyun.rpc import ApiError, Caller
 from smsreceipt.aliyun.tokens import Tokens
 from smsreceipt.app import App
@@ -40,6 +40,10 @@ from smsreceipt.sources.queue.state import delivery as delivery_of
 SERVICES = ("mns", "dybaseapi", "dysmsapi")  #: that every user calls
 OF_CALLS = "dyplsapi"  #: that only users of privacy numbers call
 NOBODY = "10000000000"  #: eleven digits that no mobile number begins like
+_TOO_MANY = (
+    "too many calls a second at the moment, perhaps by another program; run it again",
+    "当前每秒调用次数过多，可能来自其他程序；请再次运行",
+)
 _RIGHT_FIX = "Give the RAM user the right dysms:{action}, or the policy AliyunDysmsFullAccess"
 _RIGHT_FIX_ZH = "给 RAM 用户授予 dysms:{action} 权限，或系统策略 AliyunDysmsFullAccess"
 
@@ -54,7 +58,7 @@ class ProviderChecks:
         self._clock = Clock(lambda: app.now() / 1000)
         self._loaded = Once(lambda: credentials.load(app.environ, app.explicit_profile, app.home))
         self._reached = {name: Once(partial(self._reach, name)) for name in DEFAULTS}
-        self._statistics = Once(self._query_statistics)
+        self._details, self._statistics = Once(self._query_details), Once(self._query_statistics)
 
     def keys(self) -> Result:
         """Whether there is a complete key, and the provider takes it."""
@@ -67,13 +71,10 @@ class ProviderChecks:
             ("not tried, because of --offline", "因 --offline 未尝试") if self._offline else ("accepted", "平台接受")
         )
         try:
-            if not self._offline:
-                self._statistics()
+            if not self._offline and not self._accepted():
+                tried = ("it could not be tried", "未能尝试")
         except AuthError as exc:
-            if not no_permission(exc):
-                return failed(exc)
-        except SmsReceiptError:
-            tried = ("it could not be tried", "未能尝试")
+            return failed(exc)
         if loaded.warnings:
             path = self._app.home / ".aliyun" / "config.json"
             return warn((f"other users can read {path}", f"其他用户可以读取 {path}"), (f"chmod 600 {path}",) * 2)
@@ -133,9 +134,7 @@ class ProviderChecks:
 
     def details(self) -> Result:
         """Whether the key may use QuerySendDetails, which query-details and reconcile need."""
-        return self._right(
-            "QuerySendDetails", self._query_details, ("query-details, reconcile", "query-details、reconcile")
-        )
+        return self._right("QuerySendDetails", self._details, ("query-details, reconcile", "query-details、reconcile"))
 
     def statistics(self) -> Result:
         """Whether the key may use QuerySendStatistics, which query-stats and the totals of reconcile need."""
@@ -147,7 +146,9 @@ class ProviderChecks:
         try:
             call()
         except ApiError as exc:
-            if not exc.code:  # somebody else answered
+            if throttled(exc.status, exc.code):
+                return skipped(*_TOO_MANY)
+            if not exc.code or not exc.final:  # somebody else answered, or the provider failed
                 return failed(exc)
             # it looked at the question, so the right is there
         except AuthError as exc:
@@ -171,13 +172,24 @@ class ProviderChecks:
             except SmsReceiptError:
                 return skipped(f"{name} is not reached", f"{name} 未连通")
         try:
-            self._statistics.by(self._until)
-        except AuthError as exc:
-            if not no_permission(exc):
-                return skipped("the key is refused", "AccessKey 被拒绝")
-        except SmsReceiptError:
-            pass  # another service than this one
+            self._accepted()
+        except AuthError:
+            return skipped("the key is refused", "AccessKey 被拒绝")
         return None
+
+    def _accepted(self) -> bool:
+        """Whether the provider takes the key; False where that could not be tried. Raises AuthError."""
+        for query in (self._details, self._statistics):  # where one is throttled, the other tells
+            try:
+                query.by(self._until)
+            except AuthError as exc:
+                if not no_permission(exc):
+                    raise
+            except SmsReceiptError as exc:
+                if not (isinstance(exc, ApiError) and exc.code and exc.final):
+                    continue
+            return True
+        return False
 
     def _endpoint(self, name: str) -> Endpoint:
         text = self._app.endpoint(name) or DEFAULTS[name]
