@@ -17,6 +17,7 @@ from . import blocking
 from .blocking import BlockingPool
 from .endpoints import Endpoint
 from .faults import BadAnswer, TransportError, in_words
+from .interim import FinalResponse
 from .proxies import Proxy
 from .reporter import ConnectionReporter
 
@@ -108,6 +109,7 @@ def _asked(
     sent = {"Host": endpoint.netloc, "User-Agent": "smsreceipt", "Accept": "*/*", "Accept-Encoding": "identity"}
     if forwarded and proxy is not None:
         sent |= proxy.headers
+    connection.response_class = FinalResponse
     connection.timeout = blocking.READ  # urllib3 sets it on the socket before each request and each answer
     try:
         connection.request(

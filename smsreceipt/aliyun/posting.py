@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import logging
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from .endpoints import Endpoint
+from .interim import FinalResponse
 from .proxies import Proxies
 from .way import tls_context
 
@@ -63,23 +63,12 @@ def post(
         return Answer(answer.status_code, read, answer.headers.get("Retry-After", ""))
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer; interim ones before it, such as 103 Early Hints, are passed over (RFC 9110, section 15.2)."""
-
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # the base class passes over 100 alone
-            if not http.HTTPStatus.SWITCHING_PROTOCOLS < status < http.HTTPStatus.OK:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
-
-
 class _Connection(HTTPConnection):
-    response_class = _Response
+    response_class = FinalResponse
 
 
 class _TlsConnection(HTTPSConnection):
-    response_class = _Response
+    response_class = FinalResponse
 
 
 class _Pool(HTTPConnectionPool):

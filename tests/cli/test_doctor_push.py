@@ -31,6 +31,7 @@ class Callback(BaseHTTPRequestHandler):
     status: Mapping[str, int] = {}  #: by method
     secret = True  #: it is compared
     upgrade = "ignored"
+    interim = 0  #: the status of an answer before each
 
     def do_GET(self) -> None:
         self._take("GET")
@@ -58,6 +59,9 @@ class Callback(BaseHTTPRequestHandler):
 
     def _answer(self, status: int) -> None:
         body = b'{"code":0}' if status == 200 else b""
+        if self.interim:
+            self.send_response(self.interim)
+            self.end_headers()
         self.send_response(status)
         if status == 301:
             self.send_header("Location", "/elsewhere")
@@ -127,6 +131,13 @@ def test_what_is_broken_is_found_and_told_with_what_to_do(program: Program, brok
     assert re.search(found, row["found"]), row
     assert re.search(fix, row["fix"]), row
     assert SECRET not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("interim", [100, 102, 103])
+def test_interim_answers_are_passed_over(program: Program, interim: int) -> None:
+    with serving(interim=interim) as url:
+        found = rows(look(program, url + PATH))
+    assert {found[check]["state"] for check in ("push GET", "push POST", "push size", "push wrong secret")} == {"ok"}
 
 
 def test_a_wrong_secret(program: Program) -> None:

@@ -18,6 +18,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from smsreceipt.aliyun.faults import in_words
+from smsreceipt.aliyun.interim import FinalResponse
 from smsreceipt.aliyun.way import tls_context
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
@@ -215,8 +216,13 @@ class CallbackChecks:
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._tls:
-            return http.client.HTTPSConnection(self._host, self._port, timeout=_PATIENCE, context=tls_context())
-        return http.client.HTTPConnection(self._host, self._port, timeout=_PATIENCE)
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=_PATIENCE, context=tls_context()
+            )
+        else:
+            connection = http.client.HTTPConnection(self._host, self._port, timeout=_PATIENCE)
+        connection.response_class = FinalResponse
+        return connection
 
     def _answers(self) -> bool:
         small = self._ask("POST", b"[]", _TYPE)

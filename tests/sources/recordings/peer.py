@@ -26,9 +26,11 @@ class Wrong:
         body: Callable[[bytes], bytes] = lambda body: body,
         stall: bool = False,
         ignore_range: bool = False,
+        interim: int = 0,
     ) -> None:
         self.status, self.headers, self.without = status, headers or {}, without
         self.body, self.stall, self.ignore_range = body, stall, ignore_range
+        self.interim = interim  #: the status of an answer before it
 
 
 SOUND = Wrong()
@@ -81,6 +83,9 @@ class ObjectPeer:
         else:
             headers["Content-MD5"] = base64.b64encode(hashlib.md5(self.content).digest()).decode()  # noqa: S324
         headers |= {"Content-Length": str(len(body)), **wrong.headers}
+        if wrong.interim:
+            handler.send_response(wrong.interim)
+            handler.end_headers()
         handler.send_response(wrong.status or status)
         for name in headers.keys() - set(wrong.without):
             handler.send_header(name, headers[name])

@@ -109,6 +109,13 @@ def test_a_recording_becomes_a_file(tmp_path: Path) -> None:
     assert left_in(tmp_path) == ["2026-11-25/FC1-call-1.mp3"]
 
 
+@pytest.mark.parametrize("interim", [100, 102, 103])
+def test_an_interim_answer_is_passed_over(tmp_path: Path, interim: int) -> None:
+    with ObjectPeer(CONTENT, Wrong(interim=interim)) as peer:
+        assert sound(fetched(tmp_path, peer))
+        assert len(peer.asked) == 1
+
+
 def test_what_is_cut_off_is_resumed_where_it_stopped(tmp_path: Path) -> None:
     with ObjectPeer(CONTENT, cut(100_000), cut(100_000), cut(0), cut(1)) as peer:
         found = fetched(tmp_path, peer)

@@ -1,0 +1,19 @@
+"""Answers for http.client, which takes every interim one but 100 for the final answer."""
+
+from __future__ import annotations
+
+import http.client
+
+
+class FinalResponse(http.client.HTTPResponse):
+    """An answer; interim ones before it, such as 103 Early Hints, are passed over (RFC 9110, section 15.2).
+
+    It is for the attribute response_class of a connection.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # the base class passes over 100 alone
+            if not http.HTTPStatus.SWITCHING_PROTOCOLS < status < http.HTTPStatus.OK:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
