@@ -8,13 +8,13 @@ import fcntl
 import os
 import selectors
 import shlex
-import signal
 import subprocess
 import termios
 import time
 from collections.abc import Iterator
 from io import FileIO
 
+from smsreceipt import processes
 from smsreceipt.errors import UsageError
 from smsreceipt.forward.batch import Batch, NotTaken, Refused
 from smsreceipt.forward.bodies import Bodies
@@ -72,23 +72,10 @@ class Command:
     @contextlib.contextmanager
     def _started(self, stdin: int, key: str) -> Iterator[subprocess.Popen[bytes]]:
         try:
-            running = subprocess.Popen(
-                self._words,
-                stdin=stdin,
-                stdout=subprocess.DEVNULL,
-                stderr=None,
-                env={**os.environ, KEY: key},
-                start_new_session=True,
-            )
-        except OSError as exc:
-            raise NotTaken(_("it cannot be started: {reason}", reason=of_system(exc))) from None
-        try:
-            yield running
-        finally:
-            if running.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(running.pid, signal.SIGKILL)
-                running.wait()
+            with processes.started(self._words, stdin=stdin, environ={**os.environ, KEY: key}) as running:
+                yield running
+        except processes.NotStarted as exc:
+            raise NotTaken(_("it cannot be started: {reason}", reason=of_system(exc.cause))) from None
 
     def close(self) -> None:
         """Nothing is kept open."""

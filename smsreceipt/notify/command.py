@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import subprocess
 from dataclasses import dataclass, field
 from typing import Self
 
+from smsreceipt import processes
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _, of_system
 from smsreceipt.notify.faults import NotTold
@@ -45,25 +45,12 @@ class Command:
         """Run it once. Raises NotTold unless it ends with 0 in time."""
         name = os.path.basename(self.words[0])  # noqa: PTH119 - a word, not a path of ours
         try:
-            running = subprocess.Popen(
-                self.words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=None, start_new_session=True
-            )
-        except OSError as exc:
-            raise NotTold(_("{name} cannot be started: {reason}", name=name, reason=of_system(exc))) from None
-        with running:
-            try:
+            with processes.started(self.words, stdin=subprocess.PIPE) as running:
                 running.communicate(message.json_lines, timeout=self.limit)
-            except subprocess.TimeoutExpired:
-                _kill(running)
-                said = _("{name} did not end within {seconds:g} s", name=name, seconds=self.limit)
-                raise NotTold(said, again=True) from None
-            except BaseException:
-                _kill(running)
-                raise
+        except processes.NotStarted as exc:
+            raise NotTold(_("{name} cannot be started: {reason}", name=name, reason=of_system(exc.cause))) from None
+        except subprocess.TimeoutExpired:
+            said = _("{name} did not end within {seconds:g} s", name=name, seconds=self.limit)
+            raise NotTold(said, again=True) from None
         if running.returncode:
             raise NotTold(_("{name} ended with {code}", name=name, code=running.returncode), again=True)
-
-
-def _kill(running: subprocess.Popen[bytes]) -> None:
-    os.killpg(running.pid, signal.SIGKILL)
-    running.communicate()

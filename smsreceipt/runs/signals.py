@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
+from smsreceipt import processes
 from smsreceipt.app import App
 from smsreceipt.language import _
 from smsreceipt.runs.supervisor import counted
@@ -83,6 +84,7 @@ class GracefulStop:
 
     def _arrived(self, signum: int) -> None:
         if self.requested:
+            processes.kill_all()
             os._exit(128 + signum)
         self.requested = True
         self._app.end_with(128 + signum)
