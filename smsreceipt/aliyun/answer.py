@@ -45,21 +45,10 @@ def read(data: bytes) -> tuple[Response, int, bool] | int:
     Returns the answer, the offset at which it ends, and whether the connection may be used again. Returns an int
     while the answer is incomplete: it cannot be complete with fewer bytes than that. Raises BadAnswer.
     """
-    end = data.find(b"\r\n\r\n")
-    if end < 0 or end > MAX_HEAD:
-        if len(data) > MAX_HEAD:
-            raise BadAnswer(_("the answer's headers are too long"))
-        if not b"HTTP/1.".startswith(data[:7]):
-            raise BadAnswer(_("the answer is not HTTP"))
+    found = _read_head(data)
+    if found is None:
         return len(data) + 1
-    head = data[: end + 2]
-    begin = end + 4
-    line = _STATUS.match(head)
-    if line is None:
-        raise BadAnswer(_("the answer is not HTTP"))
-    status = int(line[1])
-    if status < 200:
-        raise BadAnswer(_("the answer is an interim one, which was not asked for"))
+    status, head, begin = found
     lines = head.lower()
     keep = head.startswith(b"HTTP/1.1") and _CLOSE.search(lines) is None
     if status in {204, 304}:
@@ -74,6 +63,30 @@ def read(data: bytes) -> tuple[Response, int, bool] | int:
     if status >= 400:
         return Response(status, head, b""), len(data), False  # a gateway's page; the status is enough
     raise BadAnswer(_("the answer does not state its length"))
+
+
+def _read_head(data: bytes) -> tuple[int, bytes, int] | None:
+    """The status of the final answer, its head, and where that ends; None while it is incomplete. Raises BadAnswer."""
+    start = 0
+    while True:
+        end = data.find(b"\r\n\r\n", start)
+        if end < 0 or end > MAX_HEAD:
+            if len(data) > MAX_HEAD:
+                raise BadAnswer(_("the answer's headers are too long"))
+            if not b"HTTP/1.".startswith(data[start : start + 7]):
+                raise BadAnswer(_("the answer is not HTTP"))
+            return None
+        head = data[start : end + 2]
+        begin = end + 4
+        line = _STATUS.match(head)
+        if line is None:
+            raise BadAnswer(_("the answer is not HTTP"))
+        status = int(line[1])
+        if status >= 200:
+            return status, head, begin
+        if status == 101:
+            raise BadAnswer(_("the answer changes the protocol, which was not asked for"))
+        start = begin  # after an interim answer, which a proxy may send unasked (RFC 9110, section 15.2)
 
 
 def may_end(data: bytearray, begin: int) -> bool:

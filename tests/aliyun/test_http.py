@@ -260,7 +260,9 @@ def test_a_reset_is_a_lost_answer() -> None:
         b"HTTP/2 200\r\n\r\n",
         b"HTTP/1.1 abc\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello",
-        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 4_000,
+        b"HTTP/1.1 100 Continue\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello",
@@ -280,6 +282,21 @@ def test_a_reset_is_a_lost_answer() -> None:
 def test_what_is_not_the_protocol_is_refused(answer: bytes) -> None:
     with pytest.raises(BadAnswer):
         ask(answering(answer))
+
+
+@pytest.mark.parametrize("final", [OK, CHUNKED])
+def test_interim_answers_are_passed_over(final: bytes) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\n\r\n"
+    whole = interim + final
+    response, end, keep = answer.read(whole)  # type: ignore[misc]
+    alone, _end, keeps = answer.read(final)  # type: ignore[misc]
+    assert (response.status, response.body, response.headers) == (alone.status, alone.body, alone.headers)
+    assert (end, keep) == (len(whole), keeps)
+    for size in range(len(whole)):
+        need = answer.read(whole[:size])
+        assert isinstance(need, int)
+        assert size < need <= len(whole)
+    assert ask(answering(whole)).body == alone.body
 
 
 @given(st.binary(max_size=120), st.integers(0, len(CHUNKED)))
