@@ -21,4 +21,5 @@ def confirm(app: App, question: str, *, to: Literal["delete", "drop", "forget"])
     """Ask the user; abort the command unless the answer is yes. Raises UsageError if there is no terminal to ask on."""
     if not app.stdin_is_tty:
         raise UsageError(_(_NOBODY[to]), hint=_("Say --yes."))
+    app.flush()  # what was printed tells what the question is about
     click.confirm(question, abort=True, err=True)

@@ -98,8 +98,10 @@ def log(app: App, numbers: Collection[str]) -> None:
     printer = Printer(app, FORGOTTEN)
     with app.open_store(readonly=True) as store:
         removals, in_force = store.removals(), store.notes(TOPIC)
-        wanted = {digest_of(_key(removals, make=False), number) for number in numbers}
-        for _name, text in sorted(store.notes(LOG).items()):
+        logged = sorted(store.notes(LOG).items())
+        key = _key(removals, make=False) if numbers and logged else b""  # there is none before the first forgetting
+        wanted = {digest_of(key, number) for number in numbers}
+        for _name, text in logged:
             line = msgspec.json.decode(text, type=Logged)
             if not wanted or line.forgotten in wanted:
                 printer.print([msgspec.structs.replace(line, in_force=line.forgotten in in_force)])
@@ -200,12 +202,12 @@ class _Forgetting:
         self._proof = _Proof(app.now(), {number: digest_of(key, number) for number in numbers})
 
     def run(self, *, compact: bool) -> None:
-        """Tombstones first, so that nothing that is deleted comes back meanwhile."""
+        """Tombstones before anything is deleted, so that it does not come back meanwhile."""
+        noted = bring_in(self._app, self._store, Finder(self._app, self._store, self._numbers).carries)
         stone = msgspec.json.encode(Tombstone(self._proof.at)).decode()
         _turn(self._remover, dict.fromkeys(self._proof.digests.values(), stone))
         for lot in lots(self._numbers, LOT):
             self._remover.remove(Removal(notes={LOG: {self._proof.name(each): self._proof.text(each) for each in lot}}))
-        noted = bring_in(self._app, self._store, Finder(self._app, self._store, self._numbers).carries)
         finder = Finder(self._app, self._store, self._numbers)
         left = True
         for _pass in range(_PASSES):

@@ -11,7 +11,7 @@ from smsreceipt.model import Send
 from smsreceipt.model.mentions import mentioned
 from smsreceipt.runs.removing import lots
 from smsreceipt.store import Query, SendQuery, Store
-from smsreceipt.store.forgotten import LOG, TOPIC, TURN
+from smsreceipt.store.forgotten import LOG, TOPIC, TURN, text_of
 from smsreceipt.store.removal import Whole
 
 LOT = 500  #: rows that are looked at together
@@ -76,21 +76,21 @@ class Finder:
     def sends(self) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
         """Yield BizId and phone of the sends, and which numbers they carry."""
         for each in self._store.sends(SendQuery()):
-            if carried := self.carried(_text(each.send)):
+            if carried := self.carried(text_of(each.send)):
                 yield (each.send.biz_id, each.send.phone), carried
 
     def holds(self, needles: Collection[bytes]) -> bool:
         """Whether one of these bytes stands in what is stored, so that it is not the rest of what was deleted."""
         texts = chain(
             (text for _, told, body in self._removals.texts() for text in (told, body)),
-            (_text(each.send).encode() for each in self._store.sends(SendQuery())),
+            (text_of(each.send).encode() for each in self._store.sends(SendQuery())),
             (self._store.reject_body(reject.id) for reject in self._store.rejects()),
         )
         return any(needle in text for text in texts for needle in needles)
 
     def carries(self, send: Send) -> bool:
         """Whether one of the numbers stands in a send."""
-        return bool(self.carried(_text(send)))
+        return bool(self.carried(text_of(send)))
 
     def origins(self) -> Iterator[str]:
         """Yield the origins that carry numbers, such as names of files that were replayed."""
@@ -117,7 +117,3 @@ class Finder:
 def _calls(whole: Whole) -> set[str]:
     """The ids of the calls that its statements are about."""
     return {each.call_id for each in whole.statements if each.call_id}
-
-
-def _text(send: Send) -> str:
-    return f"{send.phone} {send.biz_id} {send.out_id} {send.template_code} {send.sign_name}"

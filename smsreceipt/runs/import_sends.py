@@ -17,6 +17,7 @@ from smsreceipt.ingest import LockRetry
 from smsreceipt.language import _, n_
 from smsreceipt.ledger import BadRow, Entry, Form, Repeats, Skipped, entries
 from smsreceipt.model import Send
+from smsreceipt.runs.receiving import say_unguarded
 from smsreceipt.sources.files.open import find
 from smsreceipt.store import Imported, Store
 
@@ -133,7 +134,7 @@ class _Import:
     def _show_progress(self) -> None:
         words = ("新增", "已知", "有误") if self._app.chinese else ("new", "known", "bad")
         done = self._done
-        counts = (done.new, done.known + done.completed, self._bad + self._declined)
+        counts = (done.new, done.known + done.completed + done.forgotten, self._bad + self._declined)
         self._progress.update(self._rows, zip(words, counts, strict=True), read=self._read())
 
     def _sum_up(self) -> None:
@@ -158,6 +159,8 @@ class _Import:
                     self._skipped,
                 )
             )
+        if done.unguarded:
+            say_unguarded(app)
         if self._bad:
             app.needs_a_look(
                 _("bad rows: {n:,}, which are not imported; mend them and import the list again", n=self._bad)
@@ -167,10 +170,11 @@ class _Import:
         }  # fmt: skip
         app.summary(
             {
-                "rows": done.new + done.known + done.completed + self._bad + self._declined,
+                "rows": done.new + done.known + done.completed + done.forgotten + self._bad + self._declined,
                 **sends,
                 "bad": self._bad,
                 "refused": self._declined,
+                **({"forgotten": done.forgotten} if done.forgotten else {}),
                 "seconds": f"{seconds:.1f}",
                 "rate": round(self._rows / max(seconds, 0.001)),
             }

@@ -83,12 +83,7 @@ class Receiving(Generic[T]):
     def _on_kept(self, kept: Kept) -> None:
         if kept.unguarded and not self._warned:
             self._warned = True
-            self.app.needs_a_look(
-                _(
-                    "numbers were forgotten in this store, and their key is not on this machine: receipts about them"
-                    " may be stored again; copy the file that smsreceipt forget --log names"
-                )
-            )
+            say_unguarded(self.app)
         if kept.reasons:
             self.reasons = self.reasons + Counter(kept.reasons)  # another one: other threads may read the last
         self.reporter.kept(kept)
@@ -201,6 +196,16 @@ def report_failures(app: App, failures: Sequence[BaseException]) -> None:
             app.end_with(exc.exit_code)
     if worst_failure is not None and worst_failure.hint:
         app.say("hint: " + _(worst_failure.hint))
+
+
+def say_unguarded(app: App) -> None:
+    """Say that what is about forgotten numbers cannot be told apart, and let the run end with 3."""
+    app.needs_a_look(
+        _(
+            "numbers were forgotten in this store, and their key is not on this machine: what is about them may be"
+            " stored again; copy the file that smsreceipt forget --log names"
+        )
+    )
 
 
 def rejects_kept(reasons: Mapping[Reason, int]) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from smsreceipt.model import Decoded, Instant, Kind, Receipt, Reject
+from smsreceipt.model import Decoded, Instant, Kind, Receipt, Reject, Send
 from smsreceipt.model.mentions import mentioned
+from smsreceipt.store.values import Imported
 
 TOPIC = "forgotten"  #: of the notes: the time of forgetting, by the digest of the number
 TURN = ("forget", "turn")  #: topic and name of the note that changes with those
@@ -58,6 +59,11 @@ def digest_of(key: bytes, number: str) -> str:
     return hmac.digest(key, number.encode(), "sha256").hex()
 
 
+def text_of(send: Send) -> str:
+    """Everything in a send that may carry a number."""
+    return f"{send.phone} {send.biz_id} {send.out_id} {send.template_code} {send.sign_name}"
+
+
 class Forgotten:
     """Leaves out of a batch what is about a forgotten number. One for each open store."""
 
@@ -86,6 +92,21 @@ class Forgotten:
             return decoded, 0
         left = [self._filtered(item) for item in decoded]
         return left, sum(map(_size, decoded)) - sum(map(_size, left))
+
+    def sends_without(self, sends: Sequence[Send]) -> tuple[Sequence[Send], int]:
+        """The sends without those that carry a forgotten number and are not younger than its forgetting; how many."""
+        if not self._times or self._key is None:
+            return sends, 0
+        left = [each for each in sends if not self._carries(each)]
+        return left, len(sends) - len(left)
+
+    def told(self, added: Imported, forgotten: int) -> Imported:
+        """What adding sends changed, after so many were left out."""
+        return replace(added, forgotten=forgotten, unguarded=self.unguarded)
+
+    def _carries(self, send: Send) -> bool:
+        numbers = mentioned(text_of(send).encode()) | {send.phone}
+        return any(at is not None and send.sent_from <= at for at in map(self._forgotten_at, numbers))
 
     def _filtered(self, item: Decoded) -> Decoded:
         receipts = tuple(each for each in item.receipts if not self._covers(each))

@@ -126,12 +126,17 @@ class SendQuery:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What one batch of sends changed in the ledger. Invariant: new + known + completed == sends in the batch."""
+    """What one batch of sends changed in the ledger.
+
+    Invariant: new + known + completed + forgotten == sends in the batch.
+    """
 
     new: int = 0
     known: int = 0  #: in the ledger before, and the batch added nothing
     completed: int = 0  #: in the ledger before, and the batch added a time, an out_id or another value
     contradicting: int = 0  #: of the known and completed, those with another value; the ledger kept its own
+    forgotten: int = 0  #: about numbers that were forgotten since they were sent: not added
+    unguarded: bool = False  #: numbers were forgotten, and sends to them could not be told apart
 
     def __add__(self, other: Imported) -> Imported:
         return Imported(
@@ -139,6 +144,8 @@ class Imported:
             self.known + other.known,
             self.completed + other.completed,
             self.contradicting + other.contradicting,
+            self.forgotten + other.forgotten,
+            self.unguarded or other.unguarded,
         )
 
 

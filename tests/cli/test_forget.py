@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -242,6 +244,41 @@ def test_what_is_older_does_not_come_back_and_what_is_newer_does(program: Progra
     assert "received=3 new=1 duplicate=2 rejected=0 " in program("replay", str(file)).err
 
 
+def test_older_sends_do_not_come_back_and_newer_ones_do(program: Program) -> None:
+    """A list that is imported every night names the number again."""
+    plant(program)
+    assert forget(program, CANARY).code == 0
+    rows = (
+        f"+86 {CANARY},1^0,2026-11-20 14:00:00,\n"
+        f"{CANARY},2^0,2026-11-21,\n"
+        f"{CANARY},3^0,2026-11-21 14:00:00,\n"
+        f"{OTHER},4^0,2026-11-20 14:00:00,{CANARY}\n"
+        f"{OTHER},5^0,2026-11-20 14:00:00,order-5\n"
+    )
+    program.stdin = f"phone,biz_id,sent_at,out_id\n{rows}".encode()
+    ended = program("sends", "import", "-")
+    assert ended.code == 0, ended.err
+    assert "rows=5 new=2 known=0 completed=0 bad=0 refused=0 forgotten=3 " in ended.err
+    kept = {each["biz_id"] for each in program("sends", "list").objects}
+    assert kept == {"3^0", "5^0", "22^0", "24^0"}
+    at = datetime.fromisoformat("2026-11-20T14:00:00+08:00")
+    with smsreceipt.open(program.location) as store:
+        assert store.add_sends([smsreceipt.Send(phone=CANARY, biz_id="6^0", sent_at=at)]) == 0
+    note_sends(program, ("7^0", CANARY)).close()
+    with smsreceipt.Ledger(program.location) as ledger:
+        ledger.flush()
+    assert kept == {each["biz_id"] for each in program("sends", "list").objects}
+    Path(re.findall(r"key: (.*)", program("forget", "--log").err)[0]).unlink()
+    unguarded = program("sends", "import", "-")
+    assert (unguarded.code, "key is not on this machine" in unguarded.err) == (3, True)
+
+
+def test_the_log_of_a_store_that_has_forgotten_nothing_is_empty(program: Program) -> None:
+    program.keep("SmsReport", report(phone=CANARY))
+    ended = program("forget", "--log", CANARY)
+    assert (ended.code, ended.out) == (0, "")
+
+
 def test_the_log_proves_it_without_the_number(program: Program) -> None:
     plant(program)
     plant_nameless(program)
@@ -461,6 +498,16 @@ def test_who_has_the_store_open_goes_on_and_who_reads_it_is_told_of(program: Pro
 
 def test_a_person_sees_what_would_go_before_the_question(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     program.keep("SmsReport", report(phone=CANARY, biz_id="1^0"))
+    with TemporaryFile() as screen, open(screen.fileno(), "wb", closefd=False) as buffered:
+        seen = list[int]()
+
+        def answer(_: str) -> str:
+            seen.append(os.fstat(screen.fileno()).st_size)
+            return "n"
+
+        monkeypatch.setattr("click.termui.visible_prompt_func", answer)
+        program("forget", CANARY, stdin_is_tty=True, terminal=True, stdout=buffered)
+        assert seen != [0]  # not only in a buffer
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "n")
     asked = program("forget", CANARY, stdin_is_tty=True, terminal=True)
     assert asked.code == 130

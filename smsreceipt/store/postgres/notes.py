@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+from smsreceipt.store.forgotten import TOPIC, Forgotten
 from smsreceipt.store.postgres.session import Db, Reader
+
+T = TypeVar("T")
 
 _READ = "SELECT name, text FROM smsreceipt.note WHERE topic = %s ORDER BY name"
 NAMED = "SELECT name FROM smsreceipt.note WHERE topic = %s AND name = ANY(%s)"  #: which of some names have a note
@@ -52,3 +56,12 @@ def require_turn(turn: str, known: str) -> None:
     """Raise TurnedError unless the tombstones that are known are those of this turn."""
     if turn != known:
         raise TurnedError(turn)
+
+
+def unturned(reader: Reader, forgotten: Forgotten, work: Callable[[], T]) -> T:
+    """What *work* returns; it is done again with the tombstones of now where numbers were forgotten meanwhile."""
+    while True:
+        try:
+            return work()
+        except TurnedError as turned:
+            forgotten.read(turned.turn, read(reader, TOPIC))

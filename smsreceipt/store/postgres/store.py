@@ -21,7 +21,7 @@ from smsreceipt.model import (
 from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
-from smsreceipt.store.forgotten import TOPIC, Forgotten, Left
+from smsreceipt.store.forgotten import Forgotten, Left
 from smsreceipt.store.new_receipts import NewReceipts
 from smsreceipt.store.postgres import (
     arrivals,
@@ -96,12 +96,8 @@ class PostgresStore(Figures, Verified):
         self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
     ) -> Kept:
         """Store every receipt and reject in one transaction."""
-        given = list(decoded)
-        while True:
-            try:
-                return self._keep(self._forgotten.without(given), given, resolves, asked)
-            except notes.TurnedError as turned:
-                self._forgotten.read(turned.turn, self.notes(TOPIC))
+        given, told = list(decoded), self._forgotten
+        return notes.unturned(self._reader, told, lambda: self._keep(told.without(given), given, resolves, asked))
 
     def _keep(self, left: Left, given: Sequence[Decoded], resolves: Collection[str], asked: Collection[Asked]) -> Kept:
         decoded, forgotten = left
@@ -169,13 +165,18 @@ class PostgresStore(Figures, Verified):
 
     def add_sends(self, sends_: Sequence[Send]) -> Imported:
         """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
-        phones = {send.phone for send in sends_}
+        told = self._forgotten
+        return notes.unturned(self._reader, told, lambda: self._add_sends(*told.sends_without(sends_)))
+
+    def _add_sends(self, left: Sequence[Send], forgotten: int) -> Imported:
+        phones = {send.phone for send in left}
 
         def work(db: Db, begun: Begun) -> Imported:
+            notes.require_turn(begun.turn, self._forgotten.turn)
             with self._attribution(db).around(begun, phones, brings=False):
-                return sends.add(db, sends_, self._kinds_of_sends)
+                return sends.add(db, left, self._kinds_of_sends)
 
-        return self._write(work)
+        return self._forgotten.told(self._write(work), forgotten)
 
     @property
     def _kinds_of_sends(self) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import apsw
 
-from smsreceipt.model import Decoded
-from smsreceipt.store.forgotten import TOPIC, TURN, Forgotten, Left
+from smsreceipt.store.forgotten import TOPIC, TURN, Forgotten
 from smsreceipt.store.sqlite.rows import rows
 
 
@@ -37,9 +36,9 @@ def topics(db: apsw.Connection) -> list[str]:
     return [topic for (topic,) in rows(db, "SELECT DISTINCT topic FROM note ORDER BY topic")]
 
 
-def unforgotten(db: apsw.Connection, forgotten: Forgotten, decoded: Sequence[Decoded]) -> Left:
-    """The batch without what is about forgotten numbers, and how many that were; inside the caller's transaction."""
+def renew(db: apsw.Connection, forgotten: Forgotten) -> Forgotten:
+    """Forgotten numbers as they are now; inside the caller's transaction."""
     turn = next((text for (text,) in rows(db, "SELECT text FROM note WHERE topic = ? AND name = ?", TURN)), "")
     if turn != forgotten.turn:
         forgotten.read(turn, read(db, TOPIC))
-    return forgotten.without(decoded)
+    return forgotten

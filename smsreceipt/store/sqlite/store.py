@@ -119,7 +119,7 @@ class SqliteStore(Figures, Verified):
     ) -> Kept:
         """Store every receipt and reject in one transaction."""
         with self._transaction():
-            decoded, forgotten = notes.unforgotten(self._db, self._forgotten, decoded)
+            decoded, forgotten = notes.renew(self._db, self._forgotten).without(decoded)
             with self._attribution.around_receipts(decoded):
                 new, received = self._keeper.receipts(decoded)
             fresh, rejected = self._keeper.rejects(decoded)
@@ -169,8 +169,10 @@ class SqliteStore(Figures, Verified):
 
     def add_sends(self, sends: Sequence[Send]) -> Imported:
         """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
-        with self._transaction(), self._attribution.around_phones({send.phone for send in sends}):
-            return self._sends.add(sends)
+        with self._transaction():
+            left, forgotten = notes.renew(self._db, self._forgotten).sends_without(sends)
+            with self._attribution.around_phones({send.phone for send in left}):
+                return self._forgotten.told(self._sends.add(left), forgotten)
 
     def forget_sends(self, query: SendQuery) -> int:
         """Delete the sends that match *query* from the ledger; return how many. Receipts stay."""
