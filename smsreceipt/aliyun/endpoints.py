@@ -106,8 +106,10 @@ def _split(text: str) -> tuple[str, str, int | None]:
     well_formed = _HOST.match(host) is not None or ":" in host
     if parts.scheme not in {"", "http", "https"} or not well_formed or port == 0:
         raise UsageError(_("an endpoint is a host, host:port or URL with scheme http or https"))
-    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise UsageError(_("an endpoint has no path, query or user name"))
+    if "@" in parts.netloc:
+        raise UsageError(_("an endpoint has no user name"))
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise UsageError(_("an endpoint has no path and no query"))
     return parts.scheme, host, port
 
 

@@ -74,19 +74,20 @@ class Store:
     ) -> Iterator[Receipt]:
         """Yield receipts in ascending seq: the state of each message, call and review, as `list` prints them.
 
-        Several values of one filter are alternatives, different filters must all hold. *since* (inclusive) and *until*
-        (exclusive) are compared with sent_at, else reported_at, else received_at; without a zone they are Beijing time.
+        Several values of one filter are alternatives, and an empty collection finds nothing; different filters must
+        all hold. *since* (inclusive) and *until* (exclusive) are compared with sent_at, else reported_at, else
+        received_at; without a zone they are Beijing time.
         *after*: only seq > after. *history*: every statement, not only the states.
-        Raises UsageError for an outcome or a source that does not exist.
+        Raises UsageError for an outcome or a source that does not exist, and for an empty number or id.
         """
         query = Query(
             kinds=[known_kind(each) for each in _words(kind)],
-            phones=[normalise_phone(each) for each in _words(phone)],
-            biz_ids=_words(biz_id),
-            out_ids=_words(out_id),
-            call_ids=_words(call_id),
+            phones=[normalise_phone(each) for each in _ids(phone, "phone")],
+            biz_ids=_ids(biz_id, "biz_id"),
+            out_ids=_ids(out_id, "out_id"),
+            call_ids=_ids(call_id, "call_id"),
             outcomes=[_member(Outcome, each, N_("{word!r} is no outcome")) for each in _words(outcome)],
-            codes=_words(code),
+            codes=_ids(code, "code"),
             sources=[_member(Source, each, N_("{word!r} is no source")) for each in _words(source)],
             since=instant(since),
             until=instant(until),
@@ -94,11 +95,14 @@ class Store:
             history=history,
             limit=limit,
         )
+        given = (kind, phone, biz_id, out_id, call_id, outcome, code, source)
+        if any(each is not None and not isinstance(each, str) and not each for each in given):
+            return iter(())  # a filter without a value holds for nothing
         return self._yielded(self._reading().list(query))
 
     def show(self, word: str) -> Found:
         """Everything about a number or an id: BizId, OutId or CallId. Nothing found is a false value."""
-        found = find(self._reading(), [word])
+        found = find(self._reading(), _ids([word], "word"))
         return Found(tuple(map(receipt_of, found.in_time_order)), tuple(send_of(stored.send) for stored in found.sends))
 
     def add_sends(self, sends: Iterable[Send]) -> int:
@@ -149,6 +153,14 @@ def _words(given: Words) -> list[str]:
     if given is None:
         return []
     return [given] if isinstance(given, str) else list(given)
+
+
+def _ids(given: Words, name: str) -> list[str]:
+    """Numbers or ids. Raises UsageError for an empty one, which would match all rows without a value."""
+    words = _words(given)
+    if not all(word.strip() for word in words):
+        raise UsageError(_("{option}: empty number or id", option=name))
+    return words
 
 
 def _member(kind: type[E], word: str, message: str) -> E:

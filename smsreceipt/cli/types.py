@@ -31,15 +31,21 @@ _WORDS = {"today": 0, "今天": 0, "yesterday": -1, "昨天": -1, "前天": -2}
 
 
 class Duration(click.ParamType[float]):
-    """45s, 10m, 3h, 2d, 1w, or 1h30m: seconds as a float. A bare number is seconds."""
+    """45s, 10m, 3h, 2d, 1w, or 1h30m: seconds as a float. A bare number is seconds. *positive*: not 0."""
 
     name = "duration"
 
+    def __init__(self, *, positive: bool = False) -> None:
+        self._positive = positive
+
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The duration in seconds; fails as a usage error."""
-        if isinstance(value, int | float):
-            return float(value)
-        text = str(value).strip()
+        seconds = float(value) if isinstance(value, int | float) else self._read(str(value).strip(), param, ctx)
+        if self._positive and not seconds:
+            self.fail(_("it must be more than 0: 45s, 10m, 3h, 2d"), param, ctx)
+        return seconds
+
+    def _read(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text):
             return float(text)
         if not re.fullmatch(rf"(?:{_AGO.pattern})+", text, re.IGNORECASE):

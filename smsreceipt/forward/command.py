@@ -34,7 +34,10 @@ class Command:
         try:
             self._words = tuple(shlex.split(text))
         except ValueError:
-            self._words = ()
+            raise UsageError(
+                _("--to exec: the command ends within a quotation, or with a backslash"),
+                hint=_("Such as {example}", example="exec:/usr/local/bin/import --all"),
+            ) from None
         if not self._words or "\0" in text:
             raise UsageError(
                 _("--to exec: names no command"),

@@ -8,6 +8,7 @@ import sys
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,20 @@ def test_a_store_that_appears_later_is_seen(program: Program) -> None:
 def test_what_cannot_be_meant_is_refused(program: Program) -> None:
     with smsreceipt.open(program.location) as store, pytest.raises(smsreceipt.SmsReceiptError, match="no outcome"):
         store.receipts(outcome="lost")
+
+
+def test_an_empty_word_matches_nothing_that_has_no_value(program: Program) -> None:
+    program.keep("SignSmsReport", {"order_id": "1", "sign_name": "x", "sign_status": "approved"})
+    with smsreceipt.open(program.location) as store:
+        for word in ("", " "):
+            with pytest.raises(smsreceipt.SmsReceiptError, match="empty"):
+                store.show(word)
+            for name in ("phone", "biz_id", "out_id", "call_id", "code"):
+                filters: dict[str, Any] = {name: ["x", word]}
+                with pytest.raises(smsreceipt.SmsReceiptError, match="empty"):
+                    store.receipts(**filters)
+        assert len(list(store.receipts())) == 1
+        assert list(store.receipts(phone=[])) == list(store.receipts(kind=())) == []
 
 
 def test_after_a_fork_it_is_opened_again(program: Program) -> None:

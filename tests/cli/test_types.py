@@ -69,6 +69,13 @@ def test_durations(text: object, seconds: float) -> None:
     assert Duration().convert(text, None, None) == seconds
 
 
+@pytest.mark.parametrize("value", ["0", "0s", "0h0m", 0, 0.0])
+def test_a_duration_that_must_be_positive(value: object) -> None:
+    assert Duration().convert(value, None, None) == 0
+    with pytest.raises(click.BadParameter):
+        Duration(positive=True).convert(value, None, None)
+
+
 @pytest.mark.parametrize("text", ["", "h", "-5s", "1y", "1h x"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(click.BadParameter):

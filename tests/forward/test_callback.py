@@ -270,7 +270,7 @@ def test_nobody_there_is_5(program: Program, tmp_path: Path) -> None:
         ("ftp://127.0.0.1/", "begins with http:// or https://"),
         ("http://[::1/", "begins with http:// or https://"),
         ("127.0.0.1:9000", "begins with http:// or https://"),
-        ("http://user:pass@127.0.0.1/", "no path, query or user name"),
+        ("http://user:pass@127.0.0.1/", "an endpoint has no user name"),
         ("http://{kind}.example.com/", "endpoint is a host"),
     ],
 )

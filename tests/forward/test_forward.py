@@ -534,6 +534,9 @@ def test_standard_output_gets_lines(program: Program) -> None:
         ("--to", "exec:'"),
         ("--to", "-", "--name", "a b"),
         ("--to", "-", "--from", "yesterday"),
+        ("--to", "-", "--from", "-1"),
+        ("--to", "http://127.0.0.1:9/", "--from", "0", "--timeout", "0"),
+        ("--to", "exec:cat", "--from", "0", "--timeout", "0s"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(program: Program, words: tuple[str, ...]) -> None:

@@ -16,19 +16,20 @@ from smsreceipt.cli.types import Address, Duration
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _, n_
 
+_NOW = "now"
 _AT_ONCE = 60.0  # seconds for which a run that ends by itself tries a batch
 
 
-class Begin(click.ParamType[int]):
+class Begin(click.ParamType[int | str]):
     """now, or a seq."""
 
     name = "seq"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The seq after which a new cursor begins, -1 for now; fails as a usage error."""
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The seq after which a new cursor begins, or "now"; fails as a usage error."""
         text = str(value).strip().lower()
-        if text in {"now", "-1"}:
-            return -1
+        if text == _NOW:
+            return _NOW
         if not text.isdecimal() or len(text) > 18:
             self.fail(_("{value!r} is neither now nor a seq: now, 0, 12345", value=value), param, ctx)
         return int(text)
@@ -80,7 +81,14 @@ class Begin(click.ParamType[int]):
     help="Give up (exit 5) when a batch is not taken for so long: 1m unless told, with -f never.",
     example="10m",
 )
-@option("--timeout", type=Duration(), default="10s", show_default=True, metavar="TIME", help="Wait so long for each.")
+@option(
+    "--timeout",
+    type=Duration(positive=True),
+    default="10s",
+    show_default=True,
+    metavar="TIME",
+    help="Wait so long for each.",
+)
 @option("-f", "--follow", is_flag=True, help="Go on with what comes until stopped.")
 @option("--as-provider", is_flag=True, help="Send the bodies as the provider pushes them.")
 @option(
@@ -130,7 +138,7 @@ def command(app: App, *, to: str | None, **chosen: Any) -> None:
     options = forward.Options(
         to=to,
         name=chosen["name"],
-        begin=None if begin in {None, -1} else begin,
+        begin=None if begin == _NOW else begin,
         begin_given=begin is not None,
         work=work,
         follow=chosen["follow"],
