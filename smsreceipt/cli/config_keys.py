@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
 from smsreceipt.cli import tool
+from smsreceipt.cli.option_check import OptionCheck
 from smsreceipt.cli.options import Option, common_options, long_name, own_options
 from smsreceipt.runs.config_file import ConfigKey
 
@@ -16,6 +17,15 @@ def config_keys() -> list[ConfigKey]:
     """All keys that set options: those of every command first, then those of single commands."""
     options = [((), option) for option in common_options()]
     return [_config_key(words, option) for words, option in (*options, *options_of_commands())]
+
+
+def variables() -> dict[str, Callable[[str], str | None]]:
+    """The environment variables of all options, and what tells what is wrong with the text of each."""
+    options = [((), option) for option in common_options()]
+    return {
+        _config_key(words, option).variable: OptionCheck(option).fault_of_text
+        for words, option in (*options, *options_of_commands())
+    }
 
 
 def options_of_commands(

@@ -6,6 +6,8 @@ import click
 
 from smsreceipt.language import _
 
+_NOWHERE = click.Context(click.Command("smsreceipt"))
+
 
 class OptionCheck:
     """Checks the value of a key as its option itself would."""
@@ -21,6 +23,15 @@ class OptionCheck:
                 _("must be a list") if not isinstance(value, list) else next(filter(None, map(self._one, value)), None)
             )
         return self._one(value)
+
+    def fault_of_text(self, text: str) -> str | None:
+        """What is wrong with the text of the option's environment variable; None for a valid one, or an empty one."""
+        option = self._option
+        try:
+            option.type_cast_value(_NOWHERE, option.type.split_envvar_value(text) if option.multiple else text)
+        except click.BadParameter as exc:
+            return exc.message
+        return None
 
     def _one(self, value: object) -> str | None:
         option, kind = self._option, self._option.type

@@ -416,6 +416,14 @@ BROKEN: Mapping[str, tuple[Arrange, str, str, str, str, int]] = {
         env(SMSRECEIPT_PULL_WORKER="8"),
         "environment", "warn", "PULL_WORKER sets nothing", "SMSRECEIPT_PULL_WORKERS", 3,
     ),
+    "variable with a value that its option refuses": (
+        env(SMSRECEIPT_PULL_WORKERS="many"),
+        "environment", "fail", "SMSRECEIPT_PULL_WORKERS: 'many' is not a valid", "unset SMSRECEIPT_PULL_WORKERS", 2,
+    ),
+    "variable of which one value is none": (
+        env(SMSRECEIPT_LIST_OUTCOME="delivered lost"),
+        "environment", "fail", "'lost' is not one of", "unset SMSRECEIPT_LIST_OUTCOME", 2,
+    ),
     "variable of nobody": (env(SMSRECEIPT_XYZZY="8"), "environment", "warn", "sets nothing", "unset|mean", 3),
     # store
     "text in place of the store": (
@@ -518,6 +526,12 @@ def test_all_is_well(setup: Setup) -> None:
     assert after == before  # nothing was written, not even a store
     state = setup.sandbox.state()
     assert (state["queued"], state["invisible"], state["deleted"]) == (1, 0, 0)
+
+
+def test_the_secret_of_forward_is_no_slip(setup: Setup) -> None:
+    setup.environ["SMSRECEIPT_FORWARD_SECRET"] = "0123456789abcdef"
+    ended = setup("--offline")
+    assert (ended.code, {row["check"]: row["state"] for row in ended.objects}["environment"]) == (0, "ok")
 
 
 def test_offline_calls_nobody(setup: Setup) -> None:

@@ -24,7 +24,7 @@ def command(app: App, **chosen: Any) -> None:
       smsreceipt doctor
       smsreceipt doctor --push https://sms.example.com --json | jq 'select(.state != "ok")'
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
-    from smsreceipt.cli.config_keys import config_keys
+    from smsreceipt.cli.config_keys import variables
     from smsreceipt.runs.doctor import run
 
     run.run(
@@ -34,5 +34,5 @@ def command(app: App, **chosen: Any) -> None:
         chosen["type"],
         push=chosen["push"],
         offline=chosen["offline"],
-        known={key.variable for key in config_keys()},
+        known=variables(),
     )

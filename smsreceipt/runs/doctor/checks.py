@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from smsreceipt.app import App
@@ -31,12 +31,13 @@ def checks(
     push: str | None,
     *,
     offline: bool,
-    known: Collection[str],
+    known: Mapping[str, Callable[[str], str | None]],
 ) -> list[Check]:
     """All checks of one run, in the order in which they are shown.
 
     *fault*: why the queues are not known. *push*: the callback URL to check; without a path, the secret of this
-    machine is used. *known*: the environment variables of all options.
+    machine is used. *known*: the environment variables of all options, and what tells
+    what is wrong with the text of each.
     """
     store, provider = StoreChecks(app), ProviderChecks(app, offline=offline, patience=_CALL)
     calls = any(queue.kind.startswith("Secret") for queue in queues)

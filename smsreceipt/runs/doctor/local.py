@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from smsreceipt import __version__
 from smsreceipt.aliyun.endpoints import DEFAULTS
 from smsreceipt.app import App
 from smsreceipt.errors import SmsReceiptError
+from smsreceipt.forward import signature
 from smsreceipt.insight.outages import Verdict
 from smsreceipt.language import of_system
 from smsreceipt.model import DAY_MS, Instant, beijing_day, nearest
@@ -69,10 +70,16 @@ def configuration(app: App) -> Result:
     return ok(f"{app.config.path}, {queues} queue{'s' if queues != 1 else ''}", f"{app.config.path}，{queues} 个队列")
 
 
-def environment(app: App, known: Collection[str]) -> Result:
-    """Whether each variable of the program sets something; *known*: the variables of all options."""
+def environment(app: App, options: Mapping[str, Callable[[str], str | None]]) -> Result:
+    """Whether each variable of the program sets something, and to a valid value.
+
+    *options*: the variables of all options, and what tells what is wrong with the text of each.
+    """
     found = [name for name in app.environ if name.startswith("SMSRECEIPT_")]
-    known = {*known, *(f"SMSRECEIPT_{name.upper()}_ENDPOINT" for name in DEFAULTS)}
+    for name in found:
+        if name in options and (fault := options[name](app.environ[name])):
+            return fail((f"{name}: {fault}",) * 2, (f"Correct it, or: unset {name}", f"请改正，或：unset {name}"), 2)
+    known = {*options, signature.VARIABLE, *(f"SMSRECEIPT_{name.upper()}_ENDPOINT" for name in DEFAULTS)}
     unknown = [name for name in found if name not in known and not name.startswith("SMSRECEIPT_TEST_")]
     if not unknown:
         return ok(f"{len(found)} variable{'s' if len(found) != 1 else ''}", f"{len(found)} 个变量")

@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from smsreceipt.app import App
 from smsreceipt.errors import QueueNotFound, SmsReceiptError, UsageError
@@ -34,12 +34,13 @@ def run(
     *,
     push: str | None,
     offline: bool,
-    known: Collection[str],
+    known: Mapping[str, Callable[[str], str | None]],
 ) -> None:
     """Run all checks; print a row for each, and the verdict. Sets the exit code of the worst failure, else 3 to warn.
 
     The queues are those of the arguments, which are those of named_queues(), else those that `pull` drains. *push*: a
-    callback URL to check. *offline*: call nobody. *known*: the environment variables of all options.
+    callback URL to check. *offline*: call nobody. *known*: the environment variables of all options,
+    and what tells what is wrong with the text of each.
     """
     fault: UsageError | None = None
     queues: Sequence[Queue] = ()
