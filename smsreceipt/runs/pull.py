@@ -198,8 +198,7 @@ class _Pull:
         self._receiving = Receiving[Delivery](app, decode, rows=self._rows, view=view, awaited=_AWAITED)
         self._receiving.figures = self._figures
         self._puller: Puller | None = None  # made inside its event loop
-        begin = self._receiving.lock_retry.call
-        self._leases = {queue.name: begin(partial(store.acquire_lease, queue.name)) for queue in queues}
+        self._leases: dict[str, ConsumerLease] = {}  # of a run that has begun
 
     @property
     def tally(self) -> Tally:
@@ -228,6 +227,8 @@ class _Pull:
     def run(self) -> None:
         """Pull until the queues are empty, the options end the run, or a signal comes."""
         receiving = self._receiving
+        begin, names = receiving.lock_retry.call, [queue.name for queue in self._queues]
+        self._leases = {name: begin(partial(self._store.acquire_lease, name)) for name in names}
         with receiving.signals(self._stop) as stopping:
             committer = receiving.start(self._store, on_failure=self._end_at_once)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -163,6 +164,16 @@ def test_without_settling_the_note_of_a_crash_stays(tmp_path: Path) -> None:
         assert pull.ended()[0] == -signal.SIGKILL
         assert "unclean" not in "".join(pulled(sandbox, store, "--wait", "0", "--no-settle"))
         assert "ended unclean" in pulled(sandbox, store, "--wait", "0")[0]
+        assert "unclean" not in "".join(pulled(sandbox, store, "--wait", "0"))
+
+
+def test_a_run_that_could_not_begin_has_hidden_nothing(tmp_path: Path) -> None:
+    """A port that is taken ends it before it asks for anything: the next one waits for nothing."""
+    store = tmp_path / "receipts.db"
+    with provider() as sandbox, socket.create_server(("127.0.0.1", 0)) as taken:
+        reports(sandbox, 1)
+        pull = Pull(sandbox, store, "--metrics-bind", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert pull.ended()[0] == 2
         assert "unclean" not in "".join(pulled(sandbox, store, "--wait", "0"))
 
 
