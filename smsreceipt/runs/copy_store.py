@@ -9,10 +9,12 @@ from typing import TypeVar
 
 from smsreceipt.app import App
 from smsreceipt.errors import StoreDamaged, UsageError
-from smsreceipt.language import _
+from smsreceipt.language import _, of_system
 from smsreceipt.model import Reached
+from smsreceipt.runs.private_file import write_private
 from smsreceipt.store import Query, SendQuery, Store, StoreFacts
 from smsreceipt.store.copies import Copied, CopiedReject, CopiedStatement, Fingerprint
+from smsreceipt.store.forgotten import TOPIC, key_of
 
 T = TypeVar("T", bound=Copied)
 
@@ -27,7 +29,8 @@ def run(app: App, source: str, target: str) -> None:
     """Copy the store at *source* into the one at *target*, and print the summary.
 
     A copy that was cut off goes on after its last commit. Raises UsageError if the source is not there or the target is
-    in use, StoreDamaged if both do not hold the same afterwards. Exit code 3 if others wrote to the source meanwhile.
+    in use, StoreDamaged if both do not hold the same afterwards. Exit code 3 if others wrote to the source meanwhile,
+    or if the key of forgotten numbers cannot be copied.
     """
     shown = app.shown(source), app.shown(target)
     if shown[0] == shown[1]:
@@ -38,6 +41,7 @@ def run(app: App, source: str, target: str) -> None:
         with app.open_store_at(target, readonly=False) as made, origin.snapshot():
             copy = _Copy(app, origin, made, shown)
             copy.run()
+            _bring_key(app, origin, made)
     with app.open_store_at(source, readonly=True) as origin:
         if _contents(origin.facts()) != copy.contents:
             app.needs_a_look(
@@ -48,6 +52,32 @@ def run(app: App, source: str, target: str) -> None:
                 )
             )
     copy.sum_up()
+
+
+def _bring_key(app: App, source: Store, target: Store) -> None:
+    """Copy the key of forgotten numbers, without which they would be stored again; it is outside of both stores."""
+    if not source.notes(TOPIC):
+        return
+    file, copy = source.removals().key_file(), target.removals().key_file()
+    try:
+        key, there = key_of(file), key_of(copy)
+        if key is not None and there is None:
+            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(copy, key, replace=False)
+            app.say(_("the key of forgotten numbers is copied to {file}; each machine that writes needs it", file=copy))
+        reason = "" if key is not None and there in {None, key} else _("it is missing, or another one is there")
+    except OSError as exc:
+        reason = of_system(exc)
+    if reason:
+        app.needs_a_look(
+            _(
+                "the key of forgotten numbers is not copied ({reason}), so that they may be stored again: bring {file}"
+                " to {copy}",
+                reason=reason,
+                file=file,
+                copy=copy,
+            )
+        )
 
 
 class _Copy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -270,6 +271,29 @@ def test_what_is_not_there_is_not_copied(program: Program, tmp_path: Path) -> No
     program.keep("SmsReport", report())
     itself = program("store", "copy", program.location, program.location)
     assert (itself.code, "into itself" in itself.err) == (2, True)
+
+
+@pytest.mark.parametrize("target", ["sqlite", PG])
+@pytest.mark.parametrize("source", ["sqlite", PG])
+def test_numbers_that_were_forgotten_stay_forgotten_in_a_copy(
+    program: Program, locations: Locations, source: str, target: str
+) -> None:
+    here, there, keyless = locations(source), locations(target), locations(target)
+    with closing(opened(here)) as store:
+        store.keep(MANY[:20])
+    number = "13800008000"
+    assert program("--store", here, "forget", number, "--yes").code == 0
+    ended = program("store", "copy", here, there)
+    assert (ended.code, "key of forgotten numbers is copied to " in ended.err) == (0, True), ended.err
+    program.stdin = json.dumps(report()).encode()
+    assert " forgotten=1 " in program("--store", there, "replay", "-", "--kind", "SmsReport").err
+    logs = [program("--store", each, "forget", "--log").err for each in (here, there)]
+    keys = [Path(re.findall(r"key: (.*)", log)[0]) for log in logs]
+    assert keys[1].stat().st_mode & 0o777 == 0o600
+    assert keys[0] != keys[1]
+    keys[0].unlink()
+    ended = program("store", "copy", here, keyless)
+    assert (ended.code, "key of forgotten numbers is not copied" in ended.err) == (3, True)
 
 
 def test_receipts_that_come_during_a_copy_are_told_of(program: Program, locations: Locations) -> None:
