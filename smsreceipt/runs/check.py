@@ -16,7 +16,7 @@ from smsreceipt.model import Delivery, Instant, Kind, Receipt, Source
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.check import FAULTS
 from smsreceipt.output.printer import Printer, tabular
-from smsreceipt.runs.existing import open_existing
+from smsreceipt.runs.existing import open_existing, say_absent
 from smsreceipt.runs.places import places
 from smsreceipt.runs.removing import Remover
 from smsreceipt.store import Store
@@ -35,6 +35,8 @@ def run(app: App, *, deep: bool, fix: bool) -> None:
     counts: Counter[str] = Counter()
     kept: list[Fault] = []
     place = places(app)
+    if not fix:
+        say_absent(app)
     opened = open_existing(app, backfill=False) if fix else app.open_store(readonly=True)
     with opened as store, app.progress() as progress:
         _see_to_removals(app, store, fix=fix)

@@ -22,7 +22,7 @@ from smsreceipt.model.mentions import LONGEST, SHORTEST
 from smsreceipt.output.objects.forgotten import FORGOTTEN, Logged
 from smsreceipt.output.printer import Printer, tabular
 from smsreceipt.runs import removing
-from smsreceipt.runs.existing import open_existing
+from smsreceipt.runs.existing import open_existing, say_absent
 from smsreceipt.runs.forget_files import Recordings, bring_in, noted_sends
 from smsreceipt.runs.forget_finder import LOT, Finder
 from smsreceipt.runs.places import places
@@ -64,6 +64,7 @@ def numbers_in(words: Iterable[str]) -> list[str]:
 
 def plan(app: App, numbers: Collection[str]) -> None:
     """Print what would be deleted. Writes nothing, and takes no lock."""
+    say_absent(app)
     with app.open_store(readonly=True) as store:
         finder = Finder(app, store, numbers)
         tally, files, outside = Tally(removing.day), set[str](), Recordings(store)
@@ -116,8 +117,9 @@ def run(app: App, numbers: Collection[str], *, compact: bool, confirm: Callable[
     first what would go. Run again after a kill, it goes on.
     Exit code 3 if bytes may be left in the files of the store, or anything could not be deleted.
     """
+    planned = confirm is not None and tabular(app) and app.stdin_is_tty
     if confirm is not None:
-        if tabular(app) and app.stdin_is_tty:
+        if planned:
             plan(app, numbers)
         confirm(
             n_(
@@ -126,6 +128,8 @@ def run(app: App, numbers: Collection[str], *, compact: bool, confirm: Callable[
                 len(numbers),
             )
         )
+    if not planned:
+        say_absent(app)
     with app.open_store(readonly=False) as store:
         _Forgetting(app, store, numbers).run(compact=compact)
 

@@ -28,6 +28,7 @@ from smsreceipt.output import terminal
 from smsreceipt.output.objects.outages import OUTAGES, Outage
 from smsreceipt.output.printer import print_rows
 from smsreceipt.reconcile import Calendar
+from smsreceipt.runs.existing import say_absent
 from smsreceipt.runs.figure_settings import thresholds
 from smsreceipt.runs.kinds import say_unknown_kinds
 from smsreceipt.runs.listen_notes import read_events
@@ -50,6 +51,7 @@ def run(app: App, first: int, last: int, kinds: Collection[Kind] = (), shortest:
     *kinds*: the message types to look at; empty: all. *shortest*: milliseconds that a window must last.
     """
     limits = thresholds(app.config.table(("stats",)))
+    say_absent(app)
     with app.open_store(readonly=True) as store:
         rows = found(store, first, last, app.now(), limits, kinds, shortest)
         say_unknown_kinds(app, kinds, store)

@@ -49,6 +49,23 @@ def made(program: Program) -> list[str]:
         return [name for (name,) in db.execute("SELECT nspname FROM pg_namespace WHERE nspname = 'smsreceipt'")]
 
 
+@pytest.mark.parametrize("command", ["check", "check --deep", "outages", "forget 13800008000 --dry-run"])
+def test_who_looks_for_something_is_told_that_there_is_no_store(absent: Program, command: str) -> None:
+    ended = absent(*command.split())
+    assert (ended.code, ended.objects, made(absent)) == (0, [], [])
+    assert ended.err.count("there is no store at ") == 1
+    absent.opened().close()
+    assert "there is no store" not in absent(*command.split()).err
+
+
+def test_a_number_that_is_forgotten_in_no_store_is_noted_and_it_is_told(absent: Program) -> None:
+    """The name of the store may be misspelt."""
+    for said in (1, 0):
+        ended = absent("forget", "13800008000", "--yes")
+        assert (ended.code, ended.err.count("there is no store at ")) == (0, said)
+    assert len(absent("forget", "--log").objects) == 1  # the clock stands still
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_is_made_and_that_there_is_no_store_is_said(absent: Program, command: str) -> None:
     ended = absent(*command.split())
