@@ -121,14 +121,39 @@ def _found(store: Store, which: Which) -> Iterator[list[Recording]]:
     )
     if which.call_ids:
         by_day: dict[str, list[Recording]] = {}
-        for recording in _joined(store.list(query)):
+        for recording in _timed(store, _joined(store.list(query))):
             by_day.setdefault(day_of(recording), []).append(recording)
         yield from (by_day[day] for day in sorted(by_day))
         return
     for day in range(beijing_day(which.since), beijing_day(Instant(which.until - 1)) + 1):
         since, until = max(which.since, start_of_day(day)), min(which.until, start_of_day(day + 1))
-        if recordings := _joined(store.list(replace(query, since=since, until=until))):
+        if recordings := _timed(store, _joined(store.list(replace(query, since=since, until=until)))):
             yield recordings
+
+
+def _timed(store: Store, recordings: list[Recording]) -> list[Recording]:
+    """The recordings of a day, by the time of the call; a notice that tells none has that of its call's other receipts.
+
+    A time of another day is left alone: what is known of a recording is noted by its day.
+    """
+    without = {each.call_id for each in recordings if not each.timed}
+    if not without:
+        return recordings
+    times: dict[tuple[str, str], Instant] = {}
+    for stored in store.list(Query(call_ids=without, history=True)):
+        if stored.receipt.sent_at is not None and not stored.receipt.test:
+            times.setdefault(_call_of(stored.receipt), stored.receipt.sent_at)
+    return sorted((_told(each, times.get((each.pool_key, each.call_id))) for each in recordings), key=_order)
+
+
+def _told(recording: Recording, at: Instant | None) -> Recording:
+    if recording.timed or at is None or beijing_day(at) != beijing_day(recording.called_at):
+        return recording
+    return msgspec.structs.replace(recording, called_at=at, timed=True)
+
+
+def _order(recording: Recording) -> tuple[Instant, str, str, bool]:
+    return recording.called_at, recording.pool_key, recording.call_id, recording.ring
 
 
 @dataclass(slots=True)
@@ -161,7 +186,7 @@ def _joined(receipts: Iterator[StoredReceipt]) -> list[Recording]:
             if found.ring and stored.received_at >= call.ring_at:
                 call.ring, call.ring_at = found.ring, stored.received_at
     recordings = [each for (pool, call_id), call in calls.items() for each in _of_call(pool, call_id, call)]
-    return sorted(recordings, key=lambda each: (each.called_at, each.pool_key, each.call_id, each.ring))
+    return sorted(recordings, key=_order)
 
 
 def _of_call(pool_key: str, call_id: str, call: _Call) -> Iterator[Recording]:

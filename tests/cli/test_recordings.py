@@ -251,6 +251,19 @@ def test_a_link_to_another_host_is_not_followed(desk: Desk) -> None:
         assert (allowed.code, allowed.objects[0]["state"], len(other.asked)) == (0, "fetched", 1)
 
 
+@pytest.mark.parametrize("other", ["SecretStartReport", "SecretReport"])
+def test_a_notice_without_a_time_has_that_of_its_call(desk: Desk, other: str) -> None:
+    desk.sandbox.record(POOL, "c-1", DAY.timestamp(), CONTENT)
+    came = Instant(round(DAY.timestamp() * 1000) + 60_000)
+    told = {"pool_key": POOL, "call_id": "c-1"}
+    desk.program.keep("SecretRecording", {**told, "call_time": None}, received_at=came)
+    assert desk.states() == {"c-1": "expired"}  # nobody can ask for it
+    desk.program.keep(other, {**told, "call_time": f"{DAY:%Y-%m-%d %H:%M:%S}"}, received_at=came)
+    assert desk.states() == {"c-1": "open"}
+    ended = desk.fetch()
+    assert (ended.code, desk.states()) == (0, {"c-1": "fetched"}), ended.err
+
+
 def test_the_tone_before_the_answer_is_a_recording_of_its_own(desk: Desk) -> None:
     link = desk.sandbox.record(POOL, "tone", DAY.timestamp(), CONTENT)
     desk.report("call-1", desk.sandbox.record(POOL, "call-1", DAY.timestamp(), b"ID3 call"), ring_record_url=link)
