@@ -257,7 +257,8 @@ def test_a_notice_without_a_time_has_that_of_its_call(desk: Desk, other: str) ->
     came = Instant(round(DAY.timestamp() * 1000) + 60_000)
     told = {"pool_key": POOL, "call_id": "c-1"}
     desk.program.keep("SecretRecording", {**told, "call_time": None}, received_at=came)
-    assert desk.states() == {"c-1": "expired"}  # nobody can ask for it
+    (row,) = desk("list").objects
+    assert (row["state"], row["expires_at"]) == ("expired", None)  # nobody can ask for it
     desk.program.keep(other, {**told, "call_time": f"{DAY:%Y-%m-%d %H:%M:%S}"}, received_at=came)
     assert desk.states() == {"c-1": "open"}
     ended = desk.fetch()

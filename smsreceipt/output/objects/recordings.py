@@ -95,7 +95,7 @@ RECORDINGS = View[ShownRecording](
         Column(key="called_at", of="recording.called_at", convert=at_second),
         Column(key="state", of="state", head=("STATE", "状态"), cell=_state, priority=10, live_width=7),
         Column(key="days_left", of="days_left", head=("LEFT", "剩余"), cell=_left, priority=9, live_width=9),
-        Column(key="expires_at", of="expires_at", convert=at_second),
+        Column(key="expires_at", of="expires_at", convert=lambda at: at_second(at or None)),  # 0: nothing tells it
         Column(key="size", of="size", head=("SIZE", "大小"), cell=_size, priority=6, right=True, live_width=8),
         Column(
             key="file",
