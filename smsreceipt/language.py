@@ -16,6 +16,11 @@ LANGUAGES = (ENGLISH, CHINESE)
 #: Without pathlib, which `--help` does not need otherwise.
 CATALOGUE = os.path.join(os.path.dirname(__file__), "locale", "zh", "LC_MESSAGES", "smsreceipt.po")  # noqa: PTH118, PTH120
 
+_NAMES = {
+    **dict.fromkeys(("cn", "chs", "chinese", "中文", "汉语", "简体中文"), CHINESE),
+    **dict.fromkeys(("english", "英文", "英语"), ENGLISH),
+}
+
 _QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _TEXT = rf"({_QUOTED}(?:\s+{_QUOTED})*)\s+"
 _ENTRY = rf"^msgid {_TEXT}(?:msgid_plural {_TEXT})?msgstr(?:\[0\])? {_TEXT}"
@@ -53,6 +58,14 @@ def chosen() -> str:
 def is_chinese() -> bool:
     """Whether Chinese is chosen."""
     return _State.chosen == CHINESE
+
+
+def named(word: str) -> str:
+    """The language that somebody names: zh, zh-CN, zh_CN.UTF-8, EN, chinese, 中文; "" for what is none."""
+    plain = word.strip().lower()
+    if plain.startswith(LANGUAGES) and not plain[2:3].isalnum():
+        return plain[:2]
+    return _NAMES.get(plain, "")
 
 
 def of_locale(environ: Mapping[str, str]) -> str:

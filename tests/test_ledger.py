@@ -137,6 +137,12 @@ def test_what_is_no_time_is_refused_without_being_quoted(written: str) -> None:
     assert written not in str(caught.value)
 
 
+@pytest.mark.parametrize("written", ["09:00", "9:00:05", "上午9:00", "9时5分"])
+def test_a_time_of_day_alone_is_told(written: str) -> None:
+    with pytest.raises(InvalidValue, match="without the day"):
+        moment_of(written)
+
+
 @given(st.datetimes(datetime(2001, 9, 10), datetime(2099, 12, 30), timezones=st.just(UTC)))
 def test_the_day_is_beijings_whatever_the_zone(moment: datetime) -> None:
     at = Instant(int(moment.timestamp()) * 1000)
@@ -287,6 +293,10 @@ def test_the_columns_of_a_heading_that_is_not_known_can_be_read() -> None:
         ("phone,biz_id\n", "sent_at"),
         ('"phone\n', "phone, biz_id"),
         (b"PK\x03\x04", "spreadsheet"),
+        ("<html><table><tr><td>手机号</td></tr></table></html>", "web page"),
+        ("\n<?xml version='1.0'?>\n<RECORDS></RECORDS>", "XML"),
+        ("INSERT INTO `sms` (`phone`, `biz_id`, `sent_at`) VALUES (1, 2, 3);", "SQL"),
+        ("-- MySQL dump 10.13  Distrib 8.0\n--\n", "SQL"),
         (b"\xfd7zXZ", "xz"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (gzip.compress(b"phone,biz_id,time\n" * 999, mtime=0)[:-9], "middle"),

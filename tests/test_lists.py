@@ -230,10 +230,10 @@ def test_a_heading_that_names_one_thing_twice_is_refused_unless_a_name_tells_the
 def test_titles_borders_totals_and_empty_rows_are_no_rows() -> None:
     text = (
         "短信发送记录 2026-11-05,,\n\n,,\n手机号码,回执ID,发送时间\n"
-        f"{PHONE},{BIZ_ID},{AT}\n,,\n合计,1,\nTotal: 1,,\n(1 row)\n"
+        f"{PHONE},{BIZ_ID},{AT}\n,,\n合计,1,\nTotal: 1,,\n(1 row)\n1 row in set (0.00 sec)\n"
     )
     found = read(text)
-    assert [type(each) for each in found] == [Send, Skipped, Skipped, Skipped]
+    assert [type(each) for each in found] == [Send, Skipped, Skipped, Skipped, Skipped]
     boxed = (
         f"+---+---+---+\n| phone | biz_id | sent_at |\n+---+---+---+\n| {PHONE} | {BIZ_ID} | {AT} |\n+---+---+---+\n"
     )

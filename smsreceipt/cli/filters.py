@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.options import option
 from smsreceipt.cli.types import MessageType, When, since, span, until
+from smsreceipt.cli.words import Words, separated
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.model import Instant, Outcome, Source, beijing_day, normalise_phone, start_of_day
@@ -41,6 +43,14 @@ since_option = option(
 )
 until_option = option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today")
 
+
+def _outcome_in_tables(word: str) -> str:
+    """The outcome that a Chinese table prints so; "" for none."""
+    from smsreceipt.output.display import OUTCOMES_ZH
+
+    return next((str(outcome) for outcome, printed in OUTCOMES_ZH.items() if printed == word), "")
+
+
 _OPTIONS = {
     "kind": kind_option(),
     "phone": phone_option,
@@ -50,7 +60,7 @@ _OPTIONS = {
     "outcome": option(
         "--outcome",
         multiple=True,
-        type=click.Choice([str(outcome) for outcome in Outcome]),
+        type=Words([str(outcome) for outcome in Outcome], _outcome_in_tables),
         metavar="OUTCOME",
         help="Only this outcome, such as delivered or failed.",
         example="failed",
@@ -65,7 +75,7 @@ _OPTIONS = {
     "source": option(
         "--source",
         multiple=True,
-        type=click.Choice([str(source) for source in Source]),
+        type=Words([str(source) for source in Source]),
         metavar="SOURCE",
         help="Only what came by mns, push, replay or query.",
         example="mns",
@@ -111,7 +121,7 @@ def query_of(app: App, chosen: dict[str, Any]) -> Query:
         refuse_empty(chosen[name], f"--{name.replace('_', '-')}")
     return Query(
         kinds=chosen["kind"],
-        phones=[normalise_phone(word) for word in read_dash(app, chosen["phone"])],
+        phones=[normalise_phone(word) for word in numbers(app, chosen["phone"])],
         biz_ids=chosen["biz_id"],
         out_ids=chosen["out_id"],
         call_ids=chosen["call_id"],
@@ -151,6 +161,23 @@ def bounds(now: Instant, day: str | None, begin: str | None, end: str | None) ->
         raise UsageError(_("--date is one day; it cannot go with --since or --until"))
     number = beijing_day(span(day, now)[0])
     return start_of_day(number), start_of_day(number + 1)
+
+
+def numbers(app: App, words: tuple[str, ...]) -> list[str]:
+    """The phone numbers that the words of --phone name. Raises UsageError for what can be no number."""
+    found = [number for word in read_dash(app, words) for number in separated(word)]
+    refuse_masked(found)
+    if any(not re.search(r"\d", number) for number in found):
+        raise UsageError(_("--phone: {reason}", reason=_("not a phone number")))
+    return found
+
+
+def refuse_masked(words: Iterable[str]) -> None:
+    """Raise UsageError for a number as tables print it: 138****0001 is the number of many."""
+    if any(re.search(r"\d\*{2,}", word) for word in words):
+        raise UsageError(
+            _("a masked number finds nothing: the whole number is needed"), hint=_("Tables print it with --reveal.")
+        )
 
 
 def read_dash(app: App, words: tuple[str, ...]) -> list[str]:

@@ -121,7 +121,7 @@ class _Run:
         words = [*itertools.takewhile(lambda word: word != "--", self._args)]
         named = [after for word, after in itertools.pairwise(words) if word == "--lang"]
         named += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
-        chosen = [each for each in [environ.get("SMSRECEIPT_LANG", ""), *named] if each in language.LANGUAGES]
+        chosen = [*filter(None, map(language.named, [environ.get("SMSRECEIPT_LANG", ""), *named]))]
         return chosen[-1] if chosen else language.of_locale(environ)
 
     @property
@@ -190,13 +190,14 @@ class _Run:
         if isinstance(exc, click.exceptions.NoArgsIsHelpError):
             self._write(exc.format_message() if not self._log_json else self.line(exc.format_message(), "message"))
             return 2
-        from smsreceipt.cli.translated import usage_message  # not for a command that goes well
+        from smsreceipt.cli.slips import next_step  # neither is for a command that goes well
+        from smsreceipt.cli.translated import usage_message
 
         _keep_near(exc)
+        hint = next_step(exc, self._tool, self._args)
         self._say(f"error: {usage_message(exc)}")
-        ctx = getattr(exc, "ctx", None)
-        if ctx is not None:
-            self._say(f"hint: {ctx.command_path} --help")
+        if hint:
+            self._say(f"hint: {hint}")
         return 2
 
     def _internal(self, exc: BaseException) -> int:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from smsreceipt import language
 from smsreceipt.cli.translated import Sections
+from smsreceipt.cli.words import Words, separated
 from smsreceipt.settings import Setting, Settings
 
 if TYPE_CHECKING:
@@ -66,19 +67,10 @@ class Option(click.Option):
         return language._("{names} (env var: {variable})", names=names, variable=variable.removesuffix(")"))
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
-        """As in click; a misspelt word is told which one of the option's words is near."""
-        try:
-            return super().type_cast_value(ctx, value)
-        except click.BadParameter as exc:
-            if isinstance(self.type, click.Choice):
-                from smsreceipt.model import nearest
-
-                words = [value] if isinstance(value, str) else value
-                bad = next((word for word in words if word not in self.type.choices), "")  # the one that click names
-                if near := nearest(bad, self.type.choices):
-                    told = language._("{told}; did you mean {word}?", told=exc.message.rstrip(".。"), word=near)
-                    raise click.BadParameter(told, ctx, self) from None
-            raise
+        """As in click; several words with commas between them are as good as an option that is repeated."""
+        if self.multiple and value and getattr(self.type, "in_commas", False):
+            value = [part for word in value for part in separated(word)]
+        return super().type_cast_value(ctx, value)
 
 
 def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -263,7 +255,7 @@ def common_options() -> list[Option]:
             "-o",
             "--output",
             sets="output",
-            type=click.Choice(["table", "json", "csv", "excel"]),
+            type=Words(["table", "json", "csv", "excel"]),
             help="table on a terminal, json (an object a line) when piped, unless told; excel is a CSV for Excel.",
             example="json",
         ),
@@ -285,7 +277,7 @@ def common_options() -> list[Option]:
         _common(
             "--lang",
             sets="lang",
-            type=click.Choice(language.LANGUAGES),
+            type=Words(language.LANGUAGES, language.named),
             callback=_set_language,
             help="The language of help, messages and tables; unless told that of the locale.",
             example="zh",
@@ -296,7 +288,7 @@ def common_options() -> list[Option]:
         _common(
             "--log-format",
             sets="log-format",
-            type=click.Choice(["text", "json"]),
+            type=Words(["text", "json"]),
             help="Messages on standard error as text, or as JSON objects, one a line.",
             example="json",
         ),

@@ -10,6 +10,7 @@ import click
 from smsreceipt.cli.filters import codes_of, refuse_empty
 from smsreceipt.cli.options import option
 from smsreceipt.cli.types import Completed
+from smsreceipt.cli.words import Words
 from smsreceipt.errors import UsageError
 from smsreceipt.insight.question import OF_CALLS, Compare, Dimension, Group, Question, Sort
 from smsreceipt.language import _, listed
@@ -49,7 +50,7 @@ _FILTERS = [
     option(
         "--carrier",
         multiple=True,
-        type=click.Choice(["mobile", "unicom", "telecom", "broadnet", "mvno", "unknown"]),
+        type=Words(["mobile", "unicom", "telecom", "broadnet", "mvno", "unknown"]),
         help="Only numbers of ranges of this carrier.",
         example="telecom",
     ),
@@ -66,7 +67,7 @@ _FILTERS = [
 _COMPARISON = [
     option(
         "--compare",
-        type=click.Choice([str(each) for each in Compare]),
+        type=Words([str(each) for each in Compare]),
         default="previous",
         show_default=True,
         help="Beside the period before, the same days a week before, or nothing.",

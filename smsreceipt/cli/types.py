@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from smsreceipt.language import N_, _
-from smsreceipt.model import BEIJING, DAY_MS, Instant, Kind, Share, beijing_day, start_of_day
+from smsreceipt.model import BEIJING, DAY_MS, Instant, Kind, Share, beijing_day, nearest, start_of_day
+from smsreceipt.model.written import typed, without_units
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -22,12 +23,27 @@ if TYPE_CHECKING:
     from smsreceipt.runs.sockets import HostPort
 
 T = TypeVar("T")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_AGO = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE | re.ASCII)
+#: By the first character of a unit, and its seconds.
+_UNITS = {
+    character: seconds
+    for characters, seconds in (("s秒", 1), ("m分", 60), ("h小钟", 3600), ("d天", 86400), ("w周星", 604800))
+    for character in characters
+}
+_UNIT = (
+    "s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?"
+    "|秒钟?|分钟?|个?小时|个?钟头|天|周|个?星期"
+)
+_SPAN = rf"(\d{{1,6}}(?:\.\d{{1,3}})?)\s*({_UNIT})"
+_AGO = re.compile(rf"{_SPAN}\s*(?:ago|[之以]?前)?", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile(rf"(?:{_SPAN}\s*)+", re.IGNORECASE | re.ASCII)
+_DURATION_PART = re.compile(_SPAN, re.IGNORECASE | re.ASCII)
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d{2})(\d{2}))", re.ASCII)
 _DAY_OF_YEAR = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
 _SHORT = re.compile(r"(?<![\d:+.])(\d)(?=[-T :]|\Z)", re.ASCII)  #: 8 in 2026-11-8T8:00
-_WORDS = {"today": 0, "今天": 0, "yesterday": -1, "昨天": -1, "前天": -2}
+_DOTS = re.compile(r"(\d{4})\.(\d{1,2})\.(\d{1,2})(?![\d.])", re.ASCII)
+_WORDS = {"today": 0, "今天": 0, "今日": 0, "yesterday": -1, "昨天": -1, "昨日": -1, "前天": -2, "大前天": -3}
+_NOW = {"now", "现在"}
+_BEIJING = {"beijing", "北京", "北京时间", "东八区"}
 
 
 class Duration(click.ParamType[float]):
@@ -40,17 +56,21 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The duration in seconds; fails as a usage error."""
-        seconds = float(value) if isinstance(value, int | float) else self._read(str(value).strip(), param, ctx)
+        seconds = float(value) if isinstance(value, int | float) else self._read(typed(value), param, ctx)
         if self._positive and not seconds:
             self.fail(_("it must be more than 0: 45s, 10m, 3h, 2d"), param, ctx)
         return seconds
 
     def _read(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text):
+        if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text, re.ASCII):
             return float(text)
-        if not re.fullmatch(rf"(?:{_AGO.pattern})+", text, re.IGNORECASE):
+        if not _DURATION.fullmatch(text):
             self.fail(_("{value!r} is no duration: 45s, 10m, 3h, 2d", value=text), param, ctx)
-        return sum(float(number) * _UNITS[unit.lower()] for number, unit in _AGO.findall(text))
+        return sum(float(number) * _seconds(unit) for number, unit in _DURATION_PART.findall(text))
+
+
+def _seconds(unit: str) -> int:
+    return _UNITS[unit.lower().removeprefix("个")[0]]
 
 
 class Part(click.ParamType[Share]):
@@ -62,7 +82,7 @@ class Part(click.ParamType[Share]):
         """The share; fails as a usage error."""
         if isinstance(value, Share):
             return value
-        match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip(), re.ASCII)
+        match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", typed(value), re.ASCII)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             self.fail(_("{value!r} is no share: 1/4, 2/4, 3/4, 4/4", value=value), param, ctx)
         return Share(int(match[1]), int(match[2]))
@@ -77,7 +97,7 @@ class Size(click.ParamType[int]):
         """The size in bytes; fails as a usage error."""
         if isinstance(value, int):
             return value
-        match = re.fullmatch(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", str(value).strip(), re.IGNORECASE)
+        match = re.fullmatch(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", typed(value), re.IGNORECASE)
         if match is None:
             self.fail(_("{value!r} is no size: 0, 512KiB, 64MiB, 1GiB", value=value), param, ctx)
         return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
@@ -97,10 +117,11 @@ class Address(click.ParamType["HostPort | str"]):
 
         if isinstance(value, HostPort):
             return value
-        if self._off and str(value).strip().lower() == "off":
+        text = typed(value)
+        if self._off and text.lower() == "off":
             return "off"
         try:
-            return HostPort.of(str(value))
+            return HostPort.of(text)
         except ValueError:
             self.fail(_("{value!r} is no address: HOST:PORT, such as 127.0.0.1:8080", value=value), param, ctx)
 
@@ -128,12 +149,13 @@ class MessageType(Completed[Kind]):
     """A message type: a known one in any case and as narrow tables print it; any other as it is."""
 
     name = "message type"
+    in_commas = True
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Kind:
         """The message type in its own spelling; fails as a usage error for an empty one."""
         from smsreceipt.decode import known_kind
 
-        return known_kind(str(value)) or self.fail(_("a message type is missing: SmsReport, SmsUp"), param, ctx)
+        return known_kind(typed(value)) or self.fail(_("a message type is missing: SmsReport, SmsUp"), param, ctx)
 
     def completions(self, incomplete: str) -> Iterable[str]:
         """The known ones that begin so, in any case."""
@@ -151,7 +173,9 @@ class Zone(click.ParamType[tzinfo]):
         """The zone; fails as a usage error."""
         if isinstance(value, tzinfo):
             return value
-        text = str(value).strip()
+        text = typed(value)
+        if text.lower() in _BEIJING:
+            return BEIJING
         if found := re.fullmatch(r"(?:UTC|GMT)?([+-])(\d\d?)(?::?(\d\d))?", text, re.IGNORECASE):
             minutes = int(found[2]) * 60 + int(found[3] or 0)
             if minutes <= 14 * 60:
@@ -167,21 +191,28 @@ class Zone(click.ParamType[tzinfo]):
 def span(text: str, now: Instant) -> tuple[Instant, Instant]:
     """The first instant of the Beijing day that *text* names, and that of the next day; for an instant, itself twice.
 
-    Days are YYYY-MM-DD, YYYYMMDD, MM-DD of the nearest year, today and yesterday, also in Chinese. Instants are 3h and
-    2d (that long ago), and ISO 8601 times with or without a zone. Slashes are as good as dashes. Raises ValueError.
+    Days are YYYY-MM-DD, YYYYMMDD, MM-DD of the nearest year, today and yesterday. Instants are 3h and 2d (that long
+    ago), ISO 8601 times with or without a zone, and now. All of them may be Chinese or full-width; slashes and dots are
+    as good as dashes. Raises ValueError.
     """
-    plain = text.strip().lower().replace("/", "-")
+    written = _DOTS.sub(r"\1-\2-\3", typed(text).replace("/", "-"))
+    plain = written.lower()
+    if plain in _NOW:
+        return now, now
     if plain in _WORDS:
         day = beijing_day(now) + _WORDS[plain]
         return start_of_day(day), start_of_day(day + 1)
+    if match := _AGO.fullmatch(plain):
+        at = Instant(now - round(float(match[1]) * _seconds(match[2]) * 1000))
+        return at, at
+    if not plain.isascii():
+        written = without_units(written)
+        plain = written.lower()
     if match := _DAY.fullmatch(plain):
         return _whole_day(*(int(part) for part in match.groups() if part))
     if match := _DAY_OF_YEAR.fullmatch(plain):
         return _nearest_day(int(match[1]), int(match[2]), now)
-    if match := _AGO.fullmatch(plain):
-        at = Instant(now - round(float(match[1]) * _UNITS[match[2]] * 1000))
-        return at, at
-    return _instant(_SHORT.sub(r"0\1", text.strip().replace("/", "-")))
+    return _instant(_SHORT.sub(r"0\1", written))
 
 
 def _whole_day(year: int, month: int, day: int) -> tuple[Instant, Instant]:
@@ -225,7 +256,10 @@ class When(click.ParamType[str]):
                     "{value!r} is no time: 2026-11-20, 20261120, 11-20, today, yesterday, 3h, 2d (ago),"
                     " 2026-11-20T08:00"
                 )
-            self.fail(_(told, value=value), param, ctx)
+            reason = _(told, value=value)
+            if near := nearest(str(value), ["today", "yesterday"]):
+                reason = _("{told}; did you mean {word}?", told=reason, word=near)
+            self.fail(reason, param, ctx)
         return str(value)
 
 

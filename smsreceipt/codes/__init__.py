@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
+from smsreceipt.model import nearest
+from smsreceipt.model.written import typed
+
 #: Table as users see it --> its data file, in the order of explanations.
 TABLES = {
     "receipt": "receipt.tsv",
@@ -54,9 +57,14 @@ def explain(code: str) -> list[Explanation]:
     return [explanation for explanation in found if explanation]
 
 
+def near(code: str) -> str:
+    """The code of a table that *code* is a misspelling of; "" for one that is known, and where none is near."""
+    return "" if explain(code) else nearest(code, (row["code"] for file in TABLES.values() for row in rows(file)))
+
+
 def spellings(code: str) -> set[str]:
     """The spellings of *code* in receipts: as given, in upper case, and as in each table."""
-    code = code.strip()
+    code = typed(code)
     found = {explanation.code for explanation in explain(code)}
     return {code, code.upper(), *(each for each in found if not each.endswith("*"))}
 

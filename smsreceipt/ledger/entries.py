@@ -90,8 +90,22 @@ def entries(stream: BinaryIO, form: Form = Form()) -> Iterator[Entry]:
     if any(map(in_log_line, ahead)) and not _names_columns(ahead, form):
         yield from _from_objects(chain(ahead, text), number, form, log=True)
     else:
+        _refuse_other_formats(first)
         table = csv_table(chain(ahead, text), number, form.wanted)
         yield from _from_table(table, form)
+
+
+def _refuse_other_formats(first: str) -> None:
+    """Raise UsageError where the first line shows that the list is no table."""
+    if re.match(r"\ufeff?\s*<(?:[!?a-z])", first, re.IGNORECASE):
+        raise UsageError(
+            _("the list is a web page or XML, whatever its name says"),
+            hint=_("Open it with a spreadsheet program, and save it as .xlsx or as CSV (UTF-8)."),
+        )
+    if re.match(r"\s*(?:insert\s+into|create\s+table|drop\s+table|-- [\w ]+ dump)\b|/\*", first, re.IGNORECASE):
+        raise UsageError(
+            _("the list is SQL, not a table"), hint=_("Export the rows of the table as CSV with a heading.")
+        )
 
 
 def _is_text(line: str) -> bool:

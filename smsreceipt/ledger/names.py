@@ -18,7 +18,8 @@ _NAMES = {
     " 接收手机号 接收手机号码 接收手机 接收号码 接收者手机号 接收人手机号 接收人号码 收信号码 目标号码 用户手机号"
     " 客户手机号 会员手机号 移动电话 联系电话 电话 电话号码 号码 接收方 接收人",
     "biz_id": "bizid 回执id 发送回执id 短信回执id 发送流水号 短信流水号 apiserialno smsbizid sendbizid aliyunbizid"
-    " serialno receiptid bid 回执编号 回执号 发送回执编号 发送回执 业务流水号 业务id 流水号",
+    " serialno receiptid bid 回执编号 回执号 回执编码 短信回执编号 短信回执号 短信回执编码 发送回执编号 发送回执"
+    " 业务流水号 业务id 流水号",
     "sent_at": "sentat sendtime senttime sendat senddate sentdate sendtimestamp gmtsend submittime submitat requesttime"
     " timestamp time datetime ts createdat createtime createdtime createdate createddate createdon gmtcreate"
     " gmtcreated addtime addedat inserttime insertedat ctime logtime eventtime asctime realtimetimestamp date day"

@@ -24,7 +24,7 @@ _SEPARATOR_LINE = re.compile(r"sep=.\s*", re.IGNORECASE)
 _BORDER = re.compile(r"[-+=|:\s]*")
 _TOTAL = re.compile(
     r"(?:合计|总计|小计|共计|总数|汇总|(?:grand |sub)?total|sum)\b.*|共 ?\d+ ?[条行].*"
-    r"|\(?\d[\d,]* rows?( selected)?\.?\)?",
+    r"|\(?\d[\d,]* rows?( selected| in set.*)?\.?\)?",
     re.IGNORECASE,
 )
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from smsreceipt.language import _
 from smsreceipt.ledger.cells import InvalidValue, whole_number
 from smsreceipt.model import DAY_MS, Instant, beijing_day, narrow, visible
+from smsreceipt.model.written import without_units
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _SERIAL_EPOCH = 25_569  # 1970-01-01 as a day of a spreadsheet
@@ -26,6 +27,7 @@ _CLOCK = (
 _WRITTEN = re.compile(
     rf"(?P<year>\d{{4}})([-/.])(?P<month>\d\d?)\2(?P<day>\d\d?)(?:(?: +|, *|T){_CLOCK})?", re.ASCII | re.IGNORECASE
 )
+_TIME_OF_DAY = re.compile(_CLOCK, re.ASCII | re.IGNORECASE)
 _COMPACT = re.compile(
     r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)(?:(?P<t>[T ]?)(?P<hour>\d\d):?(?P<minute>\d\d)"
     r"(?::?(?P<second>\d\d)(?:[.,]?(?P<fraction>\d{3}|\d{6}|\d{9}))?)?(?P<zone>[^\d:.].*)?)?",
@@ -33,9 +35,6 @@ _COMPACT = re.compile(
 )
 _EPOCH = re.compile(r"(?P<seconds>\d{10})(?:\.(?P<fraction>\d{1,9}))?|(?P<long>\d{13}|\d{16}|\d{19})", re.ASCII)
 _SERIAL = re.compile(r"\d{5}(?:\.\d{1,15})?", re.ASCII)
-_CHINESE_DAY = re.compile(r"(\d{4}) ?年 ?(\d\d?) ?月 ?(\d\d?) ?[日号] ?", re.ASCII)
-_CHINESE_CLOCK = re.compile(r"(\d\d?) ?[时点] ?(?:(\d\d?) ?分)? ?(?:(\d\d?) ?秒)?", re.ASCII)
-_CHINESE_WEEKDAY = re.compile(r" ?(?:星期|周)[一二三四五六日天] ?")
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +)?"
 _MONTH = "(?P<month>[A-Za-z]{3,9})"
 _CTIME_CLOCK = r"(?P<clock>\d\d?:\d\d(?::\d\d(?:\.\d{1,9})?)?)"
@@ -79,7 +78,7 @@ def moment_of(text: str, zone: tzinfo | None = None, *, serials: bool = False) -
     11/5/2026 is not.
     """
     text = narrow(visible(text))
-    text = whole_number(text) if text.isascii() else _with_numbers(text)
+    text = whole_number(text) if text.isascii() else without_units(text)
     if found := _WRITTEN.fullmatch(text):
         return _moment(found.groupdict(), zone)
     if (found := _COMPACT.fullmatch(text)) and (found["t"] or len(text) not in {13, 16, 19}):
@@ -119,17 +118,9 @@ def _moment_in_words(text: str, zone: tzinfo | None) -> Moment:
                 return _moment(whole.groupdict(), zone)
     if _YEAR_LAST.match(text):
         raise InvalidValue(_("day and month could be either way round: write the year first, as in 2026-11-05"))
+    if _TIME_OF_DAY.fullmatch(text):
+        raise InvalidValue(_("a time of day without the day: name the column that has the day"))
     raise InvalidValue(_("not a time"))
-
-
-def _with_numbers(text: str) -> str:
-    """A time without Chinese units and days of the week: 2026年11月5日 9时3分 is 2026-11-5 09:03:00."""
-    text = _CHINESE_CLOCK.sub(_clock_with_colons, _CHINESE_DAY.sub(r"\1-\2-\3 ", text))
-    return _CHINESE_WEEKDAY.sub(" ", text).strip()
-
-
-def _clock_with_colons(found: re.Match[str]) -> str:
-    return ":".join(f"{int(part or 0):02}" for part in found.groups())
 
 
 def _moment(found: dict[str, str | None], zone: tzinfo | None) -> Moment:

@@ -22,6 +22,7 @@ from smsreceipt.permissions import unusable
 HIDDEN = ("dingtalk", "wecom", "feishu", "webhook", "mail", "apprise")  #: kinds whose address is a secret
 COMMANDS = ("exec", "shell")  #: kinds that run a command
 _LONGEST = 1 << 16
+_WIDE_COLONS = re.compile(r"^\w+[:：](?:(?:env|file)[:：])?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
 
 
@@ -39,7 +40,7 @@ class Address:
 
         Raises UsageError, which quotes nothing of a text that may hold a secret.
         """
-        kind, _colon, rest = text.strip().partition(":")
+        kind, _colon, rest = _WIDE_COLONS.sub(lambda found: found[0].replace("：", ":"), text.strip()).partition(":")
         kind = kind.lower()
         if kind in COMMANDS:
             if not rest.strip():

@@ -7,7 +7,6 @@ import shlex
 from smsreceipt import codes
 from smsreceipt.app import App
 from smsreceipt.language import _
-from smsreceipt.model import nearest
 from smsreceipt.output import terminal
 from smsreceipt.output.objects.codes import EXPLANATIONS
 from smsreceipt.output.printer import print_rows
@@ -19,8 +18,7 @@ def run(app: App, code: str) -> None:
     if found:
         print_rows(app, EXPLANATIONS, found, lambda display: terminal.codes.explanations(found, display))
     else:
-        near = nearest(code, (row["code"] for file in codes.TABLES.values() for row in codes.rows(file)))
-        if near:
+        if near := codes.near(code):
             app.say(_("no table knows the code {code}; did you mean {near}?", code=code, near=near))
         else:
             command = f"smsreceipt list --code {shlex.quote(code)}"

@@ -115,13 +115,18 @@ def _once(app: App, query: Query, limit: int | None, printer: Printer[StoredRece
         say_unknown_kinds(app, query.kinds, store)
         if not printed:
             printer.end()
-            app.say(_nothing_found(app, store))
+            app.say(_nothing_found(app, store, query))
         elif table and printed == asked.limit:
             say_hidden_rows(app, store.count(query, COUNTED + printed) - printed)
 
 
-def _nothing_found(app: App, store: Store) -> str:
+def _nothing_found(app: App, store: Store, query: Query) -> str:
     if any(store.list(Query(limit=1))):
+        from smsreceipt import codes  # only for a code that may be misspelt
+
+        for code in sorted(query.codes):
+            if near := codes.near(code):
+                return _("no table knows the code {code}; did you mean {near}?", code=code, near=near)
         return _("no receipts found; what the store has: smsreceipt status")
     return _(
         "no receipts in {store} yet: receive them with smsreceipt pull or listen, or read saved ones with replay",

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
+from smsreceipt.model import narrow
 from smsreceipt.store.promise import LOCK_WAIT, Reread, Store
 
 #: A URL, also one of those that need no slashes. Any other colon may be part of a file's name.
@@ -149,6 +150,10 @@ def _engine(location: str, *, insecure: bool = False) -> Engine:
         raise UsageError(
             _("this store URL is not supported: {scheme}…", scheme=url[0]),
             hint=_("Give the path of a file, or postgresql://USER@HOST/DATABASE."),
+        )
+    if url := _URL.match(narrow(location)):
+        raise UsageError(
+            _("this store URL has full-width characters"), hint=_("Write {url} with those of ASCII.", url=url[0])
         )
     from smsreceipt.store.sqlite.engine import SqliteFile
 

@@ -36,6 +36,7 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
             "smsreceipt.cli.main",
             "smsreceipt.cli.options",
             "smsreceipt.cli.translated",
+            "smsreceipt.cli.words",
             "smsreceipt.errors",
             "smsreceipt.exits",
             "smsreceipt.language",

@@ -6,10 +6,11 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command
+from smsreceipt.cli.words import Words
 
 
 @cli_command("completion", data=True)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Words(["bash", "zsh", "fish"]))
 def command(app: App, shell: str) -> None:
     """Print the completion script of a shell.
 

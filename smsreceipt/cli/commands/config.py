@@ -7,6 +7,7 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli import COMMANDS
 from smsreceipt.cli.options import Group, cli_command, option
+from smsreceipt.cli.words import Words
 from smsreceipt.runs.installation import UNITS
 
 command = Group("config", help="Show the effective configuration; write a first one, units and cron lines.")
@@ -41,7 +42,7 @@ def init_command(app: App, *, full: bool, force: bool) -> None:
 
 
 @cli_command("systemd", data=True)
-@click.argument("names", metavar="[COMMAND]...", nargs=-1, type=click.Choice([n for n in UNITS if n in COMMANDS]))
+@click.argument("names", metavar="[COMMAND]...", nargs=-1, type=Words([n for n in UNITS if n in COMMANDS]))
 def systemd_command(app: App, names: tuple[str, ...]) -> None:
     """Print units of systemd for this installation, with its paths and this user.
 

@@ -14,6 +14,7 @@ from smsreceipt.cli.days import days
 from smsreceipt.cli.filters import filters, query_of
 from smsreceipt.cli.options import Group, Option, cli_command, option
 from smsreceipt.cli.question import question_of
+from smsreceipt.cli.words import Words
 from smsreceipt.insight.question import Dimension
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def complete_columns(ctx: click.Context, _param: click.Parameter, incomplete: st
 _OPTIONS = [
     option(
         "--format",
-        type=click.Choice(_FORMATS),
+        type=Words(_FORMATS),
         help="Of the file; otherwise the end of its name tells it.",
         example="csv",
     ),
@@ -69,7 +70,7 @@ _OPTIONS = [
 ]
 _split_option = option(
     "--split-by",
-    type=click.Choice(["day"]),
+    type=Words(["day"]),
     metavar="day",
     help="A file for each Beijing day.",
     example="day",

@@ -13,6 +13,7 @@ from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.filters import filters_except, query_of
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import Address, Duration
+from smsreceipt.cli.words import Words
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _, n_
 
@@ -69,7 +70,7 @@ class Begin(click.ParamType[int | str]):
 )
 @option(
     "--on-refusal",
-    type=click.Choice(["stop", "park"]),
+    type=Words(["stop", "park"]),
     default="stop",
     show_default=True,
     help="Stop before a receipt that is refused, or note it and go on.",

@@ -13,6 +13,7 @@ from smsreceipt.cli.added import limit_option
 from smsreceipt.cli.filters import bounds, refuse_empty, since_option, until_option
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import Duration, Size, When
+from smsreceipt.cli.words import Words
 from smsreceipt.model import RecordingState
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _calls(function: Callable[..., Any]) -> Callable[..., Any]:
 @option(
     "--state",
     multiple=True,
-    type=click.Choice(["open", "fetched", "absent", "expired"]),
+    type=Words(["open", "fetched", "absent", "expired"]),
     metavar="STATE",
     help="Only open, fetched, absent or expired ones (repeat = or).",
     example="open",

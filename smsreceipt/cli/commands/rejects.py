@@ -9,6 +9,7 @@ from smsreceipt.cli.added import limit_option
 from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.filters import kind_option
 from smsreceipt.cli.options import Group, cli_command, option
+from smsreceipt.cli.words import Words
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _, n_
 from smsreceipt.model import Kind, Reason
@@ -77,7 +78,7 @@ def retry_command(app: App, ids: tuple[str, ...], *, everything: bool, kind: Kin
 @option(
     "--reason",
     multiple=True,
-    type=click.Choice([str(reason) for reason in Reason]),
+    type=Words([str(reason) for reason in Reason]),
     metavar="REASON",
     help="Those with this reason, such as json or kind-unknown.",
     in_template=False,

@@ -9,6 +9,7 @@ import click
 
 from smsreceipt.app import App
 from smsreceipt.cli.options import cli_command, option
+from smsreceipt.cli.words import Words
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 
@@ -39,9 +40,7 @@ from smsreceipt.language import _
     help="Push again after X times 1, 5 and 10 minutes.",
 )
 @option("--push-batch", type=click.IntRange(1), default=10, metavar="N", help="Receipts in a push, at most.")
-@option(
-    "--route", type=click.Choice(["both", "push", "mixed"]), default="both", help="With --push: the ways of receipts."
-)
+@option("--route", type=Words(["both", "push", "mixed"]), default="both", help="With --push: the ways of receipts.")
 @option(
     "--qps-limit",
     type=click.IntRange(1),

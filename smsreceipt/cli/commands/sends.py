@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,15 +14,16 @@ from smsreceipt.cli.confirm import confirm
 from smsreceipt.cli.filters import (
     biz_id_option,
     bounds,
+    numbers,
     out_id_option,
     phone_option,
-    read_dash,
     refuse_empty,
     since_option,
     until_option,
 )
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import When, Zone, span
+from smsreceipt.cli.words import Words
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _, listed, n_
 from smsreceipt.model import beijing_day
@@ -86,8 +88,9 @@ def _names(words: Iterable[str]) -> dict[str, str]:
     from smsreceipt.ledger import FIELDS
 
     found: dict[str, str] = {}
-    for word in ",".join(words).split(",") if words else ():
-        field, equals, name = (part.strip() for part in word.partition("="))
+    fields = "|".join(FIELDS)
+    for word in re.split(rf",|[，、](?=\s*(?:{fields})\s*[=＝])", ",".join(words)) if words else ():
+        field, equals, name = (part.strip() for part in re.sub("＝", "=", word, count=1).partition("="))
         if field not in FIELDS or not equals or not name:
             raise UsageError(
                 _("--map {word!r}: say FIELD=NAME", word=word),
@@ -111,7 +114,7 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
 _state_option = option(
     "--state",
     multiple=True,
-    type=click.Choice([str(state) for state in SendState]),
+    type=Words([str(state) for state in SendState]),
     metavar="STATE",
     example="open",
     help="Only open (no final receipt), with_receipt, waiting or no_record (as the provider said).",
@@ -160,9 +163,9 @@ def _phones(app: App, words: tuple[str, ...]) -> list[str]:
     from smsreceipt.ledger import InvalidValue, number_of
 
     try:
-        return [number_of(word) for word in read_dash(app, words)]
+        return [number_of(word) for word in numbers(app, words)]
     except InvalidValue as exc:
-        raise UsageError(f"--phone: {exc}") from exc
+        raise UsageError(_("--phone: {reason}", reason=exc)) from exc
 
 
 @cli_command("forget")

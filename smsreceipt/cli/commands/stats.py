@@ -12,6 +12,7 @@ from smsreceipt.cli.days import day_options, days
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.question import KINDS, question_of, question_options
 from smsreceipt.cli.translated import ChineseFormatter
+from smsreceipt.cli.words import Words
 from smsreceipt.insight.definitions import DEFINITIONS, SCOPE
 from smsreceipt.insight.question import Dimension
 from smsreceipt.language import N_, _
@@ -21,7 +22,7 @@ _OPTIONS = [
     option(
         "--by",
         multiple=True,
-        type=click.Choice([str(each) for each in Dimension]),
+        type=Words([str(each) for each in Dimension]),
         metavar="DIM",
         help="A row for each day, hour, weekday, code, category, carrier, province, template, sign, kind or origin; for"
         " each pool of calls; given twice, for each pair.",
@@ -29,7 +30,7 @@ _OPTIONS = [
     ),
     option(
         "--kind",
-        type=click.Choice([*KINDS]),
+        type=Words([*KINDS]),
         default="all",
         show_default=True,
         help="Only messages, calls through privacy numbers, or replies.",
@@ -38,7 +39,7 @@ _OPTIONS = [
     option("--top", type=click.IntRange(1), metavar="N", help="So many rows; tables have 10 unless told.", example=20),
     option(
         "--sort",
-        type=click.Choice(["count", "rate", "change", "p95"]),
+        type=Words(["count", "rate", "change", "p95"]),
         default="count",
         show_default=True,
         help="The largest, the lowest rate, the largest loss of rate, or the slowest first.",

@@ -1,0 +1,222 @@
+"""Slips of the keyboard: full-width characters, Chinese words, one hyphen too few, a command by half its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsreceipt import language
+from smsreceipt.cli.types import Duration, MessageType, Zone, span
+from smsreceipt.cli.words import separated
+from smsreceipt.model import BEIJING
+from smsreceipt.notify.address import Address
+from tests.cli.program import NOW, Program, report
+
+DAY = "2026-11-20"
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "2026年11月20日",
+        "2026 年 11 月 20 号",
+        "11月20日",
+        "２０２６－１１－２０",
+        "２０２６／11／20",
+        "2026.11.20",
+        "2026．11．20",
+        "昨日",
+    ],
+)
+def test_a_day_may_be_chinese_or_full_width(program: Program, day: str) -> None:
+    program.keep("SmsReport", report())
+    assert len(program("list", "--date", day).objects) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ("2026年11月20日 8时", "2026-11-20T08:00"),
+        ("2026年11月20日8点30分", "2026-11-20T08:30"),
+        ("2026-11-20 08：00", "2026-11-20T08:00"),
+        ("2026.11.20 8:00", "2026-11-20T08:00"),
+        ("3小时", "3h"),
+        ("3 小时前", "3h"),
+        ("两天前".replace("两", "2"), "2d"),
+        ("３０分钟之前", "30m"),
+        ("3h ago", "3h"),
+        ("3hours", "3h"),
+        ("90min", "90m"),
+        ("2 days ago", "2d"),
+        ("1个星期", "1w"),
+        ("大前天", "2026-11-18"),
+        ("now", "0s"),
+        ("现在", "0s"),
+    ],
+)
+def test_an_instant_may_be_in_words(written: str, same: str) -> None:
+    assert span(written, NOW) == span(same, NOW)
+
+
+@pytest.mark.parametrize("text", ["上周", "3年前", "6个月", "3日", "2026年", "8:00", "2026.11", "3天后"])
+def test_what_could_be_many_times_is_none(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+        span(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("2小时", 7200),
+        ("2hours", 7200),
+        ("120min", 7200),
+        ("1小时30分钟", 5400),
+        ("1h 30m", 5400),
+        ("１８０天", 15_552_000),
+    ],
+)
+def test_a_duration_may_be_in_words(written: str, seconds: float) -> None:
+    assert Duration().convert(written, None, None) == seconds
+
+
+def test_a_misspelt_day_is_told(program: Program) -> None:
+    assert "did you mean yesterday?" in program("list", "--date", "yestoday").err
+
+
+def test_what_chinese_calls_beijing_is_a_zone() -> None:
+    for name in ("北京时间", "东八区", "Beijing", "＋０８：００"):
+        assert Zone().convert(name, None, None) == BEIJING
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "Delivered", "已送达", "ＤＥＬＩＶＥＲＥＤ", "failed，delivered"])
+def test_an_outcome_may_be_said_as_tables_print_it(program: Program, outcome: str) -> None:
+    program.keep("SmsReport", report())
+    assert len(program("list", "--outcome", outcome).objects) == 1
+
+
+@pytest.mark.parametrize("kinds", ["SmsReport,SmsUp", "smsup，SmsReport", "ＳｍｓＲｅｐｏｒｔ、SmsUp"])
+def test_several_kinds_may_stand_in_one_word(program: Program, kinds: str) -> None:
+    program.keep("SmsReport", report())
+    ended = program("list", "--kind", kinds)
+    assert len(ended.objects) == 1
+    assert ended.err == ""
+
+
+def test_types_of_queues_may_stand_in_one_word(program: Program) -> None:
+    assert "queue names are" not in program("pull", "--uid", "1000000001", "--type", "SmsReport,SmsUp").err
+
+
+def test_commas_that_separate_nothing_change_nothing() -> None:
+    assert separated("") == [""]
+    assert separated("，") == ["，"]
+    assert separated("a,,b、") == ["a", "b"]
+    assert MessageType().convert("ＳmsUp", None, None) == "SmsUp"
+
+
+@pytest.mark.parametrize("phones", ["13800008000,13800008001", "13800008000，13800008001", "13800008001、13800008000"])
+def test_several_numbers_may_stand_in_one_word(program: Program, phones: str) -> None:
+    program.keep("SmsReport", report())
+    assert len(program("list", "--phone", phones).objects) == 1
+
+
+@pytest.mark.parametrize("words", [("list", "--phone"), ("show",), ("sends", "list", "--phone")])
+def test_a_number_as_tables_print_it_is_told(program: Program, words: tuple[str, ...]) -> None:
+    program.keep("SmsReport", report())
+    ended = program(*words, "138****8000")
+    assert ended.code == 2
+    assert "a masked number finds nothing" in ended.err
+    assert "--reveal" in ended.err
+
+
+def test_what_holds_no_digit_is_no_number(program: Program) -> None:
+    assert program("list", "--phone", "张三").err.startswith("error: --phone: not a phone number")
+
+
+def test_a_misspelt_code_is_told(program: Program) -> None:
+    program.keep("SmsReport", report())
+    assert "did you mean MOBILE_IN_BLACK?" in program("list", "--code", "MOBILE_IN_BLAK").err
+    assert "did you mean" not in program("list", "--code", "MOBILE_IN_BLACK").err
+    assert len(program("list", "--code", "ＤＥＬＩＶＥＲＥＤ").objects) == 1
+
+
+@pytest.mark.parametrize("named", ["zh", "ZH", "zh-CN", "zh_CN.UTF-8", "zh-Hans", "cn", "中文", "Chinese"])
+def test_a_language_has_many_names(program: Program, named: str) -> None:
+    assert language.named(named) == "zh"
+    assert program("--lang", named, "list").err.startswith(f"{program.location} 中还没有回执")
+    assert "没有" in program("list", "--lang", named, "--nosuch").err
+
+
+def test_what_is_no_language() -> None:
+    assert [language.named(each) for each in ("", "zhuang", "fr", "ens", "z")] == [""] * 5
+    assert language.named("en_US.UTF-8") == language.named("English") == "en"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("——help",), "--help"),
+        (("—help",), "--help"),
+        (("－h",), "-h"),
+        (("－－json", "list"), "--json"),
+        (("list", "——limit", "5"), "--limit"),
+        (("list", "—-limit=5"), "--limit"),
+        (("list", "－－ｌｉｍｉｔ＝５"), "--limit"),
+        (("list", "–o", "json"), "-o"),
+        (("list", "-－limit", "5"), "--limit"),
+    ],
+)
+def test_dashes_that_are_no_hyphens_are_told(program: Program, words: tuple[str, ...], option: str) -> None:
+    ended = program(*words)
+    assert ended.code == 2
+    assert ended.err.endswith(f"hint: an option begins with the hyphens of ASCII: {option}\n")
+    assert "Did you mean" not in ended.err
+
+
+def test_a_dash_in_a_value_is_not_blamed(program: Program) -> None:
+    assert program("list", "--code", "—limit", "--nosuch").err.endswith("hint: smsreceipt list --help\n")
+    assert program("list", "--nosuch", "--", "——limit").err.endswith("hint: smsreceipt list --help\n")
+
+
+@pytest.mark.parametrize("words", [("list", "-limit", "5"), ("list", "-limit=5")])
+def test_a_hyphen_too_few_is_told(program: Program, words: tuple[str, ...]) -> None:
+    assert program(*words).err.endswith("hint: such an option begins with two hyphens: --limit\n")
+    assert program("list", "-z").err.endswith("hint: smsreceipt list --help\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("version",), "smsreceipt --version"),
+        (("import", "sent.csv"), "smsreceipt sends import --help"),
+        (("help", "import"), "smsreceipt sends import --help"),
+        (("cron",), "smsreceipt config cron --help"),
+        (("sends", "reconcile"), "smsreceipt reconcile --help"),
+        (("config", "list"), "smsreceipt config --help"),  # three commands are called so
+        (("拉取",), "smsreceipt --help"),
+    ],
+)
+def test_a_command_by_half_its_name_is_told(program: Program, words: tuple[str, ...], hint: str) -> None:
+    assert program(*words).err.endswith(f"hint: {hint}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [(("config", "systemd", "pul"), "pull"), (("completion", "zssh"), "zsh"), (("completion", "fsh"), "fish")],
+)
+def test_a_misspelt_argument_is_told_the_near_word(program: Program, words: tuple[str, ...], near: str) -> None:
+    assert f"did you mean {near}?" in program(*words).err
+
+
+def test_a_shell_in_capitals_is_that_shell(program: Program) -> None:
+    assert program("completion", "ZSH").out == program("completion", "zsh").out
+
+
+def test_a_store_url_with_a_full_width_colon_makes_no_file(program: Program) -> None:
+    ended = program("--store", "postgresql：//me@127.0.0.1/db", "status")
+    assert ended.code == 2
+    assert "full-width" in ended.err
+    assert "postgresql://" in ended.err
+
+
+def test_a_robot_may_be_written_with_full_width_colons() -> None:
+    assert Address.parse("dingtalk：env：URL") == Address.parse("dingtalk:env:URL")
+    assert Address.parse("exec：echo 一：二").what == "echo 一：二"
