@@ -11,7 +11,7 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.options import option
 from smsreceipt.cli.types import MessageType, When, since, span, until
-from smsreceipt.cli.words import Words, separated
+from smsreceipt.cli.words import Words, as_printed, separated
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.model import Instant, Outcome, Source, beijing_day, normalise_phone, start_of_day
@@ -44,11 +44,10 @@ since_option = option(
 until_option = option("--until", type=When(), metavar="TIME", help="Up to here; a day still counts.", example="today")
 
 
-def _outcome_in_tables(word: str) -> str:
-    """The outcome that a Chinese table prints so; "" for none."""
+def _outcomes_in_tables() -> dict[str, tuple[str, ...]]:
     from smsreceipt.output.display import OUTCOMES_ZH
 
-    return next((str(outcome) for outcome, printed in OUTCOMES_ZH.items() if printed == word), "")
+    return {outcome: (printed,) for outcome, printed in OUTCOMES_ZH.items()}
 
 
 _OPTIONS = {
@@ -60,7 +59,7 @@ _OPTIONS = {
     "outcome": option(
         "--outcome",
         multiple=True,
-        type=Words([str(outcome) for outcome in Outcome], _outcome_in_tables),
+        type=Words([str(outcome) for outcome in Outcome], as_printed(_outcomes_in_tables)),
         metavar="OUTCOME",
         help="Only this outcome, such as delivered or failed.",
         example="failed",
@@ -168,7 +167,7 @@ def numbers(app: App, words: tuple[str, ...]) -> list[str]:
     found = [number for word in read_dash(app, words) for number in separated(word)]
     refuse_masked(found)
     if any(not re.search(r"\d", number) for number in found):
-        raise UsageError(_("--phone: {reason}", reason=_("not a phone number")))
+        raise UsageError(_("{what}: {reason}", what="--phone", reason=_("not a phone number")))
     return found
 
 

@@ -56,6 +56,8 @@ class Option(click.Option):
         *example*: the value in the template of `config init`, if the option has no default. *in_template*: False for
         what no file should decide, such as deleting without confirmation.
         """
+        if isinstance(attrs.get("type"), click.IntRange | click.FloatRange):
+            attrs.setdefault("metavar", "N")  # click's own is INTEGER RANGE
         super().__init__(*args, **attrs)
         self.common, self.example, self.in_template = common, example, in_template
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,13 +11,18 @@ import click
 from smsreceipt.cli.filters import codes_of, refuse_empty
 from smsreceipt.cli.options import option
 from smsreceipt.cli.types import Completed
-from smsreceipt.cli.words import Words
+from smsreceipt.cli.words import Words, as_printed
 from smsreceipt.errors import UsageError
 from smsreceipt.insight.question import OF_CALLS, Compare, Dimension, Group, Question, Sort
 from smsreceipt.language import _, listed
+from smsreceipt.model.written import typed
 from smsreceipt.runs.figure_settings import opt_out_words, thresholds
 
 KINDS = {"all": (*Group,), **{str(group): (group,) for group in Group}}
+
+
+#: What the full name of a province has after its usual name.
+_PROVINCE_SUFFIX = re.compile("(?:省|市|(?:壮族|回族|维吾尔)?自治区|特别行政区)$")
 
 
 class Province(Completed[str]):
@@ -28,9 +34,9 @@ class Province(Completed[str]):
         """The English name; fails as a usage error."""
         from smsreceipt.codes.regions import chinese_names
 
-        given = str(value).strip()
+        given = typed(value)
         for english, chinese in chinese_names().items():
-            if given.casefold() in {english.casefold(), chinese}:
+            if given.casefold() == english.casefold() or _PROVINCE_SUFFIX.sub("", given) == chinese:
                 return english
         return self.fail(_("{value!r} is no province: Guangdong, 广东, …, unknown", value=given), param, ctx)
 
@@ -42,6 +48,12 @@ class Province(Completed[str]):
         return (name for name in names if name.casefold().startswith(incomplete.casefold()))
 
 
+def _carriers_in_tables() -> dict[str, tuple[str, ...]]:
+    from smsreceipt.codes.segments import CARRIERS
+
+    return {carrier: (*names, names[-1].removeprefix("中国")) for carrier, names in CARRIERS.items()}
+
+
 #: Filters of messages: with one of them, calls and replies are left out unless told.
 _OF_MESSAGES = ("template", "sign", "carrier", "province", "code")
 _FILTERS = [
@@ -50,7 +62,7 @@ _FILTERS = [
     option(
         "--carrier",
         multiple=True,
-        type=Words(["mobile", "unicom", "telecom", "broadnet", "mvno", "unknown"]),
+        type=Words(["mobile", "unicom", "telecom", "broadnet", "mvno", "unknown"], as_printed(_carriers_in_tables)),
         help="Only numbers of ranges of this carrier.",
         example="telecom",
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smsreceipt.cli.options import option
-from smsreceipt.cli.types import MessageType
+from smsreceipt.cli.types import MessageType, Typed
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -54,6 +54,7 @@ _OPTIONS = (
     option(
         "--queue",
         multiple=True,
+        type=Typed(),
         metavar="NAME[=TYPE]",
         shell_complete=_complete_queue,
         help="A queue, and its message type where the name hides it.",
@@ -61,6 +62,7 @@ _OPTIONS = (
     ),
     option(
         "--uid",
+        type=Typed(),
         metavar="UID",
         help="Account uid: with --type, queue Alicom-Queue-UID-TYPE.",
         example="1234567890123456",

@@ -147,7 +147,7 @@ class Sections(click.Command):
         shared: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
             told = record(param, ctx)
-            if told is not None:
+            if told is not None and any(told[1:]):  # the usage names the arguments; of most there is no more to tell
                 (shared if getattr(param, "common", False) else own).append(told)
         for title, records in ((_("Options"), own), (_("Common options"), shared)):
             with formatter.section(title):

@@ -145,6 +145,16 @@ class Completed(click.ParamType[T]):
         return [CompletionItem(word) for word in self.completions(incomplete)]
 
 
+class Typed(click.ParamType[str]):
+    """A text of ASCII: full-width characters count as those of ASCII."""
+
+    name = "text"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
+        """The text in ASCII, as far as it can be."""
+        return typed(value)
+
+
 class MessageType(Completed[Kind]):
     """A message type: a known one in any case and as narrow tables print it; any other as it is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import click
 
@@ -37,6 +37,16 @@ class Words(click.Choice[str]):
                 told = language._("{told}; did you mean {word}?", told=exc.message.rstrip(".。"), word=near)
                 raise click.BadParameter(told, ctx, param) from None
             raise
+
+
+def as_printed(names: Callable[[], Mapping[str, Sequence[str]]]) -> Callable[[str], str]:
+    """For Words: the word that tables print so. *names*: word -> what tables in any language print for it."""
+
+    def meant(word: str) -> str:
+        told = word.casefold()
+        return next((str(each) for each, printed in names().items() if told in map(str.casefold, printed)), "")
+
+    return meant
 
 
 def separated(word: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from smsreceipt import language
+from smsreceipt.cli import tool
+from smsreceipt.cli.main import run
 from smsreceipt.cli.types import Duration, MessageType, Zone, span
 from smsreceipt.cli.words import separated
 from smsreceipt.model import BEIJING
@@ -220,3 +222,42 @@ def test_a_store_url_with_a_full_width_colon_makes_no_file(program: Program) -> 
 def test_a_robot_may_be_written_with_full_width_colons() -> None:
     assert Address.parse("dingtalk：env：URL") == Address.parse("dingtalk:env:URL")
     assert Address.parse("exec：echo 一：二").what == "echo 一：二"
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (("sends", "list", "--state", "待回执"), ("sends", "list", "--state", "open")),
+        (("sends", "list", "--state", "with receipt"), ("sends", "list", "--state", "with_receipt")),
+        (("recordings", "list", "--state", "未下载"), ("recordings", "list", "--state", "open")),
+        (
+            ("stats", "--date", DAY, "--carrier", "移动，电信"),
+            ("stats", "--date", DAY, "--carrier", "mobile,telecom"),
+        ),
+        (("stats", "--date", DAY, "--carrier", "China Mobile"), ("stats", "--date", DAY, "--carrier", "mobile")),
+        (("stats", "--date", DAY, "--province", "广东省"), ("stats", "--date", DAY, "--province", "Guangdong")),
+        (("stats", "--date", DAY, "--province", "广西壮族自治区"), ("stats", "--date", DAY, "--province", "Guangxi")),
+        (("stats", "--date", DAY, "--by", "运营商"), ("stats", "--date", DAY, "--by", "carrier")),
+        (("stats", "--date", DAY, "--by", "小时,SIGNATURE"), ("stats", "--date", DAY, "--by", "hour", "--by", "sign")),
+    ],
+)
+def test_words_may_be_said_as_tables_print_them(
+    program: Program, words: tuple[str, ...], same: tuple[str, ...]
+) -> None:
+    program.keep("SmsReport", report())
+    said = program(*words)
+    assert said == program(*same)
+    assert said.code == 0
+
+
+def test_an_account_may_be_written_with_full_width_digits(program: Program) -> None:
+    ended = program("doctor", "--offline", "--uid", "１０００", "--type", "SmsReport", "--json")
+    assert "Alicom-Queue-1000-SmsReport" in ended.out
+
+
+@pytest.mark.parametrize("words", [("pull",), ("query-details",), ("sends", "import")])
+def test_help_has_no_words_of_its_library(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tool, [*words, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "RANGE" not in shown
+    assert "\n  FILE|DIR" not in shown

@@ -13,7 +13,7 @@ from smsreceipt.cli.added import limit_option
 from smsreceipt.cli.filters import bounds, refuse_empty, since_option, until_option
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import Duration, Size, When
-from smsreceipt.cli.words import Words
+from smsreceipt.cli.words import Words, as_printed
 from smsreceipt.model import RecordingState
 
 if TYPE_CHECKING:
@@ -42,12 +42,18 @@ def _calls(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _states_in_tables() -> dict[str, tuple[str, ...]]:
+    from smsreceipt.output.objects.recordings import STATES_ZH
+
+    return {state: (STATES_ZH[state],) for state in STATES_ZH if state in {"open", "fetched", "absent", "expired"}}
+
+
 @cli_command("list", data=True)
 @_calls
 @option(
     "--state",
     multiple=True,
-    type=Words(["open", "fetched", "absent", "expired"]),
+    type=Words(["open", "fetched", "absent", "expired"], as_printed(_states_in_tables)),
     metavar="STATE",
     help="Only open, fetched, absent or expired ones (repeat = or).",
     example="open",

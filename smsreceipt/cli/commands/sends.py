@@ -23,7 +23,7 @@ from smsreceipt.cli.filters import (
 )
 from smsreceipt.cli.options import Group, cli_command, option
 from smsreceipt.cli.types import When, Zone, span
-from smsreceipt.cli.words import Words
+from smsreceipt.cli.words import Words, as_printed
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _, listed, n_
 from smsreceipt.model import beijing_day
@@ -111,10 +111,16 @@ def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _states_in_tables() -> dict[str, tuple[str, ...]]:
+    from smsreceipt.output.objects.sends import STATES
+
+    return {state: names[:2] for state, names in STATES.items()}
+
+
 _state_option = option(
     "--state",
     multiple=True,
-    type=Words([str(state) for state in SendState]),
+    type=Words([str(state) for state in SendState], as_printed(_states_in_tables)),
     metavar="STATE",
     example="open",
     help="Only open (no final receipt), with_receipt, waiting or no_record (as the provider said).",
@@ -165,7 +171,7 @@ def _phones(app: App, words: tuple[str, ...]) -> list[str]:
     try:
         return [number_of(word) for word in numbers(app, words)]
     except InvalidValue as exc:
-        raise UsageError(_("--phone: {reason}", reason=exc)) from exc
+        raise UsageError(_("{what}: {reason}", what="--phone", reason=exc)) from exc
 
 
 @cli_command("forget")

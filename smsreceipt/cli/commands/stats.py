@@ -12,17 +12,24 @@ from smsreceipt.cli.days import day_options, days
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.question import KINDS, question_of, question_options
 from smsreceipt.cli.translated import ChineseFormatter
-from smsreceipt.cli.words import Words
+from smsreceipt.cli.words import Words, as_printed
 from smsreceipt.insight.definitions import DEFINITIONS, SCOPE
 from smsreceipt.insight.question import Dimension
 from smsreceipt.language import N_, _
+
+
+def _heads_of_tables() -> dict[str, tuple[str, ...]]:
+    from smsreceipt.output.names import HEADS
+
+    return {str(dimension): heads for dimension, heads in HEADS.items()}
+
 
 _OPTIONS = [
     day_options,
     option(
         "--by",
         multiple=True,
-        type=Words([str(each) for each in Dimension]),
+        type=Words([str(each) for each in Dimension], as_printed(_heads_of_tables)),
         metavar="DIM",
         help="A row for each day, hour, weekday, code, category, carrier, province, template, sign, kind or origin; for"
         " each pool of calls; given twice, for each pair.",

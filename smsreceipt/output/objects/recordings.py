@@ -15,7 +15,7 @@ from smsreceipt.output.objects.common import at_second
 if TYPE_CHECKING:
     from smsreceipt.output.display import Display
 
-_STATES_ZH = {
+STATES_ZH = {
     RecordingState.OPEN: "未下载",
     RecordingState.FETCHED: "已下载",
     RecordingState.WAITING: "未生成",
@@ -64,7 +64,7 @@ def _masked(row: ShownRecording) -> ShownRecording:
 
 
 def _state(row: ShownRecording, display: Display) -> Cell:
-    return Cell(display.localized(row.state.value, _STATES_ZH[row.state]), _STYLES.get(row.state, ""))
+    return Cell(display.localized(row.state.value, STATES_ZH[row.state]), _STYLES.get(row.state, ""))
 
 
 def _left(row: ShownRecording, display: Display) -> Cell:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from smsreceipt.output.display import Display
 
 #: State --> its name in English and Chinese, and its colour.
-_STATES = {
+STATES = {
     SendState.OPEN: ("open", "待回执", "magenta"),
     SendState.WITH_RECEIPT: ("with receipt", "已有回执", "green"),
     SendState.WAITING: ("waiting", "运营商处理中", "cyan"),
@@ -37,7 +37,7 @@ def masked_send(send: Send) -> Send:
 
 def state_cell(state: SendState, display: Display) -> Cell:
     """The state in the user's language and its colour."""
-    english, chinese, style = _STATES[state]
+    english, chinese, style = STATES[state]
     return Cell(display.localized(english, chinese), style)
 
 
