@@ -18,6 +18,15 @@ def test_help_prints_what_the_option_prints(program: Program, command: str) -> N
     assert ended.out.split()[:40] == reference.help_of(command).split()[:40]
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("command", ["", "pull", "rejects", "rejects retry", "help"])
+def test_help_is_the_option_in_both_languages(
+    program: Program, capsys: pytest.CaptureFixture[str], command: str, lang: str
+) -> None:
+    assert program("--lang", lang, *command.split(), "--help").code == 0
+    assert program("--lang", lang, "help", *command.split()).out == capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "usage"),
     [
