@@ -24,6 +24,9 @@ from smsreceipt.model import Send
 
 _LOG_WITHIN = 20  # lines in which a log has its first object
 _CLOCK = re.compile(r"\d\d:\d\d")
+_LOG_LINE = re.compile(
+    r"\W*\d{4}-\d\d-\d\d[ T]\d\d:\d\d.*\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR)\b", re.IGNORECASE
+)
 _JSON = re.compile(r"\s*(?:\{|\[\s*(?:[{\]]|$))")
 
 
@@ -91,7 +94,12 @@ def entries(stream: BinaryIO, form: Form = Form()) -> Iterator[Entry]:
         yield from _from_objects(chain(ahead, text), number, form, log=True)
     else:
         _refuse_other_formats(first)
-        table = csv_table(chain(ahead, text), number, form.wanted)
+        try:
+            table = csv_table(chain(ahead, text), number, form.wanted)
+        except UsageError as exc:
+            if _LOG_LINE.match(first):
+                raise _log_without_objects() from exc
+            raise
         yield from _from_table(table, form)
 
 
@@ -106,6 +114,13 @@ def _refuse_other_formats(first: str) -> None:
         raise UsageError(
             _("the list is SQL, not a table"), hint=_("Export the rows of the table as CSV with a heading.")
         )
+
+
+def _log_without_objects() -> UsageError:
+    return UsageError(
+        _("the list is a log, and no JSON is in its first lines"),
+        hint=_("Log the request of SendSms and its answer as JSON, or make a table with a heading of the log."),
+    )
 
 
 def _is_text(line: str) -> bool:
