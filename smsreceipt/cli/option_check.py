@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from smsreceipt.cli.words import separated
 from smsreceipt.language import _
 
 _NOWHERE = click.Context(click.Command("smsreceipt"))
@@ -20,7 +21,9 @@ class OptionCheck:
         """What is wrong with the value; None for a valid one."""
         if self._option.multiple:
             return (
-                _("must be a list") if not isinstance(value, list) else next(filter(None, map(self._one, value)), None)
+                _("must be a list")
+                if not isinstance(value, list)
+                else next(filter(None, map(self._one, self._parts(value))), None)
             )
         return self._one(value)
 
@@ -32,6 +35,12 @@ class OptionCheck:
         except click.BadParameter as exc:
             return exc.message
         return None
+
+    def _parts(self, words: list[object]) -> list[object]:
+        """The values in the words of a list, which may have several each."""
+        if not getattr(self._option.type, "in_commas", False):
+            return words
+        return [part for word in words for part in (separated(word) if isinstance(word, str) else [word])]
 
     def _one(self, value: object) -> str | None:
         option, kind = self._option, self._option.type

@@ -15,7 +15,7 @@ import click
 
 from smsreceipt.language import N_, _
 from smsreceipt.model import BEIJING, DAY_MS, Instant, Kind, Share, beijing_day, nearest, start_of_day
-from smsreceipt.model.written import typed, without_units
+from smsreceipt.model.written import SPAN, duration, seconds_of, typed, without_units
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -23,20 +23,7 @@ if TYPE_CHECKING:
     from smsreceipt.runs.sockets import HostPort
 
 T = TypeVar("T")
-#: By the first character of a unit, and its seconds.
-_UNITS = {
-    character: seconds
-    for characters, seconds in (("s秒", 1), ("m分", 60), ("h小钟", 3600), ("d天", 86400), ("w周星", 604800))
-    for character in characters
-}
-_UNIT = (
-    "s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?"
-    "|秒钟?|分钟?|个?小时|个?钟头|天|周|个?星期"
-)
-_SPAN = rf"(\d{{1,6}}(?:\.\d{{1,3}})?)\s*({_UNIT})"
-_AGO = re.compile(rf"{_SPAN}\s*(?:ago|[之以]?前)?", re.IGNORECASE | re.ASCII)
-_DURATION = re.compile(rf"(?:{_SPAN}\s*)+", re.IGNORECASE | re.ASCII)
-_DURATION_PART = re.compile(_SPAN, re.IGNORECASE | re.ASCII)
+_AGO = re.compile(rf"{SPAN}\s*(?:ago|[之以]?前)?", re.IGNORECASE | re.ASCII)
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d{2})(\d{2}))", re.ASCII)
 _DAY_OF_YEAR = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
 _SHORT = re.compile(r"(?<![\d:+.])(\d)(?=[-T :]|\Z)", re.ASCII)  #: 8 in 2026-11-8T8:00
@@ -56,21 +43,12 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The duration in seconds; fails as a usage error."""
-        seconds = float(value) if isinstance(value, int | float) else self._read(typed(value), param, ctx)
+        seconds = float(value) if isinstance(value, int | float) else duration(text := typed(value))
+        if seconds is None:
+            self.fail(_("{value!r} is no duration: 45s, 10m, 3h, 2d", value=text), param, ctx)
         if self._positive and not seconds:
             self.fail(_("it must be more than 0: 45s, 10m, 3h, 2d"), param, ctx)
         return seconds
-
-    def _read(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", text, re.ASCII):
-            return float(text)
-        if not _DURATION.fullmatch(text):
-            self.fail(_("{value!r} is no duration: 45s, 10m, 3h, 2d", value=text), param, ctx)
-        return sum(float(number) * _seconds(unit) for number, unit in _DURATION_PART.findall(text))
-
-
-def _seconds(unit: str) -> int:
-    return _UNITS[unit.lower().removeprefix("个")[0]]
 
 
 class Part(click.ParamType[Share]):
@@ -213,7 +191,7 @@ def span(text: str, now: Instant) -> tuple[Instant, Instant]:
         day = beijing_day(now) + _WORDS[plain]
         return start_of_day(day), start_of_day(day + 1)
     if match := _AGO.fullmatch(plain):
-        at = Instant(now - round(float(match[1]) * _seconds(match[2]) * 1000))
+        at = Instant(now - round(float(match[1]) * seconds_of(match[2]) * 1000))
         return at, at
     if not plain.isascii():
         written = without_units(written)

@@ -9,6 +9,35 @@ from smsreceipt.model.phones import narrow, visible
 _DAY = re.compile(r"(?:(\d{4}) ?年 ?)?(\d\d?) ?月 ?(\d\d?) ?[日号] ?", re.ASCII)
 _CLOCK = re.compile(r"(\d\d?) ?[时点] ?(?:(\d\d?) ?分)? ?(?:(\d\d?) ?秒)?", re.ASCII)
 _WEEKDAY = re.compile(r" ?(?:星期|周)[一二三四五六日天] ?")
+#: By the first character of a unit, and its seconds.
+_UNITS = {
+    character: seconds
+    for characters, seconds in (("s秒", 1), ("m分", 60), ("h小钟", 3600), ("d天", 86400), ("w周星", 604800))
+    for character in characters
+}
+_UNIT = (
+    "s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?"
+    "|秒钟?|分钟?|个?小时|个?钟头|天|周|个?星期"
+)
+#: A number and a unit of time, as 3h, 3 hours and 3小时 are.
+SPAN = rf"(\d{{1,6}}(?:\.\d{{1,3}})?)\s*({_UNIT})"
+_SPAN = re.compile(SPAN, re.IGNORECASE | re.ASCII)
+_SPANS = re.compile(rf"(?:{SPAN}\s*)+", re.IGNORECASE | re.ASCII)
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,3})?", re.ASCII)
+
+
+def duration(text: str) -> float | None:
+    """The seconds of 90, 45s, 1h30m, 2 hours, 3小时; None for what is no duration."""
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    if _SPANS.fullmatch(text):
+        return sum(float(number) * seconds_of(unit) for number, unit in _SPAN.findall(text))
+    return None
+
+
+def seconds_of(unit: str) -> int:
+    """The seconds of a unit of SPAN."""
+    return _UNITS[unit.lower().removeprefix("个")[0]]
 
 
 def typed(word: object) -> str:

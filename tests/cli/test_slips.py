@@ -9,6 +9,7 @@ from smsreceipt.cli import tool
 from smsreceipt.cli.main import run
 from smsreceipt.cli.types import Duration, MessageType, Zone, span
 from smsreceipt.cli.words import separated
+from smsreceipt.insight.alarms.rules import thresholds
 from smsreceipt.model import BEIJING
 from smsreceipt.notify.address import Address
 from tests.cli.program import NOW, Program, report
@@ -261,3 +262,32 @@ def test_help_has_no_words_of_its_library(words: tuple[str, ...], capsys: pytest
     shown = capsys.readouterr().out
     assert "RANGE" not in shown
     assert "\n  FILE|DIR" not in shown
+
+
+@pytest.mark.parametrize(
+    ("rule", "same"),
+    [
+        ("silence=2小时", "silence=2h"),
+        ("silence＝２h", "silence=2h"),
+        ("silence=1h30m", "silence=90m"),
+        ("RATE＝０．９", "rate=0.9"),
+        ("disk=１GiB", "disk=1GiB"),
+        ("no_receipt=１％", "no_receipt=1%"),
+    ],
+)
+def test_a_rule_is_read_as_options_are(rule: str, same: str) -> None:
+    assert thresholds([rule]) == thresholds([same])
+
+
+def test_several_rules_may_stand_in_one_word(program: Program) -> None:
+    ended = program("watch", "--once", "--rule", "all=off，rate=off")
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_list_of_the_configuration_may_have_commas_too(program: Program) -> None:
+    program.keep("SmsReport", report())
+    config = program.home / "slips.toml"
+    config.write_text(
+        'lang = "en_US"\n[list]\noutcome = ["失败，delivered"]\nkind = ["SmsUp,SmsReport"]\n', encoding="utf-8"
+    )
+    assert len(program("--config", str(config), "list").objects) == 1

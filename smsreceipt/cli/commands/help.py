@@ -43,7 +43,7 @@ def context_of(words: Sequence[str]) -> click.Context:
     """The context of the command that *words* name; that of the program without any. Raises a usage error."""
     from smsreceipt.cli import tool
 
-    context = tool.context_class(tool, info_name="smsreceipt", **tool.context_settings)
+    context: click.Context = tool.context_class(tool, info_name="smsreceipt", **tool.context_settings)
     for word in words:
         group = context.command
         if not isinstance(group, click.Group):

@@ -19,6 +19,7 @@ class RuleText(Completed[str]):
     """NAME, NAME=VALUE or NAME=off."""
 
     name = "rule"
+    in_commas = True
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text itself; fails as a usage error when it is no rule."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from smsreceipt.insight.question import Thresholds
 from smsreceipt.language import _, listed
 from smsreceipt.model import nearest
+from smsreceipt.model.written import duration, typed
 
 
 class Rule(StrEnum):
@@ -43,7 +44,6 @@ DEFAULTS: Mapping[Rule, float] = {
 }
 _TIMES = {Rule.SILENCE, Rule.LATENCY, Rule.BACKLOG, Rule.FRESH}
 _SHARES = {Rule.RATE, Rule.NO_RECEIPT, Rule.OPTOUT}
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"": 0, "k": 10, "m": 20, "g": 30}
 _EXAMPLES = {
     Rule.SILENCE: "45m",
@@ -83,7 +83,7 @@ def parse(text: str) -> tuple[Rule | None, float | None]:
 
     Raises ValueError with a sentence.
     """
-    name, given, value = (part.strip().lower() for part in text.partition("="))
+    name, given, value = (part.strip().lower() for part in typed(text).partition("="))
     name = name.replace("-", "_")
     if name not in NAMES:
         told = _("there is no rule {name!r}: {names}", name=text, names=listed(NAMES))
@@ -105,8 +105,7 @@ def parse(text: str) -> tuple[Rule | None, float | None]:
 
 def _threshold(rule: Rule, text: str) -> float | None:
     if rule in _TIMES:
-        match = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)([smhd]?)", text)
-        return float(match[1]) * _SECONDS[match[2]] if match else None
+        return duration(text)
     if rule is Rule.DISK:
         match = re.fullmatch(r"([0-9]{1,12})([kmg]?)(?:i?b)?", text)
         return float(int(match[1]) << _BYTES[match[2]]) if match else None
