@@ -284,7 +284,9 @@ class Puller:
 
     def _try_reserve(self) -> int:
         """Reserve a batch of messages; 0: none may be received now."""
-        want = BATCH if self._remaining is None else min(BATCH, self._remaining)
+        want = BATCH
+        if self._remaining is not None:  # each queue gets a share, or a quiet one would keep all of it for a long poll
+            want = min(BATCH, self._remaining, max(1, self._remaining // len(self._states)))
         if not want or self._in_flight + want > self._cap or self._stopping.is_set() or not self._room():
             return 0
         self._in_flight += want

@@ -502,6 +502,13 @@ def test_with_max_a_quiet_queue_does_not_keep_the_others_from_their_share() -> N
     assert pulled.seconds < 20
 
 
+@pytest.mark.parametrize("most", [2, 5, 30])
+def test_with_max_quiet_queues_are_polled_at_once_and_not_one_after_the_other(most: int) -> None:
+    pulled = pull(Service(), QUEUE, OTHER, most=most, wait=5)
+    assert pulled.drained
+    assert pulled.seconds < 12
+
+
 def test_a_message_that_spoils_its_answer_costs_its_neighbours_nothing_and_the_run_ends() -> None:
     service = Service()
     service.put(*bodies(40), b"POISON")
