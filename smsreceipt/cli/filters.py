@@ -11,10 +11,11 @@ import click
 from smsreceipt.app import App
 from smsreceipt.cli.options import option
 from smsreceipt.cli.types import MessageType, When, since, span, until
-from smsreceipt.cli.words import Words, as_printed, separated
+from smsreceipt.cli.words import Words, as_printed
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.model import Instant, Outcome, Source, beijing_day, normalise_phone, start_of_day
+from smsreceipt.model.written import separated
 from smsreceipt.store import Query
 
 phone_option = option(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from smsreceipt.cli.words import separated
 from smsreceipt.language import _
+from smsreceipt.model.written import separated
 
 _NOWHERE = click.Context(click.Command("smsreceipt"))
 

@@ -36,7 +36,8 @@ def next_step(exc: click.ClickException, tool: click.Group, args: Sequence[str])
     if isinstance(exc, click.NoSuchCommand) and not exc.possibilities:
         if f"--{exc.command_name}" in _options(context):
             return f"{context.command_path} --{exc.command_name}"
-        paths = [*_commands_called(exc.command_name, click.Context(tool, info_name=context.find_root().info_name))]
+        root = click.Context(tool, info_name=context.find_root().info_name, **tool.context_settings)
+        paths = [*_commands_called(exc.command_name, root)]
         if len(paths) == 1:
             return f"{paths[0]} --help"
     return f"{context.command_path} --help"

@@ -47,12 +47,3 @@ def as_printed(names: Callable[[], Mapping[str, Sequence[str]]]) -> Callable[[st
         return next((str(each) for each, printed in names().items() if told in map(str.casefold, printed)), "")
 
     return meant
-
-
-def separated(word: str) -> list[str]:
-    """The parts of a word with commas, Chinese ones too, between them; the word itself where there are none."""
-    parts = [each.strip() for each in word.translate(_COMMAS).split(",")] if isinstance(word, str) else []
-    return [each for each in parts if each] or [word]
-
-
-_COMMAS = dict.fromkeys(map(ord, "，、"), ",")

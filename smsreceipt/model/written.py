@@ -24,6 +24,7 @@ SPAN = rf"(\d{{1,6}}(?:\.\d{{1,3}})?)\s*({_UNIT})"
 _SPAN = re.compile(SPAN, re.IGNORECASE | re.ASCII)
 _SPANS = re.compile(rf"(?:{SPAN}\s*)+", re.IGNORECASE | re.ASCII)
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,3})?", re.ASCII)
+_COMMAS = dict.fromkeys(map(ord, "，、"), ",")
 
 
 def duration(text: str) -> float | None:
@@ -57,3 +58,9 @@ def _with_dashes(found: re.Match[str]) -> str:
 
 def _with_colons(found: re.Match[str]) -> str:
     return ":".join(f"{int(part or 0):02}" for part in found.groups())
+
+
+def separated(word: str) -> list[str]:
+    """The parts of a word with commas, Chinese ones too, between them; the word itself where there are none."""
+    parts = [each.strip() for each in word.translate(_COMMAS).split(",")] if isinstance(word, str) else []
+    return [each for each in parts if each] or [word]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smsreceipt.app import App
+from smsreceipt.model.written import separated
 
 
 def queue_words(app: App) -> tuple[Sequence[str], str | None, Sequence[str]]:
@@ -12,7 +13,7 @@ def queue_words(app: App) -> tuple[Sequence[str], str | None, Sequence[str]]:
     table = app.config.table(("pull",))
 
     def chosen(name: str) -> Sequence[str]:
-        named = app.environ.get(f"SMSRECEIPT_PULL_{name.upper()}", "").split()
-        return named or table.get(name, [])
+        named = app.environ.get(f"SMSRECEIPT_PULL_{name.upper()}", "").split() or table.get(name, [])
+        return [part for word in named for part in separated(word)] if name == "type" else named
 
     return chosen("queue"), app.environ.get("SMSRECEIPT_PULL_UID") or table.get("uid"), chosen("type")

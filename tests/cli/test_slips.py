@@ -8,9 +8,9 @@ from smsreceipt import language
 from smsreceipt.cli import tool
 from smsreceipt.cli.main import run
 from smsreceipt.cli.types import Duration, MessageType, Zone, span
-from smsreceipt.cli.words import separated
 from smsreceipt.insight.alarms.rules import thresholds
 from smsreceipt.model import BEIJING
+from smsreceipt.model.written import separated
 from smsreceipt.notify.address import Address
 from tests.cli.program import NOW, Program, report
 
@@ -291,3 +291,10 @@ def test_a_list_of_the_configuration_may_have_commas_too(program: Program) -> No
         'lang = "en_US"\n[list]\noutcome = ["失败，delivered"]\nkind = ["SmsUp,SmsReport"]\n', encoding="utf-8"
     )
     assert len(program("--config", str(config), "list").objects) == 1
+
+
+def test_commas_in_the_variable_of_the_types_hold_for_every_command(program: Program) -> None:
+    environ = {"SMSRECEIPT_PULL_UID": "1000000001", "SMSRECEIPT_PULL_TYPE": "SmsReport，smsup"}
+    told = {row["check"]: row for row in program("doctor", "--offline", environ=environ).objects}
+    assert {"queue Alicom-Queue-1000000001-SmsReport", "queue Alicom-Queue-1000000001-SmsUp"} <= told.keys()
+    assert told["environment"]["state"] == "ok"

@@ -10,10 +10,10 @@ from smsreceipt.app import App
 from smsreceipt.cli.filters import refuse_masked
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import When, span
-from smsreceipt.cli.words import separated
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.model import beijing_day, date_of
+from smsreceipt.model.written import separated
 
 
 @cli_command("query-details", data=True)
