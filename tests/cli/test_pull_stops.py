@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -152,6 +153,21 @@ def test_what_a_stopped_receive_may_have_taken_is_waited_for_by_the_next_run(tmp
         lines = pulled(sandbox, store, "--wait", "1")
     assert "ended unclean" in lines[0]
     assert lines[-1].split(" undeleted")[0] == "received=10 new=10 duplicate=0 rejected=0 deleted=10"
+
+
+@pytest.mark.slow
+def test_the_ends_on_several_queues_are_told_in_one_line(tmp_path: Path) -> None:
+    store = tmp_path / "receipts.db"
+    kinds = ("SmsUp", "SignSmsReport", "SecretReport", "SecretRecording")
+    others = [word for kind in kinds for word in ("--queue", f"Alicom-Queue-1000000001-{kind}")]
+    with provider(visibility=1) as sandbox:
+        pull = Pull(sandbox, store, "-f", *others)
+        until(sandbox, polling=5)
+        pull.process.kill()
+        assert pull.ended()[0] == -signal.SIGKILL
+        first, summary = pulled(sandbox, store, "--wait", "0", *others)
+    assert re.fullmatch(r"the last run on [\w-]+ and 4 more queues ended unclean: .* up to 1 s more; .*", first)
+    assert summary.startswith("received=0 ")
 
 
 @pytest.mark.slow

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from smsreceipt.errors import ProviderError, SmsReceiptError
-from smsreceipt.language import _
+from smsreceipt.language import _, n_
 
 
-def unclean_end(queue: str, seconds: float) -> str:
-    """The last run was killed; its messages may be invisible for so long yet."""
+def unclean_end(queues: Sequence[str], seconds: float) -> str:
+    """The last run was killed; its messages in these queues may be invisible for so long yet."""
+    if len(queues) > 1:
+        return n_(
+            "the last run on {queue} and {n} more queue ended unclean: what it had received may be invisible for up"
+            " to {seconds:.0f} s more; waiting for it (--no-settle skips this)",
+            "the last run on {queue} and {n} more queues ended unclean: what it had received may be invisible for up"
+            " to {seconds:.0f} s more; waiting for it (--no-settle skips this)",
+            len(queues) - 1,
+            queue=queues[0],
+            seconds=seconds,
+        )
     return _(
         "the last run on {queue} ended unclean: what it had received may be invisible for up to {seconds:.0f} s more;"
         " waiting for it (--no-settle skips this)",
-        queue=queue,
+        queue=queues[0],
         seconds=seconds,
     )
 

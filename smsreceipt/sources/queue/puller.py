@@ -28,6 +28,7 @@ from smsreceipt.sources.queue.state import LONGEST, VISIBILITY, Counts, Delivery
 IN_FLIGHT = 2_000
 _GRACE = 0.3  # seconds after a stop for receives whose answer is on its way
 _FINISH = 7.0  # seconds after a stop for commits and deletes
+_TOGETHER = 0.3  # seconds in which the last run's ends on several queues are told in one line
 _LOOK_AGAIN = 60.0  # seconds after which a queue that failed is tried again, with --follow
 
 
@@ -72,6 +73,7 @@ class Puller:
         self._abandoned = False
         self._stored: deque[tuple[QueueState, list[Message], list[float], float]] = deque()
         self._flush_due = False
+        self._unclean: dict[str, float] = {}  # queues that are not told yet, and the seconds of each
         self._loop = asyncio.get_running_loop()
 
     async def run(self, unsettled: Mapping[str, float] | None = None) -> bool:
@@ -196,7 +198,13 @@ class Puller:
     def _settle(self, state: QueueState, seconds: float) -> None:
         """Wait for messages that an earlier run received, or asked for, and that are invisible for so long yet."""
         state.hold_until = max(state.hold_until, self._loop.time() + seconds + 1)
-        self._say(notices.unclean_end(state.client.queue.name, seconds))
+        if not self._unclean:  # queues that are asked together are told together
+            self._loop.call_later(_TOGETHER, self._say_unclean)
+        self._unclean[state.client.queue.name] = seconds
+
+    def _say_unclean(self) -> None:
+        self._say(notices.unclean_end([*self._unclean], max(self._unclean.values())))
+        self._unclean.clear()
 
     async def _drain(self, state: QueueState) -> None:
         """Receive until the queue is proven empty; with --follow, until stopped."""
