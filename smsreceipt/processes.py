@@ -25,6 +25,7 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A command that runs inside the context: at its end it is killed, with all that it started, where it runs on.
 
+    One that must not be killed, since another user runs it as with sudo, is waited for.
     It has a process group of its own, its output is dropped, and it writes errors where this program does. *stdin* as
     for Popen. Raises NotStarted.
     """
@@ -51,5 +52,5 @@ def kill_all() -> None:
 
 
 def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # one of another user, as with sudo, runs on
         os.killpg(pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import subprocess
@@ -57,3 +58,33 @@ def test_it_takes_the_command_with_it(
             time.sleep(0.1)
         assert running.returncode == 143
         until(lambda: left() == [], 5)
+
+
+def test_it_ends_the_run_also_where_the_command_is_of_another_user(
+    program: Program, endless: tuple[str, Callable[[], list[str]]]
+) -> None:
+    """As with sudo: the system does not let the program kill it."""
+    to, left = endless
+    program.keep("SmsReport", report())
+    refused = (
+        "import os, sys\n"
+        "def refuse(group, signum): raise PermissionError(1, 'Operation not permitted')\n"
+        "os.killpg = refuse\n"
+        "from smsreceipt.cli.main import main\n"
+        "main()\n"
+    )
+    words = ["--store", program.location, "forward", "--from", "0", "--timeout", "300s", "--to", to]
+    command = [sys.executable, "-c", refused, *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        until(lambda: len(left()) > 1)
+        try:
+            began = time.monotonic()
+            while running.poll() is None:
+                assert time.monotonic() - began < 5
+                running.send_signal(signal.SIGTERM)
+                time.sleep(0.1)
+            assert running.returncode == 143
+        finally:
+            running.kill()
+            for pid in left():
+                os.kill(int(pid), signal.SIGKILL)
