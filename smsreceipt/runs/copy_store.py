@@ -14,7 +14,7 @@ from smsreceipt.model import Reached
 from smsreceipt.runs.private_file import write_private
 from smsreceipt.store import Query, SendQuery, Store, StoreFacts
 from smsreceipt.store.copies import Copied, CopiedReject, CopiedStatement, Fingerprint
-from smsreceipt.store.forgotten import TOPIC, key_of
+from smsreceipt.store.forgotten import LOG, TOPIC, key_of
 
 T = TypeVar("T", bound=Copied)
 
@@ -55,8 +55,12 @@ def run(app: App, source: str, target: str) -> None:
 
 
 def _bring_key(app: App, source: Store, target: Store) -> None:
-    """Copy the key of forgotten numbers, without which they would be stored again; it is outside of both stores."""
-    if not source.notes(TOPIC):
+    """Copy the key of forgotten numbers, which is outside of both stores.
+
+    Without it those numbers would be stored again, and nothing would prove that a number was forgotten.
+    """
+    in_force = bool(source.notes(TOPIC))
+    if not in_force and not source.notes(LOG):
         return
     file, copy = source.removals().key_file(), target.removals().key_file()
     try:
@@ -68,7 +72,7 @@ def _bring_key(app: App, source: Store, target: Store) -> None:
         reason = "" if key is not None and there in {None, key} else _("it is missing, or another one is there")
     except OSError as exc:
         reason = of_system(exc)
-    if reason:
+    if reason and in_force:
         app.needs_a_look(
             _(
                 "the key of forgotten numbers is not copied ({reason}), so that they may be stored again: bring {file}"

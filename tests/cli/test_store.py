@@ -296,6 +296,18 @@ def test_numbers_that_were_forgotten_stay_forgotten_in_a_copy(
     assert (ended.code, "key of forgotten numbers is not copied" in ended.err) == (3, True)
 
 
+def test_a_copy_proves_what_was_forgotten_also_where_that_was_lifted(program: Program, locations: Locations) -> None:
+    here, there = locations("sqlite"), locations("sqlite")
+    with closing(opened(here)) as store:
+        store.keep(MANY[:20])
+    number = "13800008000"
+    assert program("--store", here, "forget", number, "--yes").code == 0
+    assert program("--store", here, "forget", number, "--again").code == 0
+    assert program("store", "copy", here, there).code == 0
+    proof = program("--store", there, "forget", "--log", number)
+    assert (proof.code, len(proof.objects)) == (0, 1), proof.err
+
+
 def test_receipts_that_come_during_a_copy_are_told_of(program: Program, locations: Locations) -> None:
     here, there = locations("sqlite"), locations("sqlite")
     fill(here, 1)
