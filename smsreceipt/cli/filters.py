@@ -16,6 +16,7 @@ from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.model import Instant, Outcome, Source, beijing_day, normalise_phone, start_of_day
 from smsreceipt.model.written import separated
+from smsreceipt.runs.masked import refuse_masked
 from smsreceipt.store import Query
 
 phone_option = option(
@@ -165,19 +166,11 @@ def bounds(now: Instant, day: str | None, begin: str | None, end: str | None) ->
 
 def numbers(app: App, words: tuple[str, ...]) -> list[str]:
     """The phone numbers that the words of --phone name. Raises UsageError for what can be no number."""
-    found = [number for word in read_dash(app, words) for number in separated(word)]
+    found = separated(*read_dash(app, words))
     refuse_masked(found)
     if any(not re.search(r"\d", number) for number in found):
         raise UsageError(_("{what}: {reason}", what="--phone", reason=_("not a phone number")))
     return found
-
-
-def refuse_masked(words: Iterable[str]) -> None:
-    """Raise UsageError for a number as tables print it: 138****0001 is the number of many."""
-    if any(re.search(r"\d\*{2,}", word) for word in words):
-        raise UsageError(
-            _("a masked number finds nothing: the whole number is needed"), hint=_("Tables print it with --reveal.")
-        )
 
 
 def read_dash(app: App, words: tuple[str, ...]) -> list[str]:

@@ -217,8 +217,9 @@ class _Run:
         if setting is not None:
             return bool(setting == LOG_JSON)
         args, environ = self._args, os.environ if self._app is None else self._app.environ
-        given = {"--log-format=json", "--log-format json"} & {*args, *map(" ".join, itertools.pairwise(args))}
-        return bool(given) or environ.get("SMSRECEIPT_LOG_FORMAT") == LOG_JSON
+        words = map(str.lower, (*args, *map(" ".join, itertools.pairwise(args))))
+        given = {"--log-format=json", "--log-format json"}.intersection(words)
+        return bool(given) or environ.get("SMSRECEIPT_LOG_FORMAT", "").lower() == LOG_JSON
 
     def _setting(self, name: str) -> object:
         """The value of a common option; None where it is not set, or where no option was read."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from smsreceipt.language import _
@@ -30,17 +32,19 @@ class OptionCheck:
     def fault_of_text(self, text: str) -> str | None:
         """What is wrong with the text of the option's environment variable; None for a valid one, or an empty one."""
         option = self._option
+        if not text:
+            return None  # click takes it for one that is not set
         try:
             option.type_cast_value(_NOWHERE, option.type.split_envvar_value(text) if option.multiple else text)
         except click.BadParameter as exc:
             return exc.message
         return None
 
-    def _parts(self, words: list[object]) -> list[object]:
+    def _parts(self, words: list[Any]) -> list[object]:
         """The values in the words of a list, which may have several each."""
         if not getattr(self._option.type, "in_commas", False):
             return words
-        return [part for word in words for part in (separated(word) if isinstance(word, str) else [word])]
+        return [*separated(*words)]
 
     def _one(self, value: object) -> str | None:
         option, kind = self._option, self._option.type

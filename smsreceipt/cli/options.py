@@ -73,7 +73,7 @@ class Option(click.Option):
         if self.multiple and value and getattr(self.type, "in_commas", False):
             from smsreceipt.model.written import separated
 
-            value = [part for word in value for part in separated(word)]
+            value = separated(*value)
         return super().type_cast_value(ctx, value)
 
 

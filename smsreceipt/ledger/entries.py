@@ -93,10 +93,10 @@ def entries(stream: BinaryIO, form: Form = Form()) -> Iterator[Entry]:
     if any(map(in_log_line, ahead)) and not _names_columns(ahead, form):
         yield from _from_objects(chain(ahead, text), number, form, log=True)
     else:
-        _refuse_other_formats(first)
         try:
             table = csv_table(chain(ahead, text), number, form.wanted)
         except UsageError as exc:
+            _refuse_other_formats(first)
             if _LOG_LINE.match(first):
                 raise _log_without_objects() from exc
             raise

@@ -60,7 +60,15 @@ def _with_colons(found: re.Match[str]) -> str:
     return ":".join(f"{int(part or 0):02}" for part in found.groups())
 
 
-def separated(word: str) -> list[str]:
-    """The parts of a word with commas, Chinese ones too, between them; the word itself where there are none."""
-    parts = [each.strip() for each in word.translate(_COMMAS).split(",")] if isinstance(word, str) else []
-    return [each for each in parts if each] or [word]
+def separated(*words: str) -> list[str]:
+    """The parts of words with commas, Chinese ones too, between them. A word without a part stays as it is.
+
+    A word of nothing but commas counts only where there is no other: a variable of the environment is cut at its blanks
+    first.
+    """
+    found: list[str] = []
+    for word in words:
+        commas = word.translate(_COMMAS) if isinstance(word, str) else ""
+        parts = [each for each in map(str.strip, commas.split(",")) if each]
+        found += parts or ([] if "," in commas else [word])
+    return found or [*words]

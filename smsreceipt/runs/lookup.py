@@ -12,6 +12,7 @@ from smsreceipt.output import terminal
 from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.output.objects.sends import SENDS
 from smsreceipt.output.printer import Both, print_both
+from smsreceipt.runs.masked import refuse_masked
 from smsreceipt.store import Query, SendQuery, Store, StoredSend
 
 _NOTHING = N_(
@@ -35,10 +36,14 @@ class Found:
 
 
 def run(app: App, words: Sequence[str]) -> None:
-    """Print every send and statement with one of these numbers or ids, and their calls whole, in time order."""
+    """Print every send and statement with one of these numbers or ids, and their calls whole, in time order.
+
+    Exit code 3 where nothing is found. Raises UsageError where that is because a number is masked.
+    """
     with app.open_store(readonly=True) as store:
         found = find(store, words)
     if not found.statements and not found.sends:
+        refuse_masked(words)  # only now: an OutId may look like one
         app.needs_a_look(_(_NOTHING))
         return
     if print_both(

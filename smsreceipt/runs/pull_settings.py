@@ -14,6 +14,6 @@ def queue_words(app: App) -> tuple[Sequence[str], str | None, Sequence[str]]:
 
     def chosen(name: str) -> Sequence[str]:
         named = app.environ.get(f"SMSRECEIPT_PULL_{name.upper()}", "").split() or table.get(name, [])
-        return [part for word in named for part in separated(word)] if name == "type" else named
+        return separated(*named) if name == "type" else named
 
     return chosen("queue"), app.environ.get("SMSRECEIPT_PULL_UID") or table.get("uid"), chosen("type")

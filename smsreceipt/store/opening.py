@@ -151,7 +151,8 @@ def _engine(location: str, *, insecure: bool = False) -> Engine:
             _("this store URL is not supported: {scheme}…", scheme=url[0]),
             hint=_("Give the path of a file, or postgresql://USER@HOST/DATABASE."),
         )
-    if url := _URL.match(narrow(location)):
+    url = _URL.match(narrow(location))
+    if url and (url[1] or url[2].lower().startswith("postgres")):  # a file may be called data：x.db
         raise UsageError(
             _("this store URL has full-width characters"), hint=_("Write {url} with those of ASCII.", url=url[0])
         )

@@ -561,6 +561,12 @@ def test_the_worst_failure_gives_the_exit_code(setup: Setup) -> None:
     assert setup().code == 7
 
 
+def test_an_empty_variable_is_none_as_for_the_command(setup: Setup) -> None:
+    setup.environ |= {"SMSRECEIPT_PULL_MAX": "", "SMSRECEIPT_PULL_FOR": "", "SMSRECEIPT_LIST_OUTCOME": ""}
+    found = {row["check"]: row["state"] for row in setup().objects}
+    assert found["environment"] == "ok"
+
+
 def test_a_warning_alone_is_exit_3_with_a_sentence_also_when_quiet(setup: Setup) -> None:
     setup.seams["encoding"] = "gbk"
     ended = setup("-q")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from smsreceipt import language
@@ -112,6 +115,8 @@ def test_commas_that_separate_nothing_change_nothing() -> None:
     assert separated("") == [""]
     assert separated("，") == ["，"]
     assert separated("a,,b、") == ["a", "b"]
+    assert separated("a", "，", "b") == ["a", "b"]
+    assert separated("a", "") == ["a", ""]
     assert MessageType().convert("ＳmsUp", None, None) == "SmsUp"
 
 
@@ -128,6 +133,42 @@ def test_a_number_as_tables_print_it_is_told(program: Program, words: tuple[str,
     assert ended.code == 2
     assert "a masked number finds nothing" in ended.err
     assert "--reveal" in ended.err
+
+
+def test_an_id_that_looks_like_a_masked_number_is_found(program: Program) -> None:
+    program.keep("SmsReport", report(out_id="138****8000"))
+    assert len(program("show", "138****8000").objects) == 1
+
+
+def test_a_variable_may_have_blanks_around_its_commas(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    program.keep("SmsReport", report())
+    monkeypatch.setenv("SMSRECEIPT_LIST_OUTCOME", "failed , delivered")
+    ended = program("list")
+    assert (ended.code, len(ended.objects)) == (0, 1), ended.err
+
+
+def test_the_beginning_of_a_cursor_may_be_full_width(program: Program) -> None:
+    program.keep("SmsReport", report())
+    assert program("forward", "--to", "-", "--from", "ｎｏｗ").code == 0
+
+
+def test_the_format_of_messages_may_be_in_capitals_where_an_option_is_misspelt(program: Program) -> None:
+    assert program("list", "--bogus", "--log-format", "JSON").err.startswith("{")
+
+
+def test_a_store_may_have_a_full_width_colon_in_its_name(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program.stdin = json.dumps(report()).encode()
+    assert program("--store", "data：1.db", "replay", "-", "--kind", "SmsReport").code == 0
+
+
+def test_a_column_may_have_a_name_like_a_tag(program: Program, tmp_path: Path) -> None:
+    sends = tmp_path / "sends.csv"
+    sends.write_text("<phone>,biz_id,sent_at\n13800008000,900619746936498440^0,2026-11-20 08:00:00\n")
+    ended = program("sends", "import", "--map", "phone=<phone>", str(sends))
+    assert (ended.code, " new=1 " in ended.err) == (0, True), ended.err
 
 
 def test_what_holds_no_digit_is_no_number(program: Program) -> None:

@@ -16,6 +16,7 @@ from smsreceipt.cli.types import Address, Duration
 from smsreceipt.cli.words import Words
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _, n_
+from smsreceipt.model.written import typed
 
 _NOW = "now"
 _AT_ONCE = 60.0  # seconds for which a run that ends by itself tries a batch
@@ -28,7 +29,7 @@ class Begin(click.ParamType[int | str]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         """The seq after which a new cursor begins, or "now"; fails as a usage error."""
-        text = str(value).strip().lower()
+        text = typed(value).lower()
         if text == _NOW:
             return _NOW
         if not text.isdecimal() or len(text) > 18:

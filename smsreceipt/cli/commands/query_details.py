@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.filters import refuse_masked
 from smsreceipt.cli.options import cli_command, option
 from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.model import beijing_day, date_of
 from smsreceipt.model.written import separated
+from smsreceipt.runs.masked import refuse_masked
 
 
 @cli_command("query-details", data=True)
@@ -63,6 +63,6 @@ def command(app: App, **chosen: Any) -> None:
         biz_id=chosen["biz_id"] or "", save=chosen["save"], qps=chosen["qps"], workers=chosen["workers"]
     )
     day = date_of(beijing_day(span(chosen["date"], app.now())[0]))
-    phones = [number for word in chosen["phone"] for number in separated(word)]
+    phones = separated(*chosen["phone"])
     refuse_masked(phones)
     query_details.run(app, day, phones, chosen["phones_from"], options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from smsreceipt.app import App
-from smsreceipt.cli.filters import read_dash, refuse_empty, refuse_masked
+from smsreceipt.cli.filters import read_dash, refuse_empty
 from smsreceipt.cli.options import cli_command
 
 
@@ -27,5 +27,4 @@ def command(app: App, subject: str) -> None:
 
     words = read_dash(app, (subject,))
     refuse_empty(words, "PHONE|BIZ_ID|OUT_ID|CALL_ID")
-    refuse_masked(words)
     lookup.run(app, words)
