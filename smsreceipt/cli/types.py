@@ -219,7 +219,7 @@ def _nearest_day(month: int, day: int, now: Instant) -> tuple[Instant, Instant]:
 
 
 def _instant(text: str) -> tuple[Instant, Instant]:
-    if not text.isascii() or "-" not in text:
+    if not text.isascii() or "-" not in text or "W" in text.upper():  # a week is no day, and 2026-W47-05 no time
         raise ValueError(text)
     moment = datetime.fromisoformat(text)
     zoned = moment.replace(tzinfo=BEIJING) if moment.tzinfo is None else moment

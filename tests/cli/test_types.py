@@ -45,7 +45,20 @@ def test_today_is_the_beijing_day_at_every_hour(hour: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2026-13-01", "2026-02-30", "20261", "soon", "3 h late", "-3h", "２０２６-13-20", "2026", "99999999d"]
+    "text",
+    [
+        "2026-W47-5",
+        "",
+        "2026-13-01",
+        "2026-02-30",
+        "20261",
+        "soon",
+        "3 h late",
+        "-3h",
+        "２０２６-13-20",
+        "2026",
+        "99999999d",
+    ],
 )
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(click.BadParameter):
