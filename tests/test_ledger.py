@@ -299,6 +299,7 @@ def test_the_columns_of_a_heading_that_is_not_known_can_be_read() -> None:
         (f"2026-11-20 15:49:55.123  INFO 1 --- [main] SmsService : sent, phone={PHONE}, BizId=900^0, code=OK\n", "log"),
         (f"[2026-11-20 15:49:55] production.INFO: sent phone={PHONE}, BizId=900^0\n" * 30, "log"),
         ("-- MySQL dump 10.13  Distrib 8.0\n--\n", "SQL"),
+        ("--\n-- PostgreSQL database dump\n--\n", "SQL"),
         (b"\xfd7zXZ", "xz"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (gzip.compress(b"phone,biz_id,time\n" * 999, mtime=0)[:-9], "middle"),

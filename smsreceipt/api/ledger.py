@@ -132,9 +132,9 @@ class Ledger:
                 return 0
             retry = LockRetry(self._app.say)
             with self._app.open_store(readonly=False, backfill=False) as store:
-                done = sum(noted.store_file(path, store, retry) for path in noted.abandoned(self._folder))
+                done = sum(noted.store_file(self._app, path, store, retry) for path in noted.abandoned(self._folder))
                 while self._full:  # each stays locked until it is deleted
-                    done += noted.store_file(self._full[0].path, store, retry)
+                    done += noted.store_file(self._app, self._full[0].path, store, retry)
                     self._full.pop(0).close()
             return done
 

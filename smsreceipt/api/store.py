@@ -18,7 +18,8 @@ from smsreceipt.ingest import LockRetry
 from smsreceipt.language import N_, _
 from smsreceipt.model import Outcome, Source, StoredReceipt, normalise_phone
 from smsreceipt.runs.lookup import find
-from smsreceipt.store import Query
+from smsreceipt.runs.unguarded import say_unguarded
+from smsreceipt.store import Imported, Query
 from smsreceipt.store import Store as Engine
 
 _AT_ONCE = 5_000  # sends in one commit
@@ -108,12 +109,17 @@ class Store:
     def add_sends(self, sends: Iterable[Send]) -> int:
         """Add what was sent; return how many sends were not known before. Known ones get the values they lack.
 
-        When this returns they are on the disk. Raises UsageError for one that cannot be a send, before any is added.
+        When this returns they are on the disk. Sends that are not younger than the forgetting of their number are left
+        out; where the key of forgotten numbers is not on this machine, they are added, and the log says so. Raises
+        UsageError for one that cannot be a send, before any is added.
         """
         wanted = [send for each in sends for send in stored_sends(line_of(each))]
         writer, retry = self._writing(), LockRetry(self._app.say)
         pieces = [wanted[begin : begin + _AT_ONCE] for begin in range(0, len(wanted), _AT_ONCE)]
-        return sum(retry.call(partial(writer.add_sends, piece)).new for piece in pieces)
+        added = sum((retry.call(partial(writer.add_sends, piece)) for piece in pieces), Imported())
+        if added.unguarded:
+            say_unguarded(self._app)
+        return added.new
 
     def _yielded(self, found: Iterator[StoredReceipt]) -> Iterator[Receipt]:
         """What was found, as values; keeps this store, and so its connection, while it is read."""

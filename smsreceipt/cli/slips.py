@@ -1,4 +1,4 @@
-"""What somebody meant whose fingers, or whose text editor, slipped: the next step after an error of usage."""
+"""The next step after an error of usage: the option or the command that was meant."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from smsreceipt.language import N_, _
-from smsreceipt.model import BEIJING, DAY_MS, Instant, Kind, Share, beijing_day, nearest, start_of_day
-from smsreceipt.model.written import SPAN, duration, seconds_of, typed, without_units
+from smsreceipt.model import BEIJING, DAY_MS, Instant, Kind, Share, beijing_day, date_of, nearest, start_of_day
+from smsreceipt.model.written import SPAN, duration, size, typed, without_units
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from smsreceipt.runs.sockets import HostPort
 
 T = TypeVar("T")
-_AGO = re.compile(rf"{SPAN}\s*(?:ago|[之以]?前)?", re.IGNORECASE | re.ASCII)
+_AGO = re.compile(rf"((?:{SPAN}\s*)+)(?:ago|[之以]?前)?", re.IGNORECASE | re.ASCII)
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d{2})(\d{2}))", re.ASCII)
 _DAY_OF_YEAR = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
 _SHORT = re.compile(r"(?<![\d:+.])(\d)(?=[-T :]|\Z)", re.ASCII)  #: 8 in 2026-11-8T8:00
 _DOTS = re.compile(r"(\d{4})\.(\d{1,2})\.(\d{1,2})(?![\d.])", re.ASCII)
 _WORDS = {"today": 0, "今天": 0, "今日": 0, "yesterday": -1, "昨天": -1, "昨日": -1, "前天": -2, "大前天": -3}
+_WORD_AND_TIME = re.compile(rf"({'|'.join(_WORDS)})[ t]*(?=\d)", re.ASCII)
+_DAY_OF_YEAR_AND_TIME = re.compile(r"(\d{1,2})-(\d{1,2})[ T]+(?=\d)", re.ASCII)
 _NOW = {"now", "现在"}
 _BEIJING = {"beijing", "北京", "北京时间", "东八区"}
 
@@ -75,10 +77,10 @@ class Size(click.ParamType[int]):
         """The size in bytes; fails as a usage error."""
         if isinstance(value, int):
             return value
-        match = re.fullmatch(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", typed(value), re.IGNORECASE)
-        if match is None:
+        found = size(typed(value))
+        if found is None:
             self.fail(_("{value!r} is no size: 0, 512KiB, 64MiB, 1GiB", value=value), param, ctx)
-        return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()]
+        return found
 
 
 class Address(click.ParamType["HostPort | str"]):
@@ -143,7 +145,9 @@ class MessageType(Completed[Kind]):
         """The message type in its own spelling; fails as a usage error for an empty one."""
         from smsreceipt.decode import known_kind
 
-        return known_kind(typed(value)) or self.fail(_("a message type is missing: SmsReport, SmsUp"), param, ctx)
+        text = typed(value)
+        kind = known_kind(text) if any(map(str.isalnum, text)) else None
+        return kind or self.fail(_("a message type is missing: SmsReport, SmsUp"), param, ctx)
 
     def completions(self, incomplete: str) -> Iterable[str]:
         """The known ones that begin so, in any case."""
@@ -179,9 +183,9 @@ class Zone(click.ParamType[tzinfo]):
 def span(text: str, now: Instant) -> tuple[Instant, Instant]:
     """The first instant of the Beijing day that *text* names, and that of the next day; for an instant, itself twice.
 
-    Days are YYYY-MM-DD, YYYYMMDD, MM-DD of the nearest year, today and yesterday. Instants are 3h and 2d (that long
-    ago), ISO 8601 times with or without a zone, and now. All of them may be Chinese or full-width; slashes and dots are
-    as good as dashes. Raises ValueError.
+    Days are YYYY-MM-DD, YYYYMMDD, MM-DD of the nearest year, today and yesterday. Instants are 3h, 2d and 1h30m (that
+    long ago), ISO 8601 times with or without a zone, the other days with a time after them, and now. All of them may be
+    Chinese or full-width; slashes and dots are as good as dashes. Raises ValueError.
     """
     written = _DOTS.sub(r"\1-\2-\3", typed(text).replace("/", "-"))
     plain = written.lower()
@@ -191,7 +195,7 @@ def span(text: str, now: Instant) -> tuple[Instant, Instant]:
         day = beijing_day(now) + _WORDS[plain]
         return start_of_day(day), start_of_day(day + 1)
     if match := _AGO.fullmatch(plain):
-        at = Instant(now - round(float(match[1]) * seconds_of(match[2]) * 1000))
+        at = Instant(now - round((duration(match[1].strip()) or 0) * 1000))
         return at, at
     if not plain.isascii():
         written = without_units(written)
@@ -200,6 +204,11 @@ def span(text: str, now: Instant) -> tuple[Instant, Instant]:
         return _whole_day(*(int(part) for part in match.groups() if part))
     if match := _DAY_OF_YEAR.fullmatch(plain):
         return _nearest_day(int(match[1]), int(match[2]), now)
+    if match := _WORD_AND_TIME.match(plain):
+        written = f"{date_of(beijing_day(now) + _WORDS[match[1]])} {written[match.end() :]}"
+    elif match := _DAY_OF_YEAR_AND_TIME.match(written):
+        start, _end = _nearest_day(int(match[1]), int(match[2]), now)
+        written = f"{date_of(beijing_day(start))} {written[match.end() :]}"
     return _instant(_SHORT.sub(r"0\1", written))
 
 

@@ -110,7 +110,7 @@ def _refuse_other_formats(first: str) -> None:
             _("the list is a web page or XML, whatever its name says"),
             hint=_("Open it with a spreadsheet program, and save it as .xlsx or as CSV (UTF-8)."),
         )
-    if re.match(r"\s*(?:insert\s+into|create\s+table|drop\s+table|-- [\w ]+ dump)\b|/\*", first, re.IGNORECASE):
+    if re.match(r"\s*(?:insert\s+into|create\s+table|drop\s+table|-- [\w ]+ dump)\b|/\*|--\s*$", first, re.IGNORECASE):
         raise UsageError(
             _("the list is SQL, not a table"), hint=_("Export the rows of the table as CSV with a heading.")
         )

@@ -24,6 +24,8 @@ SPAN = rf"(\d{{1,6}}(?:\.\d{{1,3}})?)\s*({_UNIT})"
 _SPAN = re.compile(SPAN, re.IGNORECASE | re.ASCII)
 _SPANS = re.compile(rf"(?:{SPAN}\s*)+", re.IGNORECASE | re.ASCII)
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,3})?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,12})\s*([kmg]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_BITS = {"": 0, "k": 10, "m": 20, "g": 30}
 _COMMAS = dict.fromkeys(map(ord, "，、"), ",")
 
 
@@ -32,12 +34,17 @@ def duration(text: str) -> float | None:
     if _SECONDS.fullmatch(text):
         return float(text)
     if _SPANS.fullmatch(text):
-        return sum(float(number) * seconds_of(unit) for number, unit in _SPAN.findall(text))
+        return sum(float(number) * _seconds_of(unit) for number, unit in _SPAN.findall(text))
     return None
 
 
-def seconds_of(unit: str) -> int:
-    """The seconds of a unit of SPAN."""
+def size(text: str) -> int | None:
+    """The bytes of 0, 512KiB, 64m, 1 GB, in units of 1,024; None for what is no size."""
+    found = _SIZE.fullmatch(text)
+    return int(found[1]) << _BITS[found[2].lower()] if found else None
+
+
+def _seconds_of(unit: str) -> int:
     return _UNITS[unit.lower().removeprefix("个")[0]]
 
 

@@ -105,7 +105,7 @@ def bring_in(app: App, store: Store, carries: Callable[[Send], bool]) -> list[Pa
     waiting = [path for path in _files(app) if any(_sends(path, carries))]
     for left in reversed(range(_TRIES)):
         for path in noted.abandoned(noted.folder_of(app)):
-            noted.store_file(path, store, retry)
+            noted.store_file(app, path, store, retry)
         waiting = [path for path in waiting if path.exists()]
         if not waiting:
             break

@@ -17,7 +17,7 @@ from smsreceipt.ingest import LockRetry
 from smsreceipt.language import _, n_
 from smsreceipt.ledger import BadRow, Entry, Form, Repeats, Skipped, entries
 from smsreceipt.model import Send
-from smsreceipt.runs.receiving import say_unguarded
+from smsreceipt.runs.unguarded import say_unguarded
 from smsreceipt.sources.files.open import find
 from smsreceipt.store import Imported, Store
 

@@ -23,6 +23,7 @@ from smsreceipt.ingest import LockRetry
 from smsreceipt.language import N_, _, of_system
 from smsreceipt.ledger import entries
 from smsreceipt.model import Send
+from smsreceipt.runs.unguarded import say_unguarded
 from smsreceipt.store import Store
 
 _AT_ONCE = 5_000  # sends in one commit
@@ -82,15 +83,17 @@ class Spool:
         os.close(self._descriptor)
 
 
-def store_file(path: Path, store: Store, retry: LockRetry) -> int:
+def store_file(app: App, path: Path, store: Store, retry: LockRetry) -> int:
     """Store the sends of a file, then delete it; return how many there were. After a crash it is done again."""
-    count = 0
+    count, unguarded = 0, False
     with path.open("rb") as file:
         # A line that was cut by a power cut was never promised to be there.
         sends = (each for each in entries(file) if isinstance(each, Send))
         while batch := list(islice(sends, _AT_ONCE)):
-            retry.call(partial(store.add_sends, batch))
+            unguarded |= retry.call(partial(store.add_sends, batch)).unguarded
             count += len(batch)
+    if unguarded:
+        say_unguarded(app)
     path.unlink(missing_ok=True)
     return count
 
@@ -111,4 +114,4 @@ def absorb(app: App) -> int:
         return 0
     retry = LockRetry(app.say)
     with app.open_store(readonly=False, backfill=False) as store:
-        return sum(store_file(path, store, retry) for path in abandoned(folder))
+        return sum(store_file(app, path, store, retry) for path in abandoned(folder))

@@ -23,6 +23,7 @@ from smsreceipt.output.objects.receipts import RECEIPTS
 from smsreceipt.runs.reporter import Reporter
 from smsreceipt.runs.signals import GracefulStop, counters_on_request
 from smsreceipt.runs.supervisor import Progress, Supervisor
+from smsreceipt.runs.unguarded import say_unguarded
 from smsreceipt.store import Kept, Store, opening
 
 T = TypeVar("T")
@@ -196,16 +197,6 @@ def report_failures(app: App, failures: Sequence[BaseException]) -> None:
             app.end_with(exc.exit_code)
     if worst_failure is not None and worst_failure.hint:
         app.say("hint: " + _(worst_failure.hint))
-
-
-def say_unguarded(app: App) -> None:
-    """Say that what is about forgotten numbers cannot be told apart, and let the run end with 3."""
-    app.needs_a_look(
-        _(
-            "numbers were forgotten in this store, and their key is not on this machine: what is about them may be"
-            " stored again; copy the file that smsreceipt forget --log names"
-        )
-    )
 
 
 def rejects_kept(reasons: Mapping[Reason, int]) -> str:

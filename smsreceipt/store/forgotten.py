@@ -100,7 +100,7 @@ class Forgotten:
         left = [each for each in sends if not self._carries(each)]
         return left, len(sends) - len(left)
 
-    def told(self, added: Imported, forgotten: int) -> Imported:
+    def with_forgotten(self, added: Imported, forgotten: int) -> Imported:
         """What adding sends changed, after so many were left out."""
         return replace(added, forgotten=forgotten, unguarded=self.unguarded)
 

@@ -244,7 +244,7 @@ def test_what_is_older_does_not_come_back_and_what_is_newer_does(program: Progra
     assert "received=3 new=1 duplicate=2 rejected=0 " in program("replay", str(file)).err
 
 
-def test_older_sends_do_not_come_back_and_newer_ones_do(program: Program) -> None:
+def test_older_sends_do_not_come_back_and_newer_ones_do(program: Program, caplog: pytest.LogCaptureFixture) -> None:
     """A list that is imported every night names the number again."""
     plant(program)
     assert forget(program, CANARY).code == 0
@@ -269,6 +269,13 @@ def test_older_sends_do_not_come_back_and_newer_ones_do(program: Program) -> Non
         ledger.flush()
     assert kept == {each["biz_id"] for each in program("sends", "list").objects}
     Path(re.findall(r"key: (.*)", program("forget", "--log").err)[0]).unlink()
+    caplog.set_level("INFO", logger="smsreceipt")
+    with smsreceipt.open(program.location) as store:
+        assert store.add_sends([smsreceipt.Send(phone=CANARY, biz_id="6^0", sent_at=at)]) == 1
+    note_sends(program, ("7^0", CANARY)).close()
+    with smsreceipt.Ledger(program.location) as ledger:
+        ledger.flush()
+    assert sum("key is not on this machine" in line for line in caplog.messages) == 2
     unguarded = program("sends", "import", "-")
     assert (unguarded.code, "key is not on this machine" in unguarded.err) == (3, True)
 
@@ -331,6 +338,14 @@ def test_it_asks(program: Program) -> None:
     program.keep("SmsReport", report(phone=CANARY))
     assert program("forget", CANARY).code == 2
     assert len(program("list").objects) == 1
+
+
+@pytest.mark.parametrize("separator", [",", "，", "、", "\n"])
+def test_several_numbers_in_one_word(program: Program, separator: str) -> None:
+    program.keep("SmsReport", *(report(phone=f"1390000000{number}", biz_id=f"{number}^0") for number in range(3)))
+    program.stdin = f"13900000000{separator}13900000001".encode()
+    assert forget(program, "-").code == 0
+    assert [each["phone"] for each in program("list").objects] == ["13900000002"]
 
 
 def test_many_numbers_from_standard_input(program: Program) -> None:

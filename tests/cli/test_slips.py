@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from smsreceipt import language
@@ -57,6 +58,13 @@ def test_a_day_may_be_chinese_or_full_width(program: Program, day: str) -> None:
         ("大前天", "2026-11-18"),
         ("now", "0s"),
         ("现在", "0s"),
+        ("1h30m", "90m"),
+        ("1小时30分钟前", "90m"),
+        ("11-20 8:00", "2026-11-20T08:00"),
+        ("11月20日 8点", "2026-11-20T08:00"),
+        ("昨天8点半".removesuffix("半"), "2026-11-20T08:00"),
+        ("yesterday 8:00", "2026-11-20T08:00"),
+        ("大前天 08:00:05", "2026-11-18T08:00:05"),
     ],
 )
 def test_an_instant_may_be_in_words(written: str, same: str) -> None:
@@ -118,6 +126,8 @@ def test_commas_that_separate_nothing_change_nothing() -> None:
     assert separated("a", "，", "b") == ["a", "b"]
     assert separated("a", "") == ["a", ""]
     assert MessageType().convert("ＳmsUp", None, None) == "SmsUp"
+    with pytest.raises(click.BadParameter):
+        MessageType().convert("，", None, None)
 
 
 @pytest.mark.parametrize("phones", ["13800008000,13800008001", "13800008000，13800008001", "13800008001、13800008000"])
@@ -126,7 +136,7 @@ def test_several_numbers_may_stand_in_one_word(program: Program, phones: str) ->
     assert len(program("list", "--phone", phones).objects) == 1
 
 
-@pytest.mark.parametrize("words", [("list", "--phone"), ("show",), ("sends", "list", "--phone")])
+@pytest.mark.parametrize("words", [("list", "--phone"), ("show",), ("sends", "list", "--phone"), ("forget",)])
 def test_a_number_as_tables_print_it_is_told(program: Program, words: tuple[str, ...]) -> None:
     program.keep("SmsReport", report())
     ended = program(*words, "138****8000")

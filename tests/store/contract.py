@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import pairwise, permutations
 from typing import Any
 
@@ -308,10 +309,15 @@ class StoreContract:
     def test_of_a_batch_that_is_cut_off_nothing_happened(self) -> None:
         with self.opened() as store:
             store.keep([decoded(report("1"), bad())])
-            before = list(store.list(ALL)), list(store.rejects()), store.facts()
+
+            def all_of_it() -> tuple[object, ...]:
+                facts = replace(store.facts(), size=0)  # the engine may tidy up its files at any time
+                return list(store.list(ALL)), list(store.rejects()), facts
+
+            before = all_of_it()
             with pytest.raises(PowerCut):
                 store.keep(Cutting(decoded(report("1", **FAILED), bad("{")), *mixed(call(), origin="new", at=1)))
-            assert (list(store.list(ALL)), list(store.rejects()), store.facts()) == before
+            assert all_of_it() == before
             store.keep(mixed(call(), origin="new"))
             assert [each.origin for each in store.list(ALL)] == ["a-queue", "new"]
 

@@ -26,19 +26,23 @@ def command(
 
     In any field and any form: messages, calls, replies, sends, rejects, notes. Nothing of it is left in the files of
     the store, and what is older is not stored again when it comes again. A copy for the person: show PHONE --json.
-    With - the numbers come from standard input, separated by blanks or lines: other users can
-    see arguments.
+    With - the numbers come from standard input, separated by blanks, commas or lines:
+    other users can see arguments.
 
     \b
       smsreceipt forget 13800008000 --dry-run
       smsreceipt forget - --yes < numbers.txt
       smsreceipt forget --log
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
+    from smsreceipt.model.written import separated
     from smsreceipt.runs import forget
+    from smsreceipt.runs.masked import refuse_masked
 
     if dry_run + again + log > 1:
         raise UsageError(_("--dry-run, --again and --log are three things"))
-    numbers = forget.numbers_in(read_dash(app, phones)) if phones or not log else []
+    words = separated(*read_dash(app, phones)) if phones or not log else []
+    refuse_masked(words)
+    numbers = forget.numbers_in(words) if words or not log else []
     if log:
         forget.log(app, numbers)
     elif again:

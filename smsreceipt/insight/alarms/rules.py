@@ -9,7 +9,7 @@ from enum import StrEnum
 from smsreceipt.insight.question import Thresholds
 from smsreceipt.language import _, listed
 from smsreceipt.model import nearest
-from smsreceipt.model.written import duration, typed
+from smsreceipt.model.written import duration, size, typed
 
 
 class Rule(StrEnum):
@@ -44,7 +44,6 @@ DEFAULTS: Mapping[Rule, float] = {
 }
 _TIMES = {Rule.SILENCE, Rule.LATENCY, Rule.BACKLOG, Rule.FRESH}
 _SHARES = {Rule.RATE, Rule.NO_RECEIPT, Rule.OPTOUT}
-_BYTES = {"": 0, "k": 10, "m": 20, "g": 30}
 _EXAMPLES = {
     Rule.SILENCE: "45m",
     Rule.RATE: "0.90",
@@ -107,8 +106,8 @@ def _threshold(rule: Rule, text: str) -> float | None:
     if rule in _TIMES:
         return duration(text)
     if rule is Rule.DISK:
-        match = re.fullmatch(r"([0-9]{1,12})([kmg]?)(?:i?b)?", text)
-        return float(int(match[1]) << _BYTES[match[2]]) if match else None
+        found = size(text)
+        return None if found is None else float(found)
     if rule in _SHARES:
         match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)(%?)", text)
         share = float(match[1]) / (100 if match[2] else 1) if match else 2.0

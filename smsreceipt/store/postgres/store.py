@@ -21,7 +21,7 @@ from smsreceipt.model import (
 from smsreceipt.store.arrivals import Arrived
 from smsreceipt.store.copies import CopiedReject, CopiedStatement
 from smsreceipt.store.figures import Figures
-from smsreceipt.store.forgotten import Forgotten, Left
+from smsreceipt.store.forgotten import Forgotten
 from smsreceipt.store.new_receipts import NewReceipts
 from smsreceipt.store.postgres import (
     arrivals,
@@ -96,11 +96,11 @@ class PostgresStore(Figures, Verified):
         self, decoded: Sequence[Decoded], *, resolves: Collection[str] = (), asked: Collection[Asked] = ()
     ) -> Kept:
         """Store every receipt and reject in one transaction."""
-        given, told = list(decoded), self._forgotten
-        return notes.unturned(self._reader, told, lambda: self._keep(told.without(given), given, resolves, asked))
+        given = list(decoded)
+        return notes.unturned(self._reader, self._forgotten, lambda: self._keep(given, resolves, asked))
 
-    def _keep(self, left: Left, given: Sequence[Decoded], resolves: Collection[str], asked: Collection[Asked]) -> Kept:
-        decoded, forgotten = left
+    def _keep(self, given: Sequence[Decoded], resolves: Collection[str], asked: Collection[Asked]) -> Kept:
+        decoded, forgotten = self._forgotten.without(given)
         brings = attribution.brings_details(decoded)
         phones = attribution.phones_of(decoded)
         batch: Batch
@@ -165,10 +165,10 @@ class PostgresStore(Figures, Verified):
 
     def add_sends(self, sends_: Sequence[Send]) -> Imported:
         """Add sends in one transaction. Known sends get the values they lack; no known value is overwritten."""
-        told = self._forgotten
-        return notes.unturned(self._reader, told, lambda: self._add_sends(*told.sends_without(sends_)))
+        return notes.unturned(self._reader, self._forgotten, lambda: self._add_sends(sends_))
 
-    def _add_sends(self, left: Sequence[Send], forgotten: int) -> Imported:
+    def _add_sends(self, sends_: Sequence[Send]) -> Imported:
+        left, forgotten = self._forgotten.sends_without(sends_)
         phones = {send.phone for send in left}
 
         def work(db: Db, begun: Begun) -> Imported:
@@ -176,7 +176,7 @@ class PostgresStore(Figures, Verified):
             with self._attribution(db).around(begun, phones, brings=False):
                 return sends.add(db, left, self._kinds_of_sends)
 
-        return self._forgotten.told(self._write(work), forgotten)
+        return self._forgotten.with_forgotten(self._write(work), forgotten)
 
     @property
     def _kinds_of_sends(self) -> str:

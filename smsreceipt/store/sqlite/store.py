@@ -172,7 +172,7 @@ class SqliteStore(Figures, Verified):
         with self._transaction():
             left, forgotten = notes.renew(self._db, self._forgotten).sends_without(sends)
             with self._attribution.around_phones({send.phone for send in left}):
-                return self._forgotten.told(self._sends.add(left), forgotten)
+                return self._forgotten.with_forgotten(self._sends.add(left), forgotten)
 
     def forget_sends(self, query: SendQuery) -> int:
         """Delete the sends that match *query* from the ledger; return how many. Receipts stay."""
