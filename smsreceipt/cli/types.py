@@ -145,9 +145,9 @@ class MessageType(Completed[Kind]):
         """The message type in its own spelling; fails as a usage error for an empty one."""
         from smsreceipt.decode import known_kind
 
-        text = typed(value)
-        kind = known_kind(text) if any(map(str.isalnum, text)) else None
-        return kind or self.fail(_("a message type is missing: SmsReport, SmsUp"), param, ctx)
+        return known_kind(typed(value).strip(",、")) or self.fail(
+            _("a message type is missing: SmsReport, SmsUp"), param, ctx
+        )
 
     def completions(self, incomplete: str) -> Iterable[str]:
         """The known ones that begin so, in any case."""

@@ -27,7 +27,7 @@ PHONE = "13800000001"
 ODD_RECORD = {"Code": "OK", "TotalCount": "1", "SmsSendDetailDTOs": {"SmsSendDetailDTO": [5]}}
 #: Runs whose tests stand with their subjects: tests/runs/test_queries.py, tests/runs/test_list_check.py,
 #: tests/cli/test_store.py, tests/cli/test_recordings.py, tests/cli/test_stats.py, tests/cli/test_check.py,
-#: tests/cli/test_outages.py.
+#: tests/cli/test_outages.py, tests/cli/test_forget.py.
 ELSEWHERE = {
     "runs/forget.py",
     "runs/removing.py",
@@ -44,6 +44,7 @@ ELSEWHERE = {
     "runs/forward.py",
     "runs/check.py",
     "runs/outages.py",
+    "runs/unguarded.py",
 }
 Case = Callable[[Program, Path], Ended]
 
