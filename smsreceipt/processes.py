@@ -25,9 +25,8 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A command that runs inside the context: at its end it is killed, with all that it started, where it runs on.
 
-    One that must not be killed, since another user runs it as with sudo, is waited for.
-    It has a process group of its own, its output is dropped, and it writes errors where this program does. *stdin* as
-    for Popen. Raises NotStarted.
+    One that must not be killed, since another user runs it as with sudo, is waited for. It has a process group of its
+    own, its output is dropped, and it writes errors where this program does. *stdin* as for Popen. Raises NotStarted.
     """
     try:
         running = subprocess.Popen(

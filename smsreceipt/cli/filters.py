@@ -15,8 +15,7 @@ from smsreceipt.cli.words import Words, as_printed
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.model import Instant, Outcome, Source, beijing_day, normalise_phone, start_of_day
-from smsreceipt.model.written import separated
-from smsreceipt.runs.masked import refuse_masked
+from smsreceipt.runs.masked import separate_numbers
 from smsreceipt.store import Query
 
 phone_option = option(
@@ -166,8 +165,7 @@ def bounds(now: Instant, day: str | None, begin: str | None, end: str | None) ->
 
 def numbers(app: App, words: tuple[str, ...]) -> list[str]:
     """The phone numbers that the words of --phone name. Raises UsageError for what can be no number."""
-    found = separated(*read_dash(app, words))
-    refuse_masked(found)
+    found = separate_numbers(read_dash(app, words))
     if any(not re.search(r"\d", number) for number in found):
         raise UsageError(_("{what}: {reason}", what="--phone", reason=_("not a phone number")))
     return found

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
+from smsreceipt.cli.words import parts
 from smsreceipt.language import _
-from smsreceipt.model.written import separated
 
 _NOWHERE = click.Context(click.Command("smsreceipt"))
 
@@ -25,7 +23,7 @@ class OptionCheck:
             return (
                 _("must be a list")
                 if not isinstance(value, list)
-                else next(filter(None, map(self._one, self._parts(value))), None)
+                else next(filter(None, map(self._one, parts(self._option.type, value))), None)
             )
         return self._one(value)
 
@@ -39,12 +37,6 @@ class OptionCheck:
         except click.BadParameter as exc:
             return exc.message
         return None
-
-    def _parts(self, words: list[Any]) -> list[object]:
-        """The values in the words of a list, which may have several each."""
-        if not getattr(self._option.type, "in_commas", False):
-            return words
-        return [*separated(*words)]
 
     def _one(self, value: object) -> str | None:
         option, kind = self._option, self._option.type

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from smsreceipt import language
 from smsreceipt.cli.translated import Sections
-from smsreceipt.cli.words import Words
+from smsreceipt.cli.words import Words, parts
 from smsreceipt.settings import Setting, Settings
 
 if TYPE_CHECKING:
@@ -70,11 +70,7 @@ class Option(click.Option):
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """As in click; several words with commas between them are as good as an option that is repeated."""
-        if self.multiple and value and getattr(self.type, "in_commas", False):
-            from smsreceipt.model.written import separated
-
-            value = separated(*value)
-        return super().type_cast_value(ctx, value)
+        return super().type_cast_value(ctx, parts(self.type, value) if self.multiple and value else value)
 
 
 def option(*flags: str, **attrs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -58,7 +58,7 @@ def _wide_option(exc: click.ClickException, context: click.Context, words: Seque
 
 
 def _options(context: click.Context) -> set[str]:
-    return {name for param in context.command.get_params(context) for name in param.opts if param.opts}
+    return {name for param in context.command.get_params(context) for name in param.opts}
 
 
 def _commands_called(name: str, context: click.Context) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -37,6 +38,15 @@ class Words(click.Choice[str]):
                 told = language._("{told}; did you mean {word}?", told=exc.message.rstrip(".。"), word=near)
                 raise click.BadParameter(told, ctx, param) from None
             raise
+
+
+def parts(kind: click.ParamType[Any], words: Sequence[Any]) -> Sequence[Any]:
+    """The values in the words of an option that may be repeated: of some types each word may have several."""
+    if not getattr(kind, "in_commas", False):
+        return words
+    from smsreceipt.model.written import separated
+
+    return separated(*words)
 
 
 def as_printed(names: Callable[[], Mapping[str, Sequence[str]]]) -> Callable[[str], str]:

@@ -7,6 +7,14 @@ from collections.abc import Iterable
 
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
+from smsreceipt.model.written import separated
+
+
+def separate_numbers(words: Iterable[str]) -> list[str]:
+    """The numbers in the words, which may have several with commas between them. Raises UsageError for a masked one."""
+    found = separated(*words)
+    refuse_masked(found)
+    return found
 
 
 def refuse_masked(words: Iterable[str]) -> None:

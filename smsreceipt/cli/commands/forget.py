@@ -34,15 +34,12 @@ def command(
       smsreceipt forget - --yes < numbers.txt
       smsreceipt forget --log
     """  # noqa: D301 - click takes the backspace for "leave these lines as they are"
-    from smsreceipt.model.written import separated
     from smsreceipt.runs import forget
-    from smsreceipt.runs.masked import refuse_masked
+    from smsreceipt.runs.masked import separate_numbers
 
     if dry_run + again + log > 1:
         raise UsageError(_("--dry-run, --again and --log are three things"))
-    words = separated(*read_dash(app, phones)) if phones or not log else []
-    refuse_masked(words)
-    numbers = forget.numbers_in(words) if words or not log else []
+    numbers = forget.numbers_in(separate_numbers(read_dash(app, phones))) if phones or not log else []
     if log:
         forget.log(app, numbers)
     elif again:

@@ -12,8 +12,7 @@ from smsreceipt.cli.types import When, span
 from smsreceipt.errors import UsageError
 from smsreceipt.language import _
 from smsreceipt.model import beijing_day, date_of
-from smsreceipt.model.written import separated
-from smsreceipt.runs.masked import refuse_masked
+from smsreceipt.runs.masked import separate_numbers
 
 
 @cli_command("query-details", data=True)
@@ -63,6 +62,4 @@ def command(app: App, **chosen: Any) -> None:
         biz_id=chosen["biz_id"] or "", save=chosen["save"], qps=chosen["qps"], workers=chosen["workers"]
     )
     day = date_of(beijing_day(span(chosen["date"], app.now())[0]))
-    phones = separated(*chosen["phone"])
-    refuse_masked(phones)
-    query_details.run(app, day, phones, chosen["phones_from"], options)
+    query_details.run(app, day, separate_numbers(chosen["phone"]), chosen["phones_from"], options)

@@ -148,7 +148,7 @@ class ProviderChecks:
         except ApiError as exc:
             if throttled(exc.status, exc.code):
                 return skipped(*_TOO_MANY)
-            if not exc.code or not exc.final:  # somebody else answered, or the provider failed
+            if not _judged(exc):
                 return failed(exc)
             # it looked at the question, so the right is there
         except AuthError as exc:
@@ -186,7 +186,7 @@ class ProviderChecks:
                 if not no_permission(exc):
                     raise
             except SmsReceiptError as exc:
-                if not (isinstance(exc, ApiError) and exc.code and exc.final):
+                if not _judged(exc):
                     continue
             return True
         return False
@@ -277,6 +277,11 @@ class ProviderChecks:
             )
         name = app.profile or "-"
         return f"from ~/.aliyun/config.json, profile {name}", f"来自 ~/.aliyun/config.json，配置 {name}"
+
+
+def _judged(exc: SmsReceiptError) -> bool:
+    """Whether the provider looked at the question; else somebody else answered, or the provider failed."""
+    return isinstance(exc, ApiError) and exc.code != "" and exc.final
 
 
 def _front(queue: Queue, messages: Sequence[Message], now: Instant) -> Result:
